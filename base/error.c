@@ -1,0 +1,55 @@
+/* See error.h. */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void one_line(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = ' ';
+}
+
+int error_set(struct error *err, int code, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof err->text, format, args);
+        va_end(args);
+        one_line(err->text);
+    }
+    return -code;
+}
+
+int error_errno(struct error *err, int code, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof err->text, format, args);
+        va_end(args);
+        size_t used = strlen(err->text);
+        snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(code));
+        one_line(err->text);
+    }
+    return -code;
+}
+
+void error_prefix(struct error *err, const char *format, ...)
+{
+    if (!err)
+        return;
+    struct error inner = *err;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    size_t used = strlen(err->text);
+    /* The inner text loses its tail rather than the place in front of it. */
+    snprintf(err->text + used, sizeof err->text - used, ": %.*s",
+             (int)(sizeof err->text > used + 3 ? sizeof err->text - used - 3 : 0), inner.text);
+    one_line(err->text);
+}

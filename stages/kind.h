@@ -1,0 +1,76 @@
+/* What a stage kind is: its name, its ports, its params, and the function that does its work.
+ *
+ * Each kind is one file that defines one `const struct kind`, and one line in kinds.c. The
+ * YAML checker, the keys, `ferdag kinds` and the JSON Schema are all driven by these tables.
+ * This header holds the data; what a running stage may call is in job.h. */
+#ifndef FERDAG_STAGES_KIND_H
+#define FERDAG_STAGES_KIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/error.h"
+
+struct job;
+
+enum param_type { PARAM_INT, PARAM_REAL, PARAM_BOOL, PARAM_ENUM, PARAM_STRING, PARAM_JSON };
+
+/* A typed, ranged, documented setting. Tables of params end with name == NULL. */
+struct param {
+    const char *name;
+    enum param_type type;
+    const char *standard; /* the default, as YAML would write it; NULL: must be given */
+    double min, max;      /* inclusive, of INT and REAL; for STRING max is the longest length;
+                             both 0: no bounds of its own */
+    const char *choices;  /* of ENUM: "one|two|three" */
+    bool keyless;         /* true: cannot change any result, so it is left out of the key */
+    const char *text;     /* one line for `ferdag kinds` */
+};
+
+enum port_form {
+    PORT_FILE, /* one file */
+    PORT_TREE  /* a folder of files */
+};
+
+/* A named input or output. Tables of ports end with name == NULL.
+ * In its folder a stage finds input port p as `p` (a file, or a folder of files); a port that
+ * takes many has `p.0`, `p.1`, ... in the order of the YAML. An output stands under `file`. */
+struct port {
+    const char *name;
+    enum port_form form;
+    const char *file; /* outputs: file or folder name, with its ending; NULL for inputs */
+    bool optional;    /* inputs: may be left out; outputs: may be absent */
+    bool many;        /* inputs: takes a list */
+    bool measured;    /* outputs: holds measured times, which differ from run to run; only kinds
+                         with `report` set may read it */
+    const char *text; /* one line: what is in it, with shapes */
+};
+
+/* The first output is the main port, which `stage` alone names. */
+struct kind {
+    const char *name;
+    int version;      /* goes up whenever the same inputs would give other results */
+    const char *text; /* one line for `ferdag kinds` */
+    const struct port *inputs, *outputs;
+    const struct param *params;
+    bool numerics; /* results depend on backend, precision, threads: they go into the key */
+    bool report;   /* reads measured outputs and provenance: names, keys and measured digests of its
+                      input stages go into its key; inputs whose stage has no result are left
+                      out instead of stopping it */
+    bool open_ports; /* `command`: the YAML names the ports, inputs and outputs are not checked */
+
+    /* Does the work in the current folder. Returns 0, or a negative code with err filled. */
+    int (*run)(struct job *job, struct error *err);
+};
+
+/* All kinds, in the order in which `ferdag kinds` lists them; ends with NULL. */
+extern const struct kind *const kinds[];
+
+/* The kind of that name, or NULL. */
+const struct kind *kind_find(const char *name);
+
+/* Writes into text (size bytes) what besides params and inputs decides the bytes of a kind with
+ * `numerics` set: backend, CPU features and threads, such as "cpu avx512_core_bf16 threads=1".
+ * backend is "auto" or a backend's name. Returns 0, or -EINVAL if there is no such backend. */
+int kind_numerics(const char *backend, int threads, char *text, size_t size, struct error *err);
+
+#endif

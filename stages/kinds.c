@@ -1,0 +1,23 @@
+/* The one table of stage kinds. */
+#include "stages/kind.h"
+
+#include <string.h>
+
+extern const struct kind kind_ingest_csv, kind_synthetic_faces, kind_filter_noise, kind_train_cnn,
+    kind_extract_features, kind_fuse_features, kind_train_svm, kind_predict, kind_knn,
+    kind_decision_tree, kind_random_forest, kind_naive_bayes, kind_metrics, kind_command;
+
+const struct kind *const kinds[] = {
+    &kind_ingest_csv,    &kind_synthetic_faces, &kind_filter_noise, &kind_train_cnn,
+    &kind_extract_features, &kind_fuse_features, &kind_train_svm,    &kind_predict,
+    &kind_knn,           &kind_decision_tree,   &kind_random_forest, &kind_naive_bayes,
+    &kind_metrics,       &kind_command,         NULL,
+};
+
+const struct kind *kind_find(const char *name)
+{
+    for (size_t i = 0; kinds[i]; i++)
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    return NULL;
+}
