@@ -7,8 +7,8 @@ PREFIX   ?= /usr/local
 OPTIMIZE ?= -O2
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
 PKGS      = yaml-0.1 sqlite3 libarchive libcrypto libuv jansson libpng
-CPPFLAGS += -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS) openblas)
-CFLAGS   += -std=c11 -g $(OPTIMIZE) -fopenmp -MMD -MP $(WARNINGS) $(SANITIZE)
+CPPFLAGS += -I. $(shell pkg-config --cflags $(PKGS) openblas)
+CFLAGS   += -std=gnu11 -g $(OPTIMIZE) -fopenmp -MMD -MP $(WARNINGS) $(SANITIZE)
 CXXFLAGS += -std=c++17 -g $(OPTIMIZE) -fopenmp -MMD -MP -Wall -Wextra -isystem /usr/include/opencv4 $(SANITIZE)
 LDFLAGS  += -fopenmp $(SANITIZE)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) openblas) -ldnnl -lsvm \
