@@ -1,16 +1,58 @@
+/* k nearest neighbours. There is nothing to train but the squared norms of the training rows. */
+#include "kernels/knn.h"
+#include "stages/classifier.h"
 #include "stages/kind.h"
-#include <errno.h>
+
+static int predict(const void *model, const float *x, size_t n, uint8_t *out, struct error *err)
+{
+    return knn_predict(model, x, n, out, err);
+}
 
 static int run(struct job *job, struct error *err)
 {
-    (void)job;
-    return error_set(err, ENOSYS, "knn is not built yet");
+    struct features train;
+    struct knn knn = {0};
+    int rc = classifier_read_training(job, &train, err);
+    if (rc < 0)
+        return rc;
+    double start = job_clock();
+    rc = knn_start(&knn, train.x.data, train.labels.data, train.n, train.d,
+                   (size_t)job_int(job, "k"), job->threads, err);
+    if (rc == 0) {
+        struct classifier classifier = {train.d, &knn, predict};
+        rc = classifier_finish(job, &classifier, job_clock() - start, err);
+    }
+    knn_free(&knn);
+    features_free(&train);
+    return rc;
 }
 
-static const struct port none[] = {{0}};
-static const struct param no_params[] = {{0}};
+static const struct port inputs[] = {
+    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
+    {0},
+};
+
+static const struct port outputs[] = {
+    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+     .text = "predicted and true classes, public and private"},
+    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+     .text = "seconds to train and to predict"},
+    {0},
+};
+
+static const struct param params[] = {
+    {.name = "k", .type = PARAM_INT, .standard = "5", .min = 1, .max = 1000,
+     .text = "how many nearest training rows vote"},
+    {0},
+};
 
 const struct kind kind_knn = {
-    .name = "knn", .version = 1, .text = "", .inputs = none, .outputs = none,
-    .params = no_params, .run = run,
+    .name = "knn",
+    .version = 1,
+    .text = "k nearest neighbours: Euclidean, majority vote, ties to the nearest of the tied",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .numerics = true, /* products of OpenBLAS choose the candidates */
+    .run = run,
 };

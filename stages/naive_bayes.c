@@ -1,16 +1,59 @@
+/* Gaussian naive Bayes. */
+#include "kernels/bayes.h"
+#include "stages/classifier.h"
 #include "stages/kind.h"
-#include <errno.h>
+
+static int predict(const void *model, const float *x, size_t n, uint8_t *out, struct error *err)
+{
+    (void)err;
+    bayes_predict(model, x, n, out);
+    return 0;
+}
 
 static int run(struct job *job, struct error *err)
 {
-    (void)job;
-    return error_set(err, ENOSYS, "naive_bayes is not built yet");
+    struct features train;
+    struct bayes bayes = {0};
+    int rc = classifier_read_training(job, &train, err);
+    if (rc < 0)
+        return rc;
+    struct classifier classifier = {train.d, &bayes, predict};
+    double start = job_clock();
+    rc = bayes_fit(&bayes, train.x.data, train.labels.data, train.n, train.d, CLASSES,
+                   job_real(job, "smoothing"), job->threads, err);
+    double seconds = job_clock() - start;
+    features_free(&train);
+    if (rc == 0)
+        rc = classifier_finish(job, &classifier, seconds, err);
+    bayes_free(&bayes);
+    return rc;
 }
 
-static const struct port none[] = {{0}};
-static const struct param no_params[] = {{0}};
+static const struct port inputs[] = {
+    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
+    {0},
+};
+
+static const struct port outputs[] = {
+    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+     .text = "predicted and true classes, public and private"},
+    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+     .text = "seconds to train and to predict"},
+    {0},
+};
+
+static const struct param params[] = {
+    {.name = "smoothing", .type = PARAM_REAL, .standard = "1e-9", .min = 0, .max = 1,
+     .text = "share of the largest column variance that is added to every variance"},
+    {0},
+};
 
 const struct kind kind_naive_bayes = {
-    .name = "naive_bayes", .version = 1, .text = "", .inputs = none, .outputs = none,
-    .params = no_params, .run = run,
+    .name = "naive_bayes",
+    .version = 1,
+    .text = "naive Bayes with a normal distribution for each class and column",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .run = run,
 };

@@ -1,0 +1,95 @@
+/* See blas.h. */
+#include "kernels/blas.h"
+
+#include <cblas.h>
+
+enum { TILE = 512 }; /* rows of a tile: part of the results' definition, see blas.h */
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void blas_single_threaded(void)
+{
+    openblas_set_num_threads(1);
+}
+
+void blas_tile(const float *a, size_t n, const float *b, size_t m, size_t d, float *out, size_t ld)
+{
+    if (n == 0 || m == 0)
+        return;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)m, (int)d, 1, a, (int)d, b,
+                (int)d, 0, out, (int)ld);
+}
+
+void blas_dots(const float *a, size_t n, const float *b, size_t m, size_t d, float *out, size_t ld,
+               int threads)
+{
+    blas_single_threaded();
+    size_t rows = (n + TILE - 1) / TILE, columns = (m + TILE - 1) / TILE;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (size_t t = 0; t < rows * columns; t++) {
+        size_t i = t / columns * TILE, j = t % columns * TILE;
+        blas_tile(a + i * d, smaller(TILE, n - i), b + j * d, smaller(TILE, m - j), d,
+                  out + i * ld + j, ld);
+    }
+}
+
+/* Copies what is right of the diagonal to its left, for rows i.. and columns j.. of a tile. */
+static void mirror(float *out, size_t n, size_t i, size_t j)
+{
+    for (size_t r = i; r < smaller(i + TILE, n); r++)
+        for (size_t c = i == j ? r + 1 : j; c < smaller(j + TILE, n); c++)
+            out[c * n + r] = out[r * n + c];
+}
+
+void blas_gram(const float *a, size_t n, size_t d, float *out, int threads)
+{
+    blas_single_threaded();
+    size_t tiles = (n + TILE - 1) / TILE;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (size_t t = 0; t < tiles * tiles; t++) {
+        size_t i = t / tiles * TILE, j = t % tiles * TILE;
+        if (j < i)
+            continue;
+        blas_tile(a + i * d, smaller(TILE, n - i), a + j * d, smaller(TILE, n - j), d,
+                  out + i * n + j, n);
+        mirror(out, n, i, j);
+    }
+}
+
+void blas_squared_norms(const float *a, size_t n, size_t d, double *out, int threads)
+{
+#pragma omp parallel for num_threads(threads)
+    for (size_t i = 0; i < n; i++) {
+        const float *row = a + i * d;
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (size_t j = 0; j < d; j++)
+            sum += (double)row[j] * row[j];
+        out[i] = sum;
+    }
+}
+
+void blas_squared_distances(const float *a, const double *norms_a, size_t n, const float *b,
+                            const double *norms_b, size_t m, size_t d, float *out, size_t ld)
+{
+    blas_tile(a, n, b, m, d, out, ld);
+    for (size_t i = 0; i < n; i++) {
+        float *row = out + i * ld;
+        for (size_t j = 0; j < m; j++) {
+            double distance = norms_a[i] + norms_b[j] - 2.0 * row[j];
+            row[j] = distance > 0 ? (float)distance : 0;
+        }
+    }
+}
+
+void blas_add_product(const double *a, size_t lda, size_t n, const double *b, size_t ldb, size_t m,
+                      size_t k, double *out, size_t ld)
+{
+    if (n == 0 || m == 0 || k == 0)
+        return;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)m, (int)k, 1, a, (int)lda, b,
+                (int)ldb, 1, out, (int)ld);
+}

@@ -1,0 +1,159 @@
+/* See classifier.h. */
+#include "stages/classifier.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REPEATS_ENOUGH = 5, REPEATS_MOST = 101 };
+static const double ENOUGH_SECONDS = 1, MOST_SECONDS = 10;
+
+static int check_values(const struct features *f, enum split split, struct error *err)
+{
+    if (f->n == 0 || f->d == 0)
+        return error_set(err, EINVAL, "features: the %s split is empty (%zu rows, %zu columns)",
+                         split_names[split], f->n, f->d);
+    if (f->n > INT_MAX || f->d > INT_MAX)
+        return error_set(err, EFBIG, "features: the %s split has more than %d rows or columns",
+                         split_names[split], INT_MAX);
+    const float *x = f->x.data;
+    for (size_t i = 0; i < f->n * f->d; i++)
+        if (!isfinite(x[i]))
+            return error_set(err, EINVAL,
+                             "features: %s split, row %zu, column %zu: %s, expected a finite number",
+                             split_names[split], i / f->d, i % f->d,
+                             isnan(x[i]) ? "not a number" : "infinite");
+    return 0;
+}
+
+int classifier_read(const struct job *job, enum split split, struct features *f, struct error *err)
+{
+    int rc = features_read(job_input(job, "features", 0), split, f, err);
+    if (rc < 0)
+        return rc;
+    rc = check_values(f, split, err);
+    if (rc < 0)
+        features_free(f);
+    return rc;
+}
+
+static int check_training(const struct features *f, struct error *err)
+{
+    size_t counts[CLASSES] = {0};
+    const uint8_t *labels = f->labels.data;
+    for (size_t i = 0; i < f->n; i++)
+        counts[labels[i]]++;
+    for (size_t c = 0; c < CLASSES; c++)
+        if (counts[c] == 0)
+            return error_set(err, EINVAL,
+                             "features: the train split has no row of class %s; each of the %d "
+                             "classes needs one",
+                             class_names[c], CLASSES);
+    const float *x = f->x.data;
+    for (size_t i = 1; i < f->n; i++)
+        if (memcmp(x, x + i * f->d, f->d * sizeof *x) != 0)
+            return 0;
+    return error_set(err, EINVAL, "features: all %zu rows of the train split are the same", f->n);
+}
+
+int classifier_read_training(const struct job *job, struct features *f, struct error *err)
+{
+    int rc = classifier_read(job, SPLIT_TRAIN, f, err);
+    if (rc < 0)
+        return rc;
+    rc = check_training(f, err);
+    if (rc < 0)
+        features_free(f);
+    return rc;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+struct timing {
+    double train, predict[SPLITS]; /* seconds; train < 0: none */
+    double seconds[REPEATS_MOST];  /* of one prediction of the private split each, sorted */
+    size_t repeats;
+};
+
+static int repeat(const struct classifier *c, const struct features *f, uint8_t *scratch,
+                  struct timing *timing, struct error *err)
+{
+    double total = 0;
+    while (timing->repeats < REPEATS_MOST &&
+           (timing->repeats < REPEATS_ENOUGH ? total <= MOST_SECONDS : total < ENOUGH_SECONDS)) {
+        double start = job_clock();
+        int rc = c->predict(c->model, f->x.data, f->n, scratch, err);
+        if (rc < 0)
+            return rc;
+        total += timing->seconds[timing->repeats++] = job_clock() - start;
+    }
+    qsort(timing->seconds, timing->repeats, sizeof *timing->seconds, ascending);
+    return 0;
+}
+
+static int predict_split(const struct job *job, const struct classifier *c, enum split split,
+                         struct timing *timing, size_t *n, struct error *err)
+{
+    struct features f;
+    int rc = classifier_read(job, split, &f, err);
+    if (rc < 0)
+        return rc;
+    *n = f.n;
+    uint8_t *predicted = malloc(f.n);
+    if (!predicted)
+        rc = error_set(err, ENOMEM, "out of memory for %zu predictions", f.n);
+    else if (f.d != c->d)
+        rc = error_set(err, EINVAL,
+                       "features: the %s split has %zu columns, but the classifier was trained on "
+                       "%zu",
+                       split_names[split], f.d, c->d);
+    if (rc == 0) {
+        double start = job_clock();
+        rc = c->predict(c->model, f.x.data, f.n, predicted, err);
+        timing->predict[split] = job_clock() - start;
+    }
+    if (rc == 0)
+        rc = predictions_write(job_output(job, "predictions"), split, predicted, f.labels.data, f.n,
+                               err);
+    if (rc == 0 && split == SPLIT_PRIVATE)
+        rc = repeat(c, &f, predicted, timing, err);
+    free(predicted);
+    features_free(&f);
+    return rc;
+}
+
+static int write_timing(const struct job *job, const struct timing *t, size_t n, struct error *err)
+{
+    double size = (double)n;
+    size_t middle = t->repeats / 2;
+    double median = t->repeats % 2 ? t->seconds[middle]
+                                   : (t->seconds[middle - 1] + t->seconds[middle]) / 2;
+    json_t *json = json_pack("{s:{s:f,s:f},s:f,s:I,s:f,s:f,s:i}", "predict_seconds", "public",
+                             t->predict[SPLIT_PUBLIC], "private", t->predict[SPLIT_PRIVATE],
+                             "predict_seconds_per_image", median / size, "repeats",
+                             (json_int_t)t->repeats, "min", t->seconds[0] / size, "max",
+                             t->seconds[t->repeats - 1] / size, "threads", job->threads);
+    if (t->train >= 0 && json_object_set_new(json, "train_seconds", json_real(t->train)) < 0) {
+        json_decref(json);
+        json = NULL;
+    }
+    return job_write_json(job_output(job, "timing"), json, err);
+}
+
+int classifier_finish(const struct job *job, const struct classifier *classifier,
+                      double train_seconds, struct error *err)
+{
+    struct timing timing = {.train = train_seconds};
+    size_t n = 0;
+    job_progress(job, 1, 2, "step", 0, NULL, "predict");
+    int rc = predict_split(job, classifier, SPLIT_PUBLIC, &timing, &n, err);
+    if (rc == 0)
+        rc = predict_split(job, classifier, SPLIT_PRIVATE, &timing, &n, err);
+    return rc < 0 ? rc : write_timing(job, &timing, n, err);
+}

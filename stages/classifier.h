@@ -1,0 +1,30 @@
+/* What the kinds that train or run a classifier share: reading features with every check that all
+ * of them need, and predicting both test splits under a clock. */
+#ifndef FERDAG_STAGES_CLASSIFIER_H
+#define FERDAG_STAGES_CLASSIFIER_H
+
+#include "stages/formats.h"
+#include "stages/job.h"
+
+/* Reads one split of the `features` port: at least one row and column, no NaN, no infinity. */
+int classifier_read(const struct job *job, enum split split, struct features *f, struct error *err);
+
+/* As classifier_read for the training split; further each of the seven classes must have a row,
+ * and the rows must not all be the same. */
+int classifier_read_training(const struct job *job, struct features *f, struct error *err);
+
+/* A trained classifier: writes the class of each of the n rows of x (n, d) to out. */
+struct classifier {
+    size_t d;          /* columns that it was trained on */
+    const void *model; /* handed to predict */
+    int (*predict)(const void *model, const float *x, size_t n, uint8_t *out, struct error *err);
+};
+
+/* Reads the public and private split, predicts them, and writes the outputs `predictions` and
+ * `timing` (timing.json). Seconds an image: wall time for the whole private split over its size,
+ * features in memory; the median of at least 5 repeats after a first one that isn't counted (fewer when
+ * one takes over 2 s). train_seconds below 0: no training took place, and the field is left out. */
+int classifier_finish(const struct job *job, const struct classifier *classifier,
+                      double train_seconds, struct error *err);
+
+#endif
