@@ -27,6 +27,17 @@ void canvas_fill(struct canvas *c, double value)
         c->pixels[i] = (float)value;
 }
 
+/* fmax and fmin without their care for NaN, which costs a call. */
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- from frame to pixels and back ---- */
 
 struct box {
@@ -61,7 +72,7 @@ static void to_frame(const struct canvas *c, int px, int py, double *x, double *
 /* Paints one pixel; inside is the distance to the edge, frame units, positive within. */
 static void apply(struct canvas *c, int px, int py, double inside, struct paint paint)
 {
-    double edge = fmax(paint.soft, 1 / c->scale);
+    double edge = larger(paint.soft, 1 / c->scale);
     double cover = limit(0.5 + inside / edge, 0, 1);
     if (cover <= 0)
         return;
@@ -80,99 +91,123 @@ static void apply(struct canvas *c, int px, int py, double inside, struct paint 
 void canvas_ellipse(struct canvas *c, double x, double y, double a, double b, double angle,
                     double power, struct paint paint)
 {
-    double cosine = cos(angle), sine = sin(angle), small = fmin(a, b);
-    struct box box = box_about(c, x, y, (power > 2 ? 1.25 : 1) * fmax(a, b) + paint.soft);
+    double cosine = cos(angle), sine = sin(angle), small = smaller(a, b);
+    double edge = larger(paint.soft, 1 / c->scale), reach = 1 + .5 * edge / small;
+    struct box box = box_about(c, x, y, (power > 2 ? 1.25 : 1) * larger(a, b) + paint.soft);
     for (int py = box.y0; py <= box.y1; py++)
         for (int px = box.x0; px <= box.x1; px++) {
             double fx, fy;
             to_frame(c, px, py, &fx, &fy);
             double u = (cosine * (fx - x) + sine * (fy - y)) / a;
             double v = (-sine * (fx - x) + cosine * (fy - y)) / b;
-            double r = power == 2 ? sqrt(u * u + v * v)
-                                  : pow(pow(fabs(u), power) + pow(fabs(v), power), 1 / power);
+            if (fabs(u) > reach || fabs(v) > reach)
+                continue;
+            double r = sqrt(u * u + v * v);
+            if (power != 2 && (1 - r) * small < edge) /* deeper inside both norms cover whole */
+                r = pow(pow(fabs(u), power) + pow(fabs(v), power), 1 / power);
             apply(c, px, py, (1 - r) * small, paint);
         }
 }
 
-enum { STROKE_PIECES = 8 };
+enum { STROKE_PIECES = 6 };
 
-/* How far (x, y) is inside a stroke made of capsules between n points (x, y, half width). */
-static double inside_stroke(const double (*points)[3], int n, double x, double y)
+struct piece { /* a capsule: from (x, y) by (dx, dy), half width r growing by dr */
+    double x, y, dx, dy, inverse; /* 1 / length^2 */
+    double r, dr;
+};
+
+/* How far (x, y) is inside the union of the pieces. */
+static double inside_stroke(const struct piece *pieces, double x, double y)
 {
     double best = -1e9;
-    for (int i = 0; i + 1 < n; i++) {
-        const double *p = points[i], *q = points[i + 1];
-        double dx = q[0] - p[0], dy = q[1] - p[1];
-        double length2 = dx * dx + dy * dy;
-        double t = length2 > 0 ? limit(((x - p[0]) * dx + (y - p[1]) * dy) / length2, 0, 1) : 0;
-        double ex = x - p[0] - t * dx, ey = y - p[1] - t * dy;
-        best = fmax(best, p[2] + t * (q[2] - p[2]) - sqrt(ex * ex + ey * ey));
+    for (int i = 0; i < STROKE_PIECES; i++) {
+        const struct piece *p = &pieces[i];
+        double ex = x - p->x, ey = y - p->y;
+        double t = limit((ex * p->dx + ey * p->dy) * p->inverse, 0, 1);
+        ex -= t * p->dx;
+        ey -= t * p->dy;
+        best = larger(best, p->r + t * p->dr - sqrt(ex * ex + ey * ey));
     }
     return best;
 }
 
+static struct box box_join(struct box a, struct box b)
+{
+    return (struct box){.x0 = a.x0 < b.x0 ? a.x0 : b.x0,
+                        .y0 = a.y0 < b.y0 ? a.y0 : b.y0,
+                        .x1 = a.x1 > b.x1 ? a.x1 : b.x1,
+                        .y1 = a.y1 > b.y1 ? a.y1 : b.y1};
+}
+
 void canvas_stroke(struct canvas *c, const double p[3][2], double r0, double r1, struct paint paint)
 {
-    double points[STROKE_PIECES + 1][3], reach = 0;
-    for (int i = 0; i <= STROKE_PIECES; i++) {
-        double t = (double)i / STROKE_PIECES, s = 1 - t;
-        for (int k = 0; k < 2; k++)
-            points[i][k] = s * s * p[0][k] + 2 * s * t * p[1][k] + t * t * p[2][k];
-        points[i][2] = r0 + t * (r1 - r0);
+    struct piece pieces[STROKE_PIECES];
+    struct box box = {.x0 = FACE_SIZE, .y0 = FACE_SIZE, .x1 = -1, .y1 = -1};
+    double x = p[0][0], y = p[0][1];
+    for (int i = 0; i < STROKE_PIECES; i++) {
+        double t = (i + 1.0) / STROKE_PIECES, s = 1 - t;
+        double nx = s * s * p[0][0] + 2 * s * t * p[1][0] + t * t * p[2][0];
+        double ny = s * s * p[0][1] + 2 * s * t * p[1][1] + t * t * p[2][1];
+        double dx = nx - x, dy = ny - y, length2 = dx * dx + dy * dy;
+        pieces[i] = (struct piece){.x = x, .y = y, .dx = dx, .dy = dy,
+                                   .inverse = length2 > 0 ? 1 / length2 : 0,
+                                   .r = r0 + (r1 - r0) * i / STROKE_PIECES,
+                                   .dr = (r1 - r0) / STROKE_PIECES};
+        double reach = larger(r0, r1) + .5 * paint.soft;
+        box = box_join(box, box_join(box_about(c, x, y, reach), box_about(c, nx, ny, reach)));
+        x = nx;
+        y = ny;
     }
-    const double *middle = points[STROKE_PIECES / 2];
-    for (int i = 0; i <= STROKE_PIECES; i++)
-        reach = fmax(reach, hypot(points[i][0] - middle[0], points[i][1] - middle[1]));
-    struct box box = box_about(c, middle[0], middle[1], reach + fmax(r0, r1) + paint.soft);
     for (int py = box.y0; py <= box.y1; py++)
         for (int px = box.x0; px <= box.x1; px++) {
             double fx, fy;
             to_frame(c, px, py, &fx, &fy);
-            apply(c, px, py, inside_stroke(points, STROKE_PIECES + 1, fx, fy), paint);
+            apply(c, px, py, inside_stroke(pieces, fx, fy), paint);
         }
 }
 
 void canvas_lens(struct canvas *c, double x0, double y0, double half, double lift, double up,
                  double down, struct paint paint)
 {
-    double reach = fmax(half, fabs(lift) + up + down) + paint.soft;
+    double reach = larger(half, fabs(lift) + up + down) + paint.soft;
     struct box box = box_about(c, x0, y0, reach * 1.2);
     for (int py = box.y0; py <= box.y1; py++)
         for (int px = box.x0; px <= box.x1; px++) {
             double x, y;
             to_frame(c, px, py, &x, &y);
             double t = (x - x0) / half, middle = y0 - lift * t * t, bulge = 1 - t * t;
-            double inside = fmin(y - (middle - up * bulge), middle + down * bulge - y);
-            apply(c, px, py, fmin(inside, (1 - fabs(t)) * half), paint);
+            double inside = smaller(y - (middle - up * bulge), middle + down * bulge - y);
+            apply(c, px, py, smaller(inside, (1 - fabs(t)) * half), paint);
         }
 }
 
 /* ---- the whole picture ---- */
 
+/* The ends of the line count on beyond it. */
 static void blur_line(float *line, int step, double radius)
 {
-    float copy[FACE_SIZE];
-    for (int i = 0; i < FACE_SIZE; i++)
-        copy[i] = line[i * step];
-    int whole = (int)radius;
+    enum { PAD = 4 };
+    float padded[FACE_SIZE + 2 * PAD], *copy = padded + PAD;
+    for (int i = -PAD; i < FACE_SIZE + PAD; i++)
+        copy[i] = line[(i < 0 ? 0 : i >= FACE_SIZE ? FACE_SIZE - 1 : i) * step];
+    int whole = radius < PAD - 1 ? (int)radius : PAD - 1;
     float rest = (float)(radius - whole), weight = 1 / (1 + 2 * (float)radius);
     for (int i = 0; i < FACE_SIZE; i++) {
-        float sum = 0;
-        for (int d = -whole - 1; d <= whole + 1; d++) {
-            int j = i + d < 0 ? 0 : i + d >= FACE_SIZE ? FACE_SIZE - 1 : i + d;
-            sum += copy[j] * (d < -whole || d > whole ? rest : 1);
-        }
+        float sum = rest * (copy[i - whole - 1] + copy[i + whole + 1]);
+        for (int d = -whole; d <= whole; d++)
+            sum += copy[i + d];
         line[i * step] = sum * weight;
     }
 }
 
 void canvas_blur(struct canvas *c, double radius)
 {
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < FACE_SIZE; i++) {
-            blur_line(c->pixels + i * FACE_SIZE, 1, radius);
-            blur_line(c->pixels + i, FACE_SIZE, radius);
-        }
+    for (int pass = 0; pass < 2; pass++) {
+        for (int y = 0; y < FACE_SIZE; y++)
+            blur_line(c->pixels + y * FACE_SIZE, 1, radius);
+        for (int x = 0; x < FACE_SIZE; x++)
+            blur_line(c->pixels + x, FACE_SIZE, radius);
+    }
 }
 
 void canvas_bytes(const struct canvas *c, uint8_t out[FACE_SIZE * FACE_SIZE])

@@ -41,7 +41,7 @@ void canvas_stroke(struct canvas *c, const double p[3][2], double r0, double r1,
 void canvas_lens(struct canvas *c, double x0, double y0, double half, double lift, double up,
                  double down, struct paint paint);
 
-/* Box blur of the whole picture, radius in pixels (fractions count), applied twice. */
+/* Box blur of the whole picture, radius in pixels, 0 to 4 (fractions count), applied twice. */
 void canvas_blur(struct canvas *c, double radius);
 /* Rounds to bytes, clamped. */
 void canvas_bytes(const struct canvas *c, uint8_t out[FACE_SIZE * FACE_SIZE]);

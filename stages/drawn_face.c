@@ -5,6 +5,7 @@
 #include "stages/drawn_face.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* Movements, in frame units (half the head's height) unless said otherwise; 0 is neutral. */
 enum movement {
@@ -297,9 +298,10 @@ static void draw_occlusion(struct canvas *c, const struct person *p, struct rand
     case 1: /* a lock of hair over one eye */
         stroke(c, side * .1, -1, side * .7, -.6, side * .55, .4, .12, .04, mix(p->hair, .95));
         break;
-    default: /* something held up from below */
-        canvas_ellipse(c, side * between(r, .1, .5), 1.0, .30, between(r, .2, .42), lean, 4,
-                       mix(between(r, .1, .9), 1));
+    default: { /* something held up from below */
+        double x = side * between(r, .1, .5), high = between(r, .2, .42), value = between(r, .1, .9);
+        canvas_ellipse(c, x, 1.0, .30, high, lean, 4, mix(value, 1));
+    }
     }
 }
 
@@ -309,9 +311,11 @@ void drawn_background(struct canvas *c, struct random *r)
 {
     canvas_fill(c, between(r, .05, .95));
     for (int i = (int)random_below(r, 5); i > 0; i--) {
-        canvas_frame(c, between(r, 0, FACE_SIZE), between(r, 0, FACE_SIZE), between(r, 0, 3), 24);
-        canvas_ellipse(c, 0, 0, between(r, .2, 1.2), between(r, .2, 1.2), 0, 2.5,
-                       (struct paint){between(r, 0, 1), between(r, .2, .8), .3, PAINT_MIX});
+        double x = between(r, 0, FACE_SIZE), y = between(r, 0, FACE_SIZE), turn = between(r, 0, 3);
+        double a = between(r, .2, 1.2), b = between(r, .2, 1.2);
+        double value = between(r, 0, 1), alpha = between(r, .2, .8);
+        canvas_frame(c, x, y, turn, 24);
+        canvas_ellipse(c, 0, 0, a, b, 0, 2.5, (struct paint){value, alpha, .3, PAINT_MIX});
     }
 }
 
@@ -345,10 +349,10 @@ void drawn_head(struct canvas *c, struct random *r, int class, double difficulty
 void drawn_photograph(struct canvas *c, struct random *r, double difficulty)
 {
     double slope = .5 * difficulty * between(r, -1, 1), angle = between(r, 0, 6.2832);
-    double contrast = between(r, 1 - .5 * difficulty, 1.15), bright = .15 * between(r, -1, 1);
-    double noise = between(r, .005, .01 + .05 * difficulty);
+    double contrast = between(r, 1 - .4 * difficulty, 1.2), bright = .15 * between(r, -1, 1);
+    double noise = between(r, .004, .006 + .03 * difficulty);
     double gx = cos(angle) * slope / FACE_SIZE, gy = sin(angle) * slope / FACE_SIZE;
-    canvas_blur(c, between(r, .05, .15 + .7 * difficulty));
+    canvas_blur(c, between(r, .05, .15 + .6 * difficulty));
     for (int y = 0; y < FACE_SIZE; y++)
         for (int x = 0; x < FACE_SIZE; x++) {
             float *p = &c->pixels[y * FACE_SIZE + x];
