@@ -14,7 +14,7 @@ enum net_precision { NET_FP32, NET_BF16 };
 
 struct net_spec {
     enum net_model model;
-    int width;      /* channels of the first stage: 64 in the paper; 1 to 512. Even for ResNeXt29 */
+    int width;      /* channels of the first stage: 64 in the paper; 1 to 512 */
     int classes;    /* 7 */
     int image_size; /* height and width of the input: 32 to 64 (40 for crops, 48 for whole images) */
     int batch;      /* largest batch that will be asked for */

@@ -1,0 +1,152 @@
+/* One small interface that every numeric backend implements: tensors, the operations of a
+ * convolutional net forward and backward, and an SGD step. kernels/net.c strings them together.
+ *
+ * A device owns all tensors and convolutions made on it, and frees them when it is closed.
+ * The interface speaks of shapes only: how an activation lies in memory (blocked, bf16) is the
+ * backend's business. Every operation takes the number of images n, at most the n its tensors
+ * were made for, and touches only those. All return 0, or a negative code with err filled.
+ * Results depend on inputs, precision, threads and CPU features only: no atomics, fixed orders
+ * of summation. */
+#ifndef FERDAG_KERNELS_BACKEND_H
+#define FERDAG_KERNELS_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "kernels/net.h"
+
+struct device; /* threads, precision, and all memory of one net */
+struct tensor;
+struct conv; /* a convolution of one shape, without its weights */
+
+/* Sizes of a tensor, outermost first: images, channels, height, width of an activation; O, I,
+ * height, width of convolution weights; 1s where there are fewer. */
+struct shape {
+    size_t n, c, h, w;
+};
+
+enum tensor_use {
+    TENSOR_IMAGE,      /* what the first convolution reads; has no gradient */
+    TENSOR_ACTIVATION, /* layout and precision as the backend likes */
+    TENSOR_PLAIN       /* float32: parameters, and the matrices around the linear layer */
+};
+
+struct conv_spec {
+    size_t in, out;         /* channels */
+    size_t kernel, stride;  /* square */
+    size_t pad;             /* zeros on each side */
+    size_t groups;          /* divides in and out; weights are (out, in/groups, kernel, kernel) */
+    size_t height, width;   /* of the input */
+    size_t batch;           /* largest n */
+};
+
+/* How conv_forward ends. */
+enum conv_flags {
+    CONV_ADD = 1, /* y += convolution, instead of y = */
+    CONV_RELU = 2 /* then max(y, 0) */
+};
+
+/* Batch normalisation over n, h, w for each channel, then an optional residual, then ReLU:
+ *   y = relu(gamma * (x - mean) / sqrt(var + epsilon) + beta + residual)
+ * with mean and (biased) var of the batch in training, or the running ones, which training
+ * moves by momentum (var unbiased, as PyTorch's BatchNorm2d). All tensors plain, c values. */
+struct norm {
+    struct tensor *gamma, *beta, *running_mean, *running_var;
+    struct tensor *mean, *inverse; /* of the last training batch; inverse = 1/sqrt(var + epsilon) */
+    struct tensor *gamma_gradient, *beta_gradient;
+    double epsilon, momentum;
+    bool relu;
+};
+
+enum pool {
+    POOL_MAX,    /* 2x2, stride 2, odd last row and column dropped; the first of equals wins */
+    POOL_AVERAGE /* over the whole plane; its y is a plain (n, c) tensor */
+};
+
+struct backend {
+    const char *name;
+
+    /* Writes what about this CPU decides results, such as "avx512_core_bf16". */
+    int (*numerics)(char *text, size_t size);
+
+    /* Makes a device for `threads` threads. A precision that the CPU lacks becomes fp32. */
+    int (*open)(struct device **device, int threads, enum net_precision precision,
+                struct error *err);
+    void (*close)(struct device *device);
+
+    /* Makes a zeroed tensor. write and read copy its first n images (plain: its first n outermost
+     * slices) from and to plain NCHW float32. */
+    int (*tensor)(struct device *device, enum tensor_use use, struct shape shape,
+                  struct tensor **tensor, struct error *err);
+    int (*write)(struct device *device, struct tensor *tensor, const float *values, size_t n,
+                 struct error *err);
+    int (*read)(struct device *device, struct tensor *tensor, float *values, size_t n,
+                struct error *err);
+
+    int (*conv)(struct device *device, const struct conv_spec *spec, struct conv **conv,
+                struct error *err);
+    /* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
+    int (*conv_forward)(struct conv *conv, size_t n, const struct tensor *x,
+                        struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                        unsigned flags, struct error *err);
+    /* From the gradient dy of y: gradients of x (dx may be NULL: not wanted), weights and bias
+     * (dbias may be NULL). dx must not be dy. */
+    int (*conv_backward)(struct conv *conv, size_t n, const struct tensor *x,
+                         struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                         struct tensor *dweights, struct tensor *dbias, struct error *err);
+
+    /* residual may be NULL. training: batch statistics, which also move the running ones. y may
+     * be residual; in evaluation it may be x. */
+    int (*norm_forward)(struct device *device, const struct norm *norm, size_t n,
+                        const struct tensor *x, const struct tensor *residual, struct tensor *y,
+                        bool training, struct error *err);
+    /* The gradient of y is dy + dy2 (dy2 may be NULL). With g = that where y > 0 (everywhere,
+     * without ReLU): dx = the gradient of x through the norm, + dx_add (may be NULL), and
+     * dresidual, when the forward pass had a residual, = g. dx may be dy when dresidual isn't;
+     * dresidual may be dy; dx may be dx_add. */
+    int (*norm_backward)(struct device *device, const struct norm *norm, size_t n,
+                         const struct tensor *x, const struct tensor *y, struct tensor *dy,
+                         const struct tensor *dy2, struct tensor *dresidual,
+                         const struct tensor *dx_add, struct tensor *dx, struct error *err);
+
+    int (*pool_forward)(struct device *device, enum pool pool, size_t n, const struct tensor *x,
+                        struct tensor *y, struct error *err);
+    int (*pool_backward)(struct device *device, enum pool pool, size_t n, const struct tensor *x,
+                         const struct tensor *dy, struct tensor *dx, struct error *err);
+
+    /* y = x * weights^T + bias: x (n, in), weights (out, in), y (n, out), all plain. */
+    int (*linear_forward)(struct device *device, size_t n, const struct tensor *x,
+                          const struct tensor *weights, const struct tensor *bias,
+                          struct tensor *y, struct error *err);
+    int (*linear_backward)(struct device *device, size_t n, const struct tensor *x,
+                           const struct tensor *weights, const struct tensor *dy,
+                           struct tensor *dx, struct tensor *dweights, struct tensor *dbias,
+                           struct error *err);
+
+    /* Mean softmax cross-entropy of logits (n, classes) against labels smoothed as PyTorch does
+     * (smoothing/classes everywhere, the rest on the label); dlogits is its gradient, *correct
+     * how many labels have the (first) largest logit. */
+    int (*loss)(struct device *device, size_t n, const struct tensor *logits,
+                const uint8_t *labels, double smoothing, struct tensor *dlogits, double *loss,
+                size_t *correct, struct error *err);
+
+    /* y = a + b, activations; y may be either. */
+    int (*add)(struct device *device, size_t n, const struct tensor *a, const struct tensor *b,
+               struct tensor *y, struct error *err);
+
+    /* g = clip(gradient) + weight_decay * value; velocity = momentum * velocity + g;
+     * value -= lr * velocity. The gradient itself stays. */
+    int (*sgd)(struct device *device, struct tensor *value, const struct tensor *gradient,
+               struct tensor *velocity, const struct net_step *step, struct error *err);
+};
+
+extern const struct backend backend_cpu, backend_ref;
+
+/* All backends of this build, the best first; ends with NULL. */
+extern const struct backend *const backends[];
+
+/* The backend of that name; "auto" is the best one. NULL with err filled if there is none. */
+const struct backend *backend_find(const char *name, struct error *err);
+
+#endif

@@ -1,0 +1,370 @@
+/* The `cpu` backend: convolutions by oneDNN on blocked layouts that stay from operation to
+ * operation, everything else by the loops of cpu_lanes.h in as few passes as can be.
+ *
+ * Primitives are made when first needed, one for each (direction, n, flags), and kept. Parameters
+ * are plain float32 and are packed again only after they changed. A grouped convolution whose
+ * groups don't fill whole vectors runs as an ordinary one with zeros between the groups. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/cpu.h"
+
+struct plan {
+    enum dnn_direction direction;
+    size_t n;
+    unsigned flags;
+    bool bias, image;
+    struct dnn_conv *conv;
+    struct plan *next;
+};
+
+struct conv {
+    struct device *device;
+    struct conv_spec spec;
+    bool spread;        /* groups are zero-filled into one */
+    float *spread_weights;
+    void *gradient;     /* packed gradient of the weights */
+    size_t gradient_size;
+    struct plan *plans;
+    struct conv *next;
+};
+
+static int cpu_numerics(char *text, size_t size)
+{
+    int n = snprintf(text, size, "%s", dnn_isa());
+    return n < 0 || (size_t)n >= size ? -ENOSPC : 0;
+}
+
+static void cpu_close(struct device *device)
+{
+    if (!device)
+        return;
+    while (device->convs) {
+        struct conv *c = device->convs;
+        device->convs = c->next;
+        while (c->plans) {
+            struct plan *p = c->plans;
+            c->plans = p->next;
+            dnn_conv_free(p->conv);
+            free(p);
+        }
+        free(c->spread_weights);
+        free(c->gradient);
+        free(c);
+    }
+    while (device->tensors) {
+        struct tensor *t = device->tensors;
+        device->tensors = t->next;
+        for (int d = 0; d < DNN_DIRECTIONS; d++)
+            free(t->packed[d]);
+        free(t->data);
+        free(t);
+    }
+    dnn_close(device->dnn);
+    free(device->partial);
+    free(device);
+}
+
+static int cpu_open(struct device **device, int threads, enum net_precision precision,
+                    struct error *err)
+{
+    struct device *d = calloc(1, sizeof *d);
+    if (!d)
+        return error_set(err, ENOMEM, "out of memory");
+    d->threads = threads;
+    d->bf16 = precision == NET_BF16 && dnn_has_bf16();
+    d->lanes = cpu_lanes_pick(d->bf16);
+    int e = dnn_open(&d->dnn, threads, err);
+    if (e) {
+        cpu_close(d);
+        return e;
+    }
+    *device = d;
+    return 0;
+}
+
+/* Zeroed, aligned memory; size > 0. */
+static void *allocate(size_t size)
+{
+    size_t whole = (size + 63) / 64 * 64;
+    void *p = whole < size ? NULL : aligned_alloc(64, whole);
+    if (p)
+        memset(p, 0, whole);
+    return p;
+}
+
+int cpu_partial(struct device *device, size_t count, struct error *err)
+{
+    if (count <= device->partial_count)
+        return 0;
+    free(device->partial);
+    device->partial_count = 0;
+    device->partial = allocate(count * sizeof *device->partial);
+    if (!device->partial)
+        return error_set(err, ENOMEM, "out of memory");
+    device->partial_count = count;
+    return 0;
+}
+
+static int cpu_tensor(struct device *device, enum tensor_use use, struct shape shape,
+                      struct tensor **tensor, struct error *err)
+{
+    struct tensor *t = calloc(1, sizeof *t);
+    if (!t)
+        return error_set(err, ENOMEM, "out of memory");
+    size_t lanes = device->lanes->lanes;
+    t->use = use;
+    t->shape = shape;
+    t->version = 1;
+    t->pixels = shape.h * shape.w;
+    t->blocks = (shape.c + lanes - 1) / lanes;
+    if (use == TENSOR_PLAIN)
+        t->slice = shape.c * t->pixels * sizeof(float);
+    else if (use == TENSOR_IMAGE)
+        t->slice = shape.c * t->pixels * device->lanes->item;
+    else
+        t->slice = t->blocks * t->pixels * lanes * device->lanes->item;
+    size_t size;
+    if (!__builtin_mul_overflow(t->slice, shape.n, &size) && size > 0)
+        t->data = allocate(size);
+    if (!t->data) {
+        free(t);
+        return error_set(err, ENOMEM, "out of memory for a tensor of %zu x %zu x %zu x %zu",
+                         shape.n, shape.c, shape.h, shape.w);
+    }
+    t->next = device->tensors;
+    device->tensors = t;
+    *tensor = t;
+    return 0;
+}
+
+static uint16_t to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+
+static int cpu_write(struct device *device, struct tensor *t, const float *values, size_t n,
+                     struct error *err)
+{
+    const struct cpu_lanes *l = device->lanes;
+    size_t count = n * t->shape.c * t->pixels;
+    (void)err;
+    t->version++;
+    if (t->use == TENSOR_IMAGE && device->bf16) {
+        for (size_t i = 0; i < count; i++)
+            ((uint16_t *)t->data)[i] = to_bf16(values[i]);
+    } else if (t->use != TENSOR_ACTIVATION) {
+        memcpy(t->data, values, count * sizeof *values);
+    } else {
+        for (size_t i = 0; i < n * t->blocks; i++) {
+            size_t image = i / t->blocks, first = i % t->blocks * l->lanes;
+            size_t channels = t->shape.c - first < l->lanes ? t->shape.c - first : l->lanes;
+            l->from_plain(values + (image * t->shape.c + first) * t->pixels, channels,
+                          (char *)t->data + i * t->pixels * l->lanes * l->item, t->pixels);
+        }
+    }
+    return 0;
+}
+
+static int cpu_read(struct device *device, struct tensor *t, float *values, size_t n,
+                    struct error *err)
+{
+    const struct cpu_lanes *l = device->lanes;
+    if (t->use == TENSOR_IMAGE)
+        return error_set(err, EINVAL, "images can't be read back");
+    if (t->use == TENSOR_PLAIN) {
+        memcpy(values, t->data, n * t->slice);
+        return 0;
+    }
+    for (size_t i = 0; i < n * t->blocks; i++) {
+        size_t image = i / t->blocks, first = i % t->blocks * l->lanes;
+        size_t channels = t->shape.c - first < l->lanes ? t->shape.c - first : l->lanes;
+        l->to_plain((const char *)t->data + i * t->pixels * l->lanes * l->item,
+                    values + (image * t->shape.c + first) * t->pixels, channels, t->pixels);
+    }
+    return 0;
+}
+
+static int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
+                    struct error *err)
+{
+    struct conv *c = calloc(1, sizeof *c);
+    if (!c)
+        return error_set(err, ENOMEM, "out of memory");
+    size_t lanes = device->lanes->lanes;
+    c->device = device;
+    c->spec = *spec;
+    c->spread = spec->groups > 1 &&
+                (spec->in / spec->groups % lanes || spec->out / spec->groups % lanes);
+    c->next = device->convs;
+    device->convs = c;
+    if (c->spread) {
+        c->spread_weights =
+            allocate(spec->in * spec->out * spec->kernel * spec->kernel * sizeof(float));
+        if (!c->spread_weights)
+            return error_set(err, ENOMEM, "out of memory");
+    }
+    *conv = c;
+    return 0;
+}
+
+/* The primitive for this case, made if need be. */
+static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, unsigned flags,
+                     bool bias, bool image, struct dnn_conv **found, struct error *err)
+{
+    const struct conv_spec *s = &c->spec;
+    const struct dnn_conv *like = NULL;
+    for (struct plan *p = c->plans; p; p = p->next) {
+        if (p->direction != direction)
+            continue;
+        like = p->conv;
+        if (p->n == n && p->flags == flags && p->bias == bias && p->image == image) {
+            *found = p->conv;
+            return 0;
+        }
+    }
+    struct plan *p = calloc(1, sizeof *p);
+    if (!p)
+        return error_set(err, ENOMEM, "out of memory");
+    struct dnn_shape shape = {
+        .n = n, .in = s->in, .out = s->out, .height = s->height, .width = s->width,
+        .kernel = s->kernel, .stride = s->stride, .pad = s->pad,
+        .groups = c->spread ? 1 : s->groups, .image = image, .bf16 = c->device->bf16,
+        .bias = bias, .add = flags & CONV_ADD, .relu = flags & CONV_RELU,
+    };
+    int e = dnn_conv_create(c->device->dnn, direction, &shape, like, &p->conv, err);
+    if (e) {
+        free(p);
+        return e;
+    }
+    p->direction = direction;
+    p->n = n;
+    p->flags = flags;
+    p->bias = bias;
+    p->image = image;
+    p->next = c->plans;
+    c->plans = p;
+    *found = p->conv;
+    return 0;
+}
+
+/* Copies weights between their grouped form and the diagonal blocks of an ungrouped one. */
+static void spread(const struct conv_spec *s, float *grouped, float *whole, bool back)
+{
+    size_t in = s->in / s->groups, out = s->out / s->groups, k = s->kernel * s->kernel;
+    for (size_t o = 0; o < s->out; o++) {
+        float *a = grouped + o * in * k, *b = whole + (o * s->in + o / out * in) * k;
+        if (back)
+            memcpy(a, b, in * k * sizeof *a);
+        else
+            memcpy(b, a, in * k * sizeof *a);
+    }
+}
+
+/* Packs the weights for a primitive unless that was done since they last changed. */
+static int pack(struct conv *c, enum dnn_direction direction, struct dnn_conv *primitive,
+                struct tensor *weights, struct error *err)
+{
+    if (weights->packed_version[direction] == weights->version)
+        return 0;
+    if (!weights->packed[direction]) {
+        weights->packed[direction] = allocate(dnn_conv_weights_size(primitive));
+        if (!weights->packed[direction])
+            return error_set(err, ENOMEM, "out of memory");
+    }
+    const float *plain = weights->data;
+    if (c->spread) {
+        spread(&c->spec, weights->data, c->spread_weights, false);
+        plain = c->spread_weights;
+    }
+    int e = dnn_conv_pack(primitive, plain, weights->packed[direction], err);
+    if (!e)
+        weights->packed_version[direction] = weights->version;
+    return e;
+}
+
+static int cpu_conv_forward(struct conv *conv, size_t n, const struct tensor *x,
+                            struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                            unsigned flags, struct error *err)
+{
+    struct dnn_conv *primitive = NULL;
+    int e = find_plan(conv, DNN_FORWARD, n, flags, bias, x->use == TENSOR_IMAGE, &primitive, err);
+    if (!e)
+        e = pack(conv, DNN_FORWARD, primitive, weights, err);
+    if (!e)
+        e = dnn_conv_run(primitive, x->data, weights->packed[DNN_FORWARD],
+                         bias ? bias->data : NULL, y->data, err);
+    return e;
+}
+
+static int backward_weights(struct conv *c, size_t n, const struct tensor *x,
+                            const struct tensor *dy, struct tensor *dweights,
+                            struct tensor *dbias, struct error *err)
+{
+    struct dnn_conv *primitive = NULL;
+    int e = find_plan(c, DNN_BACKWARD_WEIGHTS, n, 0, dbias, x->use == TENSOR_IMAGE, &primitive,
+                      err);
+    if (e)
+        return e;
+    size_t size = dnn_conv_weights_size(primitive);
+    if (size > c->gradient_size) {
+        free(c->gradient);
+        c->gradient_size = 0;
+        c->gradient = allocate(size);
+        if (!c->gradient)
+            return error_set(err, ENOMEM, "out of memory");
+        c->gradient_size = size;
+    }
+    e = dnn_conv_run(primitive, x->data, c->gradient, dbias ? dbias->data : NULL, dy->data, err);
+    if (!e)
+        e = dnn_conv_unpack(primitive, c->gradient, c->spread ? c->spread_weights : dweights->data,
+                            err);
+    if (!e && c->spread) {
+        spread(&c->spec, dweights->data, c->spread_weights, true);
+        memset(c->spread_weights, 0, c->spec.in * c->spec.out * c->spec.kernel * c->spec.kernel *
+                                         sizeof *c->spread_weights);
+    }
+    return e;
+}
+
+static int cpu_conv_backward(struct conv *conv, size_t n, const struct tensor *x,
+                             struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                             struct tensor *dweights, struct tensor *dbias, struct error *err)
+{
+    struct dnn_conv *primitive = NULL;
+    int e = backward_weights(conv, n, x, dy, dweights, dbias, err);
+    if (e || !dx)
+        return e;
+    e = find_plan(conv, DNN_BACKWARD_DATA, n, 0, false, false, &primitive, err);
+    if (!e)
+        e = pack(conv, DNN_BACKWARD_DATA, primitive, weights, err);
+    if (!e)
+        e = dnn_conv_run(primitive, dx->data, weights->packed[DNN_BACKWARD_DATA], NULL, dy->data,
+                         err);
+    return e;
+}
+
+const struct backend backend_cpu = {
+    .name = "cpu",
+    .numerics = cpu_numerics,
+    .open = cpu_open,
+    .close = cpu_close,
+    .tensor = cpu_tensor,
+    .write = cpu_write,
+    .read = cpu_read,
+    .conv = cpu_conv,
+    .conv_forward = cpu_conv_forward,
+    .conv_backward = cpu_conv_backward,
+    .norm_forward = cpu_norm_forward,
+    .norm_backward = cpu_norm_backward,
+    .pool_forward = cpu_pool_forward,
+    .pool_backward = cpu_pool_backward,
+    .linear_forward = cpu_linear_forward,
+    .linear_backward = cpu_linear_backward,
+    .loss = cpu_loss,
+    .add = cpu_add,
+    .sgd = cpu_sgd,
+};

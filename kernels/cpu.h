@@ -1,0 +1,103 @@
+/* What the files of the `cpu` backend share: its device and tensors, and the table of loops over
+ * blocked planes.
+ *
+ * An activation (n, c, h, w) lies as [n][c/lanes][h][w][lanes], the last block of channels padded
+ * with zeros, float32 or bf16. One (image, block) is a plane: pixels * lanes values in a row, so
+ * that everything beside convolutions is a loop over vectors of `lanes` channels. */
+#ifndef FERDAG_KERNELS_CPU_H
+#define FERDAG_KERNELS_CPU_H
+
+#include "kernels/backend.h"
+#include "kernels/onednn.h"
+
+enum { CPU_MAX_LANES = 16 };
+
+struct cpu_lanes;
+
+struct device {
+    struct dnn *dnn;
+    int threads;
+    bool bf16;
+    const struct cpu_lanes *lanes; /* the loops for this CPU and precision */
+    struct tensor *tensors;        /* all of them, newest first */
+    struct conv *convs;
+    float *partial; /* sums of each plane, [n][blocks][2][lanes] */
+    size_t partial_count;
+};
+
+struct tensor {
+    enum tensor_use use;
+    struct shape shape;
+    size_t blocks, pixels;         /* of an activation */
+    size_t slice;                  /* bytes of one n */
+    void *data;                    /* 64-byte aligned */
+    uint64_t version;              /* goes up whenever a parameter changes */
+    void *packed[DNN_DIRECTIONS];  /* weights in the layouts of oneDNN */
+    uint64_t packed_version[DNN_DIRECTIONS]; /* version of each, 0: never packed */
+    struct tensor *next;
+};
+
+/* Loops over one plane of `pixels` vectors. Per-channel arrays (scale, ...) hold `lanes` values.
+ * Optional operands are NULL. */
+struct cpu_lanes {
+    size_t lanes, item; /* channels in a vector, bytes a value */
+
+    /* sums[0] = sum(x - shift), sums[1] = sum((x - shift)^2), each of `lanes` values. */
+    void (*moments)(const void *x, size_t pixels, const float *shift, float *sums);
+    /* y = x * scale + offset (+ residual), then ReLU if asked. */
+    void (*normalize)(const void *x, const void *residual, void *y, size_t pixels,
+                      const float *scale, const float *offset, bool relu);
+    /* With g = dy (+ dy2) where the ReLU let through (y > 0, or x * scale + offset > 0 when y is
+     * NULL; everywhere without relu): sums[0] = sum(g), sums[1] = sum(g * (x - mean)); keep = g
+     * unless NULL. */
+    void (*gradient_sums)(const void *x, const void *y, const void *dy, const void *dy2,
+                          void *keep, size_t pixels, const float *scale, const float *offset,
+                          const float *mean, bool relu, float *sums);
+    /* dx = a * g + b * x + c (+ add); g as above, from dy (+ dy2) and x. */
+    void (*gradient)(const void *x, const void *dy, const void *dy2, const void *add, void *dx,
+                     size_t pixels, const float *scale, const float *offset, bool relu,
+                     const float *a, const float *b, const float *c);
+    void (*add)(const void *a, const void *b, void *y, size_t pixels);
+    /* Height and width are those of x. */
+    void (*max_forward)(const void *x, void *y, size_t height, size_t width);
+    void (*max_backward)(const void *x, const void *dy, void *dx, size_t height, size_t width);
+    void (*average_forward)(const void *x, float *y, size_t pixels);
+    void (*fill)(void *x, size_t pixels, const float *value);
+    /* Between planes and float32 channels that lie `pixels` apart; `channels` of them exist. */
+    void (*from_plain)(const float *plain, size_t channels, void *x, size_t pixels);
+    void (*to_plain)(const void *x, float *plain, size_t channels, size_t pixels);
+};
+
+/* The loops that suit this CPU. */
+const struct cpu_lanes *cpu_lanes_pick(bool bf16);
+
+/* Makes device->partial hold at least `count` floats. */
+int cpu_partial(struct device *device, size_t count, struct error *err);
+
+/* The operations, as backend.h says. */
+int cpu_norm_forward(struct device *device, const struct norm *norm, size_t n,
+                     const struct tensor *x, const struct tensor *residual, struct tensor *y,
+                     bool training, struct error *err);
+int cpu_norm_backward(struct device *device, const struct norm *norm, size_t n,
+                      const struct tensor *x, const struct tensor *y, struct tensor *dy,
+                      const struct tensor *dy2, struct tensor *dresidual,
+                      const struct tensor *dx_add, struct tensor *dx, struct error *err);
+int cpu_pool_forward(struct device *device, enum pool pool, size_t n, const struct tensor *x,
+                     struct tensor *y, struct error *err);
+int cpu_pool_backward(struct device *device, enum pool pool, size_t n, const struct tensor *x,
+                      const struct tensor *dy, struct tensor *dx, struct error *err);
+int cpu_linear_forward(struct device *device, size_t n, const struct tensor *x,
+                       const struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                       struct error *err);
+int cpu_linear_backward(struct device *device, size_t n, const struct tensor *x,
+                        const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                        struct tensor *dweights, struct tensor *dbias, struct error *err);
+int cpu_loss(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
+             double smoothing, struct tensor *dlogits, double *loss, size_t *correct,
+             struct error *err);
+int cpu_add(struct device *device, size_t n, const struct tensor *a, const struct tensor *b,
+            struct tensor *y, struct error *err);
+int cpu_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
+            struct tensor *velocity, const struct net_step *step, struct error *err);
+
+#endif

@@ -1,0 +1,465 @@
+/* The `ref` backend: plain loops over plain NCHW arrays of doubles, each operation as its
+ * definition says. Slow and obviously right: the oracle for the others. Parameters and images
+ * come in and go out as float32, nothing in between is rounded. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/backend.h"
+
+struct tensor {
+    struct shape shape;
+    double *v;
+    struct tensor *next;
+};
+
+struct conv {
+    struct conv_spec spec;
+    struct conv *next;
+};
+
+struct device {
+    struct tensor *tensors;
+    struct conv *convs;
+};
+
+static int ref_numerics(char *text, size_t size)
+{
+    if (size == 0)
+        return -ENOSPC;
+    text[0] = '\0';
+    return 0;
+}
+
+static int ref_open(struct device **device, int threads, enum net_precision precision,
+                    struct error *err)
+{
+    (void)threads;
+    (void)precision;
+    *device = calloc(1, sizeof **device);
+    return *device ? 0 : error_set(err, ENOMEM, "out of memory");
+}
+
+static void ref_close(struct device *device)
+{
+    if (!device)
+        return;
+    while (device->tensors) {
+        struct tensor *t = device->tensors;
+        device->tensors = t->next;
+        free(t->v);
+        free(t);
+    }
+    while (device->convs) {
+        struct conv *c = device->convs;
+        device->convs = c->next;
+        free(c);
+    }
+    free(device);
+}
+
+static int ref_tensor(struct device *device, enum tensor_use use, struct shape s,
+                      struct tensor **tensor, struct error *err)
+{
+    struct tensor *t = calloc(1, sizeof *t);
+    size_t slice = s.c * s.h * s.w;
+    (void)use;
+    if (t)
+        t->v = calloc(s.n, slice * sizeof *t->v);
+    if (!t || !t->v) {
+        free(t);
+        return error_set(err, ENOMEM, "out of memory");
+    }
+    t->shape = s;
+    t->next = device->tensors;
+    device->tensors = t;
+    *tensor = t;
+    return 0;
+}
+
+static int ref_write(struct device *device, struct tensor *t, const float *values, size_t n,
+                     struct error *err)
+{
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < n * t->shape.c * t->shape.h * t->shape.w; i++)
+        t->v[i] = (double)values[i];
+    return 0;
+}
+
+static int ref_read(struct device *device, struct tensor *t, float *values, size_t n,
+                    struct error *err)
+{
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < n * t->shape.c * t->shape.h * t->shape.w; i++)
+        values[i] = (float)t->v[i];
+    return 0;
+}
+
+/* Where element (n, c, h, w) is. */
+static double *at(const struct tensor *t, size_t n, size_t c, size_t h, size_t w)
+{
+    return &t->v[((n * t->shape.c + c) * t->shape.h + h) * t->shape.w + w];
+}
+
+static int ref_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
+                    struct error *err)
+{
+    struct conv *c = calloc(1, sizeof *c);
+    if (!c)
+        return error_set(err, ENOMEM, "out of memory");
+    c->spec = *spec;
+    c->next = device->convs;
+    device->convs = c;
+    *conv = c;
+    return 0;
+}
+
+/* Every product x[xi] * weights[wi] that a convolution adds into y[yi] is one of these. */
+struct tap {
+    size_t n, in, out, weight_in;   /* image, channels, channel within the group */
+    size_t ky, kx, xh, xw, yh, yw;
+};
+
+/* Calls `visit` for each tap of n images. */
+static void each_tap(const struct conv_spec *s, size_t n,
+                     void (*visit)(const struct tap *tap, void *data), void *data)
+{
+    size_t height = (s->height + 2 * s->pad - s->kernel) / s->stride + 1;
+    size_t width = (s->width + 2 * s->pad - s->kernel) / s->stride + 1;
+    size_t in = s->in / s->groups, out = s->out / s->groups, taps = s->kernel * s->kernel;
+    struct tap t;
+    for (t.n = 0; t.n < n; t.n++)
+        for (t.out = 0; t.out < s->out; t.out++)
+            for (size_t y = 0; y < height * width; y++)
+                for (size_t k = 0; k < in * taps; k++) {
+                    t.yh = y / width;
+                    t.yw = y % width;
+                    t.weight_in = k / taps;
+                    t.in = t.out / out * in + t.weight_in;
+                    t.ky = k % taps / s->kernel;
+                    t.kx = k % s->kernel;
+                    t.xh = t.yh * s->stride + t.ky - s->pad; /* wraps when above the image */
+                    t.xw = t.yw * s->stride + t.kx - s->pad;
+                    if (t.xh < s->height && t.xw < s->width)
+                        visit(&t, data);
+                }
+}
+
+struct operands {
+    const struct tensor *x, *weights, *dy;
+    struct tensor *y, *dx, *dweights;
+};
+
+static void visit_forward(const struct tap *t, void *data)
+{
+    const struct operands *o = data;
+    *at(o->y, t->n, t->out, t->yh, t->yw) += *at(o->x, t->n, t->in, t->xh, t->xw) *
+                                             *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
+}
+
+static void visit_backward(const struct tap *t, void *data)
+{
+    const struct operands *o = data;
+    double g = *at(o->dy, t->n, t->out, t->yh, t->yw);
+    *at(o->dweights, t->out, t->weight_in, t->ky, t->kx) +=
+        g * *at(o->x, t->n, t->in, t->xh, t->xw);
+    if (o->dx)
+        *at(o->dx, t->n, t->in, t->xh, t->xw) +=
+            g * *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
+}
+
+static size_t slice(const struct tensor *t)
+{
+    return t->shape.c * t->shape.h * t->shape.w;
+}
+
+static int ref_conv_forward(struct conv *conv, size_t n, const struct tensor *x,
+                            struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                            unsigned flags, struct error *err)
+{
+    size_t plane = y->shape.h * y->shape.w;
+    struct operands o = {.x = x, .weights = weights, .y = y};
+    (void)err;
+    for (size_t i = 0; i < n * slice(y); i++)
+        y->v[i] = (flags & CONV_ADD ? y->v[i] : 0) + (bias ? bias->v[i / plane % y->shape.c] : 0);
+    each_tap(&conv->spec, n, visit_forward, &o);
+    for (size_t i = 0; i < n * slice(y); i++)
+        if (flags & CONV_RELU && y->v[i] < 0)
+            y->v[i] = 0;
+    return 0;
+}
+
+static int ref_conv_backward(struct conv *conv, size_t n, const struct tensor *x,
+                             struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                             struct tensor *dweights, struct tensor *dbias, struct error *err)
+{
+    struct operands o = {.x = x, .weights = weights, .dy = dy, .dx = dx, .dweights = dweights};
+    size_t plane = dy->shape.h * dy->shape.w;
+    (void)err;
+    memset(dweights->v, 0, dweights->shape.n * slice(dweights) * sizeof *dweights->v);
+    if (dx)
+        memset(dx->v, 0, n * slice(dx) * sizeof *dx->v);
+    each_tap(&conv->spec, n, visit_backward, &o);
+    if (dbias) {
+        memset(dbias->v, 0, slice(dbias) * sizeof *dbias->v);
+        for (size_t i = 0; i < n * slice(dy); i++)
+            dbias->v[i / plane % dy->shape.c] += dy->v[i];
+    }
+    return 0;
+}
+
+/* Mean, biased variance of channel c. */
+static void moments(const struct tensor *x, size_t n, size_t c, double *mean, double *var)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    double sum = 0, square = 0;
+    for (size_t i = 0; i < n * plane; i++)
+        sum += *at(x, i / plane, c, 0, i % plane);
+    *mean = sum / (double)(n * plane);
+    for (size_t i = 0; i < n * plane; i++) {
+        double d = *at(x, i / plane, c, 0, i % plane) - *mean;
+        square += d * d;
+    }
+    *var = square / (double)(n * plane);
+}
+
+static int ref_norm_forward(struct device *device, const struct norm *norm, size_t n,
+                            const struct tensor *x, const struct tensor *residual,
+                            struct tensor *y, bool training, struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    double count = (double)(n * plane), rate = norm->momentum;
+    (void)device;
+    (void)err;
+    for (size_t c = 0; c < x->shape.c; c++) {
+        double mean = norm->running_mean->v[c], var = norm->running_var->v[c];
+        if (training) {
+            moments(x, n, c, &mean, &var);
+            double unbiased = count > 1 ? var * count / (count - 1) : var;
+            norm->mean->v[c] = mean;
+            norm->inverse->v[c] = 1 / sqrt(var + norm->epsilon);
+            norm->running_mean->v[c] = (1 - rate) * norm->running_mean->v[c] + rate * mean;
+            norm->running_var->v[c] = (1 - rate) * norm->running_var->v[c] + rate * unbiased;
+        }
+        double inverse = 1 / sqrt(var + norm->epsilon);
+        for (size_t i = 0; i < n * plane; i++) {
+            double v = norm->gamma->v[c] * (*at(x, i / plane, c, 0, i % plane) - mean) * inverse +
+                       norm->beta->v[c];
+            if (residual)
+                v += *at(residual, i / plane, c, 0, i % plane);
+            *at(y, i / plane, c, 0, i % plane) = norm->relu && v < 0 ? 0 : v;
+        }
+    }
+    return 0;
+}
+
+static int ref_norm_backward(struct device *device, const struct norm *norm, size_t n,
+                             const struct tensor *x, const struct tensor *y, struct tensor *dy,
+                             const struct tensor *dy2, struct tensor *dresidual,
+                             const struct tensor *dx_add, struct tensor *dx, struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    double count = (double)(n * plane);
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < n * slice(y); i++) {
+        dy->v[i] += dy2 ? dy2->v[i] : 0;
+        if (norm->relu && !(y->v[i] > 0))
+            dy->v[i] = 0;
+        if (dresidual)
+            dresidual->v[i] = dy->v[i];
+    }
+    for (size_t c = 0; c < x->shape.c; c++) {
+        double mean = norm->mean->v[c], inverse = norm->inverse->v[c], sum = 0, product = 0;
+        for (size_t i = 0; i < n * plane; i++) {
+            double g = *at(dy, i / plane, c, 0, i % plane);
+            sum += g;
+            product += g * (*at(x, i / plane, c, 0, i % plane) - mean) * inverse;
+        }
+        norm->beta_gradient->v[c] = sum;
+        norm->gamma_gradient->v[c] = product;
+        for (size_t i = 0; i < n * plane; i++) {
+            double g = *at(dy, i / plane, c, 0, i % plane);
+            double normal = (*at(x, i / plane, c, 0, i % plane) - mean) * inverse;
+            double d = norm->gamma->v[c] * inverse * (g - sum / count - normal * product / count);
+            *at(dx, i / plane, c, 0, i % plane) =
+                d + (dx_add ? *at(dx_add, i / plane, c, 0, i % plane) : 0);
+        }
+    }
+    return 0;
+}
+
+/* The place in x of the largest of the 2x2 window of (h, w) of y, the first of equals. */
+static double *largest(const struct tensor *x, size_t n, size_t c, size_t h, size_t w)
+{
+    double *best = at(x, n, c, 2 * h, 2 * w);
+    for (size_t k = 1; k < 4; k++) {
+        double *v = at(x, n, c, 2 * h + k / 2, 2 * w + k % 2);
+        if (*v > *best)
+            best = v;
+    }
+    return best;
+}
+
+static int ref_pool_forward(struct device *device, enum pool pool, size_t n,
+                            const struct tensor *x, struct tensor *y, struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < n * x->shape.c; i++) {
+        size_t image = i / x->shape.c, c = i % x->shape.c;
+        if (pool == POOL_AVERAGE) {
+            double sum = 0;
+            for (size_t k = 0; k < plane; k++)
+                sum += *at(x, image, c, 0, k);
+            *at(y, image, c, 0, 0) = sum / (double)plane;
+            continue;
+        }
+        for (size_t h = 0; h < x->shape.h / 2; h++)
+            for (size_t w = 0; w < x->shape.w / 2; w++)
+                *at(y, image, c, h, w) = *largest(x, image, c, h, w);
+    }
+    return 0;
+}
+
+static int ref_pool_backward(struct device *device, enum pool pool, size_t n,
+                             const struct tensor *x, const struct tensor *dy, struct tensor *dx,
+                             struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    (void)device;
+    (void)err;
+    memset(dx->v, 0, n * slice(dx) * sizeof *dx->v);
+    for (size_t i = 0; i < n * x->shape.c; i++) {
+        size_t image = i / x->shape.c, c = i % x->shape.c;
+        if (pool == POOL_AVERAGE) {
+            for (size_t k = 0; k < plane; k++)
+                *at(dx, image, c, 0, k) = *at(dy, image, c, 0, 0) / (double)plane;
+            continue;
+        }
+        for (size_t h = 0; h < x->shape.h / 2; h++)
+            for (size_t w = 0; w < x->shape.w / 2; w++)
+                dx->v[largest(x, image, c, h, w) - x->v] = *at(dy, image, c, h, w);
+    }
+    return 0;
+}
+
+static int ref_linear_forward(struct device *device, size_t n, const struct tensor *x,
+                              const struct tensor *weights, const struct tensor *bias,
+                              struct tensor *y, struct error *err)
+{
+    size_t in = weights->shape.c, out = weights->shape.n;
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        for (size_t o = 0; o < out; o++) {
+            double sum = bias->v[o];
+            for (size_t k = 0; k < in; k++)
+                sum += x->v[i * in + k] * weights->v[o * in + k];
+            y->v[i * out + o] = sum;
+        }
+    return 0;
+}
+
+static int ref_linear_backward(struct device *device, size_t n, const struct tensor *x,
+                               const struct tensor *weights, const struct tensor *dy,
+                               struct tensor *dx, struct tensor *dweights, struct tensor *dbias,
+                               struct error *err)
+{
+    size_t in = weights->shape.c, out = weights->shape.n;
+    (void)device;
+    (void)err;
+    memset(dx->v, 0, n * in * sizeof *dx->v);
+    memset(dweights->v, 0, out * in * sizeof *dweights->v);
+    memset(dbias->v, 0, out * sizeof *dbias->v);
+    for (size_t i = 0; i < n; i++)
+        for (size_t o = 0; o < out; o++) {
+            double g = dy->v[i * out + o];
+            dbias->v[o] += g;
+            for (size_t k = 0; k < in; k++) {
+                dweights->v[o * in + k] += g * x->v[i * in + k];
+                dx->v[i * in + k] += g * weights->v[o * in + k];
+            }
+        }
+    return 0;
+}
+
+static int ref_loss(struct device *device, size_t n, const struct tensor *logits,
+                    const uint8_t *labels, double smoothing, struct tensor *dlogits, double *loss,
+                    size_t *correct, struct error *err)
+{
+    size_t classes = logits->shape.c;
+    (void)device;
+    (void)err;
+    *loss = 0;
+    *correct = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double *z = logits->v + i * classes;
+        size_t best = 0;
+        for (size_t c = 1; c < classes; c++)
+            if (z[c] > z[best])
+                best = c;
+        double sum = 0;
+        for (size_t c = 0; c < classes; c++)
+            sum += exp(z[c] - z[best]);
+        for (size_t c = 0; c < classes; c++) {
+            double target = smoothing / (double)classes + (c == labels[i] ? 1 - smoothing : 0);
+            double log_p = z[c] - z[best] - log(sum);
+            *loss -= target * log_p / (double)n;
+            dlogits->v[i * classes + c] = (exp(log_p) - target) / (double)n;
+        }
+        *correct += best == labels[i];
+    }
+    return 0;
+}
+
+static int ref_add(struct device *device, size_t n, const struct tensor *a,
+                   const struct tensor *b, struct tensor *y, struct error *err)
+{
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < n * slice(y); i++)
+        y->v[i] = a->v[i] + b->v[i];
+    return 0;
+}
+
+static int ref_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
+                   struct tensor *velocity, const struct net_step *step, struct error *err)
+{
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < value->shape.n * slice(value); i++) {
+        double g = gradient->v[i];
+        if (step->clip > 0)
+            g = fmax(-step->clip, fmin(step->clip, g));
+        g += step->weight_decay * value->v[i];
+        velocity->v[i] = step->momentum * velocity->v[i] + g;
+        value->v[i] -= step->lr * velocity->v[i];
+    }
+    return 0;
+}
+
+const struct backend backend_ref = {
+    .name = "ref",
+    .numerics = ref_numerics,
+    .open = ref_open,
+    .close = ref_close,
+    .tensor = ref_tensor,
+    .write = ref_write,
+    .read = ref_read,
+    .conv = ref_conv,
+    .conv_forward = ref_conv_forward,
+    .conv_backward = ref_conv_backward,
+    .norm_forward = ref_norm_forward,
+    .norm_backward = ref_norm_backward,
+    .pool_forward = ref_pool_forward,
+    .pool_backward = ref_pool_backward,
+    .linear_forward = ref_linear_forward,
+    .linear_backward = ref_linear_backward,
+    .loss = ref_loss,
+    .add = ref_add,
+    .sgd = ref_sgd,
+};
