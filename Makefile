@@ -44,8 +44,16 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(LDLIBS)
 
+# Programs that the comparisons with PyTorch (tests/oracles, tests/bench) run.
+$(BUILD)/tests/%: tests/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(LDLIBS)
+
+bench-train: $(BUILD)/tests/bench/bench_train
+	@for m in vgg19 resnet18 preact_resnet18 resnext29; do $< -m $$m; done
+
 clean:
 	rm -rf $(BUILD) ferdag
 
-.PHONY: all units clean
+.PHONY: all units clean bench-train
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)
