@@ -1,16 +1,60 @@
+/* Predicts with a support vector machine that train_svm (or LIBSVM's svm-train) saved. */
+#include "kernels/svm.h"
+#include "stages/classifier.h"
 #include "stages/kind.h"
-#include <errno.h>
+#include "stages/svm_model.h"
+
+static int predict(const void *model, const float *x, size_t n, uint8_t *out, struct error *err)
+{
+    return svm_predict_rows(model, x, n, out, NULL, err);
+}
 
 static int run(struct job *job, struct error *err)
 {
-    (void)job;
-    return error_set(err, ENOSYS, "predict is not built yet");
+    struct features f;
+    struct svm_model model = {0};
+    struct svm_predictor predictor = {0};
+    int rc = classifier_read(job, SPLIT_PUBLIC, &f, err); /* for the number of columns */
+    if (rc < 0)
+        return rc;
+    size_t d = f.d;
+    features_free(&f);
+    rc = svm_model_read(job_input(job, "model", 0), d, CLASSES, &model, err);
+    if (rc == 0)
+        rc = svm_predictor_make(&predictor, &model, job->threads, err);
+    if (rc == 0) {
+        struct classifier classifier = {d, &predictor, predict};
+        rc = classifier_finish(job, &classifier, -1, err);
+    }
+    svm_predictor_free(&predictor);
+    svm_model_free(&model);
+    return rc;
 }
 
-static const struct port none[] = {{0}};
-static const struct param no_params[] = {{0}};
+static const struct port inputs[] = {
+    {.name = "model", .form = PORT_FILE, .text = "LIBSVM's text model, C-SVC, labels 0 to 6"},
+    {.name = "features", .form = PORT_TREE,
+     .text = "features and labels; public and private are read"},
+    {0},
+};
+
+static const struct port outputs[] = {
+    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+     .text = "predicted and true classes, public and private"},
+    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+     .text = "seconds to predict"},
+    {0},
+};
+
+static const struct param params[] = {{0}};
 
 const struct kind kind_predict = {
-    .name = "predict", .version = 1, .text = "", .inputs = none, .outputs = none,
-    .params = no_params, .run = run,
+    .name = "predict",
+    .version = 1,
+    .text = "classes by a support vector machine, votes as svm-predict counts them",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .numerics = true,
+    .run = run,
 };

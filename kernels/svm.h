@@ -1,0 +1,79 @@
+/* Support vector classification, C-SVC one against one, with LIBSVM's definition, defaults and
+ * decisions, but kernel values by matrix products. */
+#ifndef FERDAG_KERNELS_SVM_H
+#define FERDAG_KERNELS_SVM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+
+enum svm_kernel_type { SVM_LINEAR, SVM_POLY, SVM_RBF, SVM_SIGMOID, SVM_KERNELS };
+
+/* LIBSVM's words for them: "linear", "polynomial", "rbf", "sigmoid". */
+extern const char *const svm_kernel_names[SVM_KERNELS];
+
+/* linear u'v; poly (gamma u'v + coef0)^degree; rbf exp(-gamma |u-v|^2); sigmoid tanh(gamma u'v + coef0) */
+struct svm_kernel {
+    enum svm_kernel_type type;
+    int degree;
+    double gamma, coef0;
+};
+
+/* Support vectors are grouped by class. As in LIBSVM, row j-1 of coef holds, for the vectors of
+ * class i < j, their label * alpha in the problem i against j; row i the same for those of class j. */
+struct svm_model {
+    struct svm_kernel kernel;
+    size_t classes, d, count;
+    int *labels;          /* (classes): what predict writes for each; 0 to 255 */
+    size_t *class_counts; /* (classes), sum = count */
+    float *vectors;       /* (count, d) */
+    double *coef;         /* (classes - 1, count) */
+    double *rho;          /* (classes (classes-1) / 2): 0-1, 0-2, ..., 1-2, ... */
+};
+
+/* Makes the arrays, zeroed, and labels 0 .. classes-1. -ENOMEM; svm_model_free also after an error. */
+int svm_model_make(struct svm_model *model, size_t classes, size_t d, size_t count,
+                   struct error *err);
+void svm_model_free(struct svm_model *model);
+
+struct svm_training {
+    struct svm_kernel kernel;
+    double c, tolerance;
+    size_t memory; /* bytes that kernel values may take; fewer threads are used if all don't fit */
+    int threads;
+    void (*progress)(void *context, size_t done, size_t total); /* pairs of classes; may be NULL */
+    void *context;
+};
+
+struct svm_report {
+    size_t iterations;  /* of all pairs */
+    size_t unconverged; /* pairs that met the limit on iterations */
+    double objective;   /* sum over the pairs */
+};
+
+/* Trains on x, (sum of counts, d), whose rows are ordered by class; each class has a row.
+ * Float32 kernel values of one class with itself are kept for all classes, those of a pair of classes
+ * while that pair is solved: 4 (sum of n_i^2 + threads * 2 n_i n_j) bytes. -ENOMEM also when
+ * that is more than `memory` with one thread. The model is made; the same at any number of threads. */
+int svm_train(const struct svm_training *training, const float *x, const size_t *counts,
+              size_t classes, size_t d, struct svm_model *model, struct svm_report *report,
+              struct error *err);
+
+/* A model made ready to predict; it borrows the model. */
+struct svm_predictor {
+    const struct svm_model *model;
+    float *weights; /* linear: (pairs, d), one hyperplane a pair */
+    double *norms;  /* rbf: (count) squared norms of the vectors */
+    int threads;
+};
+
+int svm_predictor_make(struct svm_predictor *predictor, const struct svm_model *model, int threads,
+                       struct error *err);
+void svm_predictor_free(struct svm_predictor *predictor);
+
+/* The label of each of n rows of x (n, d): most votes of the pairs, ties to the class that comes
+ * first in the model, as svm_predict. decisions may be NULL, or (n, pairs). -ENOMEM. */
+int svm_predict_rows(const struct svm_predictor *predictor, const float *x, size_t n, uint8_t *out,
+                     double *decisions, struct error *err);
+
+#endif

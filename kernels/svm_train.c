@@ -1,0 +1,271 @@
+/* See svm.h. The kernel matrix of 28,709 rows would take 3.3 GB. The blocks of one class with
+ * itself, which six pairs need, take 0.6 GB and are computed once; the block of two classes with
+ * each other is needed by one pair only, so it lives as long as that pair is solved. */
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/blas.h"
+#include "kernels/smo.h"
+#include "kernels/svm.h"
+#include "kernels/svm_kernel.h"
+
+/* Two classes a < b and what came of them. */
+struct pair {
+    size_t a, b;
+    struct smo_result result;
+    int rc;
+    struct error error;
+};
+
+struct trainer {
+    const struct svm_training *training;
+    const float *x;
+    const size_t *counts;
+    size_t classes, d, n, pairs;
+    size_t *starts;      /* (classes): first row of each class */
+    double *norms;       /* (n) */
+    float **own;         /* (classes): kernel values of a class with itself */
+    struct pair *pair;   /* (pairs) in the model's order */
+    size_t *order;       /* (pairs): largest first, so that threads end together */
+};
+
+static int make(struct trainer *t, struct error *err)
+{
+    for (size_t c = 0; c < t->classes; c++)
+        t->n += t->counts[c];
+    t->pairs = t->classes * (t->classes - 1) / 2;
+    t->starts = calloc(t->classes, sizeof *t->starts);
+    t->norms = calloc(t->n + 1, sizeof *t->norms);
+    t->own = calloc(t->classes, sizeof *t->own);
+    t->pair = calloc(t->pairs, sizeof *t->pair);
+    t->order = calloc(t->pairs, sizeof *t->order);
+    if (!t->starts || !t->norms || !t->own || !t->pair || !t->order)
+        return error_set(err, ENOMEM, "out of memory for %zu rows of %zu classes", t->n, t->classes);
+    for (size_t c = 1; c < t->classes; c++)
+        t->starts[c] = t->starts[c - 1] + t->counts[c - 1];
+    size_t p = 0;
+    for (size_t a = 0; a < t->classes; a++)
+        for (size_t b = a + 1; b < t->classes; b++, p++) {
+            t->pair[p].a = a;
+            t->pair[p].b = b;
+            t->order[p] = p;
+        }
+    return 0;
+}
+
+static void destroy(struct trainer *t)
+{
+    for (size_t c = 0; t->own && c < t->classes; c++)
+        free(t->own[c]);
+    for (size_t p = 0; t->pair && p < t->pairs; p++)
+        free(t->pair[p].result.beta);
+    free(t->starts);
+    free(t->norms);
+    free(t->own);
+    free(t->pair);
+    free(t->order);
+}
+
+static double pair_size(const struct trainer *t, size_t p)
+{
+    return (double)(t->counts[t->pair[p].a] + t->counts[t->pair[p].b]);
+}
+
+static void order_pairs(struct trainer *t)
+{
+    for (size_t i = 1; i < t->pairs; i++)
+        for (size_t j = i; j > 0 && pair_size(t, t->order[j]) > pair_size(t, t->order[j - 1]); j--) {
+            size_t swap = t->order[j];
+            t->order[j] = t->order[j - 1];
+            t->order[j - 1] = swap;
+        }
+}
+
+/* How many threads fit in memory; 0 if not even one. *bytes is what one needs. */
+static int threads_that_fit(const struct trainer *t, double *bytes)
+{
+    double shared = 0, largest = 0, limit = (double)t->training->memory;
+    for (size_t c = 0; c < t->classes; c++)
+        shared += sizeof(float) * (double)t->counts[c] * (double)t->counts[c];
+    for (size_t p = 0; p < t->pairs; p++)
+        largest = fmax(largest, 2 * sizeof(float) * (double)t->counts[t->pair[p].a] *
+                                    (double)t->counts[t->pair[p].b]);
+    *bytes = shared + largest;
+    int threads = t->training->threads;
+    while (threads > 0 && shared + threads * largest > limit)
+        threads--;
+    return threads;
+}
+
+static int compute_own(struct trainer *t, size_t c, struct error *err)
+{
+    const struct svm_training *training = t->training;
+    size_t n = t->counts[c];
+    float *k = t->own[c] = malloc(n * n * sizeof *k);
+    if (!k)
+        return error_set(err, ENOMEM, "out of memory for %zu x %zu kernel values", n, n);
+    blas_gram(t->x + t->starts[c] * t->d, n, t->d, k, training->threads);
+    const double *norms = t->norms + t->starts[c];
+#pragma omp parallel for num_threads(training->threads)
+    for (size_t i = 0; i < n; i++) {
+        svm_kernel_apply(&training->kernel, k + i * n, 1, n, n, norms + i, norms);
+        if (training->kernel.type == SVM_RBF)
+            k[i * n + i] = 1; /* the product's rounding must not make a row differ from itself */
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(k[i * n + i]))
+            return error_set(err, ERANGE, "row %zu of class %zu has no finite kernel value with "
+                             "itself: scale the features, or choose a smaller gamma or degree", i, c);
+    return 0;
+}
+
+static void transpose(const float *in, size_t n, size_t m, float *out)
+{
+    enum { EDGE = 32 };
+    for (size_t i = 0; i < n; i += EDGE)
+        for (size_t j = 0; j < m; j += EDGE)
+            for (size_t r = i; r < i + EDGE && r < n; r++)
+                for (size_t c = j; c < j + EDGE && c < m; c++)
+                    out[c * n + r] = in[r * m + c];
+}
+
+static int solve_pair(const struct trainer *t, struct pair *pair)
+{
+    size_t a = pair->a, b = pair->b, n = t->counts[a], m = t->counts[b];
+    float *across = malloc(n * m * sizeof *across), *back = malloc(n * m * sizeof *back);
+    pair->result.beta = calloc(n + m, sizeof *pair->result.beta);
+    int rc = 0;
+    if (!across || !back || !pair->result.beta) {
+        rc = error_set(&pair->error, ENOMEM, "out of memory for %zu x %zu kernel values", n, m);
+    } else {
+        blas_dots(t->x + t->starts[a] * t->d, n, t->x + t->starts[b] * t->d, m, t->d, across, m, 1);
+        svm_kernel_apply(&t->training->kernel, across, n, m, m, t->norms + t->starts[a],
+                         t->norms + t->starts[b]);
+        transpose(across, n, m, back);
+        struct smo_problem problem = {
+            .n = {n, m},
+            .k = {{t->own[a], across}, {back, t->own[b]}},
+            .c = t->training->c,
+            .tolerance = t->training->tolerance,
+        };
+        rc = smo_solve(&problem, &pair->result, &pair->error);
+    }
+    free(across);
+    free(back);
+    return rc;
+}
+
+static int solve_pairs(struct trainer *t, int threads, struct error *err)
+{
+    const struct svm_training *training = t->training;
+    size_t done = 0;
+    blas_single_threaded();
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+    for (size_t i = 0; i < t->pairs; i++) {
+        struct pair *pair = &t->pair[t->order[i]];
+        pair->rc = solve_pair(t, pair);
+#pragma omp critical(svm_progress)
+        {
+            done++;
+            if (training->progress)
+                training->progress(training->context, done, t->pairs);
+        }
+    }
+    for (size_t p = 0; p < t->pairs; p++)
+        if (t->pair[p].rc < 0) {
+            *err = t->pair[p].error;
+            return t->pair[p].rc;
+        }
+    return 0;
+}
+
+/* Row r of class c in the problem of pair p, which c is part of. */
+static double beta_of(const struct trainer *t, const struct pair *p, size_t c, size_t r)
+{
+    return p->result.beta[c == p->a ? r : t->counts[p->a] + r];
+}
+
+static bool is_support(const struct trainer *t, size_t c, size_t r)
+{
+    for (size_t p = 0; p < t->pairs; p++)
+        if ((t->pair[p].a == c || t->pair[p].b == c) && beta_of(t, &t->pair[p], c, r) != 0)
+            return true;
+    return false;
+}
+
+/* Copies a support vector and its coefficients to place `at` of the model. */
+static void add_support(const struct trainer *t, size_t c, size_t r, struct svm_model *model,
+                        size_t at)
+{
+    memcpy(model->vectors + at * t->d, t->x + (t->starts[c] + r) * t->d,
+           t->d * sizeof *model->vectors);
+    for (size_t p = 0; p < t->pairs; p++) {
+        const struct pair *pair = &t->pair[p];
+        if (pair->a == c || pair->b == c)
+            model->coef[(pair->a == c ? pair->b - 1 : pair->a) * model->count + at] =
+                beta_of(t, pair, c, r);
+    }
+}
+
+static int build_model(const struct trainer *t, struct svm_model *model, struct svm_report *report,
+                       struct error *err)
+{
+    size_t count = 0, at = 0;
+    for (size_t c = 0; c < t->classes; c++)
+        for (size_t r = 0; r < t->counts[c]; r++)
+            count += is_support(t, c, r);
+    int rc = svm_model_make(model, t->classes, t->d, count, err);
+    if (rc < 0)
+        return rc;
+    model->kernel = t->training->kernel;
+    for (size_t c = 0; c < t->classes; c++)
+        for (size_t r = 0; r < t->counts[c]; r++)
+            if (is_support(t, c, r)) {
+                add_support(t, c, r, model, at++);
+                model->class_counts[c]++;
+            }
+    *report = (struct svm_report){0};
+    for (size_t p = 0; p < t->pairs; p++) {
+        const struct smo_result *r = &t->pair[p].result;
+        model->rho[p] = r->rho;
+        report->iterations += r->iterations;
+        report->unconverged += !r->converged;
+        report->objective += r->objective;
+    }
+    return 0;
+}
+
+int svm_train(const struct svm_training *training, const float *x, const size_t *counts,
+              size_t classes, size_t d, struct svm_model *model, struct svm_report *report,
+              struct error *err)
+{
+    struct trainer t = {.training = training, .x = x, .counts = counts, .classes = classes, .d = d};
+    *model = (struct svm_model){0};
+    double bytes = 0;
+    int rc = make(&t, err), threads = 0;
+    if (rc == 0) {
+        order_pairs(&t);
+        threads = threads_that_fit(&t, &bytes);
+        if (threads == 0)
+            rc = error_set(err, ENOMEM,
+                           "kernel values of %zu rows need %.0f MB, but memory for them is %.0f MB",
+                           t.n, bytes / 1e6, (double)training->memory / 1e6);
+    }
+    if (rc == 0)
+        blas_squared_norms(x, t.n, d, t.norms, training->threads);
+    for (size_t c = 0; rc == 0 && c < classes; c++)
+        rc = compute_own(&t, c, err);
+    if (rc == 0)
+        rc = solve_pairs(&t, threads, err);
+    for (size_t c = 0; t.own && c < classes; c++) {
+        free(t.own[c]); /* before the model is made, to keep the peak low */
+        t.own[c] = NULL;
+    }
+    if (rc == 0)
+        rc = build_model(&t, model, report, err);
+    destroy(&t);
+    return rc;
+}
