@@ -1,0 +1,151 @@
+/* See cache.h. */
+#include "cache/cache.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+static int make_all(const char *folder, struct error *err)
+{
+    static const char *const parts[] = {"blobs", "work", "tmp"};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof *parts; i++) {
+        char *path = file_path("%s/%s", folder, parts[i]);
+        rc = path ? file_make_folders(path, err) : error_set(err, ENOMEM, "out of memory");
+        free(path);
+    }
+    return rc;
+}
+
+int cache_open(struct cache *cache, const char *folder, bool create, struct error *err)
+{
+    *cache = (struct cache){0};
+    struct stat st;
+    bool there = stat(folder, &st) == 0;
+    int rc = create ? make_all(folder, err) : 0;
+    if (rc < 0)
+        return rc;
+    if (create || there) {
+        cache->folder = realpath(folder, NULL);
+        if (!cache->folder)
+            return error_errno(err, errno, "cannot open cache %s", folder);
+    } else {
+        cache->folder = strdup(folder);
+    }
+    char *path = create || there ? file_path("%s/index.sqlite", cache->folder) : strdup(":memory:");
+    rc = path && cache->folder ? index_open(&cache->index, path, err)
+                               : error_set(err, ENOMEM, "out of memory opening %s", folder);
+    free(path);
+    if (rc < 0)
+        cache_close(cache);
+    return rc;
+}
+
+void cache_close(struct cache *cache)
+{
+    index_close(cache->index);
+    free(cache->folder);
+    *cache = (struct cache){0};
+}
+
+int cache_find(struct cache *cache, const char *key, struct result *result, struct error *err)
+{
+    int rc = index_find(cache->index, key, result, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < result->output_count; i++)
+        if (!blob_present(cache->folder, &result->outputs[i].blob)) {
+            result_free(result);
+            return -ENOENT;
+        }
+    return 0;
+}
+
+static bool settled(const struct timespec *t, const struct timespec *now)
+{
+    return now->tv_sec - t->tv_sec > 2;
+}
+
+int cache_digest(struct cache *cache, const char *path, struct digest *digest, struct stat *st,
+                 struct error *err)
+{
+    struct timespec now;
+    if (stat(path, st) < 0)
+        return error_errno(err, errno, "cannot open %s", path);
+    if (!S_ISREG(st->st_mode))
+        return error_set(err, EINVAL, "%s is not a regular file", path);
+    int rc = index_stat_find(cache->index, path, st, digest, err);
+    if (rc != -ENOENT)
+        return rc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    rc = sha256_file(path, digest, NULL, err);
+    if (rc < 0)
+        return rc;
+    if (settled(&st->st_mtim, &now) && settled(&st->st_ctim, &now))
+        rc = index_stat_set(cache->index, path, st, digest, err);
+    return rc;
+}
+
+static char *lock_path(struct cache *cache, const char *key)
+{
+    return file_path("%s/work/%s.lock", cache->folder, key);
+}
+
+int cache_lock(struct cache *cache, const char *key, struct error *err)
+{
+    char *path = lock_path(cache, key);
+    if (!path)
+        return error_set(err, ENOMEM, "out of memory locking %s", key);
+    int rc = -EAGAIN;
+    while (rc == -EAGAIN) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0) {
+            rc = error_errno(err, errno, "cannot open %s", path);
+            break;
+        }
+        struct stat mine, named;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+            rc = errno == EWOULDBLOCK ? -EAGAIN : error_errno(err, errno, "cannot lock %s", path);
+            close(fd);
+            break;
+        }
+        /* Its holder may have removed the file between open and flock: then try the new one. */
+        if (fstat(fd, &mine) == 0 && stat(path, &named) == 0 && mine.st_ino == named.st_ino)
+            rc = fd;
+        else
+            close(fd);
+    }
+    free(path);
+    return rc;
+}
+
+bool cache_locked(struct cache *cache, const char *key)
+{
+    char *path = lock_path(cache, key);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    free(path);
+    if (fd < 0)
+        return false;
+    bool held = flock(fd, LOCK_SH | LOCK_NB) < 0;
+    close(fd);
+    return held;
+}
+
+void cache_unlock(struct cache *cache, const char *key, int lock)
+{
+    char *path = lock_path(cache, key);
+    if (path)
+        unlink(path);
+    free(path);
+    close(lock);
+}
+
+char *cache_work_folder(struct cache *cache, const char *key)
+{
+    return file_path("%s/work/%s", cache->folder, key);
+}

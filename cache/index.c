@@ -1,0 +1,520 @@
+/* See index.h. */
+#include "cache/index.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCHEMA_VERSION = 1, BUSY_MS = 30000 };
+
+static const char schema[] =
+    "CREATE TABLE result("
+    " key TEXT PRIMARY KEY, stage TEXT NOT NULL, kind TEXT NOT NULL, params TEXT NOT NULL,"
+    " inputs TEXT NOT NULL, key_text TEXT NOT NULL, started REAL, finished REAL, seconds REAL,"
+    " cpu_seconds REAL, peak_bytes INTEGER, threads INTEGER, log TEXT) WITHOUT ROWID;"
+    "CREATE TABLE output("
+    " key TEXT NOT NULL, place INTEGER NOT NULL, port TEXT NOT NULL, digest TEXT NOT NULL,"
+    " size INTEGER NOT NULL, tree INTEGER NOT NULL, PRIMARY KEY(key, place)) WITHOUT ROWID;"
+    "CREATE TABLE failure("
+    " key TEXT PRIMARY KEY, stage TEXT NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL,"
+    " finished REAL, seconds REAL, log TEXT) WITHOUT ROWID;"
+    "CREATE TABLE latest("
+    " file TEXT NOT NULL, stage TEXT NOT NULL, key TEXT NOT NULL,"
+    " PRIMARY KEY(file, stage)) WITHOUT ROWID;"
+    "CREATE TABLE stat("
+    " path TEXT PRIMARY KEY, dev INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,"
+    " ctime_ns INTEGER, digest TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE run("
+    " id INTEGER PRIMARY KEY, file TEXT NOT NULL, started REAL, finished REAL, stages INTEGER,"
+    " cached INTEGER, ran INTEGER, failed INTEGER, status INTEGER);";
+
+/* Every statement of the program; prepared at first use and kept. */
+enum statement {
+    FIND_RESULT, FIND_OUTPUTS, PUT_RESULT, DROP_OUTPUTS, PUT_OUTPUT,
+    FIND_FAILURE, PUT_FAILURE, DROP_FAILURE, FIND_LATEST, PUT_LATEST,
+    FIND_STAT, PUT_STAT, PUT_RUN, STATEMENTS
+};
+
+static const char *const queries[STATEMENTS] = {
+    [FIND_RESULT] = "SELECT stage, kind, params, inputs, key_text, started, finished, seconds,"
+                    " cpu_seconds, peak_bytes, threads, log FROM result WHERE key = ?1",
+    [FIND_OUTPUTS] = "SELECT port, digest, size, tree FROM output WHERE key = ?1 ORDER BY place",
+    [PUT_RESULT] = "INSERT OR REPLACE INTO result(key, stage, kind, params, inputs, key_text,"
+                   " started, finished, seconds, cpu_seconds, peak_bytes, threads, log)"
+                   " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+    [DROP_OUTPUTS] = "DELETE FROM output WHERE key = ?1",
+    [PUT_OUTPUT] = "INSERT INTO output(key, place, port, digest, size, tree)"
+                   " VALUES(?1,?2,?3,?4,?5,?6)",
+    [FIND_FAILURE] = "SELECT stage, kind, message, finished, seconds, log FROM failure"
+                     " WHERE key = ?1",
+    [PUT_FAILURE] = "INSERT OR REPLACE INTO failure(key, stage, kind, message, finished, seconds,"
+                    " log) VALUES(?1,?2,?3,?4,?5,?6,?7)",
+    [DROP_FAILURE] = "DELETE FROM failure WHERE key = ?1",
+    [FIND_LATEST] = "SELECT key FROM latest WHERE file = ?1 AND stage = ?2",
+    [PUT_LATEST] = "INSERT OR REPLACE INTO latest(file, stage, key) VALUES(?1,?2,?3)",
+    [FIND_STAT] = "SELECT digest FROM stat WHERE path = ?1 AND dev = ?2 AND inode = ?3"
+                  " AND size = ?4 AND mtime_ns = ?5 AND ctime_ns = ?6",
+    [PUT_STAT] = "INSERT OR REPLACE INTO stat(path, dev, inode, size, mtime_ns, ctime_ns, digest)"
+                 " VALUES(?1,?2,?3,?4,?5,?6,?7)",
+    [PUT_RUN] = "INSERT INTO run(file, started, finished, stages, cached, ran, failed, status)"
+                " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+};
+
+struct index {
+    sqlite3 *db;
+    char *path;
+    sqlite3_stmt *statements[STATEMENTS];
+    int batch; /* depth of index_begin */
+};
+
+static int fail(struct index *index, struct error *err)
+{
+    int code = sqlite3_errcode(index->db) & 0xff;
+    return error_set(err, code == SQLITE_FULL    ? ENOSPC
+                          : code == SQLITE_BUSY  ? EBUSY
+                          : code == SQLITE_NOMEM ? ENOMEM
+                                                 : EIO,
+                     "cache index %s: %s", index->path, sqlite3_errmsg(index->db));
+}
+
+static int execute(struct index *index, const char *sql, struct error *err)
+{
+    return sqlite3_exec(index->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(index, err);
+}
+
+static int get_version(struct index *index, int *version, struct error *err)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(index->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+        return fail(index, err);
+    int rc = sqlite3_step(statement) == SQLITE_ROW ? 0 : fail(index, err);
+    if (rc == 0)
+        *version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+/* Creates the tables unless another process was faster. */
+static int create_schema(struct index *index, struct error *err)
+{
+    char text[64];
+    int version = 0;
+    int rc = execute(index, "BEGIN IMMEDIATE", err);
+    if (rc < 0)
+        return rc;
+    rc = get_version(index, &version, err);
+    if (rc == 0 && version == 0) {
+        snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_VERSION);
+        rc = execute(index, schema, err);
+        if (rc == 0)
+            rc = execute(index, text, err);
+    }
+    if (rc == 0)
+        return execute(index, "COMMIT", err);
+    execute(index, "ROLLBACK", NULL);
+    return rc;
+}
+
+/* Turning WAL on needs the file for itself for a moment and doesn't wait for it: try again. */
+static int use_wal(struct index *index, struct error *err)
+{
+    int rc = 0;
+    for (int tries = 0; tries < 100; tries++) {
+        rc = execute(index, "PRAGMA journal_mode=WAL", err);
+        if (rc != -EBUSY)
+            break;
+        sqlite3_sleep(20);
+    }
+    return rc < 0 ? rc : execute(index, "PRAGMA synchronous=FULL", err);
+}
+
+int index_open(struct index **out, const char *path, struct error *err)
+{
+    struct index *index = calloc(1, sizeof *index);
+    if (!index || !(index->path = strdup(path))) {
+        free(index);
+        return error_set(err, ENOMEM, "out of memory opening %s", path);
+    }
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int rc = 0, version = 0;
+    if (sqlite3_open_v2(path, &index->db, flags, NULL) != SQLITE_OK)
+        rc = index->db ? fail(index, err) : error_set(err, ENOMEM, "out of memory opening %s", path);
+    if (rc == 0) {
+        sqlite3_busy_timeout(index->db, BUSY_MS);
+        rc = get_version(index, &version, err);
+    }
+    if (rc == 0 && version == 0) {
+        rc = use_wal(index, err);
+        if (rc == 0)
+            rc = create_schema(index, err);
+    } else if (rc == 0 && version != SCHEMA_VERSION) {
+        rc = error_set(err, EINVAL, "%s has format %d; this program knows format %d", path, version,
+                       SCHEMA_VERSION);
+    } else if (rc == 0) {
+        rc = execute(index, "PRAGMA synchronous=FULL", err);
+    }
+    if (rc < 0) {
+        index_close(index);
+        return rc;
+    }
+    *out = index;
+    return 0;
+}
+
+void index_close(struct index *index)
+{
+    if (!index)
+        return;
+    for (int i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(index->statements[i]);
+    sqlite3_close(index->db);
+    free(index->path);
+    free(index);
+}
+
+/* The statement, reset, or NULL with err filled. */
+static sqlite3_stmt *prepare(struct index *index, enum statement which, struct error *err)
+{
+    sqlite3_stmt **statement = &index->statements[which];
+    if (*statement) {
+        sqlite3_reset(*statement);
+        return *statement;
+    }
+    if (sqlite3_prepare_v3(index->db, queries[which], -1, SQLITE_PREPARE_PERSISTENT, statement,
+                           NULL) != SQLITE_OK)
+        fail(index, err);
+    return *statement;
+}
+
+/* Binding fails only for want of memory; the step after it then sees a NULL where none may be. */
+static void bind_text(sqlite3_stmt *s, int place, const char *text)
+{
+    sqlite3_bind_text(s, place, text, -1, SQLITE_TRANSIENT);
+}
+
+/* Runs a statement that gives no rows. */
+static int step(struct index *index, sqlite3_stmt *statement, struct error *err)
+{
+    int rc = sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(index, err);
+    sqlite3_reset(statement);
+    return rc;
+}
+
+/* Steps to the one row: 0, -ENOENT, or an error. */
+static int step_row(struct index *index, sqlite3_stmt *statement, struct error *err)
+{
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        return 0;
+    int rc = code == SQLITE_DONE ? -ENOENT : fail(index, err);
+    sqlite3_reset(statement);
+    return rc;
+}
+
+static char *column(sqlite3_stmt *statement, int place)
+{
+    const unsigned char *text = sqlite3_column_text(statement, place);
+    return strdup(text ? (const char *)text : "");
+}
+
+static void column_digest(sqlite3_stmt *statement, int place, struct digest *digest)
+{
+    const unsigned char *text = sqlite3_column_text(statement, place);
+    snprintf(digest->hex, sizeof digest->hex, "%s", text ? (const char *)text : "");
+}
+
+int index_begin(struct index *index, struct error *err)
+{
+    int rc = index->batch == 0 ? execute(index, "BEGIN IMMEDIATE", err) : 0;
+    if (rc == 0)
+        index->batch++;
+    return rc;
+}
+
+int index_end(struct index *index, struct error *err)
+{
+    return --index->batch == 0 ? execute(index, "COMMIT", err) : 0;
+}
+
+static int abandon(struct index *index, int rc)
+{
+    index->batch = 0;
+    execute(index, "ROLLBACK", NULL);
+    return rc;
+}
+
+void result_free(struct result *r)
+{
+    free(r->key);
+    free(r->stage);
+    free(r->kind);
+    free(r->params);
+    free(r->inputs);
+    free(r->key_text);
+    for (size_t i = 0; i < r->output_count; i++)
+        free(r->outputs[i].port);
+    free(r->outputs);
+    *r = (struct result){0};
+}
+
+const struct blob *result_output(const struct result *result, const char *port)
+{
+    for (size_t i = 0; i < result->output_count; i++)
+        if (strcmp(result->outputs[i].port, port) == 0)
+            return &result->outputs[i].blob;
+    return NULL;
+}
+
+static int find_outputs(struct index *index, const char *key, struct result *result,
+                        struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, FIND_OUTPUTS, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, key);
+    int code, rc = 0;
+    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+        size_t n = result->output_count;
+        struct result_output *larger = realloc(result->outputs, (n + 1) * sizeof *larger);
+        if (!larger) {
+            rc = error_set(err, ENOMEM, "out of memory reading the cache index");
+            break;
+        }
+        result->outputs = larger;
+        larger[n] = (struct result_output){.port = column(s, 0)};
+        larger[n].blob.size = (uint64_t)sqlite3_column_int64(s, 2);
+        larger[n].blob.tree = sqlite3_column_int(s, 3) != 0;
+        column_digest(s, 1, &larger[n].blob.digest);
+        result->output_count++;
+    }
+    if (rc == 0 && code != SQLITE_DONE)
+        rc = fail(index, err);
+    sqlite3_reset(s);
+    return rc;
+}
+
+int index_find(struct index *index, const char *key, struct result *result, struct error *err)
+{
+    *result = (struct result){0};
+    sqlite3_stmt *s = prepare(index, FIND_RESULT, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, key);
+    int rc = step_row(index, s, err);
+    if (rc < 0)
+        return rc;
+    *result = (struct result){
+        .key = strdup(key), .stage = column(s, 0), .kind = column(s, 1), .params = column(s, 2),
+        .inputs = column(s, 3), .key_text = column(s, 4), .started = sqlite3_column_double(s, 5),
+        .finished = sqlite3_column_double(s, 6), .seconds = sqlite3_column_double(s, 7),
+        .cpu_seconds = sqlite3_column_double(s, 8), .peak_bytes = sqlite3_column_int64(s, 9),
+        .threads = sqlite3_column_int(s, 10),
+    };
+    column_digest(s, 11, &result->log);
+    sqlite3_reset(s);
+    if (!result->key || !result->stage || !result->kind || !result->params || !result->inputs ||
+        !result->key_text)
+        rc = error_set(err, ENOMEM, "out of memory reading the cache index");
+    if (rc == 0)
+        rc = find_outputs(index, key, result, err);
+    if (rc < 0)
+        result_free(result);
+    return rc;
+}
+
+static int put_result(struct index *index, const struct result *r, struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, PUT_RESULT, err);
+    if (!s)
+        return -EIO;
+    const char *texts[] = {r->key, r->stage, r->kind, r->params, r->inputs, r->key_text};
+    for (int i = 0; i < 6; i++)
+        bind_text(s, i + 1, texts[i]);
+    sqlite3_bind_double(s, 7, r->started);
+    sqlite3_bind_double(s, 8, r->finished);
+    sqlite3_bind_double(s, 9, r->seconds);
+    sqlite3_bind_double(s, 10, r->cpu_seconds);
+    sqlite3_bind_int64(s, 11, r->peak_bytes);
+    sqlite3_bind_int(s, 12, r->threads);
+    bind_text(s, 13, r->log.hex);
+    return step(index, s, err);
+}
+
+static int put_outputs(struct index *index, const struct result *r, struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, DROP_OUTPUTS, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, r->key);
+    int rc = step(index, s, err);
+    for (size_t i = 0; rc == 0 && i < r->output_count; i++) {
+        if (!(s = prepare(index, PUT_OUTPUT, err)))
+            return -EIO;
+        bind_text(s, 1, r->key);
+        sqlite3_bind_int64(s, 2, (sqlite3_int64)i);
+        bind_text(s, 3, r->outputs[i].port);
+        bind_text(s, 4, r->outputs[i].blob.digest.hex);
+        sqlite3_bind_int64(s, 5, (sqlite3_int64)r->outputs[i].blob.size);
+        sqlite3_bind_int(s, 6, r->outputs[i].blob.tree);
+        rc = step(index, s, err);
+    }
+    return rc;
+}
+
+static int drop_failure(struct index *index, const char *key, struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, DROP_FAILURE, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, key);
+    return step(index, s, err);
+}
+
+int index_commit(struct index *index, const struct result *result, struct error *err)
+{
+    int rc = index_begin(index, err);
+    if (rc < 0)
+        return rc;
+    rc = put_result(index, result, err);
+    if (rc == 0)
+        rc = put_outputs(index, result, err);
+    if (rc == 0)
+        rc = drop_failure(index, result->key, err);
+    if (rc == 0)
+        rc = index_end(index, err);
+    return rc < 0 ? abandon(index, rc) : 0;
+}
+
+void failure_free(struct failure *f)
+{
+    free(f->key);
+    free(f->stage);
+    free(f->kind);
+    free(f->message);
+    *f = (struct failure){0};
+}
+
+int index_fail(struct index *index, const struct failure *f, struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, PUT_FAILURE, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, f->key);
+    bind_text(s, 2, f->stage);
+    bind_text(s, 3, f->kind);
+    bind_text(s, 4, f->message);
+    sqlite3_bind_double(s, 5, f->finished);
+    sqlite3_bind_double(s, 6, f->seconds);
+    bind_text(s, 7, f->log.hex);
+    return step(index, s, err);
+}
+
+int index_find_failure(struct index *index, const char *key, struct failure *f, struct error *err)
+{
+    *f = (struct failure){0};
+    sqlite3_stmt *s = prepare(index, FIND_FAILURE, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, key);
+    int rc = step_row(index, s, err);
+    if (rc < 0)
+        return rc;
+    *f = (struct failure){
+        .key = strdup(key), .stage = column(s, 0), .kind = column(s, 1), .message = column(s, 2),
+        .finished = sqlite3_column_double(s, 3), .seconds = sqlite3_column_double(s, 4),
+    };
+    column_digest(s, 5, &f->log);
+    sqlite3_reset(s);
+    if (!f->key || !f->stage || !f->kind || !f->message) {
+        failure_free(f);
+        return error_set(err, ENOMEM, "out of memory reading the cache index");
+    }
+    return 0;
+}
+
+int index_set_latest(struct index *index, const char *file, const char *stage, const char *key,
+                     struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, PUT_LATEST, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, file);
+    bind_text(s, 2, stage);
+    bind_text(s, 3, key);
+    return step(index, s, err);
+}
+
+int index_latest(struct index *index, const char *file, const char *stage, char key[65],
+                 struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, FIND_LATEST, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, file);
+    bind_text(s, 2, stage);
+    int rc = step_row(index, s, err);
+    if (rc < 0)
+        return rc;
+    struct digest digest;
+    column_digest(s, 0, &digest);
+    memcpy(key, digest.hex, 65);
+    sqlite3_reset(s);
+    return 0;
+}
+
+static sqlite3_int64 nanoseconds(const struct timespec *t)
+{
+    return (sqlite3_int64)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+static void bind_stat(sqlite3_stmt *s, const char *path, const struct stat *st)
+{
+    bind_text(s, 1, path);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)st->st_dev);
+    sqlite3_bind_int64(s, 3, (sqlite3_int64)st->st_ino);
+    sqlite3_bind_int64(s, 4, (sqlite3_int64)st->st_size);
+    sqlite3_bind_int64(s, 5, nanoseconds(&st->st_mtim));
+    sqlite3_bind_int64(s, 6, nanoseconds(&st->st_ctim));
+}
+
+int index_stat_find(struct index *index, const char *path, const struct stat *st,
+                    struct digest *digest, struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, FIND_STAT, err);
+    if (!s)
+        return -EIO;
+    bind_stat(s, path, st);
+    int rc = step_row(index, s, err);
+    if (rc < 0)
+        return rc;
+    column_digest(s, 0, digest);
+    sqlite3_reset(s);
+    return 0;
+}
+
+int index_stat_set(struct index *index, const char *path, const struct stat *st,
+                   const struct digest *digest, struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, PUT_STAT, err);
+    if (!s)
+        return -EIO;
+    bind_stat(s, path, st);
+    bind_text(s, 7, digest->hex);
+    return step(index, s, err);
+}
+
+int index_add_run(struct index *index, const struct run_record *run, struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, PUT_RUN, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, run->file);
+    sqlite3_bind_double(s, 2, run->started);
+    sqlite3_bind_double(s, 3, run->finished);
+    const int counts[] = {run->stages, run->cached, run->ran, run->failed, run->status};
+    for (int i = 0; i < 5; i++)
+        sqlite3_bind_int(s, 4 + i, counts[i]);
+    return step(index, s, err);
+}
