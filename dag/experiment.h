@@ -1,0 +1,100 @@
+/* An experiment: the stages that a YAML file asks for, checked and with their matrices expanded.
+ *
+ * Everything here is what the file says; nothing is known yet of the cache. All of it lives in
+ * the experiment's arena. */
+#ifndef FERDAG_DAG_EXPERIMENT_H
+#define FERDAG_DAG_EXPERIMENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "dag/arena.h"
+#include "dag/scope.h"
+#include "dag/yaml.h"
+#include "stages/kind.h"
+
+/* A file from outside: an entry of `inputs`. */
+struct external {
+    const char *name;
+    const char *path; /* absolute */
+    const struct node *where;
+};
+
+/* Something that a stage leaves: an output port of its kind or, for open ports, of its `out`. */
+struct output {
+    const char *port;
+    const char *file; /* where the stage leaves it in its folder */
+    bool tree, optional, measured;
+};
+
+/* Something that a stage reads: another stage's output or an external file. */
+struct edge {
+    const char *port;
+    const char *as;       /* its name in the stage's folder: "images", or "features.0" of many */
+    bool many, optional;
+    struct stage *from;   /* NULL: external */
+    size_t output;        /* which of from's outputs */
+    struct external *external;
+    const struct node *where;
+};
+
+enum gpu { GPU_NONE, GPU_OPTIONAL, GPU_REQUIRED };
+
+struct stage {
+    const char *name;  /* "train/vgg19/full" */
+    const char *group; /* "train" */
+    const struct kind *kind;
+    const struct node *where; /* its entry in `stages` */
+    json_t *params;           /* object in the table's order, defaults filled in */
+    struct edge *inputs;      /* in the order of the kind's ports, then of each list */
+    size_t input_count;
+    struct output *outputs;
+    size_t output_count;
+    int cpu;        /* threads it may use */
+    uint64_t mem;   /* bytes it is said to need; 0: not said */
+    enum gpu gpu;
+    struct stage **users; /* who reads its outputs, each once */
+    size_t user_count;
+    size_t place;   /* in the experiment's list, which is in topological order */
+    size_t height;  /* stages on the longest chain from here to an end, itself included */
+    bool implicit;  /* `tables` and `report`, which the file's tables bring */
+};
+
+struct experiment {
+    struct arena *arena;
+    const char *file;  /* as given */
+    const char *full;  /* absolute */
+    const char *name;  /* file's name without folder and ending: of the report's folder */
+    const char *title;
+    struct node *root; /* the merged file */
+    struct node *params;
+    size_t steps;      /* see scope.h */
+    struct external *externals;
+    size_t external_count;
+    struct stage **stages; /* inputs before their users */
+    size_t stage_count;
+    struct stage **by_name; /* the same, sorted by name */
+};
+
+/* Reads and checks all. settings are the texts of --set. Errors name file, line, column. */
+int experiment_load(struct experiment *experiment, const char *file, const char *const *settings,
+                    size_t setting_count, struct error *err);
+void experiment_free(struct experiment *experiment);
+
+/* The stages that a name picks: itself, or all below a prefix ("train", "train/vgg19"); marks them
+ * in picked[place]. -EINVAL with the nearest name if it picks none. */
+int experiment_pick(const struct experiment *experiment, const char *name, bool *picked,
+                    struct error *err);
+
+/* The stage of exactly that name, or NULL. */
+struct stage *experiment_stage(const struct experiment *experiment, const char *name);
+
+/* A reference "stage", "stage.port" or the name of an input, as written at `where`. Exactly one of
+ * *from (with *output) and *external is set. */
+int experiment_resolve(const struct experiment *experiment, const char *text,
+                       const struct node *where, struct stage **from, size_t *output,
+                       struct external **external, struct error *err);
+
+#endif

@@ -1,0 +1,215 @@
+/* See include.h. */
+#include "dag/include.h"
+#include "dag/nearest.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { INCLUDE_DEPTH = 16, INCLUDE_FILES = 200 };
+
+enum merge { MERGE_WHOLE, MERGE_ENTRIES, MERGE_DEEP };
+
+/* All that may stand at the top, and how two files' values become one. */
+static const struct {
+    const char *name;
+    enum merge merge;
+} top_keys[] = {
+    {"ferdag", MERGE_WHOLE}, {"title", MERGE_WHOLE},    {"include", MERGE_WHOLE},
+    {"params", MERGE_DEEP},  {"inputs", MERGE_ENTRIES}, {"stages", MERGE_ENTRIES},
+    {"tables", MERGE_DEEP},  {"claims", MERGE_DEEP},    {"paper", MERGE_DEEP},
+    {"report", MERGE_DEEP},
+};
+
+enum { TOP_KEYS = sizeof top_keys / sizeof *top_keys };
+
+struct chain {
+    const char *file;
+    const struct chain *above;
+};
+
+struct loader {
+    struct arena *arena;
+    size_t files;
+    struct error *err;
+};
+
+char *include_folder(struct arena *arena, const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    return arena_copy(arena, file, slash ? (size_t)(slash - file) + 1 : 0);
+}
+
+static int find_top(const char *name)
+{
+    for (int i = 0; i < TOP_KEYS; i++)
+        if (strcmp(top_keys[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static int check_top(const struct node *root, struct error *err)
+{
+    if (root->type != NODE_MAP)
+        return node_error(err, root, "expected a map with ferdag, params, inputs, stages ..., not %s",
+                          node_form(root));
+    for (size_t i = 0; i < root->count; i++) {
+        const struct node *key = root->keys[i], *value = root->items[i];
+        int which = find_top(key->text);
+        if (which < 0) {
+            struct nearest nearest = {.wrong = key->text};
+            for (int k = 0; k < TOP_KEYS; k++)
+                nearest_offer(&nearest, top_keys[k].name);
+            return node_error(err, key, "unknown key '%s'%s", key->text, nearest_hint(&nearest));
+        }
+        if (top_keys[which].merge != MERGE_WHOLE && value->type != NODE_MAP && !node_is_null(value))
+            return node_error(err, value, "%s: expected a map, not %s", key->text, node_form(value));
+    }
+    const struct node *version = node_get(root, "ferdag");
+    if (version && (version->type != NODE_SCALAR || strcmp(version->text, "1") != 0))
+        return node_error(err, version, "ferdag: expected 1, the version of this format");
+    return 0;
+}
+
+/* b over a; neither is changed. */
+static struct node *merge(struct arena *arena, struct node *a, struct node *b, int levels)
+{
+    if (levels == 0 || a->type != NODE_MAP || b->type != NODE_MAP)
+        return b;
+    struct node *both = node_empty(arena, b, NODE_MAP);
+    for (size_t i = 0; i < a->count; i++) {
+        struct node *over = node_get(b, a->keys[i]->text);
+        node_append(arena, both, a->keys[i],
+                    over ? merge(arena, a->items[i], over, levels - 1) : a->items[i]);
+    }
+    for (size_t i = 0; i < b->count; i++)
+        if (!node_get(a, b->keys[i]->text))
+            node_append(arena, both, b->keys[i], b->items[i]);
+    return both;
+}
+
+static struct node *merge_top(struct arena *arena, struct node *a, struct node *b)
+{
+    static const int levels[] = {[MERGE_WHOLE] = 0, [MERGE_ENTRIES] = 1, [MERGE_DEEP] = 1000};
+    struct node *both = node_empty(arena, b, NODE_MAP);
+    for (int k = 0; k < TOP_KEYS; k++) {
+        const char *name = top_keys[k].name;
+        struct node *x = node_get(a, name), *y = node_get(b, name);
+        if (x && node_is_null(x))
+            x = NULL;
+        if (y && node_is_null(y))
+            y = NULL;
+        if (!x && !y)
+            continue;
+        struct node *value = x && y ? merge(arena, x, y, levels[top_keys[k].merge]) : x ? x : y;
+        node_append(arena, both, node_scalar(arena, value, name, true), value);
+    }
+    return both;
+}
+
+static int load(struct loader *l, const char *file, const struct chain *above,
+                const struct node *from, struct node **out);
+
+static int load_one(struct loader *l, const char *file, const struct chain *chain,
+                    const struct node *name, struct node **merged)
+{
+    if (name->type != NODE_SCALAR || !*name->text)
+        return node_error(l->err, name, "include: expected the name of a file");
+    const char *path = *name->text == '/' ? name->text
+                                          : arena_print(l->arena, "%s%s",
+                                                        include_folder(l->arena, file), name->text);
+    struct node *root;
+    int rc = load(l, path, chain, name, &root);
+    if (rc == 0)
+        *merged = *merged ? merge_top(l->arena, *merged, root) : root;
+    return rc;
+}
+
+static int load(struct loader *l, const char *file, const struct chain *above,
+                const struct node *from, struct node **out)
+{
+    const struct chain chain = {file, above};
+    int depth = 0;
+    for (const struct chain *c = above; c; c = c->above, depth++)
+        if (strcmp(c->file, file) == 0)
+            return node_error(l->err, from, "include: %s includes itself", file);
+    if (depth > INCLUDE_DEPTH || ++l->files > INCLUDE_FILES)
+        return node_error(l->err, from, "include: too many files, or too deep");
+    struct node *root, *merged = NULL;
+    int rc = yaml_read(l->arena, file, &root, l->err);
+    if (rc < 0) {
+        if (from && rc != -EINVAL)
+            error_prefix(l->err, "%s:%d:%d", from->file, from->line, from->column);
+        return rc;
+    }
+    rc = check_top(root, l->err);
+    struct node *include = node_get(root, "include");
+    if (rc == 0 && include && include->type == NODE_LIST)
+        for (size_t i = 0; rc == 0 && i < include->count; i++)
+            rc = load_one(l, file, &chain, include->items[i], &merged);
+    else if (rc == 0 && include)
+        rc = load_one(l, file, &chain, include, &merged);
+    if (rc == 0)
+        *out = merge_top(l->arena, merged ? merged : node_empty(l->arena, root, NODE_MAP), root);
+    return rc;
+}
+
+int include_read(struct arena *arena, const char *file, struct node **root, struct error *err)
+{
+    struct loader loader = {.arena = arena, .err = err};
+    return load(&loader, file, NULL, NULL, root);
+}
+
+static int unknown_param(struct arena *arena, const struct node *map, const char *setting,
+                         size_t known, const char *name, struct error *err)
+{
+    struct nearest nearest = {.wrong = name};
+    for (size_t i = 0; map && map->type == NODE_MAP && i < map->count; i++)
+        nearest_offer(&nearest, map->keys[i]->text);
+    return error_set(err, EINVAL, "--set %s: unknown param '%s%s'%s", setting,
+                     arena_copy(arena, setting, known), name, nearest_hint(&nearest));
+}
+
+/* The map with the value at a path below it replaced; maps on the way are copied, since aliases share them. */
+static int replace(struct arena *arena, const struct node *map, const char *setting, char *path,
+                   size_t known, struct node *value, struct node **out, struct error *err)
+{
+    /* The whole rest as one key first: a key may hold dots. */
+    char *dot = node_get(map, path) ? NULL : strchr(path, '.');
+    if (dot)
+        *dot = 0;
+    struct node *found = node_get(map, path);
+    if (!found)
+        return unknown_param(arena, map, setting, known, path, err);
+    if (dot) {
+        int rc = replace(arena, found, setting, dot + 1, known + (size_t)(dot + 1 - path), value,
+                         &value, err);
+        if (rc < 0)
+            return rc;
+    } else if ((found->type == NODE_MAP) != (value->type == NODE_MAP)) {
+        return error_set(err, EINVAL, "%s: expected %s, not %s", value->file, node_form(found),
+                         node_form(value));
+    }
+    *out = node_empty(arena, map, NODE_MAP);
+    for (size_t i = 0; i < map->count; i++)
+        node_append(arena, *out, map->keys[i], strcmp(map->keys[i]->text, path) == 0 ? value : map->items[i]);
+    return 0;
+}
+
+int include_set(struct arena *arena, struct node *root, const char *setting, struct error *err)
+{
+    const char *equals = strchr(setting, '=');
+    if (!equals || equals == setting)
+        return error_set(err, EINVAL, "--set %s: expected name=value", setting);
+    char *path = arena_copy(arena, setting, (size_t)(equals - setting));
+    struct node here = {.file = arena_print(arena, "--set %s", path), .line = 1, .column = 1};
+    struct node *value = node_scalar(arena, &here, "", false), *params;
+    int rc = 0;
+    if (equals[1])
+        rc = yaml_parse(arena, here.file, equals + 1, strlen(equals + 1), &value, err);
+    if (rc == 0)
+        rc = replace(arena, node_get(root, "params"), setting, path, 0, value, &params, err);
+    for (size_t i = 0; rc == 0 && i < root->count; i++)
+        if (strcmp(root->keys[i]->text, "params") == 0)
+            root->items[i] = params;
+    return rc;
+}

@@ -1,0 +1,19 @@
+/* Reads an experiment file with what it includes, merged into one map.
+ *
+ * `include:` is a file or a list of files, relative to the file that it stands in. Later files win over
+ * earlier ones and the including file over all: entry by entry for inputs and stages, and at
+ * any depth for params, tables, claims, paper and report. */
+#ifndef FERDAG_DAG_INCLUDE_H
+#define FERDAG_DAG_INCLUDE_H
+
+#include "dag/yaml.h"
+
+int include_read(struct arena *arena, const char *file, struct node **root, struct error *err);
+
+/* Sets the param at a dotted path, which must exist: what --set "path=value" does. */
+int include_set(struct arena *arena, struct node *root, const char *setting, struct error *err);
+
+/* The file's folder and '/', or "" for the current one. */
+char *include_folder(struct arena *arena, const char *file);
+
+#endif

@@ -1,0 +1,110 @@
+/* See key.h. */
+#include "dag/key.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Lines that are written out sorted. */
+struct lines {
+    struct arena *arena;
+    char **items;
+    size_t count;
+};
+
+static void add(struct lines *lines, char *text)
+{
+    lines->items = arena_push(lines->arena, lines->items, lines->count, sizeof *lines->items);
+    lines->items[lines->count++] = text;
+}
+
+static void flush(struct lines *lines, bool sorted, FILE *out)
+{
+    if (sorted && lines->count > 1)
+        qsort(lines->items, lines->count, sizeof *lines->items, by_text);
+    for (size_t i = 0; i < lines->count; i++)
+        fprintf(out, "%s\n", lines->items[i]);
+    lines->items = NULL;
+    lines->count = 0;
+}
+
+static void write_params(const struct stage *stage, struct lines *lines, FILE *out)
+{
+    for (const struct param *p = stage->kind->params; p->name; p++) {
+        if (p->keyless)
+            continue;
+        char *value = must(json_dumps(json_object_get(stage->params, p->name),
+                                      JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)));
+        add(lines, arena_print(lines->arena, "param %s %s", p->name, value));
+        free(value);
+    }
+    flush(lines, true, out);
+}
+
+static char *input_line(const struct plan *plan, const struct stage *stage, const struct edge *edge,
+                        struct arena *arena)
+{
+    struct blob blob;
+    bool there = plan_input(plan, edge, &blob);
+    if (!stage->kind->report)
+        return there ? arena_print(arena, "in %s %s", edge->as, blob.digest.hex) : NULL;
+    const char *port = edge->from ? edge->from->outputs[edge->output].port : "";
+    const char *name = edge->from ? edge->from->name : edge->external->name;
+    if (!there)
+        return arena_print(arena, "in %s %s.%s missing", edge->as, name, port);
+    return arena_print(arena, "in %s %s.%s %s %s", edge->as, name, port,
+                       edge->from ? plan->tasks[edge->from->place].key : "-", blob.digest.hex);
+}
+
+static int write_text(const struct plan *plan, const struct stage *stage, struct arena *arena,
+                      FILE *out, struct error *err)
+{
+    struct lines lines = {.arena = arena};
+    char numerics[256];
+    fprintf(out, "ferdag-key 1\nkind %s %d\n", stage->kind->name, stage->kind->version);
+    write_params(stage, &lines, out);
+    if (stage->kind->numerics) {
+        int rc = kind_numerics(plan->backend, stage->cpu, numerics, sizeof numerics, err);
+        if (rc < 0)
+            return rc;
+        fprintf(out, "numerics %s\n", numerics);
+    }
+    if (stage->kind->open_ports)
+        for (size_t i = 0; i < stage->output_count; i++)
+            add(&lines, arena_print(arena, "out %s %s%s", stage->outputs[i].port,
+                                    stage->outputs[i].file, stage->outputs[i].tree ? "/" : ""));
+    flush(&lines, true, out);
+    for (size_t i = 0; i < stage->input_count; i++) {
+        char *line = input_line(plan, stage, &stage->inputs[i], arena);
+        if (line)
+            add(&lines, line);
+    }
+    flush(&lines, stage->kind->open_ports, out); /* the others are in the table's order */
+    return 0;
+}
+
+int key_make(const struct plan *plan, struct task *task, struct error *err)
+{
+    size_t size = 0;
+    struct arena *arena = arena_create();
+    free(task->key_text);
+    task->key_text = NULL;
+    FILE *out = must(open_memstream(&task->key_text, &size));
+    int rc = write_text(plan, task->stage, arena, out, err);
+    bool bad = ferror(out);
+    if (fclose(out) != 0 || bad)
+        must(NULL);
+    arena_destroy(arena);
+    struct digest digest;
+    if (rc == 0)
+        rc = sha256_memory(task->key_text, size, &digest, err);
+    if (rc == 0)
+        memcpy(task->key, digest.hex, sizeof task->key);
+    return rc;
+}

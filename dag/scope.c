@@ -1,0 +1,264 @@
+/* See scope.h. */
+#include "dag/scope.h"
+#include "dag/nearest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DEPTH_LIMIT = 32,       /* a param that is made of params that are made of ... */
+    TEXT_LIMIT = 1 << 20,   /* bytes of one expanded scalar */
+    STEP_LIMIT = 5000000,   /* nodes and references of one experiment */
+};
+
+static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
+                  struct error *err);
+
+static int count_step(struct scope *scope, const struct node *node, struct error *err)
+{
+    if (++*scope->steps > STEP_LIMIT)
+        return node_error(err, node, "the experiment expands to more than %d values", STEP_LIMIT);
+    return 0;
+}
+
+/* A dotted path in a map; keys that hold dots themselves are found too. */
+static const struct node *find_path(const struct node *map, const char *path)
+{
+    const struct node *found = node_get(map, path);
+    if (found || !map || map->type != NODE_MAP)
+        return found;
+    for (size_t i = 0; i < map->count; i++) {
+        size_t n = strlen(map->keys[i]->text);
+        if (n > 0 && strncmp(map->keys[i]->text, path, n) == 0 && path[n] == '.')
+            return find_path(map->items[i], path + n + 1);
+    }
+    return NULL;
+}
+
+static const struct node *find_local(const struct scope *scope, const char *path)
+{
+    for (size_t i = 0; i < scope->local_count; i++) {
+        const char *name = scope->locals[i].name;
+        size_t n = strlen(name);
+        if (strcmp(name, path) == 0)
+            return scope->locals[i].value;
+        if (n > 0 && strncmp(name, path, n) == 0 && path[n] == '.') {
+            const struct node *found = find_path(scope->locals[i].value, path + n + 1);
+            if (found)
+                return found;
+        }
+    }
+    return NULL;
+}
+
+/* Offers what could stand after the part of the path that is right. */
+static void offer_names(const struct scope *scope, struct nearest *nearest, const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; i < scope->local_count; i++)
+        nearest_offer(nearest, scope->locals[i].name);
+    for (size_t i = 0; scope->params && i < scope->params->count; i++)
+        nearest_offer(nearest, scope->params->keys[i]->text);
+    if (!dot)
+        return;
+    char *above = arena_copy(scope->arena, path, (size_t)(dot - path));
+    const struct node *map = find_path(scope->params, above);
+    for (size_t i = 0; map && map->type == NODE_MAP && i < map->count; i++)
+        nearest_offer(nearest, arena_print(scope->arena, "%s.%s", above, map->keys[i]->text));
+}
+
+static int unknown(const struct scope *scope, const struct node *node, const char *path,
+                   struct error *err)
+{
+    struct nearest nearest = {.wrong = path};
+    offer_names(scope, &nearest, path);
+    return node_error(err, node, "unknown %s '%s'%s",
+                      scope->environment  ? "param or environment variable"
+                      : scope->local_count ? "param or variable"
+                                           : "param",
+                      path, nearest_hint(&nearest));
+}
+
+/* The value of a name: an expanded node. `otherwise` is what stands after ":-", or NULL. */
+static int look_up(struct scope *scope, const struct node *node, const char *path,
+                   const char *otherwise, int depth, struct node **out, struct error *err)
+{
+    const struct node *found = find_local(scope, path);
+    if (found) {
+        *out = (struct node *)found;
+        return 0;
+    }
+    found = find_path(scope->params, path);
+    if (found) {
+        struct scope global = *scope;
+        global.local_count = 0;
+        int rc = depth >= DEPTH_LIMIT
+                     ? node_error(err, found, "param '%s' is made of itself", path)
+                     : expand(&global, found, depth + 1, out, err);
+        scope->used_environment |= global.used_environment;
+        return rc;
+    }
+    const char *value = scope->environment ? getenv(path) : NULL;
+    if (value && *value) {
+        scope->used_environment = true;
+        *out = node_scalar(scope->arena, node, arena_copy(scope->arena, value, strlen(value)), false);
+        return 0;
+    }
+    if (scope->environment && otherwise) {
+        *out = node_scalar(scope->arena, node, otherwise, true);
+        return 0;
+    }
+    if (otherwise)
+        return node_error(err, node, "':-' gives a default only in the path of an input");
+    return unknown(scope, node, path, err);
+}
+
+struct buffer {
+    char *bytes;
+    size_t used, room;
+};
+
+static int append(const struct node *node, struct buffer *b, const char *text, size_t n,
+                  struct error *err)
+{
+    if (b->used + n > TEXT_LIMIT)
+        return node_error(err, node, "expands to more than %d bytes", TEXT_LIMIT);
+    if (b->used + n + 1 > b->room) {
+        b->room = (b->used + n + 1) * 2;
+        b->bytes = must(realloc(b->bytes, b->room));
+    }
+    memcpy(b->bytes + b->used, text, n);
+    b->used += n;
+    b->bytes[b->used] = 0;
+    return 0;
+}
+
+static int expand_text(struct scope *scope, const struct node *node, const char **p, bool inner,
+                       int depth, struct buffer *out, struct error *err);
+
+/* At "${": reads to its "}" and looks it up. */
+static int reference(struct scope *scope, const struct node *node, const char **p, int depth,
+                     struct node **out, struct error *err)
+{
+    struct buffer name = {0};
+    int rc = count_step(scope, node, err);
+    if (rc == 0 && depth >= DEPTH_LIMIT)
+        rc = node_error(err, node, "'${' nested more than %d deep", DEPTH_LIMIT);
+    if (rc == 0) {
+        *p += 2;
+        rc = expand_text(scope, node, p, true, depth + 1, &name, err);
+    }
+    if (rc == 0 && **p != '}')
+        rc = node_error(err, node, "'${' without its '}'");
+    if (rc == 0 && name.used == 0)
+        rc = node_error(err, node, "'${}' names nothing");
+    if (rc == 0) {
+        *p += 1;
+        char *path = arena_copy(scope->arena, name.bytes, name.used);
+        char *otherwise = strstr(path, ":-");
+        if (otherwise) {
+            *otherwise = 0;
+            otherwise += 2;
+        }
+        rc = look_up(scope, node, path, otherwise, depth, out, err);
+    }
+    free(name.bytes);
+    return rc;
+}
+
+/* Expands up to the end or, when inner, up to the "}" that ends a name. */
+static int expand_text(struct scope *scope, const struct node *node, const char **p, bool inner,
+                       int depth, struct buffer *out, struct error *err)
+{
+    int rc = 0;
+    while (rc == 0 && **p && !(inner && **p == '}')) {
+        size_t plain = strcspn(*p, inner ? "$}" : "$");
+        if (plain > 0) {
+            rc = append(node, out, *p, plain, err);
+            *p += plain;
+        } else if ((*p)[1] == '{') {
+            struct node *value;
+            rc = reference(scope, node, p, depth, &value, err);
+            if (rc == 0 && value->type != NODE_SCALAR)
+                rc = node_error(err, node, "%s can't stand inside a text", node_form(value));
+            if (rc == 0)
+                rc = append(node, out, value->text, strlen(value->text), err);
+        } else {
+            rc = append(node, out, "$", 1, err);
+            *p += (*p)[1] == '$' ? 2 : 1;
+        }
+    }
+    return rc;
+}
+
+static int expand_scalar(struct scope *scope, const struct node *node, int depth,
+                         struct node **out, struct error *err)
+{
+    const char *p = node->text;
+    if (!strchr(p, '$')) {
+        *out = (struct node *)node;
+        return 0;
+    }
+    if (p[0] == '$' && p[1] == '{') {
+        struct node *value;
+        int rc = reference(scope, node, &p, depth, &value, err);
+        if (rc < 0)
+            return rc;
+        if (!*p) { /* the whole scalar: the value itself, standing here */
+            *out = arena_alloc(scope->arena, sizeof **out);
+            **out = *value;
+            (*out)->file = node->file;
+            (*out)->line = node->line;
+            (*out)->column = node->column;
+            return 0;
+        }
+        p = node->text;
+    }
+    struct buffer text = {0};
+    int rc = append(node, &text, "", 0, err);
+    if (rc == 0)
+        rc = expand_text(scope, node, &p, false, depth, &text, err);
+    if (rc == 0)
+        *out = node_scalar(scope->arena, node, arena_copy(scope->arena, text.bytes, text.used),
+                           node->plain);
+    free(text.bytes);
+    return rc;
+}
+
+static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
+                  struct error *err)
+{
+    int rc = count_step(scope, node, err);
+    if (rc < 0)
+        return rc;
+    if (node->type == NODE_SCALAR)
+        return expand_scalar(scope, node, depth, out, err);
+    struct node *copy = node_empty(scope->arena, node, node->type);
+    for (size_t i = 0; rc == 0 && i < node->count; i++) {
+        struct node *item;
+        rc = expand(scope, node->items[i], depth, &item, err);
+        if (rc == 0)
+            node_append(scope->arena, copy, node->type == NODE_MAP ? node->keys[i] : NULL, item);
+    }
+    *out = copy;
+    return rc;
+}
+
+int scope_expand(struct scope *scope, const struct node *node, struct node **out,
+                 struct error *err)
+{
+    return expand(scope, node, 0, out, err);
+}
+
+int scope_text(struct scope *scope, const struct node *node, const char **out, struct error *err)
+{
+    struct node *value;
+    int rc = scope_expand(scope, node, &value, err);
+    if (rc == 0 && value->type != NODE_SCALAR)
+        rc = node_error(err, node, "expected a text, not %s", node_form(value));
+    if (rc == 0)
+        *out = value->text;
+    return rc;
+}
