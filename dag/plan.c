@@ -3,8 +3,10 @@
 #include "dag/key.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool state_has_result(enum state state)
 {
@@ -70,6 +72,34 @@ static int hash_source(struct plan *plan, const struct external *external, struc
     }
     source->known = true;
     return 0;
+}
+
+static int check_external(const struct external *external, struct error *err)
+{
+    struct stat st;
+    int rc = 0;
+    if (stat(external->path, &st) < 0)
+        rc = error_errno(err, errno, "cannot open %s", external->path);
+    else if (!S_ISREG(st.st_mode))
+        rc = error_set(err, EINVAL, "%s is not a regular file", external->path);
+    else if (access(external->path, R_OK) < 0)
+        rc = error_errno(err, errno, "cannot read %s", external->path);
+    if (rc < 0)
+        error_prefix(err, "%s:%d:%d: input '%s'", external->where->file, external->where->line,
+                     external->where->column, external->name);
+    return rc < 0 ? -EINVAL : 0;
+}
+
+int plan_check_externals(const struct plan *plan, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
+        const struct task *task = &plan->tasks[i];
+        for (size_t k = 0; task->wanted && rc == 0 && k < task->stage->input_count; k++)
+            if (task->stage->inputs[k].external)
+                rc = check_external(task->stage->inputs[k].external, err);
+    }
+    return rc;
 }
 
 bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *blob)

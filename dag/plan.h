@@ -57,8 +57,12 @@ void plan_create(struct plan *plan, struct experiment *experiment, struct cache 
                  const char *backend, const bool *picked);
 void plan_free(struct plan *plan);
 
+/* -EINVAL, with the place in the YAML, if an external input of what is wanted can't be a file to read. Touches
+ * nothing. */
+int plan_check_externals(const struct plan *plan, struct error *err);
+
 /* Hashes the external inputs of what is wanted (mostly by the stat cache) and resolves all that the
- * cache knows. -EINVAL, with the place in the YAML, for an input that isn't there. */
+ * cache knows. */
 int plan_start(struct plan *plan, struct error *err);
 
 /* Says that the task is settled in that state, and resolves what waited for it. */

@@ -1,0 +1,358 @@
+/* The commands that look and change nothing: status, explain, show, log, graph, check. */
+#include "dag/commands.h"
+#include "base/file.h"
+#include "dag/explain.h"
+#include "dag/progress.h"
+#include "dag/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* ---- status ---- */
+
+static int print_status(const struct plan *plan, const struct task *task, json_t *list,
+                        struct error *err)
+{
+    enum verdict verdict;
+    char *reason;
+    int rc = explain_verdict(plan, task, &verdict, &reason, err);
+    if (rc < 0)
+        return rc;
+    if (list)
+        json_array_append_new(list, must(json_pack("{s:s, s:s, s:s, s:s, s:s?}", "name",
+                                                   task->stage->name, "kind",
+                                                   task->stage->kind->name, "state",
+                                                   verdict_names[verdict], "key", task->key,
+                                                   "reason", reason)));
+    else
+        printf("%-8s %-36s%s%s\n", verdict_names[verdict], task->stage->name, reason ? " " : "",
+               reason ? reason : "");
+    free(reason);
+    return 0;
+}
+
+int command_status(const struct options *options, struct error *err)
+{
+    struct session s;
+    int rc = session_open(&s, options, false, err);
+    if (rc != EXIT_DONE)
+        return rc;
+    json_t *list = options->json ? must(json_array()) : NULL;
+    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++)
+        if (s.picked[i])
+            rc = print_status(&s.plan, &s.plan.tasks[i], list, err);
+    if (list)
+        session_print(list);
+    session_close(&s);
+    return session_status(rc);
+}
+
+/* ---- explain ---- */
+
+static int print_reasons(const struct plan *plan, const struct task *task, json_t *list,
+                         struct error *err)
+{
+    json_t *reasons;
+    int rc = explain_reasons(plan, task, &reasons, err);
+    if (rc < 0)
+        return rc;
+    const char *what = state_has_result(task->state)  ? "is cached"
+                       : task->state == STATE_READY   ? "would run"
+                       : task->state == STATE_WAITING ? "may run"
+                                                      : "can't run";
+    if (list) {
+        json_array_append_new(list, must(json_pack("{s:s, s:s, s:O}", "name", task->stage->name,
+                                                   "state", what, "reasons", reasons)));
+    } else {
+        printf("%s %s\n", task->stage->name, what);
+        for (size_t i = 0; i < json_array_size(reasons); i++)
+            printf("  %s\n", json_string_value(json_array_get(reasons, i)));
+    }
+    json_decref(reasons);
+    return 0;
+}
+
+int command_explain(const struct options *options, struct error *err)
+{
+    struct session s;
+    int rc = session_open(&s, options, false, err);
+    if (rc != EXIT_DONE)
+        return rc;
+    json_t *list = options->json ? must(json_array()) : NULL;
+    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++)
+        if (s.picked[i])
+            rc = print_reasons(&s.plan, &s.plan.tasks[i], list, err);
+    if (list)
+        session_print(list);
+    session_close(&s);
+    return session_status(rc);
+}
+
+/* ---- show ---- */
+
+/* The task's result or, for one whose key isn't known or has none, the latest under its name. */
+static int find_result(const struct plan *plan, const struct task *task, struct result *result,
+                       struct error *err)
+{
+    char key[65];
+    int rc = task->key[0] ? index_find(plan->cache->index, task->key, result, err) : -ENOENT;
+    if (rc != -ENOENT)
+        return rc;
+    rc = index_latest(plan->cache->index, plan->experiment->full, task->stage->name, key, err);
+    return rc < 0 ? rc : index_find(plan->cache->index, key, result, err);
+}
+
+static json_t *result_json(const struct plan *plan, const struct task *task,
+                           const struct result *r)
+{
+    json_t *outputs = must(json_array());
+    for (size_t i = 0; i < r->output_count; i++) {
+        char *path = must(blob_path(plan->cache->folder, &r->outputs[i].blob.digest));
+        json_array_append_new(outputs, must(json_pack("{s:s, s:s, s:I, s:b, s:s}", "port",
+                                                      r->outputs[i].port, "digest",
+                                                      r->outputs[i].blob.digest.hex, "size",
+                                                      (json_int_t)r->outputs[i].blob.size, "tree",
+                                                      r->outputs[i].blob.tree, "path", path)));
+        free(path);
+    }
+    json_t *params = json_loads(r->params, 0, NULL), *inputs = json_loads(r->inputs, 0, NULL);
+    return json_pack("{s:s, s:s, s:s, s:b, s:f, s:f, s:f, s:I, s:i, s:o, s:o, s:o}", "name",
+                     task->stage->name, "kind", r->kind, "key", r->key, "current",
+                     strcmp(r->key, task->key) == 0, "finished", r->finished, "seconds",
+                     r->seconds, "cpu_seconds", r->cpu_seconds, "peak_bytes",
+                     (json_int_t)r->peak_bytes, "threads", r->threads, "params",
+                     params ? params : json_object(), "inputs", inputs ? inputs : json_array(),
+                     "outputs", outputs);
+}
+
+static void print_outputs(const struct plan *plan, const struct result *r)
+{
+    for (size_t i = 0; i < r->output_count; i++) {
+        const struct blob *blob = &r->outputs[i].blob;
+        char *path = must(blob_path(plan->cache->folder, &blob->digest));
+        struct tree tree = {0};
+        printf("  output %-16s %s\n", r->outputs[i].port, path);
+        if (blob->tree && tree_read(plan->cache->folder, blob, &tree, NULL) == 0)
+            for (size_t k = 0; k < tree.count; k++)
+                printf("    %-32s %12" PRIu64 " bytes  %.12s\n", tree.entries[k].path,
+                       tree.entries[k].size, tree.entries[k].digest.hex);
+        tree_free(&tree);
+        free(path);
+    }
+}
+
+static void print_result(const struct plan *plan, const struct task *task, const struct result *r)
+{
+    char when[64] = "", time[32];
+    time_t seconds = (time_t)r->finished;
+    struct tm local;
+    if (localtime_r(&seconds, &local))
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
+    printf("%s%s\n", task->stage->name,
+           strcmp(r->key, task->key) == 0 ? "" : " (not current: its last result)");
+    printf("  kind   %s\n  key    %s\n", r->kind, r->key);
+    printf("  ran    %s, %s (cpu %.1f s, peak %.1f MB, %d thread%s)\n", when,
+           progress_duration(r->seconds, time, sizeof time), r->cpu_seconds,
+           (double)r->peak_bytes / 1e6, r->threads, r->threads == 1 ? "" : "s");
+    json_t *params = json_loads(r->params, 0, NULL), *inputs = json_loads(r->inputs, 0, NULL);
+    const char *name;
+    json_t *value;
+    size_t i;
+    json_object_foreach(params, name, value) {
+        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        printf("  param  %-16s %.200s\n", name, text ? text : "");
+        free(text);
+    }
+    json_array_foreach(inputs, i, value) {
+        const char *stage = json_string_value(json_object_get(value, "stage"));
+        const char *output = json_string_value(json_object_get(value, "output"));
+        const char *input = json_string_value(json_object_get(value, "input"));
+        const char *digest = json_string_value(json_object_get(value, "digest"));
+        const char *port = json_string_value(json_object_get(value, "port"));
+        printf("  input  %-16s %.12s from %s%s%s\n", port ? port : "", digest ? digest : "",
+               stage ? stage : input ? input : "", output ? "." : "", output ? output : "");
+    }
+    json_decref(params);
+    json_decref(inputs);
+    print_outputs(plan, r);
+}
+
+int command_show(const struct options *options, struct error *err)
+{
+    struct session s;
+    int rc = session_open(&s, options, false, err);
+    if (rc != EXIT_DONE)
+        return rc;
+    json_t *list = options->json ? must(json_array()) : NULL;
+    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++) {
+        const struct task *task = &s.plan.tasks[i];
+        struct result result;
+        if (!s.picked[i])
+            continue;
+        rc = find_result(&s.plan, task, &result, err);
+        if (rc == 0 && list)
+            json_array_append_new(list, must(result_json(&s.plan, task, &result)));
+        else if (rc == 0)
+            print_result(&s.plan, task, &result);
+        else if (rc == -ENOENT && !list)
+            printf("%s\n  no result yet\n", task->stage->name);
+        if (rc == 0)
+            result_free(&result);
+        if (rc == -ENOENT)
+            rc = 0;
+    }
+    if (list)
+        session_print(list);
+    session_close(&s);
+    return session_status(rc);
+}
+
+/* ---- log ---- */
+
+static int copy_out(const char *path, struct error *err)
+{
+    FILE *in = fopen(path, "re");
+    if (!in)
+        return error_errno(err, errno, "cannot open %s", path);
+    char buffer[1 << 14];
+    size_t n;
+    while ((n = fread(buffer, 1, sizeof buffer, in)) > 0)
+        fwrite(buffer, 1, n, stdout);
+    fclose(in);
+    return 0;
+}
+
+/* Of a stage at work its growing log; else of its failure; else of its result. */
+static char *find_log(const struct plan *plan, const struct task *task, struct error *err)
+{
+    struct failure failure;
+    struct result result;
+    char *path = NULL;
+    if (task->key[0]) {
+        char *folder = must(cache_work_folder(plan->cache, task->key));
+        struct stat st;
+        path = must(file_path("%s/log.txt", folder));
+        free(folder);
+        if (stat(path, &st) == 0)
+            return path;
+        free(path);
+        if (index_find_failure(plan->cache->index, task->key, &failure, err) == 0) {
+            path = must(blob_path(plan->cache->folder, &failure.log));
+            failure_free(&failure);
+            return path;
+        }
+    }
+    if (find_result(plan, task, &result, err) < 0)
+        return NULL;
+    path = must(blob_path(plan->cache->folder, &result.log));
+    result_free(&result);
+    return path;
+}
+
+int command_log(const struct options *options, struct error *err)
+{
+    struct session s;
+    int rc = session_open(&s, options, false, err);
+    if (rc != EXIT_DONE)
+        return rc;
+    size_t picked = 0, found = 0;
+    for (size_t i = 0; i < s.experiment.stage_count; i++)
+        picked += s.picked[i];
+    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++) {
+        char *path = s.picked[i] ? find_log(&s.plan, &s.plan.tasks[i], err) : NULL;
+        if (!path)
+            continue;
+        found++;
+        if (picked > 1)
+            printf("==> %s <==\n", s.experiment.stages[i]->name);
+        rc = copy_out(path, err);
+        free(path);
+    }
+    if (rc == 0 && found == 0)
+        rc = error_set(err, ENODATA, "no log: the stage has not run yet");
+    session_close(&s);
+    return session_status(rc);
+}
+
+/* ---- graph and check: no cache ---- */
+
+static int load(const struct options *options, struct experiment *e, struct error *err)
+{
+    int rc = experiment_load(e, options->names[0], options->settings, options->setting_count, err);
+    return rc < 0 ? EXIT_BAD : EXIT_DONE;
+}
+
+static void print_dot(const struct experiment *e)
+{
+    puts("digraph experiment {\n  rankdir=LR; node [shape=box];");
+    for (size_t i = 0; i < e->external_count; i++)
+        printf("  \"input %s\" [label=\"%s\", shape=ellipse];\n", e->externals[i].name,
+               e->externals[i].name);
+    for (size_t i = 0; i < e->stage_count; i++) {
+        const struct stage *stage = e->stages[i];
+        printf("  \"%s\" [label=\"%s\\n%s\"];\n", stage->name, stage->name, stage->kind->name);
+        for (size_t k = 0; k < stage->input_count; k++) {
+            const struct edge *edge = &stage->inputs[k];
+            if (edge->from)
+                printf("  \"%s\" -> \"%s\" [label=\"%s\"];\n", edge->from->name, stage->name,
+                       edge->from->outputs[edge->output].port);
+            else
+                printf("  \"input %s\" -> \"%s\";\n", edge->external->name, stage->name);
+        }
+    }
+    puts("}");
+}
+
+static void print_mermaid(const struct experiment *e)
+{
+    puts("graph LR");
+    for (size_t i = 0; i < e->external_count; i++)
+        printf("  i%zu([\"%s\"])\n", i, e->externals[i].name);
+    for (size_t i = 0; i < e->stage_count; i++) {
+        const struct stage *stage = e->stages[i];
+        printf("  s%zu[\"%s\"]\n", stage->place, stage->name);
+        for (size_t k = 0; k < stage->input_count; k++) {
+            const struct edge *edge = &stage->inputs[k];
+            if (edge->from)
+                printf("  s%zu -->|%s| s%zu\n", edge->from->place,
+                       edge->from->outputs[edge->output].port, stage->place);
+            else
+                printf("  i%zu --> s%zu\n", (size_t)(edge->external - e->externals), stage->place);
+        }
+    }
+}
+
+int command_graph(const struct options *options, struct error *err)
+{
+    struct experiment e;
+    bool mermaid = options->format && strcmp(options->format, "mermaid") == 0;
+    if (options->format && !mermaid && strcmp(options->format, "dot") != 0) {
+        error_set(err, EINVAL, "--format %s: expected dot or mermaid", options->format);
+        return EXIT_BAD;
+    }
+    int status = load(options, &e, err);
+    if (status != EXIT_DONE)
+        return status;
+    if (mermaid)
+        print_mermaid(&e);
+    else
+        print_dot(&e);
+    experiment_free(&e);
+    return EXIT_DONE;
+}
+
+int command_check(const struct options *options, struct error *err)
+{
+    struct experiment e;
+    int status = load(options, &e, err);
+    if (status != EXIT_DONE)
+        return status;
+    fprintf(stderr, "%s: %zu stages, no errors\n", e.file, e.stage_count);
+    experiment_free(&e);
+    return EXIT_DONE;
+}

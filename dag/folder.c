@@ -1,0 +1,209 @@
+/* See folder.h. */
+#include "dag/folder.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void set(json_t *object, const char *name, json_t *value)
+{
+    if (json_object_set_new(object, name, must(value)) < 0)
+        must(NULL);
+}
+
+static json_t *parse(const char *text)
+{
+    json_t *value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+    return value ? value : json_null();
+}
+
+/* Where a source of a report came from, in full. */
+static void add_provenance(const struct plan *plan, const struct edge *edge, json_t *item)
+{
+    const struct task *task = &plan->tasks[edge->from->place];
+    set(item, "stage", json_string(edge->from->name));
+    set(item, "port", json_string(edge->from->outputs[edge->output].port));
+    set(item, "kind", json_string(edge->from->kind->name));
+    struct blob blob;
+    if (!plan_input(plan, edge, &blob)) {
+        set(item, "missing", json_true());
+        if (task->message)
+            set(item, "message", json_string(task->message));
+        return;
+    }
+    const struct result *r = &task->result;
+    set(item, "key", json_string(task->key));
+    set(item, "digest", json_string(blob.digest.hex));
+    set(item, "seconds", json_real(r->seconds));
+    set(item, "cpu_seconds", json_real(r->cpu_seconds));
+    set(item, "peak_bytes", json_integer(r->peak_bytes));
+    set(item, "finished", json_real(r->finished));
+    set(item, "threads", json_integer(r->threads));
+    set(item, "params", parse(r->params));
+    set(item, "inputs", parse(r->inputs));
+}
+
+static json_t *inputs_json(const struct plan *plan, const struct stage *stage)
+{
+    json_t *inputs = must(json_object());
+    for (size_t i = 0; i < stage->input_count; i++) {
+        const struct edge *edge = &stage->inputs[i];
+        struct blob blob;
+        bool there = plan_input(plan, edge, &blob);
+        if (!there && !stage->kind->report)
+            continue;
+        json_t *list = json_object_get(inputs, edge->port);
+        if (!list) {
+            list = must(json_array());
+            set(inputs, edge->port, list);
+        }
+        json_t *item = must(json_object());
+        if (there)
+            set(item, "path", json_string(edge->as));
+        if (stage->kind->report && edge->from)
+            add_provenance(plan, edge, item);
+        json_array_append_new(list, item);
+    }
+    return inputs;
+}
+
+/* Every stage of the run, for a report's page on where its numbers came from. */
+static json_t *stages_json(const struct plan *plan)
+{
+    json_t *list = must(json_array());
+    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
+        const struct task *task = &plan->tasks[i];
+        if (task->stage->implicit)
+            continue;
+        json_t *item = must(json_object());
+        set(item, "name", json_string(task->stage->name));
+        set(item, "kind", json_string(task->stage->kind->name));
+        set(item, "missing", json_boolean(!state_has_result(task->state)));
+        if (task->key[0])
+            set(item, "key", json_string(task->key));
+        if (state_has_result(task->state)) {
+            set(item, "cached", json_boolean(task->state == STATE_CACHED));
+            set(item, "seconds", json_real(task->result.seconds));
+            set(item, "cpu_seconds", json_real(task->result.cpu_seconds));
+            set(item, "peak_bytes", json_integer(task->result.peak_bytes));
+            set(item, "finished", json_real(task->result.finished));
+        }
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static int write_job(const struct plan *plan, const struct task *task, const char *folder,
+                     struct error *err)
+{
+    const struct stage *stage = task->stage;
+    json_t *job = must(json_object()), *outputs = must(json_object());
+    set(job, "stage", json_string(stage->name));
+    set(job, "kind", json_string(stage->kind->name));
+    set(job, "key", json_string(task->key));
+    set(job, "backend", json_string(plan->backend));
+    set(job, "threads", json_integer(stage->cpu));
+    set(job, "params", json_incref(stage->params));
+    set(job, "inputs", inputs_json(plan, stage));
+    for (size_t i = 0; i < stage->output_count; i++)
+        set(outputs, stage->outputs[i].port, json_string(stage->outputs[i].file));
+    set(job, "outputs", outputs);
+    if (stage->kind->report) {
+        set(job, "experiment", json_string(plan->experiment->file));
+        set(job, "stages", stages_json(plan));
+    }
+    char *text = must(json_dumps(job, JSON_INDENT(1) | JSON_REAL_PRECISION(17)));
+    char *path = must(file_path("%s/job.json", folder));
+    int rc = file_write(path, text, strlen(text), err);
+    free(path);
+    free(text);
+    json_decref(job);
+    return rc;
+}
+
+static int link_input(const struct plan *plan, const struct edge *edge, const char *folder,
+                      struct error *err)
+{
+    struct blob blob;
+    if (!plan_input(plan, edge, &blob))
+        return 0;
+    char *as = must(file_path("%s/%s", folder, edge->as));
+    int rc = file_remove_tree(as, err);
+    if (rc == 0 && edge->from)
+        rc = blob_link(plan->cache->folder, &blob, as, err);
+    else if (rc == 0 && symlink(edge->external->path, as) < 0)
+        rc = error_errno(err, errno, "cannot make link %s", as);
+    free(as);
+    return rc;
+}
+
+static int remove_outputs(const struct stage *stage, const char *folder, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < stage->output_count; i++) {
+        char *path = must(file_path("%s/%s", folder, stage->outputs[i].file));
+        rc = file_remove_tree(path, err);
+        free(path);
+    }
+    return rc;
+}
+
+int folder_prepare(const struct plan *plan, const struct task *task, char **out,
+                   struct error *err)
+{
+    const struct stage *stage = task->stage;
+    char *folder = must(cache_work_folder(plan->cache, task->key));
+    int rc = stage->kind->open_ports || task->forced ? file_remove_tree(folder, err) : 0;
+    if (rc == 0)
+        rc = file_make_folders(folder, err);
+    if (rc == 0)
+        rc = remove_outputs(stage, folder, err);
+    for (size_t i = 0; rc == 0 && i < stage->input_count; i++)
+        rc = link_input(plan, &stage->inputs[i], folder, err);
+    if (rc == 0)
+        rc = write_job(plan, task, folder, err);
+    if (rc < 0)
+        free(folder);
+    else
+        *out = folder;
+    return rc;
+}
+
+int folder_store_log(const char *cache, const char *folder, struct digest *log, struct error *err)
+{
+    struct blob blob;
+    char *path = must(file_path("%s/log.txt", folder));
+    int rc = blob_store(cache, path, false, &blob, err);
+    free(path);
+    if (rc == 0)
+        *log = blob.digest;
+    return rc;
+}
+
+int folder_gather(const char *cache, const char *folder, const struct stage *stage,
+                  struct result *result, struct error *err)
+{
+    int rc = 0;
+    result->outputs = must_alloc(stage->output_count * sizeof *result->outputs);
+    for (size_t i = 0; rc == 0 && i < stage->output_count; i++) {
+        const struct output *output = &stage->outputs[i];
+        char *path = must(file_path("%s/%s", folder, output->file));
+        struct stat st;
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) == output->tree) {
+            struct result_output *to = &result->outputs[result->output_count];
+            rc = blob_store(cache, path, output->tree, &to->blob, err);
+            if (rc == 0) {
+                to->port = must(strdup(output->port));
+                result->output_count++;
+            }
+        } else if (!output->optional) {
+            rc = error_set(err, ENOENT, "it ended without its output %s, the %s '%s'", output->port,
+                           output->tree ? "folder" : "file", output->file);
+        }
+        free(path);
+    }
+    return rc < 0 ? rc : folder_store_log(cache, folder, &result->log, err);
+}

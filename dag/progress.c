@@ -1,0 +1,269 @@
+/* See progress.h. A redraw is one write: cursor up over the old lines, each line rewritten and cleared to its
+ * end, what is left below cleared; so nothing flickers. Lines are cut to the terminal's width. */
+#include "dag/progress.h"
+#include "dag/arena.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PLAIN_EVERY = 30, BAR = 20 };
+
+double progress_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+const char *progress_duration(double seconds, char *text, size_t size)
+{
+    long s = lround(seconds);
+    if (seconds < 10)
+        snprintf(text, size, "%.1f s", seconds);
+    else if (s < 60)
+        snprintf(text, size, "%ld s", s);
+    else if (s < 3600)
+        snprintf(text, size, "%ld min %02ld s", s / 60, s % 60);
+    else
+        snprintf(text, size, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    return text;
+}
+
+static size_t columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    const char *text = getenv("COLUMNS");
+    long n = text ? strtol(text, NULL, 10) : 0;
+    return n > 0 && n < 10000 ? (size_t)n : 80;
+}
+
+static size_t screen_rows(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 2 ? size.ws_row : 24;
+}
+
+static void write_out(const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(STDERR_FILENO, text, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return; /* nobody to talk to is no reason to stop */
+        text += n;
+        size -= (size_t)n;
+    }
+}
+
+/* Cuts to at most n characters of one column each (UTF-8 continuation bytes don't count). */
+static void cut(char *text, size_t n)
+{
+    size_t seen = 0;
+    for (char *p = text; *p; p++)
+        if (((unsigned char)*p & 0xc0) != 0x80 && seen++ == n) {
+            *p = 0;
+            return;
+        }
+}
+
+static struct activity *find(struct progress *p, const char *stage)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->activities[i].stage, stage) == 0)
+            return &p->activities[i];
+    return NULL;
+}
+
+/* Seconds to go, or -1: from what was done in this sitting, since resuming is not work. */
+static double remaining(const struct activity *a, double now)
+{
+    double done = a->done - a->resumed, left = a->total - a->done;
+    double spent = now - (a->resumed > 0 ? a->spoke : a->since);
+    return done > 0 && a->total > 0 && left >= 0 ? spent / done * left : -1;
+}
+
+static void describe(const struct activity *a, double now, char *text, size_t size)
+{
+    char time[32];
+    int n = 0;
+    text[0] = 0;
+    if (a->total > 0)
+        n = snprintf(text, size, "%s%s%.*f/%.*f", a->unit, *a->unit ? " " : "",
+                     a->done == floor(a->done) ? 0 : 1, a->done, a->total == floor(a->total) ? 0 : 1,
+                     a->total);
+    if (a->rate > 0 && (size_t)n < size)
+        n += snprintf(text + n, size - (size_t)n, " · %.*f %s", a->rate < 10 ? 2 : 0, a->rate,
+                      a->rate_unit);
+    double left = remaining(a, now);
+    if (left >= 0 && (size_t)n < size)
+        n += snprintf(text + n, size - (size_t)n, " · %s left",
+                      progress_duration(left, time, sizeof time));
+    if (a->note[0] && (size_t)n < size)
+        n += snprintf(text + n, size - (size_t)n, " · %s", a->note);
+    if (n == 0)
+        snprintf(text, size, "%s", progress_duration(now - a->since, time, sizeof time));
+}
+
+static void draw_bar(const struct activity *a, char text[BAR * 3 + 1])
+{
+    double part = a->total > 0 ? a->done / a->total : 0;
+    int full = (int)(part < 0 ? 0 : part > 1 ? BAR : part * BAR);
+    text[0] = 0;
+    for (int i = 0; i < BAR; i++)
+        strcat(text, i < full ? "━" : "─");
+}
+
+static void add_line(FILE *out, char *line, size_t width)
+{
+    cut(line, width);
+    fprintf(out, "%s\x1b[K\n", line);
+}
+
+static void draw(struct progress *p)
+{
+    char *text = NULL, line[512], bar[BAR * 3 + 1], what[256];
+    size_t size = 0, width = columns() - 1, shown = p->count, lines = 1;
+    if (shown > screen_rows() - 3)
+        shown = screen_rows() - 3;
+    double now = progress_clock(), elapsed = now - p->start;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return;
+    if (p->drawn)
+        fprintf(out, "\x1b[%zuA\r", p->drawn);
+    snprintf(line, sizeof line, "[%zu/%zu] %zu cached · %02d:%02d%s", p->cached + p->ran, p->total,
+             p->cached, (int)(elapsed / 60), (int)elapsed % 60, "");
+    if (p->failed)
+        snprintf(line + strlen(line), sizeof line - strlen(line), " · %zu failed", p->failed);
+    add_line(out, line, width);
+    for (size_t i = 0; i < shown; i++, lines++) {
+        const struct activity *a = &p->activities[i];
+        draw_bar(a, bar);
+        describe(a, now, what, sizeof what);
+        snprintf(line, sizeof line, "  %-28s %s %s", a->stage, width > 70 ? bar : "", what);
+        add_line(out, line, width);
+    }
+    fputs("\x1b[J", out);
+    if (fclose(out) == 0)
+        write_out(text, size);
+    free(text);
+    p->drawn = lines;
+}
+
+static void wipe(struct progress *p)
+{
+    char text[32];
+    if (p->drawn) {
+        int n = snprintf(text, sizeof text, "\x1b[%zuA\r\x1b[J", p->drawn);
+        write_out(text, (size_t)n);
+    }
+    p->drawn = 0;
+}
+
+void progress_say(struct progress *p, const char *format, ...)
+{
+    char text[1400];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text - 1, format, args);
+    va_end(args);
+    if (n < 0)
+        return;
+    size_t size = strlen(text);
+    text[size++] = '\n';
+    wipe(p);
+    write_out(text, size);
+    if (p->terminal)
+        draw(p);
+}
+
+void progress_begin(struct progress *p, size_t total)
+{
+    const char *kind = getenv("TERM");
+    *p = (struct progress){.start = progress_clock(), .total = total};
+    p->terminal = isatty(STDERR_FILENO) && kind && strcmp(kind, "dumb") != 0;
+}
+
+void progress_start(struct progress *p, const char *stage)
+{
+    if (p->count == p->room) {
+        p->room = p->room ? p->room * 2 : 16;
+        p->activities = must(realloc(p->activities, p->room * sizeof *p->activities));
+    }
+    double now = progress_clock();
+    p->activities[p->count++] = (struct activity){.stage = stage, .since = now, .printed = now};
+    if (!p->terminal)
+        progress_say(p, "%s: started", stage);
+}
+
+static void copy_text(char *to, size_t size, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t n = 0;
+    for (; text && *text && n + 1 < size; text++)
+        if ((unsigned char)*text >= 0x20 && *text != 0x7f) /* no control bytes to the terminal */
+            to[n++] = *text;
+    to[n] = 0;
+}
+
+void progress_update(struct progress *p, const char *stage, const json_t *line)
+{
+    struct activity *a = find(p, stage);
+    if (!a || !json_is_number(json_object_get(line, "done")))
+        return;
+    double now = progress_clock();
+    a->done = json_number_value(json_object_get(line, "done"));
+    a->total = json_number_value(json_object_get(line, "total"));
+    a->rate = json_number_value(json_object_get(line, "rate"));
+    copy_text(a->unit, sizeof a->unit, json_object_get(line, "unit"));
+    copy_text(a->rate_unit, sizeof a->rate_unit, json_object_get(line, "rate_unit"));
+    copy_text(a->note, sizeof a->note, json_object_get(line, "note"));
+    if (a->spoke == 0) {
+        a->spoke = now;
+        /* Much done within a moment was done before. */
+        a->resumed = now - a->since < 2 && a->done >= 1 ? a->done : 0;
+    }
+    if (!p->terminal && now - a->printed >= PLAIN_EVERY) {
+        char what[256];
+        describe(a, now, what, sizeof what);
+        a->printed = now;
+        progress_say(p, "%s: %s", stage, what);
+    }
+}
+
+void progress_stop(struct progress *p, const char *stage, const char *what)
+{
+    struct activity *a = find(p, stage);
+    if (a) {
+        size_t place = (size_t)(a - p->activities);
+        memmove(a, a + 1, (p->count - place - 1) * sizeof *a);
+        p->count--;
+    }
+    if (what)
+        progress_say(p, "%s: %s", stage, what);
+}
+
+void progress_tick(struct progress *p)
+{
+    if (p->terminal)
+        draw(p);
+}
+
+void progress_end(struct progress *p)
+{
+    if (p->terminal)
+        wipe(p);
+    free(p->activities);
+    p->activities = NULL;
+    p->count = p->room = 0;
+}

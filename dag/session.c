@@ -1,0 +1,78 @@
+/* See session.h. */
+#include "dag/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int session_status(int rc)
+{
+    return rc == 0 ? EXIT_DONE : rc == -EINVAL || rc == -ENOENT ? EXIT_BAD : EXIT_FAILED;
+}
+
+void session_print(json_t *value)
+{
+    if (json_dumpf(must(value), stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) < 0)
+        must(NULL);
+    putchar('\n');
+    json_decref(value);
+}
+
+static int pick(struct session *s, const struct options *options, struct error *err)
+{
+    struct experiment *e = &s->experiment;
+    s->picked = must_alloc(e->stage_count * sizeof *s->picked);
+    int rc = 0;
+    for (size_t i = 0; i < e->stage_count; i++)
+        s->picked[i] = options->name_count < 2;
+    for (size_t i = 1; rc == 0 && i < options->name_count; i++)
+        rc = experiment_pick(e, options->names[i], s->picked, err);
+    return rc;
+}
+
+static int force(struct session *s, const struct options *options, struct error *err)
+{
+    bool *forced = must_alloc(s->experiment.stage_count * sizeof *forced);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < options->forced_count; i++)
+        rc = experiment_pick(&s->experiment, options->forced[i], forced, err);
+    for (size_t i = 0; rc == 0 && i < s->experiment.stage_count; i++)
+        s->plan.tasks[i].forced = forced[i];
+    free(forced);
+    return rc;
+}
+
+int session_open(struct session *s, const struct options *options, bool create, struct error *err)
+{
+    *s = (struct session){0};
+    char numerics[256];
+    int rc = kind_numerics(options->backend, 1, numerics, sizeof numerics, err);
+    if (rc == 0)
+        rc = experiment_load(&s->experiment, options->names[0], options->settings,
+                             options->setting_count, err);
+    if (rc < 0)
+        return EXIT_BAD;
+    rc = pick(s, options, err);
+    if (rc == 0) {
+        plan_create(&s->plan, &s->experiment, &s->cache, options->backend, s->picked);
+        rc = force(s, options, err);
+    }
+    if (rc == 0)
+        rc = plan_check_externals(&s->plan, err);
+    if (rc == 0)
+        rc = cache_open(&s->cache, options->cache, create, err);
+    if (rc == 0)
+        rc = plan_start(&s->plan, err);
+    if (rc < 0)
+        session_close(s);
+    return session_status(rc);
+}
+
+void session_close(struct session *s)
+{
+    plan_free(&s->plan);
+    cache_close(&s->cache);
+    free(s->picked);
+    experiment_free(&s->experiment);
+    *s = (struct session){0};
+}

@@ -1,0 +1,28 @@
+/* What a command that reads an experiment works on: the experiment, the cache, and the plan. */
+#ifndef FERDAG_DAG_SESSION_H
+#define FERDAG_DAG_SESSION_H
+
+#include "dag/commands.h"
+#include "dag/plan.h"
+
+struct session {
+    struct experiment experiment;
+    struct cache cache;
+    struct plan plan;
+    bool *picked; /* stages named on the command line, by place; all if none was */
+};
+
+/* Loads the file, opens the cache (made if create) and starts the plan over what was picked. Returns an
+ * exit status: EXIT_DONE, or else with err filled and nothing to close. The cache isn't touched
+ * before the file is known to be right. */
+int session_open(struct session *session, const struct options *options, bool create,
+                 struct error *err);
+void session_close(struct session *session);
+
+/* Exit status for a code of this program's functions. */
+int session_status(int rc);
+
+/* Prints a JSON value and a newline on stdout; steals it. */
+void session_print(json_t *value);
+
+#endif
