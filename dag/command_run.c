@@ -1,4 +1,5 @@
 /* `run` and `report`: make it so. */
+#define _GNU_SOURCE
 #include "dag/commands.h"
 #include "dag/progress.h"
 #include "dag/publish.h"

@@ -1,6 +1,7 @@
 /* See run.h. One loop, no threads of our own: a task becomes ready when its last input is settled, the ready
  * task with the longest chain behind it starts when CPUs and memory suffice, and its end settles it, which
  * makes others ready. Storing outputs (hashing, syncing) is left to libuv's workers. */
+#define _GNU_SOURCE
 #include "dag/run.h"
 #include "base/file.h"
 #include "dag/folder.h"
