@@ -1,0 +1,75 @@
+/* See text.h. */
+#include "reports/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+
+static bool make_room(struct text *t, size_t n)
+{
+    if (t->failed)
+        return false;
+    if (t->size + n + 1 <= t->room)
+        return true;
+    size_t room = t->room ? t->room : 256;
+    while (room < t->size + n + 1)
+        room *= 2;
+    char *data = realloc(t->data, room);
+    if (!data) {
+        t->failed = true;
+        return false;
+    }
+    t->data = data;
+    t->room = room;
+    return true;
+}
+
+void text_add_bytes(struct text *t, const char *s, size_t n)
+{
+    if (!make_room(t, n))
+        return;
+    memcpy(t->data + t->size, s, n);
+    t->size += n;
+    t->data[t->size] = 0;
+}
+
+void text_add(struct text *t, const char *s)
+{
+    text_add_bytes(t, s, strlen(s));
+}
+
+void text_print(struct text *t, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n >= 0 && make_room(t, (size_t)n)) {
+        vsnprintf(t->data + t->size, (size_t)n + 1, format, again);
+        t->size += (size_t)n;
+    }
+    va_end(again);
+}
+
+const char *text_string(const struct text *t)
+{
+    return t->data ? t->data : "";
+}
+
+void text_free(struct text *t)
+{
+    free(t->data);
+    *t = (struct text){0};
+}
+
+int text_write(struct text *t, const char *path, struct error *err)
+{
+    int rc = t->failed ? error_set(err, ENOMEM, "out of memory writing %s", path)
+                       : file_write(path, text_string(t), t->size, err);
+    text_free(t);
+    return rc;
+}
