@@ -1,0 +1,315 @@
+/* See cells.h. A table is evaluated into an array of struct cell first, since sums look at their
+ * neighbours; then it becomes JSON. */
+#include "reports/cells.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "reports/number.h"
+
+enum { ROW_LIMIT = 500, COLUMN_LIMIT = 60 };
+
+struct cell {
+    bool has_ours, has_paper;
+    double ours, paper; /* scaled */
+    double n;           /* images an accuracy is over; 0: not an accuracy */
+    const char *missing;
+    const json_t *entry; /* provenance */
+    const char *pointer;
+};
+
+struct grid {
+    const char *id;
+    const json_t *table, *rows, *columns, *paper;
+    size_t height, width;
+    struct cell *cells; /* height x width */
+};
+
+const char *cells_string(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+/* A setting of the row, else of the column, else of the table. */
+static const json_t *setting(const struct grid *g, const json_t *row, const json_t *column,
+                             const char *name)
+{
+    const json_t *value = json_object_get(row, name);
+    if (!value)
+        value = json_object_get(column, name);
+    return value ? value : json_object_get(g->table, name);
+}
+
+static double number_setting(const struct grid *g, const json_t *row, const json_t *column,
+                             const char *name, double otherwise)
+{
+    const json_t *value = setting(g, row, column, name);
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+/* How many images an accuracy is over: "n" beside it in its file. */
+static double count_beside(struct sources *s, const char *reference)
+{
+    const char *slash = strrchr(reference, '/');
+    char sibling[512];
+    if (!slash || strcmp(slash, "/accuracy") != 0 ||
+        (size_t)(slash - reference) + 3 > sizeof sibling)
+        return 0;
+    memcpy(sibling, reference, (size_t)(slash - reference));
+    strcpy(sibling + (slash - reference), "/n");
+    struct found found;
+    struct error ignored;
+    if (sources_find(s, sibling, &found, &ignored) < 0)
+        return 0;
+    return json_is_number(found.value) ? json_number_value(found.value) : 0;
+}
+
+static int read_cell(const struct grid *g, struct sources *s, const char *row_id, const json_t *row,
+                     const char *column_id, const json_t *column, struct cell *cell,
+                     struct error *err)
+{
+    const json_t *paper = json_object_get(json_object_get(g->paper, row_id), column_id);
+    if (json_is_number(paper)) {
+        cell->paper = json_number_value(paper) * number_setting(g, row, column, "paper_scale", 1);
+        cell->has_paper = isfinite(cell->paper);
+    }
+    if (json_object_get(row, "sum") || json_object_get(column, "sum"))
+        return 0;
+    const json_t *cells = json_object_get(g->table, "cells");
+    const json_t *value = json_object_get(json_object_get(cells, row_id), column_id);
+    if (!value || json_is_null(value))
+        return 0;
+    if (!json_is_string(value))
+        return error_set(err, EINVAL, "tables.%s: cell %s/%s: expected a reference or null", g->id,
+                         row_id, column_id);
+    const char *reference = json_string_value(value);
+    struct found found;
+    int rc = sources_find(s, reference, &found, err);
+    if (rc < 0) {
+        error_prefix(err, "tables.%s: cell %s/%s", g->id, row_id, column_id);
+        return rc;
+    }
+    cell->entry = found.entry;
+    cell->pointer = found.pointer;
+    cell->missing = found.missing;
+    if (found.missing)
+        return 0;
+    double x = json_number_value(found.value) * number_setting(g, row, column, "scale", 1);
+    cell->has_ours = json_is_number(found.value) && isfinite(x);
+    if (cell->has_ours) {
+        cell->ours = x;
+        cell->n = count_beside(s, reference);
+    } else {
+        cell->missing = "not a number";
+    }
+    return 0;
+}
+
+static long index_of(const json_t *object, const char *name)
+{
+    const char *key;
+    json_t *value;
+    long i = 0;
+    json_object_foreach((json_t *)object, key, value) {
+        if (strcmp(key, name) == 0)
+            return i;
+        i++;
+    }
+    return -1;
+}
+
+/* Adds up the cells that `terms` names, `step` cells apart, starting at first. */
+static int add_terms(const struct grid *g, const json_t *terms, const json_t *names,
+                     const struct cell *first, size_t step, struct cell *sum, struct error *err)
+{
+    size_t i;
+    json_t *term;
+    bool own_paper = sum->has_paper, paper = true;
+    double ours = 0, papers = 0;
+    const char *missing = NULL;
+    json_array_foreach((json_t *)terms, i, term) {
+        const char *name = json_string_value(term);
+        double sign = name && *name == '-' ? -1 : 1;
+        long at = name ? index_of(names, name + (sign < 0)) : -1;
+        if (at < 0)
+            return error_set(err, EINVAL, "tables.%s: sum: no row or column '%s'", g->id,
+                             name ? name : "");
+        const struct cell *part = first + (size_t)at * step;
+        if (part->has_ours)
+            ours += sign * part->ours;
+        else if (!missing)
+            missing = part->missing ? part->missing : "not run";
+        papers += sign * part->paper;
+        paper = paper && part->has_paper;
+    }
+    sum->has_ours = !missing;
+    sum->missing = missing;
+    sum->ours = ours;
+    if (!own_paper && paper) {
+        sum->has_paper = true;
+        sum->paper = papers;
+    }
+    return 0;
+}
+
+/* Fills in rows that are sums of rows, then columns that are sums of columns. */
+static int add_sums(struct grid *g, struct error *err)
+{
+    const char *id;
+    json_t *item;
+    size_t i = 0;
+    int rc = 0;
+    json_object_foreach((json_t *)g->rows, id, item) {
+        const json_t *terms = json_object_get(item, "sum");
+        for (size_t c = 0; terms && rc == 0 && c < g->width; c++)
+            rc = add_terms(g, terms, g->rows, g->cells + c, g->width, &g->cells[i * g->width + c], err);
+        i++;
+    }
+    i = 0;
+    json_object_foreach((json_t *)g->columns, id, item) {
+        const json_t *terms = json_object_get(item, "sum");
+        for (size_t r = 0; terms && rc == 0 && r < g->height; r++)
+            rc = add_terms(g, terms, g->columns, g->cells + r * g->width, 1,
+                           &g->cells[r * g->width + i], err);
+        i++;
+    }
+    return rc;
+}
+
+static json_t *source_json(const struct cell *cell)
+{
+    if (!cell->entry)
+        return NULL;
+    return json_pack("{s:s, s:s, s:s, s:s}", "stage", cells_string(cell->entry, "stage"), "port",
+                     cells_string(cell->entry, "port"), "key", cells_string(cell->entry, "key"),
+                     "pointer", cell->pointer);
+}
+
+static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *column,
+                         const char *column_id, const struct cell *cell)
+{
+    int digits = (int)number_setting(g, row, column, "digits", 2);
+    int paper_digits = (int)number_setting(g, row, column, "paper_digits", digits);
+    bool commas = json_is_true(setting(g, row, column, "commas"));
+    const char *unit = json_string_value(setting(g, row, column, "unit"));
+    char ours[NUMBER_SIZE] = "", paper[NUMBER_SIZE] = "", difference[NUMBER_SIZE] = "";
+    json_t *json = json_pack("{s:s, s:i, s:s}", "column", column_id, "digits", digits, "unit",
+                             unit ? unit : "");
+    if (!json)
+        return NULL;
+    if (cell->has_ours) {
+        number_format(ours, cell->ours, digits, false, commas);
+        json_object_set_new(json, "ours", json_real(cell->ours));
+    }
+    if (cell->has_paper) {
+        number_format(paper, cell->paper, paper_digits, false, commas);
+        json_object_set_new(json, "paper", json_real(cell->paper));
+    }
+    if (cell->has_ours && cell->has_paper) {
+        double d = number_round(cell->ours, digits) - cell->paper;
+        number_format(difference, d, digits, true, commas);
+        json_object_set_new(json, "difference", json_real(number_round(d, digits)));
+    }
+    if (cell->n > 0)
+        json_object_set_new(json, "n", json_real(cell->n));
+    if (!cell->has_ours && cell->missing)
+        json_object_set_new(json, "missing", json_string(cell->missing));
+    json_t *source = source_json(cell);
+    if (source)
+        json_object_set_new(json, "source", source);
+    json_object_set_new(json, "text",
+                        json_pack("{s:s, s:s, s:s}", "ours", cell->has_ours ? ours : cell->missing ? cell->missing : "",
+                                  "paper", paper, "difference", difference));
+    return json;
+}
+
+static json_t *row_json(const struct grid *g, const char *id, const json_t *row, size_t r)
+{
+    json_t *cells = json_array();
+    const char *column_id;
+    json_t *column;
+    size_t c = 0;
+    json_object_foreach((json_t *)g->columns, column_id, column)
+        json_array_append_new(cells, cell_json(g, row, column, column_id, &g->cells[r * g->width + c++]));
+    const char *label = cells_string(row, "label");
+    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "id", id, "label", *label ? label : id, "group",
+                     cells_string(row, "group"), "strong", json_is_true(json_object_get(row, "strong")),
+                     "cells", cells);
+}
+
+static json_t *grid_json(const struct grid *g)
+{
+    json_t *rows = json_array(), *columns = json_array();
+    const char *id;
+    json_t *item;
+    size_t r = 0;
+    json_object_foreach((json_t *)g->rows, id, item)
+        json_array_append_new(rows, row_json(g, id, item, r++));
+    json_object_foreach((json_t *)g->columns, id, item) {
+        const char *label = cells_string(item, "label");
+        json_array_append_new(columns, json_pack("{s:s, s:s, s:s}", "id", id, "label", *label ? label : id,
+                                                 "group", cells_string(item, "group")));
+    }
+    const char *title = cells_string(g->table, "title");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", g->id, "title", *title ? title : g->id,
+                     "name", cells_string(g->table, "name"), "note", cells_string(g->table, "note"), "stub",
+                     cells_string(g->table, "stub"), "columns", columns, "rows", rows);
+}
+
+static int evaluate_grid(struct grid *g, struct sources *sources, struct error *err)
+{
+    const char *row_id, *column_id;
+    json_t *row, *column;
+    struct cell *cell = g->cells;
+    json_object_foreach((json_t *)g->rows, row_id, row)
+        json_object_foreach((json_t *)g->columns, column_id, column) {
+            int rc = read_cell(g, sources, row_id, row, column_id, column, cell++, err);
+            if (rc < 0)
+                return rc;
+        }
+    return add_sums(g, err);
+}
+
+static int evaluate_table(const char *id, const json_t *table, const json_t *paper,
+                          struct sources *sources, json_t *tables, struct error *err)
+{
+    struct grid g = {.id = id, .table = table, .paper = paper,
+                     .rows = json_object_get(table, "rows"),
+                     .columns = json_object_get(table, "columns")};
+    g.height = json_object_size(g.rows);
+    g.width = json_object_size(g.columns);
+    if (!g.height || !g.width || g.height > ROW_LIMIT || g.width > COLUMN_LIMIT)
+        return error_set(err, EINVAL, "tables.%s: expected 1 to %d rows and 1 to %d columns", id,
+                         ROW_LIMIT, COLUMN_LIMIT);
+    g.cells = calloc(g.height * g.width, sizeof *g.cells);
+    if (!g.cells)
+        return error_set(err, ENOMEM, "out of memory at tables.%s", id);
+    int rc = evaluate_grid(&g, sources, err);
+    if (rc == 0 && json_array_append_new(tables, grid_json(&g)) < 0)
+        rc = error_set(err, ENOMEM, "out of memory at tables.%s", id);
+    free(g.cells);
+    return rc;
+}
+
+int cells_evaluate(const json_t *tables_section, const json_t *paper, struct sources *sources,
+                   json_t **tables, struct error *err)
+{
+    *tables = json_array();
+    if (!*tables)
+        return error_set(err, ENOMEM, "out of memory");
+    const char *id;
+    json_t *table;
+    int rc = 0;
+    json_object_foreach((json_t *)tables_section, id, table) {
+        rc = evaluate_table(id, table, json_object_get(paper, id), sources, *tables, err);
+        if (rc < 0) {
+            json_decref(*tables);
+            *tables = NULL;
+            return rc;
+        }
+    }
+    return 0;
+}
