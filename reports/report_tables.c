@@ -1,0 +1,134 @@
+/* The stage kind report_tables: looks up every number that the tables ask for, puts the paper's
+ * beside it, decides the claims, and writes tables and claims as .csv and .md and everything as
+ * cells.json, from which report_pdf makes its pages. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "reports/cells.h"
+#include "reports/claims.h"
+#include "reports/plain.h"
+#include "reports/sources.h"
+#include "stages/job.h"
+#include "stages/kind.h"
+
+static bool same_value(const json_t *a, const json_t *b)
+{
+    if (json_is_number(a) && json_is_number(b))
+        return json_number_value(a) == json_number_value(b);
+    return json_equal((json_t *)a, (json_t *)b);
+}
+
+/* The settings of the paper, {param: {label, value}}, beside those of this experiment. A value
+ * of null means that the paper doesn't say. */
+static json_t *compare_settings(const json_t *paper, const json_t *params, size_t *differ)
+{
+    json_t *list = json_array(), *setting;
+    const char *name;
+    *differ = 0;
+    json_object_foreach(json_object_get(paper, "settings"), name, setting) {
+        json_t *ours = json_object_get(params, name), *theirs = json_object_get(setting, "value");
+        if (!ours)
+            continue;
+        bool stated = theirs && !json_is_null(theirs), same = stated && same_value(ours, theirs);
+        *differ += stated && !same;
+        const char *label = cells_string(setting, "label");
+        json_array_append_new(list, json_pack("{s:s, s:s, s:O, s:O?, s:b, s:b}", "param", name, "label",
+                                              *label ? label : name, "ours", ours, "paper",
+                                              stated ? theirs : NULL, "stated", stated, "same", same));
+    }
+    return list;
+}
+
+static const char notice_start[] = "Not comparable with the paper: this run used ";
+
+/* Why the numbers say nothing about the paper; "" if they do. */
+static void make_notice(struct text *t, const json_t *report)
+{
+    const char *data = cells_string(report, "data");
+    if (json_is_false(json_object_get(report, "comparable")))
+        text_print(t, "%s%s.", notice_start, *data ? data : "other data");
+}
+
+/* As an output of its own, and among the tables for report_pdf. */
+static int write_cells(const struct job *job, const char *folder, json_t *cells, struct error *err)
+{
+    const char *path = job_output(job, "cells");
+    int rc = job_write_json(path, cells, err);
+    char *copy = rc == 0 ? file_path("%s/cells.json", folder) : NULL;
+    if (rc == 0)
+        rc = copy ? file_copy(path, copy, err) : error_set(err, ENOMEM, "out of memory");
+    free(copy);
+    return rc;
+}
+
+static int run(struct job *job, struct error *err)
+{
+    const json_t *paper = job_json(job, "paper"), *report = job_json(job, "report");
+    struct sources sources;
+    struct text notice = {0};
+    json_t *tables = NULL, *claims = NULL;
+    size_t differ;
+    json_t *settings = compare_settings(paper, job_json(job, "params"), &differ);
+    make_notice(&notice, report);
+    struct claim_setting setting = {.comparable = notice.size == 0, .paper_settings = differ == 0,
+                                    .incomparable = text_string(&notice)};
+    sources_open(&sources, job);
+    const char *folder = job_output(job, "tables");
+    int rc = file_make_folders(folder, err);
+    if (rc == 0)
+        rc = cells_evaluate(job_json(job, "tables"), paper, &sources, &tables, err);
+    if (rc == 0)
+        rc = claims_decide(job_json(job, "claims"), tables, &setting, &claims, err);
+    if (rc == 0)
+        rc = plain_write(folder, tables, claims, text_string(&notice), err);
+    if (rc == 0)
+        rc = write_cells(job, folder,
+                         json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:O, s:O, s:O}", "title",
+                                      job_string(job, "title"), "data", cells_string(report, "data"), "note",
+                                      cells_string(report, "note"), "notice", text_string(&notice),
+                                      "comparable", notice.size == 0, "settings_differ", (json_int_t)differ,
+                                      "settings", settings, "tables", tables, "claims", claims),
+                            err);
+    sources_close(&sources);
+    text_free(&notice);
+    json_decref(settings);
+    json_decref(tables);
+    json_decref(claims);
+    return rc;
+}
+
+static const struct port inputs[] = {
+    {.name = "sources", .optional = true, .many = true,
+     .text = "every result that tables, claims and report refer to; any form"},
+    {0},
+};
+
+static const struct port outputs[] = {
+    {.name = "tables", .form = PORT_TREE, .file = "tables",
+     .text = "ID.csv and ID.md for each table, claims.csv and claims.md, and cells.json"},
+    {.name = "cells", .file = "cells.json",
+     .text = "every cell (ours, paper, difference, source or why missing) and every claim's verdict"},
+    {0},
+};
+
+static const struct param params[] = {
+    {.name = "title", .type = PARAM_STRING, .standard = "", .max = 500, .text = "title of the experiment"},
+    {.name = "tables", .type = PARAM_JSON, .standard = "{}", .text = "the section `tables`, expanded"},
+    {.name = "paper", .type = PARAM_JSON, .standard = "{}", .text = "the section `paper`"},
+    {.name = "claims", .type = PARAM_JSON, .standard = "{}", .text = "the section `claims`"},
+    {.name = "report", .type = PARAM_JSON, .standard = "{}", .text = "the section `report`"},
+    {.name = "params", .type = PARAM_JSON, .standard = "{}", .text = "the experiment's params"},
+    {0},
+};
+
+const struct kind kind_report_tables = {
+    .name = "report_tables",
+    .version = 1,
+    .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .report = true,
+    .run = run,
+};
