@@ -6,7 +6,7 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 OPTIMIZE ?= -O2
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-PKGS      = yaml-0.1 sqlite3 libarchive libcrypto libuv jansson libpng
+PKGS      = yaml-0.1 sqlite3 libarchive libcrypto libuv jansson libpng zlib
 CPPFLAGS += -I. $(shell pkg-config --cflags $(PKGS) openblas)
 CFLAGS   += -std=gnu11 -g $(OPTIMIZE) -fopenmp -MMD -MP $(WARNINGS) $(SANITIZE)
 CXXFLAGS += -std=c++17 -g $(OPTIMIZE) -fopenmp -MMD -MP -Wall -Wextra -isystem /usr/include/opencv4 $(SANITIZE)

@@ -1,0 +1,300 @@
+/* The tables, the figures, and the claims one by one. */
+#include "reports/pages.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "reports/cells.h"
+#include "reports/layout.h"
+#include "reports/page_table.h"
+#include "reports/picture.h"
+#include "reports/plots.h"
+#include "reports/troff.h"
+
+enum { LINE_LIMIT = 8 };
+
+int pages_tables(struct report *r, struct error *err)
+{
+    size_t i;
+    json_t *table;
+    const json_t *tables = json_object_get(r->cells, "tables");
+    if (json_array_size(tables) == 0)
+        return 0;
+    layout_new_page(&r->page);
+    layout_heading(&r->page, 1, "Tables", 200);
+    layout_paragraph(&r->page, "Each column shows what this experiment got, what the paper says, and the difference "
+                               "where both are known. A number that was not computed is marked \u201cnot run\u201d.");
+    json_array_foreach((json_t *)tables, i, table) {
+        int rc = page_table(&r->page, table, pages_notice(r), err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- contact sheets ---- */
+
+static int put_sheet(struct report *r, const json_t *sheet, size_t i, struct error *err)
+{
+    struct found found;
+    char *png, *pdf = NULL;
+    const char *title = cells_string(sheet, "title");
+    int rc = sources_path(&r->sources, cells_string(sheet, "picture"), &found, &png, err);
+    if (rc < 0)
+        return rc;
+    layout_heading(&r->page, 2, title, 200);
+    if (!png) {
+        layout_small(&r->page, found.missing);
+        return 0;
+    }
+    struct placed placed = {0};
+    pdf = file_path("%s/sheet-%zu.pdf", r->plots, i + 1);
+    rc = pdf ? picture_to_pdf(png, pdf, PAGE_WIDTH, 620, &placed.width, &placed.height, err)
+             : error_set(err, ENOMEM, "out of memory");
+    placed.path = pdf;
+    if (rc == 0)
+        layout_pictures(&r->page, &placed, 1, 0, "");
+    free(pdf);
+    free(png);
+    return rc;
+}
+
+/* ---- learning curves ---- */
+
+/* Fills x and y (n values each) from the lines of a metrics.jsonl; returns how many are whole. */
+static size_t read_points(const json_t *lines, const char *x_name, const char *y_name, double scale, double *x, double *y)
+{
+    size_t i, n = 0;
+    json_t *line;
+    json_array_foreach((json_t *)lines, i, line) {
+        const json_t *a = json_object_get(line, x_name), *b = json_object_get(line, y_name);
+        if (json_is_number(a) && json_is_number(b)) {
+            x[n] = json_number_value(a);
+            y[n++] = json_number_value(b) * scale;
+        }
+    }
+    return n;
+}
+
+static int read_line(struct report *r, const char *reference, struct plot_line *line, struct error *err)
+{
+    struct found found;
+    int rc = sources_find(&r->sources, reference, &found, err);
+    if (rc < 0 || !found.value)
+        return rc;
+    size_t n = json_array_size(found.value);
+    double *points = calloc(2 * n + 1, sizeof *points);
+    if (!points)
+        return error_set(err, ENOMEM, "out of memory for %s", reference);
+    line->x = points;
+    line->y = points + n;
+    line->n = read_points(found.value, "epoch", "public_accuracy", 100, points, points + n);
+    return 0;
+}
+
+static int make_curves(struct report *r, const json_t *curves, const char *path, double width, double height, struct error *err)
+{
+    struct plot_line lines[LINE_LIMIT] = {{0}};
+    size_t n = 0;
+    const char *name;
+    json_t *reference;
+    int rc = 0;
+    json_object_foreach(json_object_get(curves, "lines"), name, reference) {
+        if (n == LINE_LIMIT || rc < 0)
+            break;
+        lines[n].name = name;
+        rc = read_line(r, json_string_value(reference), &lines[n++], err);
+    }
+    if (rc == 0)
+        rc = plot_curves(path, cells_string(curves, "title"), "epoch", "public accuracy (%)", lines, n, width, height, err);
+    for (size_t i = 0; i < n; i++)
+        free((double *)lines[i].x);
+    return rc;
+}
+
+/* ---- confusion matrices ---- */
+
+static int make_confusion(struct report *r, const json_t *item, const char *path, double width, double height, struct error *err)
+{
+    struct found found;
+    const char *title = cells_string(item, "title");
+    int rc = sources_find(&r->sources, cells_string(item, "matrix"), &found, err);
+    if (rc < 0)
+        return rc;
+    if (!found.value)
+        return plot_curves(path, title, "predicted", "true", NULL, 0, width, height, err);
+    return plot_confusion(path, title, found.value, json_object_get(r->section, "classes"), width, height, err);
+}
+
+typedef int (*maker)(struct report *r, const json_t *item, const char *path, double width, double height, struct error *err);
+
+/* Plots two in a row. */
+static int put_plots(struct report *r, const char *section, const char *heading, const char *caption, maker make, double height,
+                     struct error *err)
+{
+    const json_t *list = json_object_get(r->section, section);
+    const double width = (PAGE_WIDTH - 13) / 2;
+    size_t n = json_array_size(list);
+    if (n == 0)
+        return 0;
+    layout_heading(&r->page, 2, heading, height + 90);
+    layout_small(&r->page, caption);
+    for (size_t i = 0; i < n; i += 2) {
+        struct placed pair[2] = {{0}};
+        char *paths[2] = {NULL, NULL};
+        size_t count = n - i < 2 ? 1 : 2;
+        int rc = 0;
+        for (size_t k = 0; rc == 0 && k < count; k++) {
+            paths[k] = file_path("%s/%s-%zu.pdf", r->plots, section, i + k + 1);
+            pair[k] = (struct placed){paths[k], width, height};
+            rc = paths[k] ? make(r, json_array_get(list, i + k), paths[k], width, height, err)
+                          : error_set(err, ENOMEM, "out of memory");
+        }
+        if (rc == 0)
+            layout_pictures(&r->page, pair, count, 13, "");
+        free(paths[0]);
+        free(paths[1]);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int pages_figures(struct report *r, struct error *err)
+{
+    const json_t *sheets = json_object_get(r->section, "sheets");
+    size_t i;
+    json_t *sheet;
+    if (!json_array_size(sheets) && !json_array_size(json_object_get(r->section, "curves")) &&
+        !json_array_size(json_object_get(r->section, "confusion")))
+        return 0;
+    layout_new_page(&r->page);
+    layout_heading(&r->page, 1, "Figures", 200);
+    layout_small(&r->page, pages_notice(r));
+    int rc = put_plots(r, "curves", "Learning curves", "Accuracy on the public set after each epoch of training.", make_curves,
+                       158, err);
+    if (rc == 0)
+        rc = put_plots(r, "confusion", "Confusion matrices",
+                       "Rows are the true class, columns the predicted one; the shade is the share of the row.", make_confusion,
+                       212, err);
+    json_array_foreach((json_t *)sheets, i, sheet) {
+        if (rc < 0)
+            return rc;
+        rc = put_sheet(r, sheet, i, err);
+    }
+    return rc;
+}
+
+/* ---- claims ---- */
+
+static const struct look *result_look(const char *result)
+{
+    return strcmp(result, "holds") == 0 ? &look_accent : strcmp(result, "fails") == 0 ? &look_strong : &look_grey;
+}
+
+static const char *result_word(const char *result)
+{
+    return strcmp(result, "open") == 0 ? "within noise" : strcmp(result, "missing") == 0 ? "not run" : result;
+}
+
+static void put_comparison(struct text *t, const json_t *c)
+{
+    const char *result = cells_string(c, "result"), *paper = cells_string(c, "paper_result");
+    layout_put(t, 10, ALIGN_LEFT, &look_plain, 7, cells_string(c, "text"), 176);
+    layout_put(t, 190, ALIGN_LEFT, &look_plain, 7, cells_string(c, "ours"), 120);
+    layout_put(t, 312, ALIGN_LEFT, result_look(result), 7, result_word(result), 45);
+    layout_put(t, 358, ALIGN_LEFT, &look_grey, 7, cells_string(c, "paper"), 90);
+    layout_put(t, PAGE_WIDTH, ALIGN_RIGHT, strcmp(paper, "fails") == 0 ? &look_strong : &look_grey, 7, paper, 24);
+    layout_end_line(t);
+}
+
+static long long count_of(const json_t *check, const char *name)
+{
+    return json_integer_value(json_object_get(check, name));
+}
+
+static void add_count(struct text *t, long long n, const char *what)
+{
+    if (n)
+        text_print(t, "%s%lld %s", t->size ? ", " : "", n, what);
+}
+
+/* "6 hold, 2 within noise; needed 8" */
+static void put_check(struct text *t, const json_t *check)
+{
+    struct text summary = {0}, paper = {0};
+    const json_t *comparisons = json_object_get(check, "comparisons");
+    size_t i, n = json_array_size(comparisons);
+    json_t *comparison;
+    bool informs = json_is_true(json_object_get(check, "informs"));
+    add_count(&summary, count_of(check, "holds"), count_of(check, "holds") == 1 ? "holds" : "hold");
+    add_count(&summary, count_of(check, "open"), "within noise");
+    add_count(&summary, count_of(check, "fails"), count_of(check, "fails") == 1 ? "fails" : "fail");
+    add_count(&summary, count_of(check, "missing"), "not run");
+    if (informs)
+        text_add(&summary, " (for information)");
+    else if (n > 1)
+        text_print(&summary, "; %lld needed", count_of(check, "needed"));
+    if (count_of(check, "paper_of"))
+        text_print(&paper, "paper: %lld of %lld", count_of(check, "paper_holds"), count_of(check, "paper_of"));
+    double rows = (double)(n < 12 ? n : 12);
+    layout_begin_lines(t, 7, 9.6, 9.6 * rows + 20);
+    text_add(t, ".sp 4p\n");
+    layout_put(t, 0, ALIGN_LEFT, &look_strong, 7.5, cells_string(check, "text"), 186);
+    layout_put(t, 190, ALIGN_LEFT, &look_plain, 7.5, text_string(&summary), 165);
+    layout_put(t, 358, ALIGN_LEFT, &look_grey, 7.5, text_string(&paper), 113);
+    layout_end_line(t);
+    json_array_foreach((json_t *)comparisons, i, comparison)
+        put_comparison(t, comparison);
+    layout_end_lines(t);
+    text_free(&summary);
+    text_free(&paper);
+}
+
+static void put_claim(struct text *t, const json_t *claim)
+{
+    struct text title = {0}, line = {0};
+    const char *verdict = cells_string(claim, "verdict");
+    size_t i;
+    json_t *check;
+    text_print(&title, "%lld. %s", count_of(claim, "number"), cells_string(claim, "title"));
+    layout_heading(t, 2, text_string(&title), 150);
+    layout_begin_lines(t, 9, 13, 0);
+    layout_dot(t, 0, verdict);
+    text_print(&line, "%s: %s%s", verdict, cells_string(claim, "reason"),
+               json_is_true(json_object_get(claim, "paper_fails")) ? "; the paper\u2019s own numbers contradict it" : "");
+    layout_put(t, 11, ALIGN_LEFT, strcmp(verdict, "reproduced") == 0 ? &look_accent : &look_strong, 9, text_string(&line),
+               PAGE_WIDTH - 11);
+    layout_end_line(t);
+    layout_end_lines(t);
+    layout_space(t, 3);
+    layout_paragraph(t, cells_string(claim, "text"));
+    text_free(&line);
+    if (*cells_string(claim, "rule"))
+        text_print(&line, "Decided so: %s", cells_string(claim, "rule"));
+    layout_small(t, text_string(&line));
+    layout_small(t, cells_string(claim, "note"));
+    json_array_foreach(json_object_get(claim, "checks"), i, check)
+        put_check(t, check);
+    text_free(&title);
+    text_free(&line);
+}
+
+void pages_claims(struct report *r)
+{
+    const json_t *claims = json_object_get(r->cells, "claims");
+    size_t i;
+    json_t *claim;
+    if (json_array_size(claims) == 0)
+        return;
+    layout_new_page(&r->page);
+    layout_heading(&r->page, 1, "The claims one by one", 200);
+    layout_paragraph(&r->page, "An accuracy over n images carries a standard error of \u221a(p(1\u2212p)/n), and a difference "
+                               "of two the root of the sum of their squares, shown after \u00b1. A statement that one accuracy is above another is "
+                               "left undecided while the difference lies within one standard error. The right-hand "
+                               "column asks the same of the paper\u2019s own numbers, as they stand.");
+    json_array_foreach((json_t *)claims, i, claim)
+        put_claim(&r->page, claim);
+}

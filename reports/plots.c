@@ -1,0 +1,232 @@
+/* See plots.h. Each plot is a script with its data in it. gnuplot draws through cairo, whose PDF
+ * has a date in it and a comment that gropdf can't read: both are overwritten in place. */
+#include "reports/plots.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "reports/program.h"
+#include "reports/text.h"
+
+enum { MATRIX_LIMIT = 50 };
+
+static const size_t PLOT_LIMIT = 64u << 20;
+static const double SECONDS = 60;
+
+void plot_quote(struct text *t, const char *s)
+{
+    text_add(t, "'");
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '\'')
+            text_add(t, "''");
+        else
+            text_add_bytes(t, c < 0x20 || c == 0x7f ? " " : s, 1);
+    }
+    text_add(t, "'");
+}
+
+/* ---- what cairo wrote ---- */
+
+static char *find_last(char *data, size_t size, const char *what)
+{
+    size_t n = strlen(what);
+    for (size_t i = size < n ? 0 : size - n + 1; i > 0; i--)
+        if (memcmp(data + i - 1, what, n) == 0)
+            return data + i - 1;
+    return NULL;
+}
+
+/* Overwrites in place, so that all offsets stay right. */
+static void overwrite(char *data, size_t size, const char *what, const char *with)
+{
+    char *at = find_last(data, size, what);
+    size_t n = strlen(with);
+    if (at && n <= (size_t)(data + size - at))
+        memcpy(at, with, n);
+}
+
+static int tidy(const char *path, struct error *err)
+{
+    char *data;
+    size_t size;
+    int rc = file_read(path, PLOT_LIMIT, &data, &size, err);
+    if (rc < 0)
+        return rc;
+    if (size < 5 || memcmp(data, "%PDF-", 5) != 0)
+        rc = error_set(err, EIO, "gnuplot made no PDF of %s", path);
+    overwrite(data, size, "/Type /Page % 1", "/Type /Page    ");
+    overwrite(data, size, "/CreationDate (D:", "/CreationDate (D:19700101000000Z");
+    if (rc == 0)
+        rc = file_write(path, data, size, err);
+    free(data);
+    return rc;
+}
+
+/* The script's beginning: terminal, output, title, the look that all plots share. */
+static void start_script(struct text *t, const char *path, const char *title, double width, double height)
+{
+    text_add(t, "set encoding utf8\n");
+    text_print(t, "set terminal pdfcairo noenhanced color size %.4fin,%.4fin font 'Nimbus Sans,7.5' "
+                  "linewidth 0.8 rounded\nset output ", width / 72, height / 72);
+    plot_quote(t, path);
+    text_add(t, "\nset title ");
+    plot_quote(t, title);
+    text_add(t, " font 'Nimbus Sans Bold,8' textcolor rgb '#222222' offset 0,-0.4\n"
+                "set border 3 linecolor rgb '#999999' linewidth 0.6\n"
+                "set tics out nomirror scale 0.4 textcolor rgb '#444444'\n");
+}
+
+/* Writes PATH's script beside it, with .gnuplot for .pdf, and runs it. */
+static int run_script(struct text *t, const char *path, struct error *err)
+{
+    char *script = file_path("%.*s.gnuplot", (int)(strlen(path) - strlen(".pdf")), path);
+    if (!script) {
+        text_free(t);
+        return error_set(err, ENOMEM, "out of memory for %s", path);
+    }
+    int rc = text_write(t, script, err);
+    const char *const argv[] = {"gnuplot", "-d", script, NULL};
+    if (rc == 0)
+        rc = program_run(argv, NULL, SECONDS, "gnuplot-nox", err);
+    if (rc == 0)
+        rc = tidy(path, err);
+    free(script);
+    return rc;
+}
+
+/* ---- learning curves ---- */
+
+static const char *const colours[] = {"#9a9a9a", "#1f5f82", "#b5651d", "#5b7f3a", "#7a4f8a", "#444444"};
+enum { COLOURS = sizeof colours / sizeof *colours };
+
+static bool any_points(const struct plot_line *lines, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (lines[i].n)
+            return true;
+    return false;
+}
+
+static void add_lines(struct text *t, const struct plot_line *lines, size_t line_count)
+{
+    const char *separator = "plot ";
+    for (size_t i = 0; i < line_count; i++) {
+        text_print(t, "%s$line%zu using 1:2 with %s linecolor rgb '%s' linewidth 1.6 pointtype 7 pointsize 0.25 title ",
+                   separator, i, lines[i].n > 40 ? "lines" : "linespoints", colours[i % COLOURS]);
+        plot_quote(t, lines[i].name);
+        separator = ", ";
+    }
+    text_add(t, "\n");
+}
+
+int plot_curves(const char *path, const char *title, const char *x_label, const char *y_label,
+                const struct plot_line *lines, size_t line_count, double width, double height,
+                struct error *err)
+{
+    struct text t = {0};
+    start_script(&t, path, title, width, height);
+    text_add(&t, "set xlabel ");
+    plot_quote(&t, x_label);
+    text_add(&t, " offset 0,0.5 textcolor rgb '#444444'\nset ylabel ");
+    plot_quote(&t, y_label);
+    text_add(&t, " offset 1.2,0 textcolor rgb '#444444'\n"
+                 "set grid ytics linecolor rgb '#e6e6e6' linewidth 0.5\n"
+                 "set key bottom right samplen 1.4 spacing 1.05 textcolor rgb '#444444'\n"
+                 "set lmargin 6\nset rmargin 1.5\nset bmargin 2.6\nset tmargin 1.8\n");
+    for (size_t i = 0; i < line_count; i++) {
+        text_print(&t, "$line%zu << END\n", i);
+        for (size_t k = 0; k < lines[i].n; k++)
+            text_print(&t, "%.9g %.9g\n", lines[i].x[k], lines[i].y[k]);
+        if (!lines[i].n)
+            text_add(&t, "NaN NaN\n");
+        text_add(&t, "END\n");
+    }
+    if (any_points(lines, line_count)) {
+        text_add(&t, "set offsets graph 0.02, graph 0.02, graph 0.06, graph 0.02\n");
+        add_lines(&t, lines, line_count);
+    } else {
+        text_add(&t, "unset tics\nset xrange [0:1]\nset yrange [0:1]\nunset key\n"
+                     "set label 'not run' at graph 0.5,0.5 center textcolor rgb '#999999'\nplot NaN notitle\n");
+    }
+    return run_script(&t, path, err);
+}
+
+/* ---- confusion matrices ---- */
+
+static double field(const json_t *matrix, size_t row, size_t column)
+{
+    const json_t *x = json_array_get(json_array_get(matrix, row), column);
+    return json_is_number(x) && json_number_value(x) >= 0 && json_number_value(x) < 1e9
+               ? json_number_value(x) : -1;
+}
+
+static int check_matrix(const json_t *matrix, size_t n, const char *title, struct error *err)
+{
+    if (n < 1 || n > MATRIX_LIMIT)
+        return error_set(err, EINVAL, "%s: expected a matrix of 1 to %d rows", title, MATRIX_LIMIT);
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_size(json_array_get(matrix, i)) != n)
+            return error_set(err, EINVAL, "%s: row %zu of the matrix: expected %zu counts", title, i, n);
+        for (size_t k = 0; k < n; k++)
+            if (field(matrix, i, k) < 0)
+                return error_set(err, EINVAL, "%s: row %zu of the matrix: expected counts", title, i);
+    }
+    return 0;
+}
+
+/* column, row (downwards), share of the row, count */
+static void add_fields(struct text *t, const json_t *matrix, size_t n)
+{
+    text_add(t, "$fields << END\n");
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < n; k++)
+            sum += field(matrix, i, k);
+        for (size_t k = 0; k < n; k++)
+            text_print(t, "%zu %zu %.6f %.0f\n", k, i, sum > 0 ? field(matrix, i, k) / sum : 0, field(matrix, i, k));
+    }
+    text_add(t, "END\n");
+}
+
+static void add_tics(struct text *t, const char *axis, const json_t *names, size_t n, const char *options)
+{
+    text_print(t, "set %stics scale 0 %s (", axis, options);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        text_add(t, i ? ", " : "");
+        if (name)
+            plot_quote(t, name);
+        else
+            text_print(t, "'%zu'", i);
+        text_print(t, " %zu", i);
+    }
+    text_add(t, ")\n");
+}
+
+int plot_confusion(const char *path, const char *title, const json_t *matrix, const json_t *names,
+                   double width, double height, struct error *err)
+{
+    size_t n = json_array_size(matrix);
+    int rc = check_matrix(matrix, n, title, err);
+    if (rc < 0)
+        return rc;
+    struct text t = {0};
+    start_script(&t, path, title, width, height);
+    add_fields(&t, matrix, n);
+    text_print(&t, "set xrange [-0.5:%zu.5]\nset yrange [%zu.5:-0.5]\nset cbrange [0:1]\n", n - 1, n - 1);
+    text_add(&t, "set palette defined (0 '#ffffff', 0.15 '#dbe7ee', 0.5 '#7fa9c0', 1 '#1f5f82')\n"
+                 "unset colorbox\nunset border\nunset key\n"
+                 "set xlabel 'predicted' offset 0,0.2 textcolor rgb '#444444'\n"
+                 "set ylabel 'true' offset 0.8,0 textcolor rgb '#444444'\n"
+                 "set style fill solid 1.0 noborder\n");
+    add_tics(&t, "x", names, n, "rotate by 35 right offset 0.6,0.2");
+    add_tics(&t, "y", names, n, "offset 0.4,0");
+    text_add(&t, "plot $fields using 1:2:(0.485):(0.485):3 with boxxyerror fillcolor palette, "
+                 "$fields using 1:2:($3 < 0.55 ? sprintf('%d', $4) : '') with labels textcolor rgb '#333333', "
+                 "$fields using 1:2:($3 < 0.55 ? '' : sprintf('%d', $4)) with labels textcolor rgb '#ffffff'\n");
+    return run_script(&t, path, err);
+}
