@@ -7,23 +7,23 @@
 
 enum { ROWS = 64, MOST_CLASSES = 256 }; /* rows that pass a tree together, while it is in the cache */
 
-static int grow_one(struct tree *tree, const struct tree_data *data, const struct forest_spec *spec,
+static int grow_one(struct cart *tree, const struct cart_data *data, const struct forest_spec *spec,
                     size_t number, int threads, struct error *err)
 {
     struct random random = random_start(spec->seed, number);
     if (!spec->bootstrap)
-        return tree_grow(tree, data, &spec->tree, NULL, &random, threads, err);
+        return cart_grow(tree, data, &spec->tree, NULL, &random, threads, err);
     uint32_t *weights = calloc(data->n, sizeof *weights);
     if (!weights)
         return error_set(err, ENOMEM, "out of memory for a sample of %zu rows", data->n);
     for (size_t i = 0; i < data->n; i++)
         weights[random_below(&random, data->n)]++;
-    int rc = tree_grow(tree, data, &spec->tree, weights, &random, threads, err);
+    int rc = cart_grow(tree, data, &spec->tree, weights, &random, threads, err);
     free(weights);
     return rc;
 }
 
-int forest_grow(struct forest *forest, const struct tree_data *data,
+int forest_grow(struct forest *forest, const struct cart_data *data,
                 const struct forest_spec *spec, struct error *err)
 {
     *forest = (struct forest){.trees = spec->trees, .classes = data->classes, .d = data->d,
@@ -55,14 +55,14 @@ int forest_grow(struct forest *forest, const struct tree_data *data,
 void forest_free(struct forest *forest)
 {
     for (size_t t = 0; forest->tree && t < forest->trees; t++)
-        tree_free(&forest->tree[t]);
+        cart_free(&forest->tree[t]);
     free(forest->tree);
     *forest = (struct forest){0};
 }
 
-static void add_shares(const struct tree *tree, const float *row, double *shares)
+static void add_shares(const struct cart *tree, const float *row, double *shares)
 {
-    const uint32_t *counts = tree->counts + tree_leaf(tree, row) * tree->classes;
+    const uint32_t *counts = tree->counts + cart_leaf(tree, row) * tree->classes;
     double sum = 0;
     for (size_t c = 0; c < tree->classes; c++)
         sum += counts[c];

@@ -4,10 +4,10 @@
 #define FERDAG_KERNELS_FOREST_H
 
 #include <stdbool.h>
-#include "kernels/tree.h"
+#include "kernels/cart.h"
 
 struct forest_spec {
-    struct tree_spec tree;
+    struct cart_spec tree;
     size_t trees;   /* > 0 */
     bool bootstrap; /* false: every tree sees every row once */
     uint64_t seed;
@@ -18,13 +18,13 @@ struct forest_spec {
 
 struct forest {
     size_t trees, classes, d;
-    struct tree *tree;
+    struct cart *tree;
     int threads;
 };
 
 /* Tree t draws from stream t of the seed: the forest is the same at any number of threads. A single tree
  * shares its columns among the threads. -ENOMEM; forest_free also after an error. */
-int forest_grow(struct forest *forest, const struct tree_data *data,
+int forest_grow(struct forest *forest, const struct cart_data *data,
                 const struct forest_spec *spec, struct error *err);
 void forest_free(struct forest *forest);
 

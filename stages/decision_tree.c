@@ -5,12 +5,12 @@
 
 /* Arrays with one entry a node; a row goes left if its value in column `feature` is <= threshold. A
  * leaf has feature, left and right -1. */
-static json_t *tree_json(const struct tree *tree, size_t d)
+static json_t *tree_json(const struct cart *tree, size_t d)
 {
     json_t *feature = json_array(), *threshold = json_array(), *left = json_array(),
            *right = json_array(), *counts = json_array();
     for (size_t i = 0; i < tree->nodes; i++) {
-        const struct tree_node *node = &tree->node[i];
+        const struct cart_node *node = &tree->node[i];
         json_int_t first = node->first;
         json_array_append_new(feature, json_integer(first ? (json_int_t)node->column : -1));
         json_array_append_new(threshold, json_real(node->threshold));

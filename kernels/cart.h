@@ -1,35 +1,35 @@
 /* Classification trees: CART with the Gini index and exact splits, as scikit-learn's
  * DecisionTreeClassifier defines them (thresholds half-way between neighbouring values, nodes grown until
  * pure, no pruning). */
-#ifndef FERDAG_KERNELS_TREE_H
-#define FERDAG_KERNELS_TREE_H
+#ifndef FERDAG_KERNELS_CART_H
+#define FERDAG_KERNELS_CART_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
 #include "base/random.h"
 
-struct tree_data {
+struct cart_data {
     const float *columns;  /* (d, n): one column after the other; finite */
     const uint8_t *labels; /* (n), 0 .. classes-1 */
     size_t n, d, classes;  /* n and d below 2^32 */
 };
 
-struct tree_spec {
+struct cart_spec {
     size_t depth;    /* of the deepest leaf; 0: no limit */
     size_t features; /* columns tried at a node; 0 or d: all, in order */
 };
 
 /* A row goes to child `first` if its value in `column` is <= threshold, else to first + 1.
  * first == 0 makes a leaf. Node 0 is the root. */
-struct tree_node {
+struct cart_node {
     double threshold;
     uint32_t column, first;
 };
 
-struct tree {
+struct cart {
     size_t nodes, capacity, classes;
-    struct tree_node *node; /* (nodes) */
+    struct cart_node *node; /* (nodes) */
     uint32_t *counts;       /* (nodes, classes): training rows of each class in the node */
 };
 
@@ -37,12 +37,12 @@ struct tree {
  * spec->features columns drawn from *random without repetition (and goes on until one isn't
  * constant there); the best split wins, of equals the first column tried and the lowest threshold.
  * Columns of a node are shared by `threads` threads when all are tried; the tree is the same at any number.
- * -ENOMEM; tree_free also after an error. */
-int tree_grow(struct tree *tree, const struct tree_data *data, const struct tree_spec *spec,
+ * -ENOMEM; cart_free also after an error. */
+int cart_grow(struct cart *tree, const struct cart_data *data, const struct cart_spec *spec,
               const uint32_t *weights, struct random *random, int threads, struct error *err);
-void tree_free(struct tree *tree);
+void cart_free(struct cart *tree);
 
 /* The leaf that a row (d values) falls into. */
-size_t tree_leaf(const struct tree *tree, const float *row);
+size_t cart_leaf(const struct cart *tree, const float *row);
 
 #endif

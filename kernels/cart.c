@@ -1,6 +1,6 @@
-/* See tree.h. A node sorts its rows anew by each column that it tries; the sort works on integers
+/* See cart.h. A node sorts its rows anew by each column that it tries; the sort works on integers
  * that hold a value's order in the upper half and its row in the lower. */
-#include "kernels/tree.h"
+#include "kernels/cart.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -22,12 +22,12 @@ struct task {
 };
 
 struct grower {
-    const struct tree_data *data;
-    const struct tree_spec *spec;
+    const struct cart_data *data;
+    const struct cart_spec *spec;
     const uint32_t *weights;
     struct random *random;
     int threads;
-    struct tree *tree;
+    struct cart *tree;
     uint32_t *rows;    /* (n) those of each node together */
     uint32_t *spare;   /* (n) */
     uint32_t *order;   /* (d) columns, for drawing */
@@ -55,7 +55,7 @@ static uint32_t order_of(float value)
 static struct split try_column(const struct grower *g, const struct task *task, size_t column,
                                const uint32_t *totals, int thread)
 {
-    const struct tree_data *data = g->data;
+    const struct cart_data *data = g->data;
     const float *x = data->columns + column * data->n;
     const uint32_t *rows = g->rows + task->start;
     size_t m = task->end - task->start, *left = g->left + (size_t)thread * data->classes;
@@ -113,7 +113,7 @@ static struct split try_all(struct grower *g, const struct task *task, const uin
             if (s.score > mine.score)
                 mine = s;
         }
-#pragma omp critical(tree_best)
+#pragma omp critical(cart_best)
         if (mine.score > best.score || (mine.score == best.score && mine.column < best.column))
             best = mine;
     }
@@ -153,11 +153,11 @@ static size_t partition(struct grower *g, const struct task *task, const struct 
 }
 
 /* Makes `count` new nodes; their first index, or -ENOMEM. */
-static int64_t add_nodes(struct tree *tree, size_t count)
+static int64_t add_nodes(struct cart *tree, size_t count)
 {
     if (tree->nodes + count > tree->capacity) {
         size_t capacity = 2 * tree->capacity + 64;
-        struct tree_node *node = realloc(tree->node, capacity * sizeof *node);
+        struct cart_node *node = realloc(tree->node, capacity * sizeof *node);
         if (node)
             tree->node = node;
         uint32_t *counts = realloc(tree->counts, capacity * tree->classes * sizeof *counts);
@@ -211,7 +211,7 @@ static int grow_node(struct grower *g, struct task task)
     int64_t first = add_nodes(g->tree, 2);
     if (first < 0)
         return (int)first;
-    g->tree->node[task.node] = (struct tree_node){
+    g->tree->node[task.node] = (struct cart_node){
         .threshold = split.threshold, .column = (uint32_t)split.column, .first = (uint32_t)first};
     size_t middle = partition(g, &task, &split);
     int rc = push(g, (struct task){middle, task.end, task.depth + 1, (size_t)first + 1});
@@ -239,10 +239,10 @@ static int grow(struct grower *g)
     return rc;
 }
 
-int tree_grow(struct tree *tree, const struct tree_data *data, const struct tree_spec *spec,
+int cart_grow(struct cart *tree, const struct cart_data *data, const struct cart_spec *spec,
               const uint32_t *weights, struct random *random, int threads, struct error *err)
 {
-    *tree = (struct tree){.classes = data->classes};
+    *tree = (struct cart){.classes = data->classes};
     struct grower g = {.data = data, .spec = spec, .weights = weights, .random = random,
                        .threads = threads, .tree = tree};
     int rc = grow(&g);
@@ -255,14 +255,14 @@ int tree_grow(struct tree *tree, const struct tree_data *data, const struct tree
     return rc < 0 ? error_set(err, -rc, "out of memory for a tree over %zu rows", data->n) : 0;
 }
 
-void tree_free(struct tree *tree)
+void cart_free(struct cart *tree)
 {
     free(tree->node);
     free(tree->counts);
-    *tree = (struct tree){0};
+    *tree = (struct cart){0};
 }
 
-size_t tree_leaf(const struct tree *tree, const float *row)
+size_t cart_leaf(const struct cart *tree, const float *row)
 {
     size_t i = 0;
     while (tree->node[i].first)
