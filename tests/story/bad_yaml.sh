@@ -10,7 +10,7 @@ bad() {
     [ $status -eq 2 ] || fail "expected exit 2, got $status for '$1': $(cat bad.yaml; cat err)"
     [ "$(wc -l < err)" -eq 1 ] || fail "expected one line for '$1': $(cat err)"
     has "message" "$1" "$(cat err)"
-    [ -e .ferdag ] && fail "the cache was touched for '$1'"
+    [ ! -e .ferdag ] || fail "the cache was touched for '$1'"
     "$FERDAG" check bad.yaml > out 2> err
     status=$?
     [ $status -eq 2 ] || [[ $1 == *'cannot open'* || $1 == *'regular file'* ]] || fail "check passed '$1'"
@@ -89,7 +89,7 @@ refused() {
     "$FERDAG" "$@" > out 2> err
     same "exit of $*" 2 $?
     has "message of $*" "$text" "$(cat err)"
-    [ -e .ferdag ] && fail "the cache was touched by $*"
+    [ ! -e .ferdag ] || fail "the cache was touched by $*"
 }
 refused "unknown param 'widht' (did you mean 'width'?)" run good.yaml --set widht=2
 refused "unknown param 'label.b'" run good.yaml --set label.b=2

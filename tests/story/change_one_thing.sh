@@ -17,7 +17,7 @@ stages:
 Y
 printf '1\n2\n' > source.txt
 same 'dry run, nothing cached' 'read' "$(would_run x.yaml)"
-[ -e .ferdag ] && fail 'a dry run made a cache'
+[ ! -e .ferdag ] || fail 'a dry run made a cache'
 same 'first run' 'each/a each/b join loud read' "$(ran x.yaml)"
 same 'second run' '' "$(ran x.yaml)"
 same 'a param' 'join loud' "$(ran x.yaml --set word=goodbye)"
