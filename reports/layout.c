@@ -18,7 +18,7 @@ static const char macros[] =
     ".defcolor accent rgb #1f5f82\n.defcolor faint rgb #eef3f6\n"
     ".if !d family .ds family P\n"
     ".fam \\*[family]\n.ps 10p\n.vs 14.5p\n.gcolor ink\n.ad l\n.hy 4\n.ss 12 0\n"
-    ".ev furniture\n.fam \\*[family]\n.ll 471p\n.nf\n.gcolor grey\n.ps 8p\n.vs 10p\n.ev\n"
+    ".ev furniture\n.fam \\*[family]\n.ll 471p\n'nf\n.gcolor grey\n.ps 8p\n.vs 10p\n.ev\n"
     ".de TOP\n"
     ".if \\\\n%>1 \\{\\\n"
     "'  sp |38p\n"
@@ -72,10 +72,17 @@ void layout_heading(struct text *t, int level, const char *title, double room)
 
 static void paragraph(struct text *t, const char *request, const char *s)
 {
-    if (!*s)
+    struct text trimmed = {0};
+    size_t n = strlen(s);
+    while (n && (s[n - 1] == ' ' || s[n - 1] == '\n'))
+        n--;
+    if (!n)
         return;
+    text_add_bytes(&trimmed, s, n);
     text_print(t, "%s\n.ne 2v\n\\&", request);
-    troff_text(t, s);
+    troff_text(t, text_string(&trimmed));
+    t->failed = t->failed || trimmed.failed;
+    text_free(&trimmed);
     text_add(t, "\n.br\n.sp 5p\n");
 }
 

@@ -15,7 +15,7 @@ enum { PARTS = 3, ROWS_A_BLOCK = 44 };
 static const char *const part_names[PARTS] = {"ours", "paper", "difference"};
 static const char *const part_labels[PARTS] = {"ours", "paper", "diff."};
 static const double sizes[] = {8.5, 8, 7.5, 7, 6.5};
-static const double PART_GAP = 7, STUB_GAP = 8, STUB_LIMIT = 150;
+static const double PART_GAP = 7, STUB_GAP = 8, STUB_LIMIT = 150, LEADING = 1.52;
 
 struct column {
     const json_t *json;
@@ -187,11 +187,26 @@ static void put_row(struct text *t, const struct plan *p, const json_t *row, boo
     layout_end_line(t);
 }
 
+static bool has_groups(const struct plan *p)
+{
+    for (size_t c = 0; c < p->count; c++)
+        if (*group_of(p, c))
+            return true;
+    return false;
+}
+
+/* Points that a block of that many rows takes, its head and rules included. */
+static double block_height(const struct plan *p, size_t rows)
+{
+    double lines = (double)rows + 2 + has_groups(p);
+    return lines * p->size * LEADING + 18 + (p->group_width > 0 ? 2.5 * (double)rows / 2 : 3);
+}
+
 /* Rows from `from` to `to` of the columns from first to end, under their own head. */
 static void put_block(struct text *t, const struct plan *p, size_t first, size_t end, size_t from, size_t to)
 {
-    double leading = p->size * 1.52, width = p->columns[end - 1].end;
-    layout_begin_lines(t, p->size, leading, leading * (double)(to - from + 4) + 24);
+    double leading = p->size * LEADING, width = p->columns[end - 1].end;
+    layout_begin_lines(t, p->size, leading, block_height(p, to - from));
     layout_rule(t, 0, width, 0.9, "ink", 5);
     put_head(t, p, first, end, width);
     const char *group = "";
@@ -212,7 +227,7 @@ static void put_block(struct text *t, const struct plan *p, size_t first, size_t
 static void put_title(struct text *t, const json_t *table, double height)
 {
     const char *name = cells_string(table, "name");
-    text_print(t, ".BODY\n.ne %.0fp\n.sp 12p\n\\&", height < 690 ? height : 120);
+    text_print(t, ".BODY\n.ne %.0fp\n.sp 12p\n\\&", height);
     if (*name) {
         text_add(t, "\\f[HB]\\s[9p]\\m[accent]");
         troff_text(t, name);
@@ -237,14 +252,16 @@ int page_table(struct text *t, const json_t *table, const char *notice, struct e
         measure_column(&p, &p.columns[c], c);
     }
     choose_size(&p);
-    put_title(t, table, p.size * 1.52 * (double)(rows + 4) + 40);
+    put_title(t, table, block_height(&p, rows < ROWS_A_BLOCK ? rows : ROWS_A_BLOCK) + 36);
     for (size_t first = 0, end; first < p.count; first = end) {
         end = deal(&p, first);
         for (size_t from = 0; from < rows; from += ROWS_A_BLOCK)
             put_block(t, &p, first, end, from, from + ROWS_A_BLOCK < rows ? from + ROWS_A_BLOCK : rows);
     }
-    layout_small(t, notice);
-    layout_small(t, cells_string(table, "note"));
+    struct text below = {0};
+    text_print(&below, "%s%s%s", notice, *notice ? " " : "", cells_string(table, "note"));
+    layout_small(t, text_string(&below));
+    text_free(&below);
     free(p.columns);
     return 0;
 }

@@ -44,8 +44,8 @@ static int put_sheet(struct report *r, const json_t *sheet, size_t i, struct err
     int rc = sources_path(&r->sources, cells_string(sheet, "picture"), &found, &png, err);
     if (rc < 0)
         return rc;
-    layout_heading(&r->page, 2, title, 200);
     if (!png) {
+        layout_heading(&r->page, 2, title, 60);
         layout_small(&r->page, found.missing);
         return 0;
     }
@@ -54,8 +54,10 @@ static int put_sheet(struct report *r, const json_t *sheet, size_t i, struct err
     rc = pdf ? picture_to_pdf(png, pdf, PAGE_WIDTH, 620, &placed.width, &placed.height, err)
              : error_set(err, ENOMEM, "out of memory");
     placed.path = pdf;
-    if (rc == 0)
+    if (rc == 0) {
+        layout_heading(&r->page, 2, title, placed.height + 60);
         layout_pictures(&r->page, &placed, 1, 0, "");
+    }
     free(pdf);
     free(png);
     return rc;
@@ -174,11 +176,11 @@ int pages_figures(struct report *r, struct error *err)
     layout_heading(&r->page, 1, "Figures", 200);
     layout_small(&r->page, pages_notice(r));
     int rc = put_plots(r, "curves", "Learning curves", "Accuracy on the public set after each epoch of training.", make_curves,
-                       158, err);
+                       150, err);
     if (rc == 0)
         rc = put_plots(r, "confusion", "Confusion matrices",
                        "Rows are the true class, columns the predicted one; the shade is the share of the row.", make_confusion,
-                       212, err);
+                       205, err);
     json_array_foreach((json_t *)sheets, i, sheet) {
         if (rc < 0)
             return rc;

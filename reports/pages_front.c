@@ -36,8 +36,8 @@ static void put_notes(struct report *r)
     struct text *t = &r->page;
     const char *notice = pages_notice(r);
     if (*notice) {
-        text_add(t, ".BODY\n.nf\n.ps 10p\n.vs 14p\n"
-                    "\\&\\v'6p'\\M[faint]\\D'P 471p 0 0 -24p -471p 0'\\M[]\\v'-6p'\\h'|9p'\\f[B]\\m[accent]");
+        text_add(t, ".BODY\n.sp 7p\n.nf\n.ps 10p\n.vs 14p\n"
+                    "\\&\\v'6p'\\M[faint]\\D'P 471p 0 0 -24p -471p 0'\\M[]\\v'18p'\\h'|9p'\\f[B]\\m[accent]");
         troff_fitted(t, notice, false, (PAGE_WIDTH - 20) / 10 * 1000);
         text_add(t, "\\m[]\\f[]\n.BODY\n.sp 12p\n");
     }

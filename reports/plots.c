@@ -146,7 +146,7 @@ int plot_curves(const char *path, const char *title, const char *x_label, const 
         text_add(&t, "END\n");
     }
     if (any_points(lines, line_count)) {
-        text_add(&t, "set offsets graph 0.02, graph 0.02, graph 0.06, graph 0.02\n");
+        text_add(&t, "set autoscale xfix\nset offsets 0, 0, graph 0.06, graph 0.02\n");
         add_lines(&t, lines, line_count);
     } else {
         text_add(&t, "unset tics\nset xrange [0:1]\nset yrange [0:1]\nunset key\n"

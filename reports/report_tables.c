@@ -72,7 +72,7 @@ static int run(struct job *job, struct error *err)
     json_t *settings = compare_settings(paper, job_json(job, "params"), &differ);
     make_notice(&notice, report);
     struct claim_setting setting = {.comparable = notice.size == 0, .paper_settings = differ == 0,
-                                    .incomparable = text_string(&notice)};
+                                    .incomparable = "the data is not the paper's"};
     sources_open(&sources, job);
     const char *folder = job_output(job, "tables");
     int rc = file_make_folders(folder, err);

@@ -46,7 +46,7 @@ static const char *named(uint32_t c)
     case 0x2212:
         return "\\-";
     case 0xb5:
-        return "\\[u03BC]"; /* micro sign: the Greek letter is the one that groff has */
+        return "\\[mc]"; /* micro sign */
     }
     return NULL;
 }
