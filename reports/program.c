@@ -33,7 +33,7 @@ static void make_environment(struct environment *e)
     e->passed = n;
     e->entries[n++] = "LC_ALL=C.UTF-8";
     e->entries[n++] = "TZ=UTC";
-    e->entries[n++] = "SOURCE_DATE_EPOCH=0";
+    e->entries[n++] = "SOURCE_DATE_EPOCH=1";
     e->entries[n] = NULL;
 }
 
