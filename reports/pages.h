@@ -11,6 +11,7 @@ struct report {
     const json_t *cells;   /* cells.json, from report_tables */
     const json_t *section; /* the experiment's section `report` */
     struct sources sources;
+    const json_t *stages; /* job.json's list of all stages of the run, or NULL */
     const char *plots; /* folder for plots and pictures, there already */
     struct text page;  /* groff source so far */
 };

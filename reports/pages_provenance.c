@@ -12,18 +12,21 @@ enum { SHORT_KEY = 12 };
 
 /* ---- the stages, each once ---- */
 
-/* The entries of `sources`, one a stage, in their order. Borrowed entries; the caller frees the list. */
-static const json_t **list_stages(const struct report *r, size_t *count)
+/* The entries of a list, one a stage, in their order. Borrowed entries; the caller frees what is
+ * returned, NULL when memory is out. */
+static const json_t **list_stages(const json_t *list, size_t *count)
 {
-    size_t i, n = json_array_size(r->sources.list);
+    size_t i, n = json_array_size(list);
     const json_t **stages = calloc(n ? n : 1, sizeof *stages);
     json_t *entry;
     *count = 0;
     if (!stages)
         return NULL;
     json_t *seen = json_object();
-    json_array_foreach((json_t *)r->sources.list, i, entry) {
+    json_array_foreach((json_t *)list, i, entry) {
         const char *name = cells_string(entry, "stage");
+        if (!*name)
+            name = cells_string(entry, "name");
         if (json_object_get(seen, name))
             continue;
         json_object_set_new(seen, name, json_true());
@@ -160,7 +163,7 @@ static void put_stages(struct text *t, const json_t **stages, size_t n)
 
 /* ---- every number ---- */
 
-static void put_source(struct text *t, const json_t *table, const json_t *row, const json_t *column, const json_t *cell)
+static void put_source(struct text *t, const json_t *row, const json_t *column, const json_t *cell)
 {
     struct text name = {0}, from = {0};
     const json_t *source = json_object_get(cell, "source");
@@ -170,7 +173,6 @@ static void put_source(struct text *t, const json_t *table, const json_t *row, c
     text_print(&name, "%s%s%s, %s%s%s", row_group, *row_group ? ", " : "", cells_string(row, "label"), group,
                *group ? ", " : "", cells_string(column, "label"));
     text_print(&from, "%s.%s:%s", cells_string(source, "stage"), cells_string(source, "port"), cells_string(source, "pointer"));
-    (void)table;
     layout_put(t, 0, ALIGN_LEFT, &look_plain, 6.5, text_string(&name), 150);
     layout_put(t, 195, ALIGN_RIGHT, json_object_get(cell, "missing") ? &look_missing : &look_plain, 6.5,
                cells_string(json_object_get(cell, "text"), "ours"), 44);
@@ -193,7 +195,7 @@ static void put_table_sources(struct text *t, const json_t *table)
     json_array_foreach(json_object_get(table, "rows"), r, row)
         json_array_foreach(json_object_get(row, "cells"), c, cell)
             if (json_object_get(cell, "source"))
-                put_source(t, table, row, json_array_get(columns, c), cell);
+                put_source(t, row, json_array_get(columns, c), cell);
 }
 
 static void put_sources(struct text *t, const json_t *tables)
@@ -208,19 +210,29 @@ static void put_sources(struct text *t, const json_t *tables)
     layout_end_lines(t);
 }
 
+/* Time and memory of every stage of the run; of those that are shown, if no more is known. */
+static void put_times(struct report *r)
+{
+    size_t n;
+    const json_t *list = json_array_size(r->stages) ? r->stages : r->sources.list;
+    const json_t **stages = list_stages(list, &n);
+    r->page.failed = r->page.failed || !stages;
+    if (stages && n) {
+        layout_paragraph(&r->page, "Wall time and memory of the stages, as they were when each last ran.");
+        put_kinds(&r->page, stages, n);
+    }
+    free(stages);
+}
+
 void pages_provenance(struct report *r)
 {
     size_t n;
-    const json_t **stages = list_stages(r, &n);
-    if (!stages) {
-        r->page.failed = true;
-        return;
-    }
-    if (n) {
+    const json_t **stages = list_stages(r->sources.list, &n);
+    r->page.failed = r->page.failed || !stages;
+    if (stages && n) {
         layout_new_page(&r->page);
         layout_heading(&r->page, 1, "Where the numbers came from", 200);
-        layout_paragraph(&r->page, "Times and memory of the stages that this report reads, as they were when each last ran.");
-        put_kinds(&r->page, stages, n);
+        put_times(r);
         put_stages(&r->page, stages, n);
         put_sources(&r->page, json_object_get(r->cells, "tables"));
     }

@@ -70,7 +70,8 @@ static int make_pages(struct report *r, const struct job *job, struct error *err
 
 static int run(struct job *job, struct error *err)
 {
-    struct report r = {.section = job_json(job, "report"), .plots = job_output(job, "plots")};
+    struct report r = {.section = job_json(job, "report"), .plots = job_output(job, "plots"),
+                       .stages = json_object_get(job->root, "stages")};
     json_t *cells = NULL;
     int rc = read_cells(job, &cells, err);
     if (rc < 0)
