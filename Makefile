@@ -1,4 +1,11 @@
-# The whole build. `make help` lists the targets.
+# The whole build.
+#   make           the program, ./ferdag
+#   make run       installs what is missing, builds, runs the demo and says where its PDF is
+#   make check     installs what is missing, builds, runs every test that takes seconds
+#   make check-long  ... and those that take real data, sanitizers, fuzzing or long
+#   make bench     speed against other programs
+#   make install   PREFIX=/usr/local
+#   make format, make lint, make clean
 
 CC       ?= cc
 CXX      ?= c++
@@ -52,8 +59,50 @@ $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 bench-train: $(BUILD)/tests/bench/bench_train
 	@for m in vgg19 resnet18 preact_resnet18 resnext29; do $< -m $$m; done
 
+# What the build, the tests and the report need, by Debian's names.
+PACKAGES = gcc g++ pkg-config libyaml-dev libsqlite3-dev libarchive-dev libssl-dev libuv1-dev \
+           libjansson-dev libpng-dev libsvm-dev libopencv-objdetect-dev opencv-data libdnnl-dev \
+           libopenblas-dev libcmocka-dev gnuplot-nox groff poppler-utils
+INSTALL  = apt-get install -y --no-install-recommends
+
+setup:
+	@missing=$$(for p in $(PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok' || echo $$p; done); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	missing=$$(echo $$missing); \
+	if [ "$$(id -u)" = 0 ]; then sudo=; \
+	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo=sudo; \
+	else echo "Some packages are missing. Run this line, then make again:"; \
+	     echo "  sudo $(INSTALL) $$missing"; exit 1; fi; \
+	echo "installing $$missing"; \
+	$$sudo apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$sudo $(INSTALL) -qq $$missing >/dev/null
+
+run: setup
+	@$(MAKE) --no-print-directory -j2 ferdag
+	./ferdag run experiments/demo.yaml
+	@echo "The report: out/demo/report.pdf"
+
+check: setup
+	@$(MAKE) --no-print-directory -j2 ferdag units
+	@BUILD=$(BUILD) tests/run.sh
+
+install: ferdag
+	install -D ferdag $(DESTDIR)$(PREFIX)/bin/ferdag
+	install -d $(DESTDIR)$(PREFIX)/share/ferdag/experiments
+	install -m 644 experiments/*.yaml $(DESTDIR)$(PREFIX)/share/ferdag/experiments
+
+FORMATTED = $(wildcard */*.c */*.h */*.cpp tests/*/*.c tests/*/*.h)
+
+format:
+	clang-format -i $(FORMATTED)
+
+lint:
+	clang-format --dry-run -Werror $(FORMATTED)
+	clang-tidy --quiet $(SOURCES) dag/main.c -- $(CPPFLAGS) -std=gnu11
+
 clean:
 	rm -rf $(BUILD) ferdag
 
-.PHONY: all units clean bench-train
+.PHONY: all units setup run check bench-train install format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)

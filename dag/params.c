@@ -106,9 +106,8 @@ static int read_value(const struct param *p, const struct node *node, json_t **o
     }
 }
 
-/* The default, read as if it stood in the YAML. */
-static int read_standard(const struct param *p, const struct node *where, json_t **out,
-                         struct error *err)
+int params_standard(const struct param *p, const struct node *where, json_t **out,
+                    struct error *err)
 {
     if (p->type == PARAM_JSON) {
         *out = must(json_loads(p->standard, JSON_DECODE_ANY, NULL));
@@ -149,7 +148,7 @@ int params_check(const struct kind *kind, const struct node *with, const struct 
         if (node && !(node_is_null(node) && p->type != PARAM_JSON && p->standard))
             rc = read_value(p, node, &value, err);
         else if (p->standard)
-            rc = read_standard(p, where, &value, err);
+            rc = params_standard(p, where, &value, err);
         else
             rc = node_error(err, where, "param '%s' of kind %s must be given", p->name, kind->name);
         if (rc == 0 && json_object_set_new(all, p->name, value) < 0)

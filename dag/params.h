@@ -10,4 +10,8 @@
 int params_check(const struct kind *kind, const struct node *with, const struct node *where,
                  json_t **params, struct error *err);
 
+/* A param's default, read as if it stood in the YAML at `where`. */
+int params_standard(const struct param *param, const struct node *where, json_t **value,
+                    struct error *err);
+
 #endif

@@ -9,6 +9,7 @@
 
 enum {
     DEPTH_LIMIT = 32,       /* a param that is made of params that are made of ... */
+    NEST_LIMIT = 32,        /* ${a.${b.${c...}}} */
     TEXT_LIMIT = 1 << 20,   /* bytes of one expanded scalar */
     STEP_LIMIT = 5000000,   /* nodes and references of one experiment */
 };
@@ -144,8 +145,8 @@ static int reference(struct scope *scope, const struct node *node, const char **
 {
     struct buffer name = {0};
     int rc = count_step(scope, node, err);
-    if (rc == 0 && depth >= DEPTH_LIMIT)
-        rc = node_error(err, node, "'${' nested more than %d deep", DEPTH_LIMIT);
+    if (rc == 0 && depth > DEPTH_LIMIT + NEST_LIMIT) /* above what params alone can reach */
+        rc = node_error(err, node, "'${' nested more than %d deep", NEST_LIMIT);
     if (rc == 0) {
         *p += 2;
         rc = expand_text(scope, node, p, true, depth + 1, &name, err);

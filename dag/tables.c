@@ -3,6 +3,7 @@
  * its row, ${row} and ${column}. A row's own `cell` wins over a column's, and that over the
  * table's; a cell that is missing or ~ is null. */
 #include "dag/tables.h"
+#include "dag/params.h"
 #include "dag/wire.h"
 
 #include <errno.h>
@@ -292,15 +293,18 @@ static struct stage *make_stage(struct experiment *e, const char *name, const st
 /* Params of the kinds that no section gives take their defaults. */
 static int fill_defaults(struct stage *stage, struct error *err)
 {
-    for (const struct param *p = stage->kind->params; p->name; p++)
-        if (!json_object_get(stage->params, p->name)) {
-            if (!p->standard)
-                return error_set(err, EINVAL, "kind %s has a param '%s' that no section gives",
-                                 stage->kind->name, p->name);
-            json_object_set_new(stage->params, p->name,
-                                must(json_loads(p->standard, JSON_DECODE_ANY, NULL)));
-        }
-    return 0;
+    int rc = 0;
+    for (const struct param *p = stage->kind->params; rc == 0 && p->name; p++) {
+        json_t *value = NULL;
+        if (json_object_get(stage->params, p->name))
+            continue;
+        rc = p->standard ? params_standard(p, stage->where, &value, err)
+                         : error_set(err, EINVAL, "kind %s has a param '%s' that no section gives",
+                                     stage->kind->name, p->name);
+        if (rc == 0 && json_object_set_new(stage->params, p->name, value) < 0)
+            must(NULL);
+    }
+    return rc;
 }
 
 int tables_add_stages(struct experiment *e, struct error *err)
@@ -322,7 +326,7 @@ int tables_add_stages(struct experiment *e, struct error *err)
     struct scope scope = global_scope(&x);
     if (rc == 0 && e->params)
         rc = scope_expand(&scope, e->params, &params, err);
-    if (rc < 0 || !tables || !report || !(parts[0].node || parts[1].node || parts[3].node))
+    if (rc < 0 || !(parts[0].node || parts[1].node || parts[3].node))
         return rc;
     struct stage *first = make_stage(e, "tables", tables, parts, params);
     struct stage *second = make_stage(e, "report", report, parts, params);

@@ -1,6 +1,8 @@
 /* See smo.h. With beta_i = y_i alpha_i every row has its own box [lo, hi] and labels leave the
  * loops. value_i = -y_i * gradient_i; the pair to change is the row of largest value that may rise
- * and, among those that may fall, the one that promises the greatest decrease of the objective. */
+ * and, among those that may fall, the one that promises the greatest decrease of the objective. Of
+ * equals the last is taken, as LIBSVM does: with a kernel that isn't positive (sigmoid) the first
+ * step already decides which of many solutions is found. */
 #include "kernels/smo.h"
 
 #include <errno.h>
@@ -122,12 +124,12 @@ static size_t update(struct solver *s, size_t i, size_t j, double step)
         double v = update_block(b.size, s->value + b.start, s->rise + b.start,
                                 kernel_row(s, i, b.class) + b.offset,
                                 kernel_row(s, j, b.class) + b.offset, step);
-        if (v > best) {
+        if (v >= best) {
             best = v;
             found = b;
         }
     }
-    for (size_t t = found.start; t < found.start + found.size; t++)
+    for (size_t t = found.start + found.size; best > -INFINITY && t-- > found.start;)
         if (s->value[t] + s->rise[t] == best)
             return t;
     return s->n;
@@ -142,7 +144,7 @@ static size_t partner(const struct solver *s, size_t i)
         double g = gain_block(b.size, s->value + b.start, s->fall + b.start,
                               kernel_row(s, i, b.class) + b.offset, s->diagonal + b.start, top, own,
                               &lowest);
-        if (g > best) {
+        if (g >= best) {
             best = g;
             found = b;
         }
@@ -157,7 +159,7 @@ static size_t partner(const struct solver *s, size_t i)
         size_t at = found.start + t;
         double g = gain(top, s->value[at] + s->fall[at],
                         own + (double)s->diagonal[at] - 2 * (double)row[t]);
-        if (g > most) {
+        if (g >= most) {
             most = g;
             chosen = at;
         }

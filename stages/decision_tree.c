@@ -1,16 +1,78 @@
+/* One CART tree, grown on every row; the tree is saved as JSON too. */
+#include "stages/formats.h"
 #include "stages/kind.h"
-#include <errno.h>
+#include "stages/trees.h"
+
+/* Arrays with one entry a node; a row goes left if its value in column `feature` is <= threshold. A
+ * leaf has feature, left and right -1. */
+static json_t *tree_json(const struct cart *tree, size_t d)
+{
+    json_t *feature = json_array(), *threshold = json_array(), *left = json_array(),
+           *right = json_array(), *counts = json_array();
+    for (size_t i = 0; i < tree->nodes; i++) {
+        const struct cart_node *node = &tree->node[i];
+        json_int_t first = node->first;
+        json_array_append_new(feature, json_integer(first ? (json_int_t)node->column : -1));
+        json_array_append_new(threshold, json_real(node->threshold));
+        json_array_append_new(left, json_integer(first ? first : -1));
+        json_array_append_new(right, json_integer(first ? first + 1 : -1));
+        json_t *row = json_array();
+        for (size_t c = 0; c < tree->classes; c++)
+            json_array_append_new(row, json_integer(tree->counts[i * tree->classes + c]));
+        json_array_append_new(counts, row);
+    }
+    return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "columns", (json_int_t)d, "nodes",
+                     (json_int_t)tree->nodes, "feature", feature, "threshold", threshold, "left",
+                     left, "right", right, "counts", counts);
+}
 
 static int run(struct job *job, struct error *err)
 {
-    (void)job;
-    return error_set(err, ENOSYS, "decision_tree is not built yet");
+    struct forest forest = {0};
+    struct forest_spec spec = {
+        .tree = {.depth = (size_t)job_int(job, "depth"),
+                 .features = (size_t)job_int(job, "max_features")},
+        .trees = 1,
+        .seed = (uint64_t)job_int(job, "seed"),
+    };
+    int rc = trees_run(job, &spec, false, &forest, err);
+    if (rc == 0)
+        rc = job_write_json(job_output(job, "model"), tree_json(&forest.tree[0], forest.d), err);
+    forest_free(&forest);
+    return rc;
 }
 
-static const struct port none[] = {{0}};
-static const struct param no_params[] = {{0}};
+static const struct port inputs[] = {
+    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
+    {0},
+};
+
+static const struct port outputs[] = {
+    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+     .text = "predicted and true classes, public and private"},
+    {.name = "model", .form = PORT_FILE, .file = "tree.json",
+     .text = "nodes: feature, threshold, left, right (-1 in a leaf), counts of each class"},
+    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+     .text = "seconds to train and to predict"},
+    {0},
+};
+
+static const struct param params[] = {
+    {.name = "depth", .type = PARAM_INT, .standard = "0", .min = 0, .max = 1000,
+     .text = "of the deepest leaf; 0: grown until pure"},
+    {.name = "max_features", .type = PARAM_INT, .standard = "0", .min = 0, .max = 1000000,
+     .text = "columns tried at a node, drawn at random; 0: all, and then nothing is random"},
+    {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9007199254740992,
+     .text = "of the columns drawn"},
+    {0},
+};
 
 const struct kind kind_decision_tree = {
-    .name = "decision_tree", .version = 1, .text = "", .inputs = none, .outputs = none,
-    .params = no_params, .run = run,
+    .name = "decision_tree",
+    .version = 1,
+    .text = "decision tree: CART, Gini, exact splits; of equal splits the lowest column's",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .run = run,
 };

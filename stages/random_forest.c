@@ -1,16 +1,55 @@
+/* A random forest. */
 #include "stages/kind.h"
-#include <errno.h>
+#include "stages/trees.h"
 
 static int run(struct job *job, struct error *err)
 {
-    (void)job;
-    return error_set(err, ENOSYS, "random_forest is not built yet");
+    struct forest forest = {0};
+    struct forest_spec spec = {
+        .tree = {.depth = (size_t)job_int(job, "depth"),
+                 .features = (size_t)job_int(job, "max_features")},
+        .trees = (size_t)job_int(job, "trees"),
+        .bootstrap = job_bool(job, "bootstrap"),
+        .seed = (uint64_t)job_int(job, "seed"),
+    };
+    int rc = trees_run(job, &spec, spec.tree.features == 0, &forest, err);
+    forest_free(&forest);
+    return rc;
 }
 
-static const struct port none[] = {{0}};
-static const struct param no_params[] = {{0}};
+static const struct port inputs[] = {
+    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
+    {0},
+};
+
+static const struct port outputs[] = {
+    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+     .text = "predicted and true classes, public and private"},
+    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+     .text = "seconds to train and to predict"},
+    {0},
+};
+
+static const struct param params[] = {
+    {.name = "trees", .type = PARAM_INT, .standard = "100", .min = 1, .max = 10000,
+     .text = "how many trees"},
+    {.name = "depth", .type = PARAM_INT, .standard = "0", .min = 0, .max = 1000,
+     .text = "of the deepest leaf; 0: grown until pure"},
+    {.name = "max_features", .type = PARAM_INT, .standard = "0", .min = 0, .max = 1000000,
+     .text = "columns tried at a node; 0: the square root of their number"},
+    {.name = "bootstrap", .type = PARAM_BOOL, .standard = "true",
+     .text = "each tree sees n rows drawn with replacement, not every row once"},
+    {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9007199254740992,
+     .text = "of samples and columns"},
+    {0},
+};
 
 const struct kind kind_random_forest = {
-    .name = "random_forest", .version = 1, .text = "", .inputs = none, .outputs = none,
-    .params = no_params, .run = run,
+    .name = "random_forest",
+    .version = 1,
+    .text = "random forest of CART trees (Gini), shares of the leaves averaged",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .run = run,
 };

@@ -1,0 +1,26 @@
+# explain and status say what changed, in the terms of the YAML.
+. "$STORIES/lib.sh"
+cat > x.yaml <<'Y'
+ferdag: 1
+params: { word: one }
+inputs: { source: { path: "${SOURCE:-source.txt}" } }
+stages:
+  a: { kind: command, in: { s: source }, out: { t: t }, with: { run: "echo ${word} > t; cat s >> t; echo said" } }
+  b: { kind: command, in: { t: a }, out: { u: u }, with: { run: "cat t t > u" } }
+Y
+echo 1 > source.txt
+has 'status before' 'missing  a' "$("$FERDAG" status x.yaml)"
+"$FERDAG" run x.yaml 2>err || fail "$(cat err)"
+has 'status after' 'cached   b' "$("$FERDAG" status x.yaml)"
+text=$("$FERDAG" explain x.yaml --set word=two)
+has 'the param' 'param run: "echo one' "$text"
+has 'the param, new' 'echo two' "$text"
+has 'what waits' 'input t: a must run first' "$text"
+has 'status' 'stale    b' "$("$FERDAG" status x.yaml --set word=two)"
+echo 2 > other.txt
+has 'the input' 'input s: 4355a46b19d3 -> 53c234e5e847' "$(SOURCE=other.txt "$FERDAG" explain x.yaml a)"
+has 'the log' 'said' "$("$FERDAG" log x.yaml a)"
+has 'show' 'input  s' "$("$FERDAG" show x.yaml a)"
+rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n 's,.*output u.*blobs/../,,p')"
+has 'a blob that is gone' 'gone from the cache' "$("$FERDAG" explain x.yaml b)"
+same 'and is made again' 'b' "$(ran x.yaml)"

@@ -1,0 +1,42 @@
+# A stage that fails: what hangs on it isn't run; -k goes on with the rest; its log is kept.
+. "$STORIES/lib.sh"
+cat > x.yaml <<'Y'
+ferdag: 1
+params: { status: 3 }
+stages:
+  bad: { kind: command, out: { o: o }, with: { run: "echo hint; echo x > o; exit ${status}" } }
+  after: { kind: command, in: { o: bad }, out: { p: p }, with: { run: "cat o > p" } }
+  slow: { kind: command, out: { o: o }, with: { run: "sleep 0.2; echo y > o" } }
+  slower: { kind: command, in: { o: slow }, out: { o2: o2 }, with: { run: "cat o > o2" } }
+Y
+"$FERDAG" run x.yaml -j 2 --json > json 2> err
+same 'exit' 1 $?
+same 'failed' 'bad' "$(in_state failed < json)"
+same 'what was running finishes, nothing new starts' 'slow' "$(in_state ran < json)"
+same 'not run' 'after slower' "$(in_state not_run < json)"
+has 'the message' 'stage bad failed' "$(cat err)"
+has 'the status' 'ended with status 3' "$(cat err)"
+has 'the log' 'hint' "$("$FERDAG" log x.yaml bad)"
+has 'status' 'failed   bad' "$("$FERDAG" status x.yaml)"
+"$FERDAG" run x.yaml -k --json > json 2> err
+same 'exit with -k' 1 $?
+same 'with -k' 'slower' "$(in_state ran < json)"
+same 'not run with -k' 'after' "$(in_state not_run < json)"
+same 'mended' 'after bad' "$(ran x.yaml --set status=0)"
+
+cat > y.yaml <<'Y'
+ferdag: 1
+stages:
+  none: { kind: command, out: { o: o }, with: { run: "true" } }
+Y
+"$FERDAG" run y.yaml 2> err
+same 'exit without an output' 1 $?
+has 'no output' "without its output o, the file 'o'" "$(cat err)"
+cat > z.yaml <<'Y'
+ferdag: 1
+stages:
+  killed: { kind: command, out: { o: o }, with: { run: "kill -SEGV $$PPID; sleep 5" } }
+Y
+"$FERDAG" run z.yaml 2> err
+same 'exit when killed' 1 $?
+has 'killed' 'killed by signal 11' "$(cat err)"

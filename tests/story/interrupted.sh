@@ -1,0 +1,23 @@
+# SIGINT: children are stopped, exit 130, what was done stays done; the second run goes on.
+. "$STORIES/lib.sh"
+cat > x.yaml <<'Y'
+ferdag: 1
+stages:
+  a: { kind: command, out: { o: o }, with: { run: "echo a > o" } }
+  b: { kind: command, in: { i: a }, out: { o: o }, with: { run: "test -e ${go} || sleep 8.8642; cat i > o" } }
+  c: { kind: command, in: { i: b }, out: { o: o }, with: { run: "cat i > o" } }
+params: { go: "$PWD/../../../go" }
+Y
+sleeping() { pgrep -f '^sleep 8.8642$' > /dev/null; }
+set -m # an interactive shell's children take SIGINT
+"$FERDAG" run x.yaml --json > json 2> err &
+run=$!
+until_true sleeping
+kill -INT $run
+wait $run
+same 'exit' 130 $?
+same 'ran' 'a' "$(in_state ran < json)"
+same 'not run' 'b c' "$(in_state not_run < json)"
+sleeping && fail 'a child lives on'
+touch go
+same 'the next run' 'b c' "$(ran x.yaml)"

@@ -1,0 +1,35 @@
+# What the stories share. A story runs in an empty folder; FERDAG is the program.
+set -u
+shopt -s lastpipe # a `fail` at the end of a pipe ends the story
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+# same WHAT EXPECTED GOT
+same() { [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"; }
+
+# has WHAT WORD TEXT: the text holds the word
+has() { [[ $3 == *"$2"* ]] || fail "$1: expected '$2' in: $3"; }
+
+# Names of the stages in a state, of `run --json` or `run -n --json`, sorted, on one line.
+in_state() { awk -v state="\"$1\"" '
+    $1 == "\"name\":" { name = $2; gsub(/[",]/, "", name) }
+    $1 == "\"state\":" { s = $2; gsub(/,/, "", s); if (s == state) print name }' | sort | paste -sd' '; }
+
+# Runs, and prints which stages ran.
+ran() { "$FERDAG" run "$@" --json 2>err | in_state ran; }
+
+# Which stages would run for certain.
+would_run() { "$FERDAG" run -n "$@" --json 2>err | in_state would_run; }
+
+# Waits until a command succeeds, at most ten seconds.
+until_true() {
+    local i
+    for i in $(seq 200); do
+        "$@" && return 0
+        sleep 0.05
+    done
+    fail "waited in vain for: $*"
+}
