@@ -1,5 +1,5 @@
 /* See plots.h. Each plot is a script with its data in it. gnuplot draws through cairo, whose PDF
- * has a date in it and a comment that gropdf can't read: both are overwritten in place. */
+ * has a date in it and forms that gropdf can't read, so it is made plain. */
 #include "reports/plots.h"
 
 #include <errno.h>
@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "reports/pdf.h"
 #include "reports/program.h"
 #include "reports/text.h"
 
 enum { MATRIX_LIMIT = 50 };
 
-static const size_t PLOT_LIMIT = 64u << 20;
 static const double SECONDS = 60;
 
 void plot_quote(struct text *t, const char *s)
@@ -27,43 +27,6 @@ void plot_quote(struct text *t, const char *s)
             text_add_bytes(t, c < 0x20 || c == 0x7f ? " " : s, 1);
     }
     text_add(t, "'");
-}
-
-/* ---- what cairo wrote ---- */
-
-static char *find_last(char *data, size_t size, const char *what)
-{
-    size_t n = strlen(what);
-    for (size_t i = size < n ? 0 : size - n + 1; i > 0; i--)
-        if (memcmp(data + i - 1, what, n) == 0)
-            return data + i - 1;
-    return NULL;
-}
-
-/* Overwrites in place, so that all offsets stay right. */
-static void overwrite(char *data, size_t size, const char *what, const char *with)
-{
-    char *at = find_last(data, size, what);
-    size_t n = strlen(with);
-    if (at && n <= (size_t)(data + size - at))
-        memcpy(at, with, n);
-}
-
-static int tidy(const char *path, struct error *err)
-{
-    char *data;
-    size_t size;
-    int rc = file_read(path, PLOT_LIMIT, &data, &size, err);
-    if (rc < 0)
-        return rc;
-    if (size < 5 || memcmp(data, "%PDF-", 5) != 0)
-        rc = error_set(err, EIO, "gnuplot made no PDF of %s", path);
-    overwrite(data, size, "/Type /Page % 1", "/Type /Page    ");
-    overwrite(data, size, "/CreationDate (D:", "/CreationDate (D:19700101000000Z");
-    if (rc == 0)
-        rc = file_write(path, data, size, err);
-    free(data);
-    return rc;
 }
 
 /* The script's beginning: terminal, output, title, the look that all plots share. */
@@ -93,7 +56,7 @@ static int run_script(struct text *t, const char *path, struct error *err)
     if (rc == 0)
         rc = program_run(argv, NULL, SECONDS, "gnuplot-nox", err);
     if (rc == 0)
-        rc = tidy(path, err);
+        rc = pdf_make_plain(path, err);
     free(script);
     return rc;
 }

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 #include <cmocka.h>
 #include "base/file.h"
 #include "reports/cells.h"
 #include "reports/claims.h"
 #include "reports/number.h"
+#include "reports/pdf.h"
 #include "reports/picture.h"
 #include "reports/plain.h"
 #include "reports/plots.h"
@@ -363,6 +365,51 @@ static void test_bad_pictures(void **state)
     assert_int_equal(picture_to_pdf("cut.png", "no.pdf", 100, 100, &w, &h, &err), -EINVAL);
 }
 
+/* ---- PDFs that gropdf can place ---- */
+
+/* Writes a PDF whose catalogue and pages are in an object stream, as newer cairo does. */
+static void write_packed_pdf(const char *path, const char *objects)
+{
+    unsigned char packed[512];
+    uLongf n = sizeof packed;
+    struct text t = {0};
+    struct error err = {""};
+    assert_int_equal(compress(packed, &n, (const Bytef *)objects, (uLong)strlen(objects)), Z_OK);
+    text_print(&t, "%%PDF-1.7\n%%\xb5\n7 0 obj\n<< /Type /ObjStm /Length %lu /N 3 /First 15 /Filter /FlateDecode >>\nstream\n",
+               (unsigned long)n);
+    text_add_bytes(&t, (const char *)packed, n);
+    text_add(&t, "\nendstream\nendobj\n4 0 obj\n<< /Length 9 %  1\n>>\nstream\nend\nobj 0\nendstream\nendobj\n"
+                 "8 0 obj\n<< /Type /XRef /Root 1 0 R /Length 3 >>\nstream\nxyz\nendstream\nendobj\nstartxref\n0\n%%EOF\n");
+    assert_int_equal(text_write(&t, path, &err), 0);
+}
+
+static void test_plain_pdf(void **state)
+{
+    (void)state;
+    static const char objects[] = "1 0 2 33 3 60  << /Type /Catalog /Pages 2 0 R >> "
+                                  "<< /Type /Pages /Count 0 >> << /CreationDate (D:2026%) >>";
+    struct error err = {""};
+    size_t size;
+    write_packed_pdf("packed.pdf", objects);
+    if (pdf_make_plain("packed.pdf", &err) < 0)
+        fail_msg("%s", err.text);
+    char *data = NULL;
+    assert_int_equal(file_read("packed.pdf", 1 << 20, &data, &size, &err), 0);
+    assert_non_null(strstr(data, "1 0 obj\n << /Type /Catalog /Pages 2 0 R >>"));
+    assert_non_null(strstr(data, "<< /Type /Pages /Count 0 >>"));
+    assert_non_null(strstr(data, "<< /Length 9 \n>>\n\nstream\nend\nobj 0\nendstream"));
+    assert_non_null(strstr(data, "/Root 1 0 R"));
+    assert_null(strstr(data, "CreationDate"));
+    assert_null(strstr(data, "ObjStm"));
+    free(data);
+    write_packed_pdf("packed.pdf", "1 0 2 99999 3 5 broken");
+    assert_int_equal(pdf_make_plain("packed.pdf", &err), -EINVAL);
+    write_text("not.pdf", "hello");
+    assert_int_equal(pdf_make_plain("not.pdf", &err), -EINVAL);
+    write_text("not.pdf", "%PDF-1.4\n1 0 obj\n<< >>");
+    assert_int_equal(pdf_make_plain("not.pdf", &err), -EINVAL);
+}
+
 /* ---- both kinds, end to end ---- */
 
 static const char report_json[] =
@@ -516,7 +563,7 @@ int main(void)
         cmocka_unit_test(test_claims),       cmocka_unit_test(test_bad_claims),
         cmocka_unit_test(test_programs),     cmocka_unit_test(test_bad_pictures),
         cmocka_unit_test(test_tables_kind),  cmocka_unit_test(test_missing_tools),
-        cmocka_unit_test(test_report_kind),
+        cmocka_unit_test(test_report_kind),  cmocka_unit_test(test_plain_pdf),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
