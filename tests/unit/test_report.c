@@ -386,7 +386,7 @@ static void write_packed_pdf(const char *path, const char *objects)
 static void test_plain_pdf(void **state)
 {
     (void)state;
-    static const char objects[] = "1 0 2 33 3 60  << /Type /Catalog /Pages 2 0 R >> "
+    static const char objects[] = "1 0 2 34 3 62  << /Type /Catalog /Pages 2 0 R >> "
                                   "<< /Type /Pages /Count 0 >> << /CreationDate (D:2026%) >>";
     struct error err = {""};
     size_t size;
@@ -395,7 +395,7 @@ static void test_plain_pdf(void **state)
         fail_msg("%s", err.text);
     char *data = NULL;
     assert_int_equal(file_read("packed.pdf", 1 << 20, &data, &size, &err), 0);
-    assert_non_null(strstr(data, "1 0 obj\n << /Type /Catalog /Pages 2 0 R >>"));
+    assert_non_null(strstr(data, "1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>"));
     assert_non_null(strstr(data, "<< /Type /Pages /Count 0 >>"));
     assert_non_null(strstr(data, "<< /Length 9 \n>>\n\nstream\nend\nobj 0\nendstream"));
     assert_non_null(strstr(data, "/Root 1 0 R"));
