@@ -1,0 +1,32 @@
+/* All that a training needs to go on after it was killed: weights, running statistics, momentum, the
+ * best weights so far, and where it was. One .safetensors file, written whole; its metadata holds the
+ * stage's key and a SHA-256 over all of it, so that a cut, altered or foreign file is noticed. */
+#ifndef FERDAG_STAGES_CHECKPOINT_H
+#define FERDAG_STAGES_CHECKPOINT_H
+
+#include "stages/weights.h"
+
+struct training_state {
+    int epoch;            /* epochs done */
+    size_t batch;         /* batches done of the next one */
+    double loss;          /* sum over that epoch's images so far */
+    size_t correct;       /* of them, in training mode */
+    int best_epoch;       /* 1 is the first; 0: none yet */
+    double best_accuracy; /* on PublicTest */
+    json_t *metrics;      /* a list with an object for each epoch done */
+    json_t *seconds;      /* measured: a list, for each epoch done */
+    double epoch_seconds; /* measured: of the running epoch */
+    int resumed;          /* how often the training went on from a checkpoint */
+};
+
+int checkpoint_write(const char *path, const char *key, struct net *net,
+                     const struct weights *best, const struct training_state *state,
+                     struct error *err);
+
+/* Sets net, best and state from a checkpoint. Returns 1 if it did, 0 if there is no file, and
+ * negative, with err telling why, if the file is no sound checkpoint of that key; then net and
+ * best may hold anything and state is as it was. */
+int checkpoint_read(const char *path, const char *key, struct net *net, struct weights *best,
+                    struct training_state *state, struct error *err);
+
+#endif
