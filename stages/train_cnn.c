@@ -267,6 +267,14 @@ static size_t cut_batch(struct training *t)
     return n;
 }
 
+static int diverged(const struct training *t, const char *split, double loss, struct error *err)
+{
+    return error_set(err, EDOM,
+                     "epoch %d, step %zu: the %s loss is %g: training diverged; try a lower lr (it "
+                     "is %g)%s", t->state.epoch + 1, t->state.batch + 1, split, loss,
+                     t->schedule.lr, t->step.clip > 0 ? "" : " or clip gradients");
+}
+
 static int train_batch(struct training *t, size_t batches, struct error *err)
 {
     double before = job_clock(), loss = 0;
@@ -278,10 +286,7 @@ static int train_batch(struct training *t, size_t batches, struct error *err)
     if (rc < 0)
         return rc;
     if (!isfinite(loss))
-        return error_set(err, EDOM,
-                         "epoch %d, batch %zu: the loss is %g: training diverged; try a lower lr "
-                         "(it is %g) or clip", t->state.epoch + 1, t->state.batch + 1, loss,
-                         t->step.lr);
+        return diverged(t, "training", loss, err);
     t->state.loss += loss * (double)n;
     t->state.correct += correct;
     t->state.batch++;
@@ -308,9 +313,10 @@ static int look_at_public(struct training *t, double *loss, size_t *correct, str
         e.net = t->full_net;
     }
     int rc = evaluate(&e, &t->public, t->logits, NULL, err);
-    if (rc == 0)
-        *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);
-    return rc;
+    if (rc < 0)
+        return rc;
+    *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);
+    return isfinite(*loss) ? 0 : diverged(t, "public", *loss, err);
 }
 
 static int record_epoch(struct training *t, double lr, double loss, double accuracy,

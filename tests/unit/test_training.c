@@ -1,0 +1,342 @@
+/* Training: crops, schedules, views; the same bytes twice, and after kill -9 at any moment. */
+#define _GNU_SOURCE /* memmem */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/file.h"
+#include "stages/checkpoint.h"
+#include "stages/drawn_face.h"
+#include "stages/evaluate.h"
+#include "stages/job.h"
+#include "stages/schedule.h"
+
+static char folder[] = "/tmp/test_training.XXXXXX";
+
+/* ---- schedules ---- */
+
+static void step_schedule(void **state)
+{
+    (void)state;
+    const struct schedule s = {.form = SCHEDULE_STEP, .lr = .01, .epochs = 200, .decay_factor = .9,
+                               .decay_every = 5, .decay_start = 80};
+    assert_float_equal(schedule_rate(&s, 0), .01, 1e-12);
+    assert_float_equal(schedule_rate(&s, 80), .01, 1e-12);
+    assert_float_equal(schedule_rate(&s, 84.99), .01, 1e-12);
+    assert_float_equal(schedule_rate(&s, 85), .009, 1e-12);
+    assert_float_equal(schedule_rate(&s, 89.5), .009, 1e-12);
+    assert_float_equal(schedule_rate(&s, 90), .0081, 1e-12);
+    assert_float_equal(schedule_rate(&s, 199), (float)(.01 * 0.08862938119652507), 1e-7); /* 0.9^23 */
+}
+
+static void cosine_schedule(void **state)
+{
+    (void)state;
+    struct schedule s = {.form = SCHEDULE_COSINE, .lr = .1, .epochs = 10};
+    assert_float_equal(schedule_rate(&s, 0), .1, 1e-12);
+    assert_float_equal(schedule_rate(&s, 5), .05, 1e-12);
+    assert_float_equal(schedule_rate(&s, 10), 0, 1e-12);
+    s.warmup = 2;
+    assert_float_equal(schedule_rate(&s, .5), .025, 1e-12);
+    assert_float_equal(schedule_rate(&s, 2), .1, 1e-12);
+    assert_float_equal(schedule_rate(&s, 6), .05, 1e-12);
+}
+
+/* ---- crops ---- */
+
+static struct images make_images(size_t n)
+{
+    struct images images = {.n = n};
+    struct error err;
+    const size_t shape[3] = {n, FACE_SIZE, FACE_SIZE};
+    assert_int_equal(array_make(&images.pixels, ARRAY_U8, 3, shape, &err), 0);
+    assert_int_equal(array_make(&images.labels, ARRAY_U8, 1, shape, &err), 0);
+    assert_int_equal(array_make(&images.rows, ARRAY_I32, 1, shape, &err), 0);
+    return images;
+}
+
+static void crops_take_the_right_pixels(void **state)
+{
+    (void)state;
+    struct images images = make_images(2);
+    uint8_t *second = (uint8_t *)images.pixels.data + FACE_SIZE * FACE_SIZE;
+    for (int y = 0; y < FACE_SIZE; y++)
+        for (int x = 0; x < FACE_SIZE; x++)
+            second[y * FACE_SIZE + x] = (uint8_t)(4 * y + x);
+    struct scale scale;
+    scale_set(&scale, .5, .25);
+    float *out = malloc(40 * 40 * sizeof *out);
+    crop_cut(&images, 1, (struct crop){.top = 3, .left = 5, .size = 40}, &scale, out);
+    assert_float_equal(out[0], ((4 * 3 + 5) / 255. - .5) / .25, 1e-6);
+    assert_float_equal(out[40 * 2 + 7], ((4 * 5 + 12) / 255. - .5) / .25, 1e-6);
+    crop_cut(&images, 1, (struct crop){.top = 3, .left = 5, .size = 40, .mirror = true}, &scale, out);
+    assert_float_equal(out[39], ((4 * 3 + 5) / 255. - .5) / .25, 1e-6);
+    free(out);
+    images_free(&images);
+}
+
+static void ten_crops_stand_in_the_usual_order(void **state)
+{
+    (void)state;
+    static const int places[5][2] = {{0, 0}, {0, 8}, {8, 0}, {8, 8}, {4, 4}}; /* top, left */
+    for (int i = 0; i < TEN_CROPS; i++) {
+        struct crop crop = crop_of_ten(i, 40);
+        assert_int_equal(crop.top, places[i % 5][0]);
+        assert_int_equal(crop.left, places[i % 5][1]);
+        assert_int_equal(crop.mirror, i >= 5);
+    }
+    assert_int_equal(crop_center(48).top, 0);
+}
+
+static void random_crops_reach_all_places(void **state)
+{
+    (void)state;
+    int seen[9][9] = {{0}}, mirrored = 0;
+    for (size_t i = 0; i < 4000; i++) {
+        struct crop crop = crop_random(1, 3, i, 40, true), again = crop_random(1, 3, i, 40, true);
+        assert_memory_equal(&crop, &again, sizeof crop);
+        assert_in_range(crop.top, 0, 8);
+        assert_in_range(crop.left, 0, 8);
+        seen[crop.top][crop.left]++;
+        mirrored += crop.mirror;
+        assert_false(crop_random(1, 3, i, 40, false).mirror);
+    }
+    for (int i = 0; i < 81; i++)
+        assert_in_range(seen[i / 9][i % 9], 20, 90); /* 49 expected */
+    assert_in_range(mirrored, 1850, 2150);
+}
+
+static void orders_are_permutations_that_change(void **state)
+{
+    (void)state;
+    uint32_t a[50], b[50];
+    int count[50] = {0};
+    crop_order(1, 0, a, 50);
+    crop_order(1, 1, b, 50);
+    for (int i = 0; i < 50; i++)
+        count[a[i]]++;
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(count[i], 1);
+    assert_memory_not_equal(a, b, sizeof a);
+}
+
+static void loss_and_decisions(void **state)
+{
+    (void)state;
+    const float logits[2 * CLASSES] = {1, 3, 3, 0, 0, 0, 0, 200, 0, 0, 0, 0, 0, 0};
+    const uint8_t labels[2] = {2, 0};
+    uint8_t predicted[2];
+    size_t correct;
+    evaluate_classes(logits, 2, predicted);
+    assert_int_equal(predicted[0], 1); /* the first of equals */
+    assert_int_equal(predicted[1], 0);
+    double expected = log(exp(1) + 2 * exp(3) + 4) - 3;
+    assert_float_equal(evaluate_loss(logits, labels, 2, &correct), expected / 2, 1e-9);
+    assert_int_equal(correct, 1);
+}
+
+/* ---- the stage itself ---- */
+
+static void make_data(const char *path, size_t train, size_t public, int without)
+{
+    struct error err = {""};
+    const size_t count[2] = {train, public};
+    assert_int_equal(file_make_folders(path, &err), 0);
+    for (int s = 0; s < 2; s++) {
+        struct images images = make_images(count[s]);
+        for (size_t i = 0; i < count[s]; i++) {
+            int class = (int)(i % CLASSES) == without ? (without + 1) % CLASSES : (int)(i % CLASSES);
+            struct random r = random_start(77, i + (size_t)s * 1000);
+            struct canvas c = {0};
+            drawn_face(&c, &r, class, .3);
+            canvas_bytes(&c, (uint8_t *)images.pixels.data + i * FACE_SIZE * FACE_SIZE);
+            ((uint8_t *)images.labels.data)[i] = (uint8_t)class;
+        }
+        assert_int_equal(images_write(path, (enum split)s, &images, &err), 0);
+        images_free(&images);
+    }
+}
+
+/* Runs train_cnn in a child, in folder `place`; killed after `milliseconds` unless 0. Returns its exit
+ * status, or -1 if it was killed. Its error text goes to the file "error". */
+static int train_in(const char *place, const char *params, int milliseconds)
+{
+    struct error err = {""};
+    char *text = file_path("{\"stage\":\"t\",\"kind\":\"train_cnn\",\"key\":\"5eed\",\"params\":{%s},"
+                           "\"inputs\":{\"images\":[{\"path\":\"../data\",\"stage\":\"cleaned\"}]},"
+                           "\"outputs\":{},\"threads\":1,\"backend\":\"auto\"}", params);
+    char *job_file = file_path("%s/job.json", place);
+    assert_int_equal(file_make_folders(place, &err), 0);
+    assert_int_equal(file_write(job_file, text, strlen(text), &err), 0);
+    free(text);
+    free(job_file);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct kind *kind = kind_find("train_cnn");
+        struct job job;
+        if (chdir(place) < 0 || !freopen("log", "a", stdout) || !freopen("log", "a", stderr))
+            _exit(3);
+        int rc = job_open(&job, kind, &err);
+        if (rc == 0)
+            rc = kind->run(&job, &err);
+        file_write("error", err.text, strlen(err.text), NULL);
+        fflush(NULL);
+        _exit(rc < 0);
+    }
+    if (milliseconds > 0) {
+        usleep((useconds_t)milliseconds * 1000);
+        kill(child, SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A whole file of a folder, with a 0 byte after it. */
+static char *slurp(const char *place, const char *name, size_t *size)
+{
+    struct error err = {""};
+    char *path = file_path("%s/%s", place, name), *text;
+    if (file_read(path, 64u << 20, &text, size, &err) < 0)
+        fail_msg("%s", err.text);
+    free(path);
+    return text;
+}
+
+static void same_files(const char *a, const char *b)
+{
+    static const char *const names[] = {"best.safetensors", "last.safetensors", "metrics.jsonl",
+                                        "summary.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t m, n;
+        char *x = slurp(a, names[i], &m), *y = slurp(b, names[i], &n);
+        assert_int_equal(m, n);
+        assert_memory_equal(x, y, m);
+        free(x);
+        free(y);
+    }
+}
+
+#define TINY "\"model\":\"resnet18\",\"width\":16,\"epochs\":3,\"batch\":8,\"lr\":0.05,\"flip\":true"
+
+static void same_bytes_twice(void **state)
+{
+    (void)state;
+    make_data("data", 28, 14, -1);
+    assert_int_equal(train_in("a", TINY, 0), 0);
+    assert_int_equal(train_in("b", TINY ",\"checkpoint_seconds\":0", 0), 0);
+    same_files("a", "b");
+    assert_int_equal(train_in("c", TINY ",\"seed\":2", 0), 0);
+    size_t m, n;
+    char *x = slurp("a", "last.safetensors", &m), *y = slurp("c", "last.safetensors", &n);
+    assert_true(m != n || memcmp(x, y, m) != 0);
+    free(x);
+    free(y);
+}
+
+static void killed_training_ends_with_the_same_bytes(void **state)
+{
+    (void)state;
+    struct random r = random_start(4, 4);
+    int kills = 0;
+    for (int i = 0; i < 40; i++) {
+        int ms = 30 + (int)random_below(&r, 250) + 20 * i; /* longer and longer, so that it ends */
+        int status = train_in("killed", TINY ",\"checkpoint_seconds\":0", ms);
+        if (status == 0)
+            break;
+        assert_int_equal(status, -1);
+        kills++;
+    }
+    assert_int_equal(train_in("killed", TINY ",\"checkpoint_seconds\":0", 0), 0);
+    assert_true(kills > 0);
+    same_files("a", "killed");
+    size_t size;
+    char *log = slurp("killed", "log", &size);
+    assert_non_null(strstr(log, "goes on after epoch"));
+    assert_null(strstr(log, "ignored"));
+    free(log);
+}
+
+/* Cut, altered and foreign checkpoints start the training anew, and say so. */
+static void bad_checkpoints_are_not_believed(void **state)
+{
+    (void)state;
+    size_t size;
+    struct error err = {""};
+    char *whole = slurp("killed", "checkpoint.safetensors", &size);
+    for (int i = 0; i < 3; i++) {
+        char *copy = malloc(size);
+        memcpy(copy, whole, size);
+        size_t kept = i == 0 ? size / 2 : size;
+        if (i == 1)
+            copy[size - 5] ^= 1;
+        if (i == 2) {
+            char *key = memmem(copy, size, "5eed", 4);
+            assert_non_null(key);
+            key[0] = '6';
+        }
+        assert_int_equal(file_make_folders("bad", &err), 0);
+        assert_int_equal(file_write("bad/checkpoint.safetensors", copy, kept, &err), 0);
+        free(copy);
+        assert_int_equal(train_in("bad", TINY, 0), 0);
+        same_files("a", "bad");
+        char *log = slurp("bad", "log", &kept);
+        assert_non_null(strstr(log, "checkpoint ignored"));
+        free(log);
+        assert_int_equal(file_remove_tree("bad", &err), 0);
+    }
+    free(whole);
+}
+
+static void expect_failure(const char *params, const char *cause)
+{
+    size_t size;
+    assert_int_equal(train_in("fails", params, 0), 1);
+    char *text = slurp("fails", "error", &size);
+    if (!strstr(text, cause))
+        fail_msg("'%s' does not say '%s'", text, cause);
+    free(text);
+    assert_int_equal(file_remove_tree("fails", &(struct error){""}), 0);
+}
+
+static void failures_name_their_cause(void **state)
+{
+    (void)state;
+    expect_failure("\"model\":\"resnet18\",\"width\":16,\"batch\":8,\"epochs\":50,\"lr\":100,\"clip\":0",
+                   "lower lr");
+    make_data("data", 28, 14, 1);
+    expect_failure(TINY, "no image of class disgust");
+    expect_failure(TINY, "set cleaned");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(step_schedule),
+        cmocka_unit_test(cosine_schedule),
+        cmocka_unit_test(crops_take_the_right_pixels),
+        cmocka_unit_test(ten_crops_stand_in_the_usual_order),
+        cmocka_unit_test(random_crops_reach_all_places),
+        cmocka_unit_test(orders_are_permutations_that_change),
+        cmocka_unit_test(loss_and_decisions),
+        cmocka_unit_test(same_bytes_twice),
+        cmocka_unit_test(killed_training_ends_with_the_same_bytes),
+        cmocka_unit_test(bad_checkpoints_are_not_believed),
+        cmocka_unit_test(failures_name_their_cause),
+    };
+    struct error err;
+    if (!mkdtemp(folder) || chdir(folder) < 0)
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return chdir("/") < 0 || file_remove_tree(folder, &err) < 0 ? 1 : failed;
+}
