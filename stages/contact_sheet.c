@@ -1,4 +1,5 @@
-/* See contact_sheet.h. Captions are drawn in a 3x5 pixel font, so that no font library is needed. */
+/* See contact_sheet.h. Captions are drawn in a 3x5 pixel font, so that no font library is needed.
+ */
 #include "stages/contact_sheet.h"
 
 #include <errno.h>
@@ -62,8 +63,8 @@ static void draw_cell(uint8_t *at, size_t stride, const struct sheet_cell *cell)
 static int encode(const char *path, const uint8_t *canvas, unsigned width, unsigned height,
                   struct error *err)
 {
-    png_image image = {.version = PNG_IMAGE_VERSION, .width = width, .height = height,
-                       .format = PNG_FORMAT_GRAY};
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_GRAY};
     png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
     void *bytes = malloc(size);
     if (!bytes)

@@ -1,4 +1,5 @@
-/* Contact sheets: many small grey images on one PNG, a caption under each, for a person to look at. */
+/* Contact sheets: many small grey images on one PNG, a caption under each, for a person to look at.
+ */
 #ifndef FERDAG_STAGES_CONTACT_SHEET_H
 #define FERDAG_STAGES_CONTACT_SHEET_H
 
@@ -9,8 +10,9 @@
 enum { SHEET_COLUMNS = 24, SHEET_MAX_IMAGES = 2400, CAPTION_CHARS = 12 };
 
 struct sheet_cell {
-    const uint8_t *pixels;            /* 48x48, borrowed */
-    char caption[CAPTION_CHARS + 1]; /* capital letters, digits, '.', '-', space; others are blank */
+    const uint8_t *pixels; /* 48x48, borrowed */
+    char
+        caption[CAPTION_CHARS + 1]; /* capital letters, digits, '.', '-', space; others are blank */
 };
 
 /* Writes the cells row by row, SHEET_COLUMNS in each (1,202 pixels wide). No cells give an empty

@@ -223,8 +223,8 @@ static int parse_line(struct csv_faces *f, const char *start, const char *end, s
 
 static int too_long(const struct csv_faces *f, struct error *err)
 {
-    return error_set(err, EINVAL, "%s:%zu:%d: expected the end of the line, at most %d bytes", f->path,
-                     f->line + 1, CSV_MAX_LINE, CSV_MAX_LINE);
+    return error_set(err, EINVAL, "%s:%zu:%d: expected the end of the line, at most %d bytes",
+                     f->path, f->line + 1, CSV_MAX_LINE, CSV_MAX_LINE);
 }
 
 int csv_faces_begin(struct csv_faces *f, const char *path, struct error *err)
@@ -282,7 +282,8 @@ static void set_shapes(struct images *images)
     images->labels.dims = 1;
     images->rows.type = ARRAY_I32;
     images->rows.dims = 1;
-    const size_t shapes[3][ARRAY_MAX_DIMS] = {{n, FACE_SIZE, FACE_SIZE, 1}, {n, 1, 1, 1}, {n, 1, 1, 1}};
+    const size_t shapes[3][ARRAY_MAX_DIMS] = {
+        {n, FACE_SIZE, FACE_SIZE, 1}, {n, 1, 1, 1}, {n, 1, 1, 1}};
     memcpy(images->pixels.shape, shapes[0], sizeof shapes[0]);
     memcpy(images->labels.shape, shapes[1], sizeof shapes[1]);
     memcpy(images->rows.shape, shapes[2], sizeof shapes[2]);
@@ -294,11 +295,11 @@ int csv_faces_finish(struct csv_faces *f, struct error *err)
     if (rc < 0)
         return rc;
     if (f->line == 0)
-        return error_set(err, EINVAL, "%s:1:1: expected the header %s, found an empty file", f->path,
-                         header);
+        return error_set(err, EINVAL, "%s:1:1: expected the header %s, found an empty file",
+                         f->path, header);
     if (f->rows == 0)
-        return error_set(err, EINVAL, "%s:%zu:1: expected rows after the header, found none", f->path,
-                         f->line + 1);
+        return error_set(err, EINVAL, "%s:%zu:1: expected rows after the header, found none",
+                         f->path, f->line + 1);
     for (int s = 0; s < SPLITS; s++)
         set_shapes(&f->splits[s]);
     return 0;

@@ -9,7 +9,7 @@
 #include "stages/formats.h"
 
 enum {
-    CSV_MAX_ROWS = 400000, /* FER2013 has 35,887 */
+    CSV_MAX_ROWS = 400000,  /* FER2013 has 35,887 */
     CSV_MAX_LINE = 1 << 14, /* bytes; a row of FER2013 has at most 9,230 */
 };
 
@@ -20,8 +20,8 @@ struct csv_faces {
     size_t line;                  /* lines seen so far */
     size_t blank;                 /* number of the first empty line, 0 if none */
     size_t rows;                  /* in all splits */
-    char *carry;                  /* a line that began in an earlier block; CSV_MAX_LINE + 1 bytes */
-    size_t carried;               /* bytes of it */
+    char *carry;    /* a line that began in an earlier block; CSV_MAX_LINE + 1 bytes */
+    size_t carried; /* bytes of it */
 };
 
 /* Starts an empty reader. The caller frees it with csv_faces_free, also after an error. */

@@ -28,11 +28,11 @@ static const struct {
     const char *bytes;
     size_t at, size;
 } packed_marks[] = {
-    {"\x1f\x8b", 0, 2},             /* gzip */
+    {"\x1f\x8b", 0, 2},               /* gzip */
     {"\xfd\x37\x7a\x58\x5a\0", 0, 6}, /* xz */
-    {"BZh", 0, 3},                  /* bzip2 */
-    {"\x28\xb5\x2f\xfd", 0, 4},     /* zstd */
-    {"ustar", 257, 5},              /* tar */
+    {"BZh", 0, 3},                    /* bzip2 */
+    {"\x28\xb5\x2f\xfd", 0, 4},       /* zstd */
+    {"ustar", 257, 5},                /* tar */
 };
 
 static bool is_packed(const char *head, size_t size)
@@ -47,7 +47,8 @@ static bool is_packed(const char *head, size_t size)
 static int archive_failure(struct csv_source *s, struct error *err)
 {
     const char *why = archive_error_string(s->archive);
-    return error_set(err, EIO, "%s: cut or damaged archive: %s", s->path, why ? why : "unknown cause");
+    return error_set(err, EIO, "%s: cut or damaged archive: %s", s->path,
+                     why ? why : "unknown cause");
 }
 
 static int open_archive(struct csv_source *s, struct error *err)

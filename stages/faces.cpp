@@ -1,5 +1,5 @@
-// See faces.h. OpenCV's own grouping drops clusters by fixed rules; here every raw window counts, and
-// windows of about the same place and size make one box.
+// See faces.h. OpenCV's own grouping drops clusters by fixed rules; here every raw window counts,
+// and windows of about the same place and size make one box.
 #include "stages/faces.h"
 
 #include <algorithm>
@@ -15,8 +15,8 @@
 namespace
 {
 constexpr int SIDE = 48;
-constexpr double SCALE_STEP = 1.1;  // between sizes that are tried
-constexpr double SIMILAR = 0.3;     // how far windows of one box may differ, as a share of their size
+constexpr double SCALE_STEP = 1.1; // between sizes that are tried
+constexpr double SIMILAR = 0.3; // how far windows of one box may differ, as a share of their size
 
 struct loaded_look {
     face_look how;
@@ -117,8 +117,8 @@ void face_finder_close(face_finder *finder)
     delete finder;
 }
 
-int face_finder_look(face_finder *finder, int look, const uint8_t *pixels, face_box *boxes, int room,
-                     int *found, error *err)
+int face_finder_look(face_finder *finder, int look, const uint8_t *pixels, face_box *boxes,
+                     int room, int *found, error *err)
 {
     try {
         loaded_look &how = finder->looks.at(static_cast<size_t>(look));

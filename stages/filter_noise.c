@@ -1,6 +1,6 @@
 /* filter_noise: takes noise out of the training split by rule; the other splits pass untouched. The
- * rules are in noise_rules.h; what they go by is in noise_evidence.h. Every removed row is listed with
- * the rule and the score, and contact sheets show what went and what nearly went. */
+ * rules are in noise_rules.h; what they go by is in noise_evidence.h. Every removed row is listed
+ * with the rule and the score, and contact sheets show what went and what nearly went. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,7 +199,8 @@ static int write_scores(const char *path, const struct judged *j, struct error *
     int rc = table_open(&t, err);
     if (rc < 0)
         return rc;
-    fprintf(t.stream, "row,emotion,removed,no_face,drawing,small_face,several_faces,support,face_px\n");
+    fprintf(t.stream,
+            "row,emotion,removed,no_face,drawing,small_face,several_faces,support,face_px\n");
     for (size_t i = 0; i < j->train->n; i++) {
         const struct noise_verdict *v = &j->verdicts[i];
         fprintf(t.stream, "%d,%s,%d", rows_of(j->train)[i], class_names[labels_of(j->train)[i]],
@@ -216,8 +217,8 @@ static const char *const rule_captions[NOISE_RULES] = {
 
 /* Shows at most `most` of the `count` rows that stand in `order` from `from` on: all, or evenly
  * spaced ones. Captions are the rule and the row of the CSV. */
-static int write_sheet(const char *path, const struct judged *j, size_t from, size_t count, size_t most,
-                       struct error *err)
+static int write_sheet(const char *path, const struct judged *j, size_t from, size_t count,
+                       size_t most, struct error *err)
 {
     size_t shown = count < most ? count : most;
     struct sheet_cell *cells = calloc(shown + 1, sizeof *cells);
@@ -226,8 +227,8 @@ static int write_sheet(const char *path, const struct judged *j, size_t from, si
     for (size_t k = 0; k < shown; k++) {
         size_t i = j->order[from + k * count / shown];
         cells[k].pixels = (const uint8_t *)j->train->pixels.data + i * PIXELS;
-        snprintf(cells[k].caption, sizeof cells[k].caption, "%s %d", rule_captions[j->verdicts[i].rule],
-                 rows_of(j->train)[i]);
+        snprintf(cells[k].caption, sizeof cells[k].caption, "%s %d",
+                 rule_captions[j->verdicts[i].rule], rows_of(j->train)[i]);
     }
     int rc = sheet_write(path, cells, shown, err);
     free(cells);
@@ -265,12 +266,11 @@ static int write_summary(const struct job *job, const struct judged *j, struct e
         json_object_set_new(per_class, class_names[c], json_integer(classes[c]));
     for (int r = 0; r < NOISE_RULES; r++)
         json_object_set_new(per_rule, noise_rule_names[r], json_integer(rules[r]));
-    json_t *root = json_pack("{s:I, s:I, s:o, s:o, s:f, s:f, s:I}", "removed_total",
-                             (json_int_t)j->removed, "kept_total",
-                             (json_int_t)(j->train->n - j->removed), "removed_per_class", per_class,
-                             "removed_per_rule", per_rule, "threshold", job_real(job, "threshold"),
-                             "min_face", job_real(job, "min_face"), "max_faces",
-                             (json_int_t)job_int(job, "max_faces"));
+    json_t *root = json_pack(
+        "{s:I, s:I, s:o, s:o, s:f, s:f, s:I}", "removed_total", (json_int_t)j->removed,
+        "kept_total", (json_int_t)(j->train->n - j->removed), "removed_per_class", per_class,
+        "removed_per_rule", per_rule, "threshold", job_real(job, "threshold"), "min_face",
+        job_real(job, "min_face"), "max_faces", (json_int_t)job_int(job, "max_faces"));
     return job_write_json(job_output(job, "summary"), root, err);
 }
 
@@ -288,15 +288,18 @@ static int drop_removed(struct images *train, const struct judged *j, struct err
     }
     int rc = 0;
     if (j->removed == train->n)
-        rc = error_set(err, EINVAL,
-                       "all %zu training images are noise by these rules; expected some to stay: lower "
-                       "min_face, or raise threshold or max_faces", train->n);
+        rc = error_set(
+            err, EINVAL,
+            "all %zu training images are noise by these rules; expected some to stay: lower "
+            "min_face, or raise threshold or max_faces",
+            train->n);
     for (int c = 0; c < CLASSES && rc == 0; c++)
         if (before[c] > 0 && after[c] == 0)
-            rc = error_set(err, EINVAL,
-                           "all %zu training images of class %s are noise by these rules; expected some "
-                           "to stay: lower min_face, or raise threshold or max_faces",
-                           before[c], class_names[c]);
+            rc = error_set(
+                err, EINVAL,
+                "all %zu training images of class %s are noise by these rules; expected some "
+                "to stay: lower min_face, or raise threshold or max_faces",
+                before[c], class_names[c]);
     if (rc == 0)
         images_keep(train, keep);
     free(keep);
@@ -363,38 +366,81 @@ static const struct port inputs[] = {
 };
 
 static const struct port outputs[] = {
-    {.name = "images", .form = PORT_TREE, .file = "images",
+    {.name = "images",
+     .form = PORT_TREE,
+     .file = "images",
      .text = "the data set, its training split without noise, and counts.json"},
-    {.name = "counts", .form = PORT_FILE, .file = "counts.json",
+    {.name = "counts",
+     .form = PORT_FILE,
+     .file = "counts.json",
      .text = "rows of each class in each split that stay"},
-    {.name = "removed", .form = PORT_FILE, .file = "removed.csv",
-     .text = "row,emotion,rule,score of each removed row; row 0 is the CSV's first after the header"},
-    {.name = "scores", .form = PORT_FILE, .file = "scores.csv",
+    {.name = "removed",
+     .form = PORT_FILE,
+     .file = "removed.csv",
+     .text =
+         "row,emotion,rule,score of each removed row; row 0 is the CSV's first after the header"},
+    {.name = "scores",
+     .form = PORT_FILE,
+     .file = "scores.csv",
      .text = "score of every training row by every rule; 1 and up goes"},
-    {.name = "sheets", .form = PORT_TREE, .file = "sheets",
+    {.name = "sheets",
+     .form = PORT_TREE,
+     .file = "sheets",
      .text = "removed.png and nearly_removed.png: contact sheets, highest score first"},
-    {.name = "summary", .form = PORT_FILE, .file = "summary.json",
+    {.name = "summary",
+     .form = PORT_FILE,
+     .file = "summary.json",
      .text = "how many went and stayed, per class and per rule"},
     {0},
 };
 
 #define WEIGHT(NAME, STANDARD, TEXT)                                                               \
-    {.name = NAME, .type = PARAM_REAL, .standard = STANDARD, .min = 0, .max = 100, .text = TEXT}
+    {                                                                                              \
+        .name = NAME, .type = PARAM_REAL, .standard = STANDARD, .min = 0, .max = 100, .text = TEXT \
+    }
 
 static const struct param params[] = {
-    {.name = "min_face", .type = PARAM_REAL, .standard = "24", .min = 0, .max = 48,
+    {.name = "min_face",
+     .type = PARAM_REAL,
+     .standard = "24",
+     .min = 0,
+     .max = 48,
      .text = "a face region under so many pixels wide and high is noise; 0: none is"},
-    {.name = "max_faces", .type = PARAM_INT, .standard = "1", .min = 1, .max = 8,
+    {.name = "max_faces",
+     .type = PARAM_INT,
+     .standard = "1",
+     .min = 1,
+     .max = 8,
      .text = "more faces than this are noise"},
-    {.name = "threshold", .type = PARAM_REAL, .standard = "1.5", .min = 0.1, .max = 10,
+    {.name = "threshold",
+     .type = PARAM_REAL,
+     .standard = "1.5",
+     .min = 0.1,
+     .max = 10,
      .text = "no face, drawing: noise if evidence is rarer, on average, than 10^-this in the set"},
-    {.name = "face_share", .type = PARAM_REAL, .standard = "0.7", .min = 0.1, .max = 1,
+    {.name = "face_share",
+     .type = PARAM_REAL,
+     .standard = "0.7",
+     .min = 0.1,
+     .max = 1,
      .text = "face region (brows to chin) as a share of a cascade's window"},
-    {.name = "size_support", .type = PARAM_INT, .standard = "6", .min = 1, .max = 1000,
+    {.name = "size_support",
+     .type = PARAM_INT,
+     .standard = "6",
+     .min = 1,
+     .max = 1000,
      .text = "detections that must agree before the size of a face is believed"},
-    {.name = "count_support", .type = PARAM_INT, .standard = "3", .min = 1, .max = 1000,
+    {.name = "count_support",
+     .type = PARAM_INT,
+     .standard = "3",
+     .min = 1,
+     .max = 1000,
      .text = "detections that make a face when faces are counted"},
-    {.name = "enough", .type = PARAM_INT, .standard = "24", .min = 1, .max = 10000,
+    {.name = "enough",
+     .type = PARAM_INT,
+     .standard = "12",
+     .min = 1,
+     .max = 10000,
      .text = "detections after which no further cascade is tried"},
     WEIGHT("face_support", "2", "no face: weight of few detections"),
     WEIGHT("face_predicted", "1", "no face: weight of few detections expected from the shape"),
@@ -407,15 +453,26 @@ static const struct param params[] = {
     WEIGHT("drawing_flat", "1.5", "drawing: weight of flat areas"),
     WEIGHT("drawing_entropy", "0.5", "drawing: weight of few grey values"),
     WEIGHT("drawing_centre_entropy", "0.5", "drawing: weight of few grey values in the middle"),
-    {.name = "sheet_images", .type = PARAM_INT, .standard = "480", .min = 1, .max = SHEET_MAX_IMAGES,
+    {.name = "sheet_images",
+     .type = PARAM_INT,
+     .standard = "480",
+     .min = 1,
+     .max = SHEET_MAX_IMAGES,
      .text = "most images on a contact sheet, evenly spaced by score where more were removed"},
-    {.name = "cascades", .type = PARAM_STRING, .standard = "/usr/share/opencv4/haarcascades",
-     .max = 4096, .text = "folder of OpenCV's Haar cascades (Debian package opencv-data)"},
+    {.name = "cascades",
+     .type = PARAM_STRING,
+     .standard = "/usr/share/opencv4/haarcascades",
+     .max = 4096,
+     .text = "folder of OpenCV's Haar cascades (Debian package opencv-data)"},
     {0},
 };
 
 const struct kind kind_filter_noise = {
-    .name = "filter_noise", .version = 1,
+    .name = "filter_noise",
+    .version = 1,
     .text = "removes noise from the training split: no face, drawings, small faces, several faces",
-    .inputs = inputs, .outputs = outputs, .params = params, .run = run,
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .run = run,
 };

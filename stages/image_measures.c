@@ -7,14 +7,17 @@
 
 enum {
     PIXELS = FACE_SIZE * FACE_SIZE,
-    MARGIN = 8,                          /* around the middle part */
+    MARGIN = 8, /* around the middle part */
     MIDDLE = FACE_SIZE - 2 * MARGIN,
-    TONES = 32,                          /* grey values after stretching */
-    OUTLIERS = 10,                       /* darkest and brightest pixels that stretching ignores */
+    TONES = 32,    /* grey values after stretching */
+    OUTLIERS = 10, /* darkest and brightest pixels that stretching ignores */
     LEAST_CONTRAST = 8,
-    EDGE = 4,                            /* border without lines or flats: JPEG and crops spoil it */
+    EDGE = 4, /* border without lines or flats: JPEG and crops spoil it */
     FLAT_SPAN = 6,
-    CELL = 8, CELLS = FACE_SIZE / CELL, BLOCKS = CELLS - 1, DIRECTIONS = 8,
+    CELL = 8,
+    CELLS = FACE_SIZE / CELL,
+    BLOCKS = CELLS - 1,
+    DIRECTIONS = 8,
     HALF = FACE_SIZE / 2,
 };
 

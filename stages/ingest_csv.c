@@ -1,5 +1,5 @@
-/* ingest_csv: FER2013's CSV, plain or packed, to arrays by split. The file is streamed, so memory is
- * that of the images (a byte a pixel). `limit` then takes a smaller set with the same shares. */
+/* ingest_csv: FER2013's CSV, plain or packed, to arrays by split. The file is streamed, so memory
+ * is that of the images (a byte a pixel). `limit` then takes a smaller set with the same shares. */
 #include <errno.h>
 #include <stdlib.h>
 #include "base/file.h"
@@ -47,7 +47,8 @@ static int take_subset(struct images splits[SPLITS], size_t limit, uint64_t seed
         uint8_t *keep = malloc(n);
         if (!keep)
             return error_set(err, ENOMEM, "out of memory for a subset of %zu rows", n);
-        rc = stratify(splits[s].labels.data, n, wanted > 0 ? wanted : 1, seed, (uint64_t)s, keep, err);
+        rc = stratify(splits[s].labels.data, n, wanted > 0 ? wanted : 1, seed, (uint64_t)s, keep,
+                      err);
         if (rc == 0)
             images_keep(&splits[s], keep);
         free(keep);
@@ -78,8 +79,8 @@ static int run(struct job *job, struct error *err)
     struct csv_faces faces;
     int rc = read_csv(job, job_input(job, "csv", 0), &faces, err);
     if (rc == 0)
-        rc = take_subset(faces.splits, (size_t)job_int(job, "limit"), (uint64_t)job_int(job, "seed"),
-                         err);
+        rc = take_subset(faces.splits, (size_t)job_int(job, "limit"),
+                         (uint64_t)job_int(job, "seed"), err);
     if (rc == 0)
         rc = write_outputs(job, faces.splits, err);
     csv_faces_free(&faces);
@@ -87,29 +88,46 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port inputs[] = {
-    {.name = "csv", .form = PORT_FILE,
+    {.name = "csv",
+     .form = PORT_FILE,
      .text = "emotion,pixels,Usage: 48x48 faces; plain, .gz, .xz, .bz2, .zst or in a tar of these"},
     {0},
 };
 
 static const struct port outputs[] = {
-    {.name = "images", .form = PORT_TREE, .file = "images",
+    {.name = "images",
+     .form = PORT_TREE,
+     .file = "images",
      .text = "for each split images (n, 48, 48), labels (n), rows (n) as .npy, and counts.json"},
-    {.name = "counts", .form = PORT_FILE, .file = "counts.json",
+    {.name = "counts",
+     .form = PORT_FILE,
+     .file = "counts.json",
      .text = "rows of each class in each split"},
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "limit", .type = PARAM_INT, .standard = "0", .min = 0, .max = CSV_MAX_ROWS,
+    {.name = "limit",
+     .type = PARAM_INT,
+     .standard = "0",
+     .min = 0,
+     .max = CSV_MAX_ROWS,
      .text = "training rows to take, shares of classes kept; other splits shrink alike; 0: all"},
-    {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAM_INT,
+     .standard = "1",
+     .min = 0,
+     .max = 9007199254740992.0,
      .text = "which rows `limit` takes"},
     {0},
 };
 
 const struct kind kind_ingest_csv = {
-    .name = "ingest_csv", .version = 1,
+    .name = "ingest_csv",
+    .version = 1,
     .text = "reads FER2013's CSV into arrays, one set a split",
-    .inputs = inputs, .outputs = outputs, .params = params, .run = run,
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .run = run,
 };

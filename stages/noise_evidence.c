@@ -14,12 +14,12 @@
 #include "stages/faces.h"
 #include "stages/formats.h"
 #include "stages/image_measures.h"
-#include "stages/subspace.h"
+#include "kernels/subspace.h"
 
-#define FRONTAL "haarcascade_frontalface_alt2.xml"
-#define FRONTAL_ALT "haarcascade_frontalface_alt.xml"
+#define FRONTAL         "haarcascade_frontalface_alt2.xml"
+#define FRONTAL_ALT     "haarcascade_frontalface_alt.xml"
 #define FRONTAL_DEFAULT "haarcascade_frontalface_default.xml"
-#define PROFILE "haarcascade_profileface.xml"
+#define PROFILE         "haarcascade_profileface.xml"
 
 /* In the order in which they are taken. */
 static const struct face_look looks[] = {
@@ -39,13 +39,13 @@ static const struct face_look looks[] = {
 
 enum {
     LOOKS = sizeof looks / sizeof *looks,
-    BOXES = 8,               /* of a look */
+    BOXES = 8, /* of a look */
     ALL_BOXES = BOXES * LOOKS,
     PIXELS = FACE_SIZE * FACE_SIZE,
-    SHAPE_COMPONENTS = 200, SHAPE_NEAR = 60, SHAPE_SQUARES = 60,
+    SHAPE_COMPONENTS = 200,
+    SHAPE_NEAR = 60,
+    SHAPE_SQUARES = 60,
     PIXEL_COMPONENTS = 40,
-    TRUSTED_SUPPORT = 16,    /* a window's size is learnt from images with so much */
-    SUPPORT_CEILING = 60,    /* support beyond it tells no more */
 };
 
 static const float OVERLAP = 0.3f; /* share of the smaller box above which two boxes are one face */
@@ -79,7 +79,8 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Upper quartile of the windows' sizes: chance finds in a part of a face are small and don't move it. */
+/* Upper quartile of the windows' sizes: chance finds in a part of a face are small and don't move
+ * it. */
 static float window_size(struct face_box *boxes, int n, int support)
 {
     qsort(boxes, (size_t)n, sizeof *boxes, by_size);
@@ -93,7 +94,8 @@ static float window_size(struct face_box *boxes, int n, int support)
 }
 
 static int look_at(struct face_finder *finder, const uint8_t *pixels, size_t i,
-                   const struct look_settings *settings, struct noise_evidence *e, struct error *err)
+                   const struct look_settings *settings, struct noise_evidence *e,
+                   struct error *err)
 {
     struct face_box boxes[ALL_BOXES];
     int total = 0, support = 0, faces = 0;
@@ -108,7 +110,7 @@ static int look_at(struct face_finder *finder, const uint8_t *pixels, size_t i,
             support += boxes[total + k].support;
         total += found;
     }
-    e->values[SUPPORT][i] = (float)support;
+    e->values[SUPPORT][i] = (float)(support < settings->enough ? support : settings->enough);
     e->window[i] = window_size(boxes, total, support);
     e->faces[i] = (uint8_t)faces;
     return 0;
@@ -186,7 +188,8 @@ static int measure_pixels(const uint8_t *pixels, struct noise_evidence *e, struc
 }
 
 /* Fits support and window size to shape, and predicts both for every image. */
-static int predict_from_shape(const struct subspace *space, struct noise_evidence *e, struct error *err)
+static int predict_from_shape(const struct subspace *space, int enough, struct noise_evidence *e,
+                              struct error *err)
 {
     double *target = malloc(e->n * sizeof *target), *predicted = malloc(e->n * sizeof *predicted);
     uint8_t *trusted = malloc(e->n);
@@ -195,13 +198,13 @@ static int predict_from_shape(const struct subspace *space, struct noise_evidenc
                  ? 0
                  : error_set(err, ENOMEM, "out of memory for %zu images", e->n);
     for (size_t i = 0; rc == 0 && i < e->n; i++)
-        target[i] = log1p(fmin(e->values[SUPPORT][i], SUPPORT_CEILING));
+        target[i] = log1p(e->values[SUPPORT][i]);
     if (rc == 0)
         rc = subspace_predict(space, SHAPE_SQUARES, target, NULL, predicted, err);
     for (size_t i = 0; rc == 0 && i < e->n; i++) {
         e->values[PREDICTED_SUPPORT][i] = (float)predicted[i];
         target[i] = predicted[i] = e->window[i];
-        trusted[i] = e->values[SUPPORT][i] >= TRUSTED_SUPPORT;
+        trusted[i] = e->values[SUPPORT][i] >= (float)enough;
         trust += trusted[i];
     }
     if (rc == 0 && trust > 0) /* without any trusted size, the windows speak for themselves */
@@ -214,14 +217,14 @@ static int predict_from_shape(const struct subspace *space, struct noise_evidenc
     return rc;
 }
 
-static int measure_shapes(const uint8_t *pixels, int threads, struct noise_evidence *e,
-                          struct error *err)
+static int measure_shapes(const uint8_t *pixels, const struct look_settings *settings,
+                          struct noise_evidence *e, struct error *err)
 {
     struct subspace space = {0};
     float *x = malloc(e->n * SHAPE_SIZE * sizeof *x);
     if (!x)
         return error_set(err, ENOMEM, "out of memory for %zu images", e->n);
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(settings->threads) schedule(static)
     for (size_t i = 0; i < e->n; i++)
         image_shape(pixels + i * PIXELS, x + i * SHAPE_SIZE);
     int rc = subspace_fit(x, e->n, SHAPE_SIZE, SHAPE_COMPONENTS, SHAPE_NEAR, &space, err);
@@ -229,7 +232,7 @@ static int measure_shapes(const uint8_t *pixels, int threads, struct noise_evide
     if (rc == 0) {
         memcpy(e->values[SHAPE_DISTANCE], space.distance, e->n * sizeof *space.distance);
         memcpy(e->values[SHAPE_RARITY], space.rarity, e->n * sizeof *space.rarity);
-        rc = predict_from_shape(&space, e, err);
+        rc = predict_from_shape(&space, settings->enough, e, err);
     }
     subspace_free(&space);
     return rc;
@@ -253,7 +256,10 @@ int noise_evidence_gather(const uint8_t *pixels, size_t n, const struct look_set
                           void (*progress)(void *user, size_t done), void *user,
                           struct noise_evidence *evidence, struct error *err)
 {
-    struct shared shared = {.pixels = pixels, .settings = settings, .progress = progress, .user = user,
+    struct shared shared = {.pixels = pixels,
+                            .settings = settings,
+                            .progress = progress,
+                            .user = user,
                             .evidence = evidence};
     int rc = make_evidence(evidence, n, err);
     if (rc == 0)
@@ -263,7 +269,7 @@ int noise_evidence_gather(const uint8_t *pixels, size_t n, const struct look_set
         rc = measure_pixels(pixels, evidence, err);
     }
     if (rc == 0 && n > 0)
-        rc = measure_shapes(pixels, settings->threads, evidence, err);
+        rc = measure_shapes(pixels, settings, evidence, err);
     if (rc < 0)
         noise_evidence_free(evidence);
     return rc;

@@ -1,5 +1,5 @@
-/* Evidence on whether images hold one face of fair size: what the cascades see, tones, and how unlike
- * the rest of the set each image is. Judging is noise_rules.c's. */
+/* Evidence on whether images hold one face of fair size: what the cascades see, tones, and how
+ * unlike the rest of the set each image is. Judging is noise_rules.c's. */
 #ifndef FERDAG_STAGES_NOISE_EVIDENCE_H
 #define FERDAG_STAGES_NOISE_EVIDENCE_H
 
@@ -9,7 +9,7 @@
 
 /* The kinds of evidence that count by rank. */
 enum evidence {
-    SUPPORT,           /* detections that agree, over all looks; low is odd */
+    SUPPORT,           /* detections over all looks, up to `enough`; low is odd */
     PREDICTED_SUPPORT, /* what the image's shape lets expect; low is odd */
     SHAPE_DISTANCE,    /* of the shape from the subspace of the set's shapes; high is odd */
     SHAPE_RARITY,      /* Mahalanobis length within that subspace; high is odd */
@@ -24,14 +24,14 @@ enum evidence {
 struct noise_evidence {
     size_t n;
     float *values[EVIDENCES]; /* (n) each */
-    float *window;            /* (n) side of the cascades' windows in pixels (upper quartile); 0: none */
-    float *predicted_window;  /* (n) side that the image's shape lets expect */
-    uint8_t *faces;           /* (n) most faces that one look saw apart from each other */
+    float *window; /* (n) side of the cascades' windows in pixels (upper quartile); 0: none */
+    float *predicted_window; /* (n) side that the image's shape lets expect */
+    uint8_t *faces;          /* (n) most faces that one look saw apart from each other */
 };
 
 struct look_settings {
     const char *cascades; /* folder */
-    int enough;           /* support at which no further look is taken */
+    int enough;           /* support at which no further look is taken, and a size is trusted */
     int face_support;     /* windows that make a face when faces are counted */
     int threads;
 };

@@ -1,5 +1,5 @@
-/* See noise_rules.h. Ranks within the set replace absolute bounds, so that the same threshold serves
- * photographs and drawn test faces alike. */
+/* See noise_rules.h. Ranks within the set replace absolute bounds, so that the same threshold
+ * serves photographs and drawn test faces alike. */
 #include "stages/noise_rules.h"
 
 #include <errno.h>
@@ -12,9 +12,9 @@ const char *const noise_rule_names[NOISE_RULES] = {"no_face", "drawing", "small_
 
 static const int odd_side[EVIDENCES] = {
     /* 1: high is odd, -1: low is odd */
-    [SUPPORT] = -1,       [PREDICTED_SUPPORT] = -1, [SHAPE_DISTANCE] = 1,
-    [SHAPE_RARITY] = 1,   [PIXEL_DISTANCE] = 1,     [ENTROPY] = -1,
-    [CENTRE_ENTROPY] = -1, [LINES] = 1,             [FLAT] = 1,
+    [SUPPORT] = -1,       [PREDICTED_SUPPORT] = -1, [SHAPE_DISTANCE] = 1,  [SHAPE_RARITY] = 1,
+    [PIXEL_DISTANCE] = 1, [ENTROPY] = -1,           [CENTRE_ENTROPY] = -1, [LINES] = 1,
+    [FLAT] = 1,
 };
 
 struct ranked {
@@ -30,7 +30,8 @@ static int odder_first(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* rarity[i] = -log10 of the share of rows that are at least as odd as row i; equals share a rank. */
+/* rarity[i] = -log10 of the share of rows that are at least as odd as row i; equals share a rank.
+ */
 static void rarities(const float *values, int side, size_t n, struct ranked *order, float *rarity)
 {
     for (size_t i = 0; i < n; i++)
@@ -57,8 +58,8 @@ static void add_weighted(const struct noise_evidence *e, const struct noise_sett
         verdicts[i].scores[rule] += (float)(weight * rarity[i] / (sum * settings->threshold));
 }
 
-static void judge_faces(const struct noise_evidence *e, const struct noise_settings *settings, size_t i,
-                        struct noise_verdict *v)
+static void judge_faces(const struct noise_evidence *e, const struct noise_settings *settings,
+                        size_t i, struct noise_verdict *v)
 {
     if (e->values[SUPPORT][i] >= (float)settings->size_support && e->window[i] > 0) {
         v->face = (float)settings->face_share * (e->window[i] + e->predicted_window[i]) / 2;

@@ -9,8 +9,8 @@
 
 /* Says in keep (n flags, 0 or 1) which `wanted` of n rows to take. Each class gets its share by
  * largest remainders, and at least one row while `wanted` allows. Which rows of a class is drawn
- * from (seed, stream); a larger `wanted` takes the same rows of a class and more. All if wanted >= n.
- * Returns 0 or -ENOMEM. */
+ * from (seed, stream); a larger `wanted` takes the same rows of a class and more. All if wanted >=
+ * n. Returns 0 or -ENOMEM. */
 int stratify(const uint8_t *labels, size_t n, size_t wanted, uint64_t seed, uint64_t stream,
              uint8_t *keep, struct error *err);
 

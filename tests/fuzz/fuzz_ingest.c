@@ -1,8 +1,8 @@
 /* libFuzzer target: any bytes, in blocks of any size, give rows or one error, never a crash. Build:
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_ingest.c \
- *     stages/csv_faces.c stages/formats.c stages/array.c stages/job.c base/error.c base/file.c -ljansson
- * The first byte chooses the block size. A "[" stands for a full row of pixels, so
- * that the fuzzer reaches what follows one. */
+ *     stages/csv_faces.c stages/formats.c stages/array.c stages/job.c base/error.c base/file.c
+ * -ljansson The first byte chooses the block size. A "[" stands for a full row of pixels, so that
+ * the fuzzer reaches what follows one. */
 #include <stdlib.h>
 #include <string.h>
 #include "stages/csv_faces.h"

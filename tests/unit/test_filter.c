@@ -20,7 +20,7 @@
 #include "stages/image_measures.h"
 #include "stages/job.h"
 #include "stages/noise_rules.h"
-#include "stages/subspace.h"
+#include "kernels/subspace.h"
 
 enum { PIXELS = FACE_SIZE * FACE_SIZE };
 
@@ -181,8 +181,8 @@ static uint8_t faces[MADE_UP];
 /* A thousand images of which nothing sticks out: equal evidence all over. */
 static struct noise_evidence plain_evidence(void)
 {
-    struct noise_evidence e = {.n = MADE_UP, .window = windows, .predicted_window = windows,
-                               .faces = faces};
+    struct noise_evidence e = {
+        .n = MADE_UP, .window = windows, .predicted_window = windows, .faces = faces};
     for (int k = 0; k < EVIDENCES; k++) {
         e.values[k] = made_up[k];
         for (int i = 0; i < MADE_UP; i++)
@@ -197,8 +197,8 @@ static struct noise_evidence plain_evidence(void)
 
 static struct noise_settings usual_settings(void)
 {
-    struct noise_settings s = {.threshold = 1.5, .min_face = 24, .face_share = 0.7, .size_support = 6,
-                               .max_faces = 1};
+    struct noise_settings s = {
+        .threshold = 1.5, .min_face = 24, .face_share = 0.7, .size_support = 6, .max_faces = 1};
     s.weights[NO_FACE][SUPPORT] = 2;
     s.weights[NO_FACE][ENTROPY] = 1;
     s.weights[DRAWING][LINES] = 1;
@@ -247,7 +247,9 @@ static void test_rules_one_by_one(void **state)
         int row;
         enum noise_rule rule;
         double score;
-    } expected[] = {{10, NO_FACE, 3 / 1.5}, {20, DRAWING, 3 / 1.5}, {30, SMALL_FACE, 24 / 23.8},
+    } expected[] = {{10, NO_FACE, 3 / 1.5},
+                    {20, DRAWING, 3 / 1.5},
+                    {30, SMALL_FACE, 24 / 23.8},
                     {40, SEVERAL_FACES, 1}};
     int gone = 0;
     for (int i = 0; i < MADE_UP; i++)
@@ -285,7 +287,8 @@ static void test_rules_settings(void **state)
     assert_true(verdicts[30].score < 1);
 }
 
-/* Equal values share a rank: the oddest tenth of the set is odd to the power of one, no row more. */
+/* Equal values share a rank: the oddest tenth of the set is odd to the power of one, no row more.
+ */
 static void test_ranks_of_equals(void **state)
 {
     (void)state;
@@ -322,8 +325,8 @@ static void test_sheet(void **state)
     assert_non_null(canvas);
     assert_true(png_image_finish_read(&png, NULL, canvas, 0, NULL));
     for (int i = 0; i < N; i++) {
-        const uint8_t *at = canvas + (2 + i / SHEET_COLUMNS * 57) * (int)png.width +
-                            2 + i % SHEET_COLUMNS * 50;
+        const uint8_t *at =
+            canvas + (2 + i / SHEET_COLUMNS * 57) * (int)png.width + 2 + i % SHEET_COLUMNS * 50;
         for (int y = 0; y < FACE_SIZE; y++)
             assert_memory_equal(at + y * (int)png.width, images[i] + y * FACE_SIZE, FACE_SIZE);
         int ink = 0;
@@ -343,9 +346,10 @@ static void test_sheet(void **state)
 static int run_stage(const char *kind_name, const char *params, const char *inputs, int threads,
                      struct error *err)
 {
-    char *text = file_path("{\"stage\":\"s\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},\"inputs\":{%s},"
-                           "\"outputs\":{},\"threads\":%d,\"backend\":\"auto\"}",
-                           kind_name, params, inputs, threads);
+    char *text =
+        file_path("{\"stage\":\"s\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},\"inputs\":{%s},"
+                  "\"outputs\":{},\"threads\":%d,\"backend\":\"auto\"}",
+                  kind_name, params, inputs, threads);
     assert_non_null(text);
     assert_int_equal(file_write("job.json", text, strlen(text), err), 0);
     free(text);
@@ -362,8 +366,10 @@ static int run_stage(const char *kind_name, const char *params, const char *inpu
 static void make_set(void)
 {
     struct error err;
-    assert_int_equal(run_stage("synthetic_faces", "\"train\":250,\"public\":30,\"private\":30,\"noise\":0.06",
-                               "", 1, &err), 0);
+    assert_int_equal(run_stage("synthetic_faces",
+                               "\"train\":250,\"public\":30,\"private\":30,\"noise\":0.06", "", 1,
+                               &err),
+                     0);
     assert_int_equal(run_stage("ingest_csv", "", "\"csv\":[{\"path\":\"faces.csv\"}]", 1, &err), 0);
     assert_int_equal(rename("images", "set"), 0);
 }
@@ -371,10 +377,17 @@ static void make_set(void)
 /* One row in twenty is noise here, too many for the standard threshold, which goes by rank. */
 static const char usual[] = "\"threshold\":1";
 static const char set_input[] = "\"images\":[{\"path\":\"set\"}]";
-static const char *const files[] = {"images/train_images.npy", "images/train_rows.npy",
-                                    "images/public_images.npy", "images/private_images.npy",
-                                    "images/counts.json", "counts.json", "removed.csv", "scores.csv",
-                                    "summary.json", "sheets/removed.png", "sheets/nearly_removed.png"};
+static const char *const files[] = {"images/train_images.npy",
+                                    "images/train_rows.npy",
+                                    "images/public_images.npy",
+                                    "images/private_images.npy",
+                                    "images/counts.json",
+                                    "counts.json",
+                                    "removed.csv",
+                                    "scores.csv",
+                                    "summary.json",
+                                    "sheets/removed.png",
+                                    "sheets/nearly_removed.png"};
 
 enum { FILES = sizeof files / sizeof *files };
 
@@ -475,10 +488,11 @@ static void test_stage_errors(void **state)
     struct error err;
     assert_int_equal(file_remove_tree("images", &err), 0);
     assert_true(run_stage("filter_noise", "\"cascades\":\"nowhere\"", set_input, 2, &err) < 0);
-    assert_string_equal(err.text,
-                        "cannot load the cascade nowhere/haarcascade_frontalface_alt2.xml: install the "
-                        "package opencv-data, or set the param cascades to the folder that holds it");
-    assert_true(run_stage("filter_noise", "\"threshold\":0.1,\"min_face\":48", set_input, 2, &err) < 0);
+    assert_string_equal(
+        err.text, "cannot load the cascade nowhere/haarcascade_frontalface_alt2.xml: install the "
+                  "package opencv-data, or set the param cascades to the folder that holds it");
+    assert_true(run_stage("filter_noise", "\"threshold\":0.1,\"min_face\":48", set_input, 2, &err) <
+                0);
     assert_non_null(strstr(err.text, "are noise by these rules; expected some to stay"));
     assert_int_equal(access("images", F_OK), -1);
     assert_true(run_stage("filter_noise", "", "\"images\":[{\"path\":\"nowhere\"}]", 1, &err) < 0);
@@ -494,12 +508,18 @@ int main(void)
     }
     make_set();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tones),          cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_small),          cmocka_unit_test(test_subspace),
-        cmocka_unit_test(test_subspace_flat),  cmocka_unit_test(test_rules_plain),
-        cmocka_unit_test(test_rules_one_by_one), cmocka_unit_test(test_rules_settings),
-        cmocka_unit_test(test_ranks_of_equals), cmocka_unit_test(test_sheet),
-        cmocka_unit_test(test_stage),          cmocka_unit_test(test_stage_threads),
+        cmocka_unit_test(test_tones),
+        cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_subspace),
+        cmocka_unit_test(test_subspace_flat),
+        cmocka_unit_test(test_rules_plain),
+        cmocka_unit_test(test_rules_one_by_one),
+        cmocka_unit_test(test_rules_settings),
+        cmocka_unit_test(test_ranks_of_equals),
+        cmocka_unit_test(test_sheet),
+        cmocka_unit_test(test_stage),
+        cmocka_unit_test(test_stage_threads),
         cmocka_unit_test(test_stage_errors),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,10 +75,11 @@ static struct text expand(const char *pattern)
 /* Runs the stage on a file in the current folder. */
 static int ingest(const char *bytes, size_t size, const char *params, struct error *err)
 {
-    char *job_text = file_path("{\"stage\":\"full\",\"kind\":\"ingest_csv\",\"key\":\"00\",\"params\":{%s},"
-                               "\"inputs\":{\"csv\":[{\"path\":\"csv\"}]},\"outputs\":{},"
-                               "\"threads\":1,\"backend\":\"auto\"}",
-                               params);
+    char *job_text =
+        file_path("{\"stage\":\"full\",\"kind\":\"ingest_csv\",\"key\":\"00\",\"params\":{%s},"
+                  "\"inputs\":{\"csv\":[{\"path\":\"csv\"}]},\"outputs\":{},"
+                  "\"threads\":1,\"backend\":\"auto\"}",
+                  params);
     assert_int_equal(file_write("csv", bytes, size, err), 0);
     assert_int_equal(file_write("job.json", job_text, strlen(job_text), err), 0);
     free(job_text);
@@ -103,25 +104,32 @@ static void test_bad_files(void **state)
         {"emotion,pixels,Usage", "csv:2:1: expected rows after the header, found none"},
         {"emotion,pixels,Usage\n\n\n", "csv:4:1: expected rows after the header, found none"},
         {"0,P,Training\n", "csv:1:1: header: expected emotion,pixels,Usage, found '0'"},
-        {"emotion,pixels\n0,P\n", "csv:1:1: header: expected emotion,pixels,Usage, found 'emotion'"},
-        {"emotion,pixels,Usage\n0,S,Training\n", "csv:2:8224: pixels: expected 2304 values, found 2303"},
+        {"emotion,pixels\n0,P\n",
+         "csv:1:1: header: expected emotion,pixels,Usage, found 'emotion'"},
+        {"emotion,pixels,Usage\n0,S,Training\n",
+         "csv:2:8224: pixels: expected 2304 values, found 2303"},
         {"emotion,pixels,Usage\n0,P,Training\n0,1 2 3,Training\n",
          "csv:3:8: pixels: expected 2304 values, found 3"},
         {"emotion,pixels,Usage\n0,1 2 3", "csv:2:8: pixels: expected 2304 values, found 3"},
         {"emotion,pixels,Usage\n0,,Training\n", "csv:2:3: pixels: expected 2304 values, found 0"},
-        {"emotion,pixels,Usage\n0,M,Training\n", "csv:2:8228: pixels: expected 2304 values, found more"},
+        {"emotion,pixels,Usage\n0,M,Training\n",
+         "csv:2:8228: pixels: expected 2304 values, found more"},
         {"emotion,pixels,Usage\n0,9 256 9,Training\n",
-         "csv:2:5: pixels: expected 0 to 255 with one space between (value 2 of 2304), found '256 9'"},
+         "csv:2:5: pixels: expected 0 to 255 with one space between (value 2 of 2304), found '256 "
+         "9'"},
         {"emotion,pixels,Usage\n0,1000 9,Training\n",
-         "csv:2:3: pixels: expected 0 to 255 with one space between (value 1 of 2304), found '1000 9'"},
+         "csv:2:3: pixels: expected 0 to 255 with one space between (value 1 of 2304), found '1000 "
+         "9'"},
         {"emotion,pixels,Usage\n0,9 x 9,Training\n",
-         "csv:2:5: pixels: expected 0 to 255 with one space between (value 2 of 2304), found 'x 9'"},
+         "csv:2:5: pixels: expected 0 to 255 with one space between (value 2 of 2304), found 'x "
+         "9'"},
         {"emotion,pixels,Usage\n0,9 -1,Training\n",
          "csv:2:5: pixels: expected 0 to 255 with one space between (value 2 of 2304), found '-1'"},
         {"emotion,pixels,Usage\n0,9  9,Training\n",
          "csv:2:5: pixels: expected 0 to 255 with one space between (value 2 of 2304), found ' 9'"},
         {"emotion,pixels,Usage\n0,9 \1 9,Training\n",
-         "csv:2:5: pixels: expected 0 to 255 with one space between (value 2 of 2304), found byte 0x00"},
+         "csv:2:5: pixels: expected 0 to 255 with one space between (value 2 of 2304), found byte "
+         "0x00"},
         {"emotion,pixels,Usage\n7,P,Training\n", "csv:2:1: emotion: expected 0 to 6, found '7'"},
         {"emotion,pixels,Usage\n-1,P,Training\n", "csv:2:1: emotion: expected 0 to 6, found '-1'"},
         {"emotion,pixels,Usage\n10,P,Training\n",
@@ -132,8 +140,8 @@ static void test_bad_files(void **state)
         {"emotion,pixels,Usage\n\1\1\1\n", "csv:2:1: emotion: expected 0 to 6, found byte 0x00"},
         {"emotion,pixels,Usage\n0,P,training\n",
          "csv:2:8229: Usage: expected Training, PublicTest or PrivateTest, found 'training'"},
-        {"emotion,pixels,Usage\n0,P,\n",
-         "csv:2:8229: Usage: expected Training, PublicTest or PrivateTest, found the end of the line"},
+        {"emotion,pixels,Usage\n0,P,\n", "csv:2:8229: Usage: expected Training, PublicTest or "
+                                         "PrivateTest, found the end of the line"},
         {"emotion,pixels,Usage\n0,P,Training,9\n",
          "csv:2:8229: Usage: expected Training, PublicTest or PrivateTest, found 'Training'"},
         {"emotion,pixels,Usage\n0,P\n",
@@ -212,8 +220,9 @@ static void test_good_files(void **state)
     (void)state;
     static const struct {
         const char *newline, *quote, *last;
-    } forms[] = {{"\n", "", "\n"},     {"\n", "", ""},   {"\r\n", "", "\r\n"}, {"\r\n", "", ""},
-                 {"\n", "\"", "\n"}, {"\n", "", "\n\n\n"}, {"\r\n", "\"", "\r\n\r\n"}};
+    } forms[] = {{"\n", "", "\n"},          {"\n", "", ""},     {"\r\n", "", "\r\n"},
+                 {"\r\n", "", ""},          {"\n", "\"", "\n"}, {"\n", "", "\n\n\n"},
+                 {"\r\n", "\"", "\r\n\r\n"}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         struct text t = good_csv(forms[i].newline, forms[i].quote, forms[i].last);
         struct error err;
@@ -226,8 +235,9 @@ static void test_good_files(void **state)
     struct error err;
     assert_int_equal(file_read("counts.json", 4096, &counts, &size, &err), 0);
     json_t *json = json_loads(counts, 0, NULL);
-    json_t *expected = json_pack("{s:[iiiiiii], s:[iiiiiii], s:[iiiiiii]}", "train", 0, 0, 0, 1, 0, 1, 0,
-                                 "public", 0, 0, 0, 0, 0, 0, 1, "private", 0, 0, 0, 0, 1, 0, 0);
+    json_t *expected =
+        json_pack("{s:[iiiiiii], s:[iiiiiii], s:[iiiiiii]}", "train", 0, 0, 0, 1, 0, 1, 0, "public",
+                  0, 0, 0, 0, 0, 0, 1, "private", 0, 0, 0, 0, 1, 0, 0);
     assert_true(json_equal(json, expected));
     json_decref(json);
     json_decref(expected);
@@ -397,7 +407,7 @@ static void test_limit(void **state)
         const char *params;
         size_t happy, sad, disgust, public;
     } cases[] = {
-        {"\"limit\":0", 40, 20, 1, 31},   {"\"limit\":61", 40, 20, 1, 31},
+        {"\"limit\":0", 40, 20, 1, 31},    {"\"limit\":61", 40, 20, 1, 31},
         {"\"limit\":1000", 40, 20, 1, 31}, {"\"limit\":30", 19, 10, 1, 15},
         {"\"limit\":3", 1, 1, 1, 2},       {"\"limit\":1", 1, 0, 0, 1},
     };

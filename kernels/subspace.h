@@ -1,7 +1,7 @@
-/* Principal components of many vectors, and what lies outside of the first ones; ridge regression on
- * the components. How the noise filter tells the usual from the odd. */
-#ifndef FERDAG_STAGES_SUBSPACE_H
-#define FERDAG_STAGES_SUBSPACE_H
+/* Principal components of many vectors, and what lies outside of the first ones; ridge regression
+ * on the components. How the noise filter tells the usual from the odd. */
+#ifndef FERDAG_KERNELS_SUBSPACE_H
+#define FERDAG_KERNELS_SUBSPACE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,9 +14,10 @@ struct subspace {
     float *rarity;   /* (n): squared Mahalanobis length within the first `near` components */
 };
 
-/* Fits to x (n, d), row-major, whose rows are centred in place. Keeps at most `most` components, fewer
- * where the data has fewer. The caller frees with subspace_free. The BLAS runs on one thread, so the
- * result is the same for any number. Returns 0, -ENOMEM, or -EINVAL if the eigenvalues don't converge. */
+/* Fits to x (n, d), row-major, whose rows are centred in place. Keeps at most `most` components,
+ * fewer where the data has fewer. The caller frees with subspace_free. The BLAS runs on one thread,
+ * so the result is the same for any number. Returns 0, -ENOMEM, or -EINVAL if the eigenvalues don't
+ * converge. */
 int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct subspace *s,
                  struct error *err);
 void subspace_free(struct subspace *s);

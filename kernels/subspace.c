@@ -1,6 +1,6 @@
 /* See subspace.h. Sums over many rows are BLAS products in float32; the eigenvalues and the normal
  * equations are solved in float64 by LAPACK. */
-#include "stages/subspace.h"
+#include "kernels/subspace.h"
 
 #include <cblas.h>
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernels/blas.h"
 
 /* LAPACK: eigenvalues of a symmetric matrix; solution of a positive definite system. */
 void dsyevr_(const char *jobz, const char *range, const char *uplo, const int *n, double *a,
@@ -18,7 +19,7 @@ void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const in
             const int *ldb, int *info);
 
 static const double LEAST_VARIANCE = 1e-6; /* of a component, as a share of the first one's */
-static const double RIDGE = 50;            /* added to the normal equations; scores have variance 1 */
+static const double RIDGE = 50; /* added to the normal equations; scores have variance 1 */
 
 static void centre(float *x, size_t n, size_t d, double *mean)
 {
@@ -39,12 +40,13 @@ static int eigen(double *a, int d, int k, double *w, double *z, struct error *er
     const int first = d - k + 1, size = 40 * d + 64;
     const double none = 0;
     int found = 0, info = -1;
-    int *support = malloc(2 * (size_t)d * sizeof *support), *iwork = malloc((size_t)size * sizeof *iwork);
+    int *support = malloc(2 * (size_t)d * sizeof *support),
+        *iwork = malloc((size_t)size * sizeof *iwork);
     double *work = malloc((size_t)size * sizeof *work);
     bool memory = support && iwork && work;
     if (memory)
-        dsyevr_("V", "I", "U", &d, a, &d, &none, &none, &first, &d, &none, &found, w, z, &d, support,
-                work, &size, iwork, &size, &info);
+        dsyevr_("V", "I", "U", &d, a, &d, &none, &none, &first, &d, &none, &found, w, z, &d,
+                support, work, &size, iwork, &size, &info);
     free(support);
     free(iwork);
     free(work);
@@ -58,8 +60,8 @@ static int eigen(double *a, int d, int k, double *w, double *z, struct error *er
 /* Covariance of the centred x, as the full d x d matrix of which LAPACK reads one half. */
 static void covariance(const float *x, size_t n, size_t d, float *half, double *a)
 {
-    cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)d, (int)n, 1.0f / (float)n, x, (int)d, 0,
-                half, (int)d);
+    cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)d, (int)n, 1.0f / (float)n, x, (int)d,
+                0, half, (int)d);
     for (size_t i = 0; i < d; i++)
         for (size_t j = 0; j <= i; j++)
             a[i * d + j] = a[j * d + i] = half[i * d + j];
@@ -102,7 +104,8 @@ int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct 
 {
     *s = (struct subspace){.n = n};
     size_t k = most < d ? most : d;
-    double *a = malloc(d * d * sizeof *a), *w = malloc(d * sizeof *w), *z = malloc(d * k * sizeof *z);
+    double *a = malloc(d * d * sizeof *a), *w = malloc(d * sizeof *w),
+           *z = malloc(d * k * sizeof *z);
     double *sd = malloc(d * sizeof *sd);
     float *half = malloc(d * d * sizeof *half), *basis = malloc(d * k * sizeof *basis);
     s->distance = malloc(n * sizeof *s->distance);
@@ -111,7 +114,7 @@ int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct 
     if (!a || !w || !z || !sd || !half || !basis || !s->distance || !s->rarity)
         rc = error_set(err, ENOMEM, "out of memory for a subspace of %zu vectors", n);
     if (rc == 0) {
-        openblas_set_num_threads(1);
+        blas_single_threaded();
         centre(x, n, d, w);
         covariance(x, n, d, half, a);
         rc = eigen(a, (int)d, (int)k, w, z, err);
@@ -123,8 +126,8 @@ int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct 
             rc = error_set(err, ENOMEM, "out of memory for a subspace of %zu vectors", n);
     }
     if (rc == 0 && s->k > 0)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)s->k, (int)d, 1, x, (int)d,
-                    basis, (int)s->k, 0, s->scores, (int)s->k);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)s->k, (int)d, 1, x,
+                    (int)d, basis, (int)s->k, 0, s->scores, (int)s->k);
     if (rc == 0)
         measure(x, d, near, sd, s);
     free(a);
@@ -158,8 +161,8 @@ static void regressors(const struct subspace *s, size_t squares, size_t row, dou
 
 /* Gathers regressors of used rows, less their means, into blocks and adds q'q and q't. */
 static void normal_equations(const struct subspace *s, size_t squares, const double *target,
-                             const uint8_t *use, double centre_of_target, double *block, size_t rows,
-                             double *a, double *b)
+                             const uint8_t *use, double centre_of_target, double *block,
+                             size_t rows, double *a, double *b)
 {
     size_t p = s->k + squares, filled = 0;
     double *t = block + rows * p;
@@ -169,9 +172,10 @@ static void normal_equations(const struct subspace *s, size_t squares, const dou
             t[filled++] = target[i] - centre_of_target;
         }
         if (filled == rows || (i == s->n && filled > 0)) {
-            cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)p, (int)filled, 1, block, (int)p, 1,
-                        a, (int)p);
-            cblas_dgemv(CblasRowMajor, CblasTrans, (int)filled, (int)p, 1, block, (int)p, t, 1, 1, b, 1);
+            cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)p, (int)filled, 1, block,
+                        (int)p, 1, a, (int)p);
+            cblas_dgemv(CblasRowMajor, CblasTrans, (int)filled, (int)p, 1, block, (int)p, t, 1, 1,
+                        b, 1);
             filled = 0;
         }
     }
@@ -199,7 +203,7 @@ int subspace_predict(const struct subspace *s, size_t squares, const double *tar
     if (!a || !b || !block)
         rc = error_set(err, ENOMEM, "out of memory for a regression on %zu values", p);
     if (rc == 0 && p > 0) {
-        openblas_set_num_threads(1);
+        blas_single_threaded();
         normal_equations(s, squares, target, use, mean, block, ROWS, a, b);
         for (size_t c = 0; c < p; c++)
             a[c * p + c] += RIDGE;
