@@ -2,6 +2,8 @@
 #include "kernels/blas.h"
 
 #include <cblas.h>
+#include <errno.h>
+#include <math.h>
 
 enum { TILE = 512 }; /* rows of a tile: part of the results' definition, see blas.h */
 
@@ -92,4 +94,45 @@ void blas_add_product(const double *a, size_t lda, size_t n, const double *b, si
         return;
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)m, (int)k, 1, a, (int)lda, b,
                 (int)ldb, 1, out, (int)ld);
+}
+
+/* The same for a block of n rows within a matrix of ld values a row, one element at a time. */
+static int cholesky_block(double *a, size_t n, size_t ld)
+{
+    for (size_t j = 0; j < n; j++) {
+        for (size_t i = j; i < n; i++) {
+            double sum = a[i * ld + j];
+            for (size_t k = 0; k < j; k++)
+                sum -= a[i * ld + k] * a[j * ld + k];
+            if (i == j && !(sum > 0))
+                return -EDOM;
+            a[i * ld + j] = i == j ? sqrt(sum) : sum / a[j * ld + j];
+        }
+    }
+    return 0;
+}
+
+int blas_cholesky(double *a, size_t n)
+{
+    enum { BLOCK = 64 };
+    for (size_t j = 0; j < n; j += BLOCK) {
+        size_t size = smaller(BLOCK, n - j), below = n - j - size;
+        double *corner = a + j * n + j, *panel = corner + size * n;
+        int rc = cholesky_block(corner, size, n);
+        if (rc < 0)
+            return rc;
+        if (below == 0)
+            break;
+        cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)below,
+                    (int)size, 1, corner, (int)n, panel, (int)n);
+        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)below, (int)size, -1, panel,
+                    (int)n, 1, panel + size, (int)n);
+    }
+    return 0;
+}
+
+void blas_cholesky_solve(const double *l, size_t n, double *b)
+{
+    cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, (int)n, l, (int)n, b, 1);
+    cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, (int)n, l, (int)n, b, 1);
 }

@@ -1,17 +1,29 @@
-/* See smo.h. With beta_i = y_i alpha_i every row has its own box [lo, hi] and labels leave the
- * loops. value_i = -y_i * gradient_i; the pair to change is the row of largest value that may rise
+/* See smo.h. With beta_i = y_i alpha_i every row has its own box [lo, hi] and labels leave the loops. value_i = -y_i * gradient_i; the pair to change is the row of largest value that may rise
  * and, among those that may fall, the one that promises the greatest decrease of the objective. Of
  * equals the last is taken, as LIBSVM does: with a kernel that isn't positive (sigmoid) the first
- * step already decides which of many solutions is found. */
+ * step already decides which of many solutions is found.
+ *
+ * Problems that aren't solved after as many steps as they have rows get help, for single pairs may
+ * need millions of steps (linear kernel, fewer columns than rows): Newton steps on the free rows, and
+ * rows that rest at a bound are set aside, on a copy of the other rows' kernel values. Neither changes
+ * where it ends: the whole problem must pass the same stopping rule. */
 #include "kernels/smo.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include "kernels/blas.h"
 
 enum { BLOCK = 256 };              /* rows whose maximum is kept together, to find it again fast */
 static const double TAU = 1e-12;   /* stands in for a curvature that isn't positive */
 static const size_t LEAST_LIMIT = 10000000, LIMIT_PER_ROW = 100;
+static const size_t PATIENCE = 1;  /* steps a row before a Newton step and shrinking */
+
+/* Newton steps: most free rows, most bounds met on one factorisation, and what is added to the
+ * diagonal, in units of its mean times the root of the rows: a little over the rounding of float32. */
+enum { MOST_FREE = SMO_MOST_FREE, MOST_CONSTRAINTS = 128 };
+static const double RIDGE = 2e-7;
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 #define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -22,6 +34,7 @@ static const size_t LEAST_LIMIT = 10000000, LIMIT_PER_ROW = 100;
 struct solver {
     const struct smo_problem *problem;
     size_t n;
+    size_t *iterations, limit; /* shared by all levels */
     double *beta, *value;
     double *rise; /* 0 where beta < hi, -inf elsewhere: added to value before a maximum */
     double *fall; /* 0 where beta > lo, +inf elsewhere */
@@ -40,6 +53,14 @@ WIDEST static double update_block(size_t n, double *restrict value, const double
         best = v > best ? v : best;
     }
     return best;
+}
+
+/* value -= step * a */
+WIDEST static void shift(size_t n, double *restrict value, const float *restrict a, double step)
+{
+#pragma omp simd
+    for (size_t t = 0; t < n; t++)
+        value[t] -= step * (double)a[t];
 }
 
 /* Decrease of the objective (times 2) that row t promises when paired with a row of value top;
@@ -204,48 +225,322 @@ static void finish(const struct solver *s, struct smo_result *result)
     result->objective = objective / 2;
 }
 
-static void solve(struct solver *s, struct smo_result *result)
+/* Rows that can still be part of a pair, in order: those that are free, and those at a bound that
+ * violate optimality with some row. kept[c] becomes how many of them are of class c. */
+static size_t find_active(const struct solver *s, size_t *active, size_t kept[2])
 {
-    size_t limit = s->n * LIMIT_PER_ROW > LEAST_LIMIT ? s->n * LIMIT_PER_ROW : LEAST_LIMIT;
+    double top = -INFINITY, bottom = INFINITY;
+    for (size_t i = 0; i < s->n; i++) {
+        top = fmax(top, s->value[i] + s->rise[i]);
+        bottom = fmin(bottom, s->value[i] + s->fall[i]);
+    }
+    size_t count = 0;
+    kept[0] = kept[1] = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        bool may_rise = s->rise[i] == 0, may_fall = s->fall[i] == 0;
+        if ((may_rise && may_fall) || (may_rise ? s->value[i] >= bottom : s->value[i] <= top)) {
+            active[count++] = i;
+            kept[i >= s->problem->n[0]]++;
+        }
+    }
+    return count;
+}
+
+static int solver_make(struct solver *s)
+{
+    s->value = malloc(s->n * sizeof *s->value);
+    s->rise = malloc(s->n * sizeof *s->rise);
+    s->fall = malloc(s->n * sizeof *s->fall);
+    s->diagonal = malloc(s->n * sizeof *s->diagonal);
+    return s->value && s->rise && s->fall && s->diagonal ? 0 : -ENOMEM;
+}
+
+static void solver_free(struct solver *s)
+{
+    free(s->value);
+    free(s->rise);
+    free(s->fall);
+    free(s->diagonal);
+}
+
+/* Copies the kernel values of the active rows with each other: (count, count) in all, as four
+ * blocks in `to`, which `inner` is made to point to. */
+static void gather(const struct solver *s, const size_t *active, const size_t kept[2], float *to,
+                   struct smo_problem *inner)
+{
+    *inner = (struct smo_problem){.n = {kept[0], kept[1]}, .c = s->problem->c,
+                                  .tolerance = s->problem->tolerance};
+    for (size_t a = 0; a < 2; a++)
+        for (size_t b = 0; b < 2; b++) {
+            const size_t *rows = active + (a ? kept[0] : 0), *columns = active + (b ? kept[0] : 0);
+            size_t first = b ? s->problem->n[0] : 0;
+            inner->k[a][b] = to;
+            for (size_t r = 0; r < kept[a]; r++) {
+                const float *row = kernel_row(s, rows[r], b);
+                for (size_t c = 0; c < kept[b]; c++)
+                    *to++ = row[columns[c] - first];
+            }
+        }
+}
+
+static bool solve(struct solver *s);
+
+/* value follows a change of beta_i */
+static void follow(struct solver *s, size_t i, double change)
+{
+    for (size_t class = 0, start = 0; class < 2; start += s->problem->n[class++])
+        shift(s->problem->n[class], s->value + start, kernel_row(s, i, class), change);
+}
+
+/* Takes over what the inner solver found for the active rows, and what that means for the others. */
+static void adopt(struct solver *s, const struct solver *inner, const size_t *active)
+{
+    for (size_t a = 0; a < inner->n; a++) {
+        size_t i = active[a];
+        double change = inner->beta[a] - s->beta[i];
+        if (change == 0)
+            continue;
+        follow(s, i, change);
+        s->beta[i] = inner->beta[a];
+        note_bounds(s, i);
+    }
+    for (size_t a = 0; a < inner->n; a++)
+        s->value[active[a]] = inner->value[a];
+}
+
+/* Solves for the active rows alone, if they are few enough for that to pay. Memory that isn't
+ * there is no error: the work then goes on with all rows. */
+static void shrink(struct solver *s)
+{
+    size_t kept[2], *active = malloc(s->n * sizeof *active);
+    if (!active)
+        return;
+    size_t count = find_active(s, active, kept);
+    struct smo_problem problem;
+    struct solver inner = {.problem = &problem, .n = count, .iterations = s->iterations,
+                           .limit = s->limit};
+    if (count > 1 && count <= s->n / 2) {
+        float *k = malloc(count * count * sizeof *k);
+        inner.beta = malloc(count * sizeof *inner.beta);
+        if (k && inner.beta && solver_make(&inner) == 0) {
+            gather(s, active, kept, k, &problem);
+            for (size_t a = 0; a < count; a++) {
+                inner.beta[a] = s->beta[active[a]];
+                inner.value[a] = s->value[active[a]];
+            }
+            solve(&inner);
+            adopt(s, &inner, active);
+        }
+        solver_free(&inner);
+        free(inner.beta);
+        free(k);
+    }
+    free(active);
+}
+
+/* The face of the box that beta lies on, for Newton steps: its free rows, the factor of their kernel matrix K, and
+ * constraints A step = 0. Row 0 of A is all ones (labels balance); one more row for each bound met
+ * picks the row of beta that met it. */
+struct face {
+    size_t n, *rows;
+    double *k;      /* (n, n) Cholesky factor of K plus a ridge */
+    double *target; /* (n) K^-1 value: the step without constraints */
+    double *step;   /* (n) */
+    double *change; /* (n) of beta, so far */
+    size_t constraints, *met; /* met[c]: what constraint c > 0 picks */
+    double *z;                /* (MOST_CONSTRAINTS, n): K^-1 times the rows of A */
+    double *schur, *force;    /* A K^-1 A' and the solution of it */
+};
+
+static double kernel_value(const struct solver *s, size_t i, size_t j)
+{
+    size_t class = j >= s->problem->n[0];
+    return kernel_row(s, i, class)[class ? j - s->problem->n[0] : j];
+}
+
+static void face_free(struct face *f)
+{
+    free(f->rows);
+    free(f->met);
+    free(f->k);
+    free(f->target);
+    free(f->step);
+    free(f->change);
+    free(f->z);
+    free(f->schur);
+    free(f->force);
+}
+
+/* Finds the free rows and makes the arrays; false: too few, too many, or no memory. */
+static bool face_make(struct face *f, const struct solver *s)
+{
+    *f = (struct face){.rows = malloc(s->n * sizeof *f->rows)};
+    for (size_t i = 0; f->rows && i < s->n; i++)
+        if (s->rise[i] == 0 && s->fall[i] == 0)
+            f->rows[f->n++] = i;
+    if (f->n < 2 || f->n > MOST_FREE)
+        return false;
+    f->met = malloc(MOST_CONSTRAINTS * sizeof *f->met);
+    f->k = malloc(f->n * f->n * sizeof *f->k);
+    f->target = malloc(f->n * sizeof *f->target);
+    f->step = malloc(f->n * sizeof *f->step);
+    f->change = calloc(f->n, sizeof *f->change);
+    f->z = malloc(MOST_CONSTRAINTS * f->n * sizeof *f->z);
+    f->schur = malloc(MOST_CONSTRAINTS * MOST_CONSTRAINTS * sizeof *f->schur);
+    f->force = malloc(MOST_CONSTRAINTS * sizeof *f->force);
+    return f->met && f->k && f->target && f->step && f->change && f->z && f->schur && f->force;
+}
+
+/* False if the kernel matrix of the free rows isn't positive definite. */
+static bool face_factor(struct face *f, const struct solver *s)
+{
+    double trace = 0;
+    for (size_t a = 0; a < f->n; a++) {
+        for (size_t b = 0; b <= a; b++)
+            f->k[a * f->n + b] = kernel_value(s, f->rows[a], f->rows[b]);
+        trace += f->k[a * f->n + a];
+        f->target[a] = s->value[f->rows[a]];
+        f->z[a] = 1;
+    }
+    for (size_t a = 0; a < f->n; a++)
+        f->k[a * f->n + a] += RIDGE * sqrt((double)f->n) * trace / (double)f->n;
+    if (blas_cholesky(f->k, f->n) < 0)
+        return false;
+    blas_cholesky_solve(f->k, f->n, f->target);
+    blas_cholesky_solve(f->k, f->n, f->z);
+    f->constraints = 1;
+    return true;
+}
+
+/* The product of row c of A with a vector. */
+static double constraint_of(const struct face *f, size_t c, const double *x)
+{
+    if (c > 0)
+        return x[f->met[c]];
+    double sum = 0;
+    for (size_t a = 0; a < f->n; a++)
+        sum += x[a];
+    return sum;
+}
+
+/* The best step under the constraints: K^-1 (value - A' force) with A step = 0. */
+static bool face_direction(struct face *f)
+{
+    size_t q = f->constraints;
+    for (size_t c = 0; c < q; c++) {
+        for (size_t b = 0; b <= c; b++)
+            f->schur[c * q + b] = constraint_of(f, c, f->z + b * f->n);
+        f->force[c] = constraint_of(f, c, f->target);
+    }
+    if (blas_cholesky(f->schur, q) < 0)
+        return false;
+    blas_cholesky_solve(f->schur, q, f->force);
+    memcpy(f->step, f->target, f->n * sizeof *f->step);
+    for (size_t c = 0; c < q; c++)
+        for (size_t a = 0; a < f->n; a++)
+            f->step[a] -= f->force[c] * f->z[c * f->n + a];
+    for (size_t c = 1; c < q; c++)
+        f->step[f->met[c]] = 0;
+    return true;
+}
+
+/* Goes along the step until its end or the first bound, which becomes a constraint; false: it was
+ * the end, or there is no room for another constraint. */
+static bool face_advance(struct face *f, struct solver *s)
+{
+    double length = 1;
+    size_t stop = f->n;
+    for (size_t a = 0; a < f->n; a++) {
+        size_t i = f->rows[a];
+        double room = f->step[a] > 0 ? high(s, i) - s->beta[i] : s->beta[i] - low(s, i);
+        if (fabs(f->step[a]) * length > room) {
+            length = room / fabs(f->step[a]);
+            stop = a;
+        }
+    }
+    for (size_t a = 0; a < f->n; a++) {
+        size_t i = f->rows[a];
+        double to = s->beta[i] + length * f->step[a];
+        if (a == stop)
+            to = f->step[a] > 0 ? high(s, i) : low(s, i);
+        to = fmin(fmax(to, low(s, i)), high(s, i));
+        f->change[a] += to - s->beta[i];
+        s->beta[i] = to;
+        f->target[a] -= length * f->step[a];
+    }
+    if (stop == f->n || f->constraints == MOST_CONSTRAINTS)
+        return false;
+    double *z = f->z + f->constraints * f->n;
+    memset(z, 0, f->n * sizeof *z);
+    z[stop] = 1;
+    blas_cholesky_solve(f->k, f->n, z);
+    f->met[f->constraints++] = stop;
+    return true;
+}
+
+/* Newton steps on the face that beta lies on, from bound to bound. They do in a moment what takes
+ * single pairs millions of steps when the kernel matrix is ill-conditioned, as that of the linear
+ * kernel with fewer columns than rows is. */
+static void newton(struct solver *s)
+{
+    struct face f;
+    if (face_make(&f, s) && face_factor(&f, s)) {
+        while (face_direction(&f) && face_advance(&f, s))
+            ;
+        for (size_t a = 0; a < f.n; a++)
+            if (f.change[a] != 0) {
+                follow(s, f.rows[a], f.change[a]);
+                note_bounds(s, f.rows[a]);
+            }
+    }
+    face_free(&f);
+}
+
+/* Goes on from beta and value until no pair violates optimality; false: the limit came first. */
+static bool solve(struct solver *s)
+{
+    size_t rest = s->n * PATIENCE;
     for (size_t i = 0; i < s->n; i++) {
         size_t class = i >= s->problem->n[0];
-        s->beta[i] = 0;
-        s->value[i] = class ? -1 : 1;
         s->diagonal[i] = kernel_row(s, i, class)[class ? i - s->problem->n[0] : i];
         note_bounds(s, i);
     }
-    result->iterations = 0;
-    result->converged = false;
     size_t i = update(s, 0, 0, 0);
-    while (result->iterations < limit) {
+    while (*s->iterations < s->limit) {
         size_t j = i < s->n ? partner(s, i) : s->n;
-        if (j == s->n) {
-            result->converged = true;
-            break;
-        }
+        if (j == s->n)
+            return true;
         double step = step_pair(s, i, j);
         i = update(s, i, j, step);
-        result->iterations++;
+        ++*s->iterations;
+        if (--rest == 0) {
+            newton(s);
+            shrink(s);
+            i = update(s, 0, 0, 0);
+            rest = s->n * PATIENCE;
+        }
     }
-    finish(s, result);
+    return false;
 }
 
 int smo_solve(const struct smo_problem *problem, struct smo_result *result, struct error *err)
 {
     size_t n = problem->n[0] + problem->n[1];
     struct solver s = {.problem = problem, .n = n, .beta = result->beta};
-    s.value = malloc(n * sizeof *s.value);
-    s.rise = malloc(n * sizeof *s.rise);
-    s.fall = malloc(n * sizeof *s.fall);
-    s.diagonal = malloc(n * sizeof *s.diagonal);
+    s.iterations = &result->iterations;
+    s.limit = n * LIMIT_PER_ROW > LEAST_LIMIT ? n * LIMIT_PER_ROW : LEAST_LIMIT;
     int rc = 0;
-    if (!s.value || !s.rise || !s.fall || !s.diagonal)
+    result->iterations = 0;
+    if (solver_make(&s) < 0) {
         rc = error_set(err, ENOMEM, "out of memory for a problem of %zu rows", n);
-    else
-        solve(&s, result);
-    free(s.value);
-    free(s.rise);
-    free(s.fall);
-    free(s.diagonal);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            s.beta[i] = 0;
+            s.value[i] = i < problem->n[0] ? 1 : -1;
+        }
+        result->converged = solve(&s);
+        finish(&s, result);
+    }
+    solver_free(&s);
     return rc;
 }

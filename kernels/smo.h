@@ -1,13 +1,17 @@
 /* The dual problem of a two-class support vector machine, solved as LIBSVM solves it: sequential
  * minimal optimisation with second-order choice of the pair (Fan, Chen, Lin 2005, "Working set
  * selection using second order information for training SVM", algorithm WSS 2), LIBSVM's stopping
- * rule and offset; without shrinking, which the whole kernel matrix in memory makes needless. */
+ * rule and offset. Hard problems are helped by Newton steps and by shrinking; see smo.c. */
 #ifndef FERDAG_KERNELS_SMO_H
 #define FERDAG_KERNELS_SMO_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/error.h"
+
+/* Newton steps are taken once no more rows than this are between their bounds: their matrix has
+ * 8 bytes for each pair of them. Shrinking copies at most n^2 / 4 kernel values, and a third more. */
+enum { SMO_MOST_FREE = 3000 };
 
 /* Class 0 is the positive one. Rows are numbered class 0 first, then class 1. */
 struct smo_problem {

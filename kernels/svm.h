@@ -52,9 +52,10 @@ struct svm_report {
 };
 
 /* Trains on x, (sum of counts, d), whose rows are ordered by class; each class has a row.
- * Float32 kernel values of one class with itself are kept for all classes, those of a pair of classes
- * while that pair is solved: 4 (sum of n_i^2 + threads * 2 n_i n_j) bytes. -ENOMEM also when
- * that is more than `memory` with one thread. The model is made; the same at any number of threads. */
+ * Float32 kernel values of one class with itself are kept for all classes, those of a pair of
+ * classes while that pair is solved: at most about 4 (sum of n_i^2 + threads (2 n_i n_j +
+ * (n_i + n_j)^2 / 3)) bytes of the largest pair. -ENOMEM also when that is more than `memory` with
+ * one thread. The model is made; the same at any number of threads. */
 int svm_train(const struct svm_training *training, const float *x, const size_t *counts,
               size_t classes, size_t d, struct svm_model *model, struct svm_report *report,
               struct error *err);

@@ -84,6 +84,15 @@ static void order_pairs(struct trainer *t)
         }
 }
 
+/* Bytes that solving a pair takes at most: its block and the transposed, and the solver's own. */
+static double pair_bytes(const struct trainer *t, size_t p)
+{
+    double n = (double)t->counts[t->pair[p].a], m = (double)t->counts[t->pair[p].b];
+    double free_rows = fmin(n + m, SMO_MOST_FREE);
+    return sizeof(float) * (2 * n * m + (n + m) * (n + m) / 3) +
+           sizeof(double) * free_rows * free_rows;
+}
+
 /* How many threads fit in memory; 0 if not even one. *bytes is what one needs. */
 static int threads_that_fit(const struct trainer *t, double *bytes)
 {
@@ -91,8 +100,7 @@ static int threads_that_fit(const struct trainer *t, double *bytes)
     for (size_t c = 0; c < t->classes; c++)
         shared += sizeof(float) * (double)t->counts[c] * (double)t->counts[c];
     for (size_t p = 0; p < t->pairs; p++)
-        largest = fmax(largest, 2 * sizeof(float) * (double)t->counts[t->pair[p].a] *
-                                    (double)t->counts[t->pair[p].b]);
+        largest = fmax(largest, pair_bytes(t, p));
     *bytes = shared + largest;
     int threads = t->training->threads;
     while (threads > 0 && shared + threads * largest > limit)
