@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PLAIN_EVERY = 30, BAR = 20 };
+enum { PLAIN_EVERY = 30, BAR = 20, MOST_LINES = 256 };
 
 double progress_clock(void)
 {
@@ -123,48 +123,69 @@ static void draw_bar(const struct activity *a, char text[BAR * 3 + 1])
         strcat(text, i < full ? "━" : "─");
 }
 
-static void add_line(FILE *out, char *line, size_t width)
+static size_t length(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static void add_line(struct progress *p, FILE *out, char *line, size_t width)
 {
     cut(line, width);
     fprintf(out, "%s\x1b[K\n", line);
+    if (p->drawn < MOST_LINES)
+        p->lengths[p->drawn++] = (unsigned short)length(line);
+}
+
+/* Rows of the screen that our lines take, now that it may be narrower than when they were drawn. */
+static size_t drawn_rows(const struct progress *p)
+{
+    size_t rows = 0, width = columns();
+    for (size_t i = 0; i < p->drawn; i++)
+        rows += p->lengths[i] > width ? (p->lengths[i] + width - 1) / width : 1;
+    return rows;
 }
 
 static void draw(struct progress *p)
 {
     char *text = NULL, line[512], bar[BAR * 3 + 1], what[256];
-    size_t size = 0, width = columns() - 1, shown = p->count, lines = 1;
+    size_t size = 0, width = columns() - 1, shown = p->count;
     if (shown > screen_rows() - 3)
         shown = screen_rows() - 3;
+    if (shown > MOST_LINES - 1)
+        shown = MOST_LINES - 1;
     double now = progress_clock(), elapsed = now - p->start;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return;
     if (p->drawn)
-        fprintf(out, "\x1b[%zuA\r", p->drawn);
-    snprintf(line, sizeof line, "[%zu/%zu] %zu cached · %02d:%02d%s", p->cached + p->ran, p->total,
-             p->cached, (int)(elapsed / 60), (int)elapsed % 60, "");
+        fprintf(out, "\x1b[%zuA\r", drawn_rows(p));
+    p->drawn = 0;
+    snprintf(line, sizeof line, "[%zu/%zu] %zu cached · %02d:%02d", p->cached + p->ran, p->total,
+             p->cached, (int)(elapsed / 60), (int)elapsed % 60);
     if (p->failed)
         snprintf(line + strlen(line), sizeof line - strlen(line), " · %zu failed", p->failed);
-    add_line(out, line, width);
-    for (size_t i = 0; i < shown; i++, lines++) {
+    add_line(p, out, line, width);
+    for (size_t i = 0; i < shown; i++) {
         const struct activity *a = &p->activities[i];
         draw_bar(a, bar);
         describe(a, now, what, sizeof what);
         snprintf(line, sizeof line, "  %-28s %s %s", a->stage, width > 70 ? bar : "", what);
-        add_line(out, line, width);
+        add_line(p, out, line, width);
     }
     fputs("\x1b[J", out);
     if (fclose(out) == 0)
         write_out(text, size);
     free(text);
-    p->drawn = lines;
 }
 
 static void wipe(struct progress *p)
 {
     char text[32];
     if (p->drawn) {
-        int n = snprintf(text, sizeof text, "\x1b[%zuA\r\x1b[J", p->drawn);
+        int n = snprintf(text, sizeof text, "\x1b[%zuA\r\x1b[J", drawn_rows(p));
         write_out(text, (size_t)n);
     }
     p->drawn = 0;

@@ -23,6 +23,7 @@ struct progress {
     double start;         /* clock */
     size_t total, cached, ran, failed, not_run;
     size_t drawn;         /* lines on the screen that are ours */
+    unsigned short lengths[256]; /* and how long each is: a narrower terminal wraps them */
     struct activity *activities; /* the running stages, in the order in which they started */
     size_t count, room;
 };

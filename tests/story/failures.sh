@@ -35,8 +35,8 @@ has 'no output' "without its output o, the file 'o'" "$(cat err)"
 cat > z.yaml <<'Y'
 ferdag: 1
 stages:
-  killed: { kind: command, out: { o: o }, with: { run: "kill -SEGV $$PPID; sleep 5" } }
+  killed: { kind: command, out: { o: o }, with: { run: "kill -KILL $$PPID; sleep 5" } }
 Y
 "$FERDAG" run z.yaml 2> err
 same 'exit when killed' 1 $?
-has 'killed' 'killed by signal 11' "$(cat err)"
+has 'killed' 'killed by signal 9' "$(cat err)"
