@@ -13,6 +13,7 @@ set -m # an interactive shell's children take SIGINT
 "$FERDAG" run x.yaml --json > json 2> err &
 run=$!
 until_true sleeping
+has 'status meanwhile' 'running  b' "$("$FERDAG" status x.yaml)"
 kill -INT $run
 wait $run
 same 'exit' 130 $?

@@ -1,0 +1,48 @@
+# Tables and report land in out/, are replaced only when they change, come back when deleted; what
+# failed is missing in them; one changed number reruns its stage, the tables and the report, nothing else.
+. "$STORIES/lib.sh"
+cat > x.yaml <<'Y'
+ferdag: 1
+title: A story
+params: { good: 0.5, status: 1, label: Row }
+stages:
+  good: { kind: command, out: { m: m.json }, with: { run: "echo '{\"public\": {\"accuracy\": ${good}}}' > m.json" } }
+  other: { kind: command, out: { m: m.json }, with: { run: "echo '{\"public\": {\"accuracy\": 0.25}}' > m.json" } }
+  bad: { kind: command, out: { m: m.json }, with: { run: "exit ${status}" } }
+tables:
+  first:
+    title: Accuracies
+    columns: { a: { label: Accuracy, split: public } }
+    rows: { good: { label: "${label}" }, other: {}, bad: {} }
+    cell: "@${row}:/${split}/accuracy"
+Y
+"$FERDAG" run x.yaml 2> err
+same 'exit without -k' 1 $?
+[ ! -e out ] || fail 'a report without its numbers'
+"$FERDAG" run x.yaml -k --json > json 2> err
+same 'exit with -k' 1 $?
+has 'the report is named' 'report: out/x/report.pdf' "$(cat err)"
+[ -s out/x/report.pdf ] || fail 'no report'
+table=$(cat out/x/tables/first.csv)
+has 'a number' '0.5' "$table"
+has 'what is missing' 'bad' "$table"
+
+"$FERDAG" run x.yaml -k --json 2> err | grep -v '"seconds": 0' > json
+same 'again: only the failed stage is tried' '' "$(in_state ran < json)"
+stamp=$(stat -c %y%i out/x/report.pdf)
+touch -d '1 hour ago' out/x/tables/first.csv
+echo spoiled > out/x/tables/first.md
+rm out/x/tables/claims.csv
+"$FERDAG" report x.yaml 2> err || fail "$(cat err)"
+same 'an unchanged report stays' "$stamp" "$(stat -c %y%i out/x/report.pdf)"
+[ -e out/x/tables/claims.csv ] || fail 'a deleted table did not come back'
+has 'a spoiled table is mended' 'Accuracies' "$(cat out/x/tables/first.md)"
+
+"$FERDAG" run x.yaml -k --json --set good=0.75 > json 2> err
+same 'one number changed' 'good report tables' "$(in_state ran < json)"
+has 'the new number' '0.75' "$(cat out/x/tables/first.csv)"
+"$FERDAG" run x.yaml -k --json --set label=Line > json 2> err
+same 'one label changed' 'report tables' "$(in_state ran < json)"
+"$FERDAG" report x.yaml --set good=0.875 --json > json 2> err
+same 'report alone runs no other stage' 'report tables' "$(in_state ran < json)"
+has 'and shows what is missing' 'not run' "$(cat out/x/tables/first.csv)"
