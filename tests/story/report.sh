@@ -1,0 +1,61 @@
+# Tables, claims and the PDF of a small experiment: what stands in them, what a change reruns, and
+# what a stage that failed leaves blank.
+. "$STORIES/lib.sh"
+for tool in groff gnuplot pdftotext; do
+    command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
+done
+cat > small.yaml <<'Y'
+ferdag: 1
+title: A small report
+params: { good: 0.71, width: 8 }
+stages:
+  one: { kind: command, out: { metrics: m.json }, with: { run: "echo '{\"accuracy\": ${good}, \"n\": 1000}' > m.json" } }
+  two: { kind: command, out: { metrics: m.json }, with: { run: "echo '{\"accuracy\": 0.60, \"n\": 1000}' > m.json" } }
+  bad: { kind: command, out: { metrics: m.json }, with: { run: "exit 3" } }
+tables:
+  t:
+    title: Accuracy
+    stub: Model
+    rows: { two: { label: Model two }, one: { label: Model one }, bad: { label: Model three } }
+    columns: { accuracy: { label: Accuracy } }
+    cell: "@${row}.metrics:/accuracy"
+    scale: 100
+    digits: 1
+    unit: "%"
+paper:
+  t: { one: { accuracy: 73.5 }, bad: { accuracy: 80 } }
+  settings: { width: { label: Width, value: 64 } }
+claims:
+  better: { title: One beats two, checks: [ { check: above, left: t/one/accuracy, right: t/two/accuracy, text: Above } ] }
+  best: { title: One beats three, checks: [ { check: above, left: t/one/accuracy, right: t/bad/accuracy, text: Above } ] }
+Y
+"$FERDAG" run -k small.yaml > out.txt 2> err && fail 'a failed stage gave exit 0'
+same 'the table' 'Model,Accuracy ours,Accuracy paper,Accuracy difference
+Model two,60.0,,
+Model one,71.0,73.5,-2.5
+Model three,not run,80.0,' "$(cat out/small/tables/t.csv)"
+claims=$(cat out/small/tables/claims.csv)
+has 'the first claim' '1,One beats two,reproduced' "$claims"
+has 'the second claim' '2,One beats three,not decided' "$claims"
+pdftotext -layout out/small/report.pdf report.txt
+for word in 'A small report' 'Model three' 'not run' '71.0' '73.5' '-2.5' 'reproduced' 'Width'; do
+    has 'the report' "$word" "$(cat report.txt)"
+done
+
+# A number that a stage gives differently reruns that stage, the tables and the report.
+sed -i 's/^  bad: .*/  bad: { kind: command, out: { metrics: m.json }, with: { run: "echo 3 > m.json" } }/' small.yaml
+"$FERDAG" run small.yaml > out.txt 2> err || fail "it did not run: $(cat err)"
+has 'no such value' 'Model three,no such value,80.0,' "$(cat out/small/tables/t.csv)"
+same 'a param' 'one report tables' "$(ran small.yaml --set good=0.55)"
+has 'the claim now' '1,One beats two,not reproduced' "$(cat out/small/tables/claims.csv)"
+same 'again' '' "$(ran small.yaml --set good=0.55)"
+
+# The same results in another cache give the same tables and the same pages but for what was measured.
+cp out/small/tables/t.csv before.csv
+"$FERDAG" run --cache other --set good=0.55 small.yaml > out.txt 2> err || fail "it did not run: $(cat err)"
+cmp before.csv out/small/tables/t.csv || fail 'the same results gave another table'
+
+# A claim about a cell that isn't there names its place.
+sed -i 's,t/one/accuracy,t/none/accuracy,' small.yaml
+"$FERDAG" run small.yaml > out.txt 2> err && fail 'a claim about no cell was taken'
+has 'the error' "t/none/accuracy" "$(cat err)"
