@@ -377,11 +377,11 @@ static void make_set(void)
 /* One row in twenty is noise here, too many for the standard threshold, which goes by rank. */
 static const char usual[] = "\"threshold\":1";
 static const char set_input[] = "\"images\":[{\"path\":\"set\"}]";
-static const char *const files[] = {"images/train_images.npy",
-                                    "images/train_rows.npy",
-                                    "images/public_images.npy",
-                                    "images/private_images.npy",
-                                    "images/counts.json",
+static const char *const files[] = {"kept/train_images.npy",
+                                    "kept/train_rows.npy",
+                                    "kept/public_images.npy",
+                                    "kept/private_images.npy",
+                                    "kept/counts.json",
                                     "counts.json",
                                     "removed.csv",
                                     "scores.csv",
@@ -453,13 +453,13 @@ static void test_stage(void **state)
 
     struct images before, after;
     assert_int_equal(images_read("set", SPLIT_TRAIN, &before, &err), 0);
-    assert_int_equal(images_read("images", SPLIT_TRAIN, &after, &err), 0);
+    assert_int_equal(images_read("kept", SPLIT_TRAIN, &after, &err), 0);
     assert_int_equal(before.n - after.n, hits + false_alarms);
     images_free(&before);
     images_free(&after);
-    same_file("set/public_images.npy", "images/public_images.npy");
-    same_file("set/private_images.npy", "images/private_images.npy");
-    same_file("counts.json", "images/counts.json");
+    same_file("set/public_images.npy", "kept/public_images.npy");
+    same_file("set/private_images.npy", "kept/private_images.npy");
+    same_file("counts.json", "kept/counts.json");
 }
 
 /* Once more on three threads: the same bytes in every file. */
@@ -486,7 +486,7 @@ static void test_stage_errors(void **state)
 {
     (void)state;
     struct error err;
-    assert_int_equal(file_remove_tree("images", &err), 0);
+    assert_int_equal(file_remove_tree("kept", &err), 0);
     assert_true(run_stage("filter_noise", "\"cascades\":\"nowhere\"", set_input, 2, &err) < 0);
     assert_string_equal(
         err.text, "cannot load the cascade nowhere/haarcascade_frontalface_alt2.xml: install the "
@@ -494,7 +494,7 @@ static void test_stage_errors(void **state)
     assert_true(run_stage("filter_noise", "\"threshold\":0.1,\"min_face\":48", set_input, 2, &err) <
                 0);
     assert_non_null(strstr(err.text, "are noise by these rules; expected some to stay"));
-    assert_int_equal(access("images", F_OK), -1);
+    assert_int_equal(access("kept", F_OK), -1);
     assert_true(run_stage("filter_noise", "", "\"images\":[{\"path\":\"nowhere\"}]", 1, &err) < 0);
     assert_non_null(strstr(err.text, "nowhere/train_images.npy"));
 }

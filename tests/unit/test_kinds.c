@@ -1,0 +1,42 @@
+/* What must hold for every entry of the table of kinds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "stages/kind.h"
+
+/* Inputs stand in a stage's folder as links into the cache, under their ports' names: an output of the
+ * same name would be written through the link. */
+static void test_outputs_miss_inputs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; kinds[i]; i++)
+        for (const struct port *out = kinds[i]->outputs; out->name; out++)
+            for (const struct port *in = kinds[i]->inputs; in->name; in++) {
+                size_t n = strlen(in->name);
+                if (in->many ? strncmp(out->file, in->name, n) == 0 && out->file[n] == '.'
+                             : strcmp(out->file, in->name) == 0)
+                    fail_msg("%s writes its output '%s' where its input '%s' lies", kinds[i]->name, out->name, in->name);
+            }
+}
+
+static void test_names_are_single(void **state)
+{
+    (void)state;
+    for (size_t i = 0; kinds[i]; i++) {
+        assert_ptr_equal(kind_find(kinds[i]->name), kinds[i]);
+        assert_true(kinds[i]->version > 0 && *kinds[i]->text && kinds[i]->run);
+    }
+    assert_null(kind_find("no such kind"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_outputs_miss_inputs),
+        cmocka_unit_test(test_names_are_single),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
