@@ -59,7 +59,7 @@ static double count_beside(struct sources *s, const char *reference)
         (size_t)(slash - reference) + 3 > sizeof sibling)
         return 0;
     memcpy(sibling, reference, (size_t)(slash - reference));
-    strcpy(sibling + (slash - reference), "/n");
+    memcpy(sibling + (slash - reference), "/n", sizeof "/n");
     struct found found;
     struct error ignored;
     if (sources_find(s, sibling, &found, &ignored) < 0)
@@ -113,7 +113,8 @@ static long index_of(const json_t *object, const char *name)
     const char *key;
     json_t *value;
     long i = 0;
-    json_object_foreach((json_t *)object, key, value) {
+    json_object_foreach((json_t *)object, key, value)
+    {
         if (strcmp(key, name) == 0)
             return i;
         i++;
@@ -130,7 +131,8 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
     bool own_paper = sum->has_paper, paper = true;
     double ours = 0, papers = 0;
     const char *missing = NULL;
-    json_array_foreach((json_t *)terms, i, term) {
+    json_array_foreach((json_t *)terms, i, term)
+    {
         const char *name = json_string_value(term);
         double sign = name && *name == '-' ? -1 : 1;
         long at = name ? index_of(names, name + (sign < 0)) : -1;
@@ -162,14 +164,17 @@ static int add_sums(struct grid *g, struct error *err)
     json_t *item;
     size_t i = 0;
     int rc = 0;
-    json_object_foreach((json_t *)g->rows, id, item) {
+    json_object_foreach((json_t *)g->rows, id, item)
+    {
         const json_t *terms = json_object_get(item, "sum");
         for (size_t c = 0; terms && rc == 0 && c < g->width; c++)
-            rc = add_terms(g, terms, g->rows, g->cells + c, g->width, &g->cells[i * g->width + c], err);
+            rc = add_terms(g, terms, g->rows, g->cells + c, g->width, &g->cells[i * g->width + c],
+                           err);
         i++;
     }
     i = 0;
-    json_object_foreach((json_t *)g->columns, id, item) {
+    json_object_foreach((json_t *)g->columns, id, item)
+    {
         const json_t *terms = json_object_get(item, "sum");
         for (size_t r = 0; terms && rc == 0 && r < g->height; r++)
             rc = add_terms(g, terms, g->columns, g->cells + r * g->width, 1,
@@ -221,7 +226,10 @@ static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *
     if (source)
         json_object_set_new(json, "source", source);
     json_object_set_new(json, "text",
-                        json_pack("{s:s, s:s, s:s}", "ours", cell->has_ours ? ours : cell->missing ? cell->missing : "",
+                        json_pack("{s:s, s:s, s:s}", "ours",
+                                  cell->has_ours  ? ours
+                                  : cell->missing ? cell->missing
+                                                  : "",
                                   "paper", paper, "difference", difference));
     return json;
 }
@@ -232,12 +240,12 @@ static json_t *row_json(const struct grid *g, const char *id, const json_t *row,
     const char *column_id;
     json_t *column;
     size_t c = 0;
-    json_object_foreach((json_t *)g->columns, column_id, column)
-        json_array_append_new(cells, cell_json(g, row, column, column_id, &g->cells[r * g->width + c++]));
+    json_object_foreach((json_t *)g->columns, column_id, column) json_array_append_new(
+        cells, cell_json(g, row, column, column_id, &g->cells[r * g->width + c++]));
     const char *label = cells_string(row, "label");
     return json_pack("{s:s, s:s, s:s, s:b, s:o}", "id", id, "label", *label ? label : id, "group",
-                     cells_string(row, "group"), "strong", json_is_true(json_object_get(row, "strong")),
-                     "cells", cells);
+                     cells_string(row, "group"), "strong",
+                     json_is_true(json_object_get(row, "strong")), "cells", cells);
 }
 
 static json_t *grid_json(const struct grid *g)
@@ -248,15 +256,18 @@ static json_t *grid_json(const struct grid *g)
     size_t r = 0;
     json_object_foreach((json_t *)g->rows, id, item)
         json_array_append_new(rows, row_json(g, id, item, r++));
-    json_object_foreach((json_t *)g->columns, id, item) {
+    json_object_foreach((json_t *)g->columns, id, item)
+    {
         const char *label = cells_string(item, "label");
-        json_array_append_new(columns, json_pack("{s:s, s:s, s:s}", "id", id, "label", *label ? label : id,
-                                                 "group", cells_string(item, "group")));
+        json_array_append_new(columns,
+                              json_pack("{s:s, s:s, s:s}", "id", id, "label", *label ? label : id,
+                                        "group", cells_string(item, "group")));
     }
     const char *title = cells_string(g->table, "title");
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", g->id, "title", *title ? title : g->id,
-                     "name", cells_string(g->table, "name"), "note", cells_string(g->table, "note"), "stub",
-                     cells_string(g->table, "stub"), "columns", columns, "rows", rows);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", g->id, "title",
+                     *title ? title : g->id, "name", cells_string(g->table, "name"), "note",
+                     cells_string(g->table, "note"), "stub", cells_string(g->table, "stub"),
+                     "columns", columns, "rows", rows);
 }
 
 static int evaluate_grid(struct grid *g, struct sources *sources, struct error *err)
@@ -265,18 +276,21 @@ static int evaluate_grid(struct grid *g, struct sources *sources, struct error *
     json_t *row, *column;
     struct cell *cell = g->cells;
     json_object_foreach((json_t *)g->rows, row_id, row)
-        json_object_foreach((json_t *)g->columns, column_id, column) {
-            int rc = read_cell(g, sources, row_id, row, column_id, column, cell++, err);
-            if (rc < 0)
-                return rc;
-        }
+        json_object_foreach((json_t *)g->columns, column_id, column)
+    {
+        int rc = read_cell(g, sources, row_id, row, column_id, column, cell++, err);
+        if (rc < 0)
+            return rc;
+    }
     return add_sums(g, err);
 }
 
 static int evaluate_table(const char *id, const json_t *table, const json_t *paper,
                           struct sources *sources, json_t *tables, struct error *err)
 {
-    struct grid g = {.id = id, .table = table, .paper = paper,
+    struct grid g = {.id = id,
+                     .table = table,
+                     .paper = paper,
                      .rows = json_object_get(table, "rows"),
                      .columns = json_object_get(table, "columns")};
     g.height = json_object_size(g.rows);
@@ -303,7 +317,8 @@ int cells_evaluate(const json_t *tables_section, const json_t *paper, struct sou
     const char *id;
     json_t *table;
     int rc = 0;
-    json_object_foreach((json_t *)tables_section, id, table) {
+    json_object_foreach((json_t *)tables_section, id, table)
+    {
         rc = evaluate_table(id, table, json_object_get(paper, id), sources, *tables, err);
         if (rc < 0) {
             json_decref(*tables);

@@ -60,10 +60,14 @@ static enum result decide_at_most(const struct sides *s, double by)
 }
 
 static const struct rule rules[] = {
-    {"above", true, decide_above},     {"below", true, decide_below},
-    {"reaches", true, decide_reaches}, {"within", true, decide_within},
-    {"at_most", true, decide_at_most}, {"mean", false, NULL},
-    {"rank", false, NULL},             {NULL, false, NULL},
+    {"above", true, decide_above},
+    {"below", true, decide_below},
+    {"reaches", true, decide_reaches},
+    {"within", true, decide_within},
+    {"at_most", true, decide_at_most},
+    {"mean", false, NULL},
+    {"rank", false, NULL},
+    {NULL, false, NULL},
 };
 
 static const struct rule *find_rule(const char *name)
@@ -85,7 +89,8 @@ struct operand {
 static struct operand cell_operand(const struct selected *s)
 {
     struct operand o = {0};
-    const json_t *ours = json_object_get(s->cell, "ours"), *paper = json_object_get(s->cell, "paper");
+    const json_t *ours = json_object_get(s->cell, "ours"),
+                 *paper = json_object_get(s->cell, "paper");
     if (json_is_number(paper)) {
         o.paper_known = true;
         o.paper = json_number_value(paper);
@@ -107,7 +112,8 @@ static struct operand cell_operand(const struct selected *s)
 
 static struct sides our_sides(const struct operand *a, const struct operand *b)
 {
-    return (struct sides){a->ours_known && b->ours_known, a->ours, b->ours, sqrt(a->variance + b->variance)};
+    return (struct sides){a->ours_known && b->ours_known, a->ours, b->ours,
+                          sqrt(a->variance + b->variance)};
 }
 
 static struct sides paper_sides(const struct operand *a, const struct operand *b)
@@ -158,7 +164,8 @@ static bool matched(const struct selection *left, const struct selection *right,
 static int make_pairs(const json_t *check, const json_t *tables, struct pairs *pairs,
                       struct error *err)
 {
-    const json_t *right_value = json_object_get(check, json_object_get(check, "among") ? "among" : "right");
+    const json_t *right_value =
+        json_object_get(check, json_object_get(check, "among") ? "among" : "right");
     struct selection left = {0}, right = {0};
     int rc = selector_find(tables, cells_string(check, "left"), &left, err);
     if (rc == 0 && json_is_string(right_value))
@@ -167,15 +174,19 @@ static int make_pairs(const json_t *check, const json_t *tables, struct pairs *p
         if (json_is_string(right_value)) {
             for (size_t j = 0; j < right.n; j++)
                 if (matched(&left, &right, i, j))
-                    add_pair(pairs, (struct pair){.left = left.items[i], .right = right.items[j],
+                    add_pair(pairs, (struct pair){.left = left.items[i],
+                                                  .right = right.items[j],
                                                   .left_varies = left.many_rows,
                                                   .columns_vary = left.many_columns});
         } else {
-            const json_t *number = right_value ? right_value : json_object_get(left.items[i].cell, "paper");
+            const json_t *number =
+                right_value ? right_value : json_object_get(left.items[i].cell, "paper");
             if (json_is_number(number))
-                add_pair(pairs, (struct pair){.left = left.items[i], .right_number = true,
+                add_pair(pairs, (struct pair){.left = left.items[i],
+                                              .right_number = true,
                                               .number = json_number_value(number),
-                                              .left_varies = true, .columns_vary = true});
+                                              .left_varies = true,
+                                              .columns_vary = true});
         }
     }
     selector_free(&left);
@@ -190,7 +201,8 @@ static int make_pairs(const json_t *check, const json_t *tables, struct pairs *p
 static void pair_operands(const struct pair *p, struct operand *a, struct operand *b)
 {
     *a = cell_operand(&p->left);
-    *b = p->right_number ? (struct operand){true, true, p->number, p->number, 0} : cell_operand(&p->right);
+    *b = p->right_number ? (struct operand){true, true, p->number, p->number, 0}
+                         : cell_operand(&p->right);
 }
 
 /* ---- words for a comparison ---- */
@@ -219,7 +231,8 @@ static void add_number(struct text *t, bool known, double x, int digits, bool si
 }
 
 /* Shows "67.35 against 65.00 (+2.35 ± 1.12)". */
-static void add_sides(struct text *t, const struct sides *s, bool left_known, bool right_known, int digits)
+static void add_sides(struct text *t, const struct sides *s, bool left_known, bool right_known,
+                      int digits)
 {
     add_number(t, left_known, s->left, digits, false);
     text_add(t, " against ");
@@ -227,7 +240,8 @@ static void add_sides(struct text *t, const struct sides *s, bool left_known, bo
     if (!s->known)
         return;
     text_add(t, " (");
-    add_number(t, true, number_round(s->left, digits) - number_round(s->right, digits), digits, true);
+    add_number(t, true, number_round(s->left, digits) - number_round(s->right, digits), digits,
+               true);
     if (s->error > 0) {
         text_add(t, " \u00b1 ");
         add_number(t, true, s->error, digits, false);
@@ -235,8 +249,9 @@ static void add_sides(struct text *t, const struct sides *s, bool left_known, bo
     text_add(t, ")");
 }
 
-static json_t *comparison_json(const struct pair *p, const struct operand *a, const struct operand *b,
-                               const struct sides *ours, const struct sides *paper, enum result result,
+static json_t *comparison_json(const struct pair *p, const struct operand *a,
+                               const struct operand *b, const struct sides *ours,
+                               const struct sides *paper, enum result result,
                                enum result paper_result)
 {
     struct text name = {0}, own = {0}, theirs = {0};
@@ -245,10 +260,10 @@ static json_t *comparison_json(const struct pair *p, const struct operand *a, co
     add_sides(&own, ours, a->ours_known, b->ours_known, digits);
     if (paper->known)
         add_sides(&theirs, paper, true, true, digits);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "text", text_string(&name), "ours",
-                             text_string(&own), "paper", text_string(&theirs), "result",
-                             result_names[result], "paper_result",
-                             paper_result == MISSING ? "" : result_names[paper_result]);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "text", text_string(&name), "ours",
+                  text_string(&own), "paper", text_string(&theirs), "result", result_names[result],
+                  "paper_result", paper_result == MISSING ? "" : result_names[paper_result]);
     text_free(&name);
     text_free(&own);
     text_free(&theirs);
@@ -262,7 +277,8 @@ struct tally {
     json_t *comparisons;
 };
 
-static void count_pair(struct tally *t, enum result result, enum result paper_result, json_t *comparison)
+static void count_pair(struct tally *t, enum result result, enum result paper_result,
+                       json_t *comparison)
 {
     t->count[result]++;
     if (paper_result != MISSING) {
@@ -272,7 +288,8 @@ static void count_pair(struct tally *t, enum result result, enum result paper_re
     json_array_append_new(t->comparisons, comparison);
 }
 
-static void compare_pairs(const struct rule *rule, const struct pairs *pairs, double by, struct tally *t)
+static void compare_pairs(const struct rule *rule, const struct pairs *pairs, double by,
+                          struct tally *t)
 {
     for (size_t i = 0; i < pairs->n; i++) {
         struct operand a, b;
@@ -285,11 +302,11 @@ static void compare_pairs(const struct rule *rule, const struct pairs *pairs, do
     }
 }
 
-static json_t *plain_comparison(const char *text, const char *ours, const char *paper, enum result result,
-                                enum result paper_result)
+static json_t *plain_comparison(const char *text, const char *ours, const char *paper,
+                                enum result result, enum result paper_result)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "text", text, "ours", ours, "paper", paper, "result",
-                     result_names[result], "paper_result",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "text", text, "ours", ours, "paper", paper,
+                     "result", result_names[result], "paper_result",
                      paper_result == MISSING ? "" : result_names[paper_result]);
 }
 
@@ -361,8 +378,9 @@ static void compare_rank(const json_t *check, const struct pairs *pairs, struct 
             text_add(&shown[k], "not run");
     }
     count_pair(t, results[0], results[1],
-               plain_comparison(cells_string(pairs->items[0].left.row, "label"), text_string(&shown[0]),
-                                text_string(&shown[1]), results[0], results[1]));
+               plain_comparison(cells_string(pairs->items[0].left.row, "label"),
+                                text_string(&shown[0]), text_string(&shown[1]), results[0],
+                                results[1]));
     text_free(&shown[0]);
     text_free(&shown[1]);
 }
@@ -385,11 +403,13 @@ static enum result sum_up(const struct tally *t, size_t need)
     return t->count[HOLDS] + t->count[OPEN] < need ? FAILS : OPEN;
 }
 
-static json_t *check_json(const json_t *check, const struct tally *t, size_t need, enum result result)
+static json_t *check_json(const json_t *check, const struct tally *t, size_t need,
+                          enum result result)
 {
     return json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "text",
-                     cells_string(check, "text"), "informs", json_is_true(json_object_get(check, "informs")),
-                     "result", result_names[result], "holds", (json_int_t)t->count[HOLDS], "fails",
+                     cells_string(check, "text"), "informs",
+                     json_is_true(json_object_get(check, "informs")), "result",
+                     result_names[result], "holds", (json_int_t)t->count[HOLDS], "fails",
                      (json_int_t)t->count[FAILS], "open", (json_int_t)t->count[OPEN], "missing",
                      (json_int_t)t->count[MISSING], "needed", (json_int_t)need, "paper_holds",
                      (json_int_t)t->paper_holds, "paper_of", (json_int_t)t->paper_of, "comparisons",
@@ -402,14 +422,15 @@ struct outcome {
     bool paper_fails;
 };
 
-static int evaluate_check(const json_t *check, const json_t *tables, json_t **out, struct outcome *outcome,
-                          struct error *err)
+static int evaluate_check(const json_t *check, const json_t *tables, json_t **out,
+                          struct outcome *outcome, struct error *err)
 {
     const struct rule *rule = find_rule(cells_string(check, "check"));
     if (!rule)
-        return error_set(err, EINVAL,
-                         "unknown check '%s' (expected above, below, reaches, within, at_most, mean or rank)",
-                         cells_string(check, "check"));
+        return error_set(
+            err, EINVAL,
+            "unknown check '%s' (expected above, below, reaches, within, at_most, mean or rank)",
+            cells_string(check, "check"));
     struct pairs pairs = {0};
     int rc = make_pairs(check, tables, &pairs, err);
     struct tally tally = {.comparisons = json_array()};
@@ -438,14 +459,16 @@ struct verdict {
     const char *verdict, *reason;
 };
 
-static struct verdict decide(const size_t count[RESULTS], bool absolute, const struct claim_setting *setting)
+static struct verdict decide(const size_t count[RESULTS], bool absolute,
+                             const struct claim_setting *setting)
 {
     if (!setting->comparable)
         return (struct verdict){"not decided", setting->incomparable};
     if (count[MISSING])
         return (struct verdict){"not decided", "numbers are missing"};
     if (count[FAILS] && absolute && !setting->paper_settings)
-        return (struct verdict){"not decided", "it falls short, but with smaller settings than the paper's"};
+        return (struct verdict){"not decided",
+                                "it falls short, but with smaller settings than the paper's"};
     if (count[FAILS])
         return (struct verdict){"not reproduced", "a check fails by more than the noise"};
     if (count[OPEN])
@@ -461,7 +484,8 @@ static int decide_claim(const char *id, const json_t *claim, size_t number, cons
     size_t i, count[RESULTS] = {0};
     bool paper_fails = false;
     int rc = json_array_size(list) ? 0 : error_set(err, EINVAL, "expected a list of checks");
-    json_array_foreach((json_t *)list, i, check) {
+    json_array_foreach((json_t *)list, i, check)
+    {
         json_t *json = NULL;
         struct outcome outcome = {MISSING, false};
         rc = evaluate_check(check, tables, &json, &outcome, err);
@@ -481,8 +505,8 @@ static int decide_claim(const char *id, const json_t *claim, size_t number, cons
         *out = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:O}", "id", id, "number",
                          (json_int_t)number, "title", *title ? title : id, "text",
                          cells_string(claim, "text"), "rule", cells_string(claim, "rule"), "note",
-                         cells_string(claim, "note"), "verdict", v.verdict, "reason", v.reason, "paper_fails",
-                         paper_fails, "checks", checks);
+                         cells_string(claim, "note"), "verdict", v.verdict, "reason", v.reason,
+                         "paper_fails", paper_fails, "checks", checks);
         if (!*out)
             rc = error_set(err, ENOMEM, "out of memory");
     }
@@ -499,7 +523,8 @@ int claims_decide(const json_t *section, const json_t *tables, const struct clai
     json_t *claim, *out = NULL;
     size_t number = 0;
     *claims = json_array();
-    json_object_foreach((json_t *)section, id, claim) {
+    json_object_foreach((json_t *)section, id, claim)
+    {
         int rc = decide_claim(id, claim, ++number, tables, setting, &out, err);
         if (rc == 0 && json_array_append_new(*claims, out) < 0)
             rc = error_set(err, ENOMEM, "out of memory");

@@ -148,21 +148,26 @@ void layout_end_line(struct text *t)
     text_add(t, "\\&\n");
 }
 
-void layout_rule(struct text *t, double x, double width, double thickness, const char *colour, double height)
+void layout_rule(struct text *t, double x, double width, double thickness, const char *colour,
+                 double height)
 {
-    text_print(t, ".br\n.nr LEADING \\n[.v]\n.vs %.2fp\n\\&\\h'|%.2fp'\\m[%s]\\D't %.2fp'\\D'l %.2fp 0'\\m[]\n.br\n"
-                  ".vs \\n[LEADING]u\n", height, x, colour, thickness, width);
+    text_print(t,
+               ".br\n.nr LEADING \\n[.v]\n.vs %.2fp\n\\&\\h'|%.2fp'\\m[%s]\\D't %.2fp'\\D'l %.2fp "
+               "0'\\m[]\n.br\n"
+               ".vs \\n[LEADING]u\n",
+               height, x, colour, thickness, width);
 }
 
 void layout_dot(struct text *t, double x, const char *verdict)
 {
     bool yes = strcmp(verdict, "reproduced") == 0, no = strcmp(verdict, "not reproduced") == 0;
     const char *colour = yes ? "accent" : no ? "ink" : "light";
-    text_print(t, "\\&\\h'|%.2fp'\\v'-2.6p'\\m[%s]\\M[%s]\\D't 0.9p'\\D'%s 6p'\\M[]\\m[]\\v'2.6p'", x, colour, colour,
-               no ? "c" : "C");
+    text_print(t, "\\&\\h'|%.2fp'\\v'-2.6p'\\m[%s]\\M[%s]\\D't 0.9p'\\D'%s 6p'\\M[]\\m[]\\v'2.6p'",
+               x, colour, colour, no ? "c" : "C");
 }
 
-void layout_pictures(struct text *t, const struct placed *pictures, size_t n, double gap, const char *caption)
+void layout_pictures(struct text *t, const struct placed *pictures, size_t n, double gap,
+                     const char *caption)
 {
     double height = 0, x = 0;
     for (size_t i = 0; i < n; i++)
@@ -170,8 +175,8 @@ void layout_pictures(struct text *t, const struct placed *pictures, size_t n, do
     layout_need(t, height + 20);
     text_add(t, ".sp 5p\n.nf\n.vs 1p\n");
     for (size_t i = 0; i < n; i++) {
-        text_print(t, "\\&\\h'|%.2fp'\\X'pdf: pdfpic %s -L %.3fp %.3fp'\n.sp -1\n", x, pictures[i].path,
-                   pictures[i].width, pictures[i].height);
+        text_print(t, "\\&\\h'|%.2fp'\\X'pdf: pdfpic %s -L %.3fp %.3fp'\n.sp -1\n", x,
+                   pictures[i].path, pictures[i].width, pictures[i].height);
         x += pictures[i].width + gap;
     }
     text_print(t, ".sp %.2fp\n.BODY\n", height + 6);

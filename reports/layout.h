@@ -40,7 +40,8 @@ void layout_put(struct text *t, double x, enum align align, const struct look *l
                 const char *s, double limit);
 void layout_end_line(struct text *t);
 /* A horizontal line from x to x + width, on a line of its own `height` high. */
-void layout_rule(struct text *t, double x, double width, double thickness, const char *colour, double height);
+void layout_rule(struct text *t, double x, double width, double thickness, const char *colour,
+                 double height);
 /* A dot that stands for a verdict, at x: filled, ring, or grey. */
 void layout_dot(struct text *t, double x, const char *verdict);
 
@@ -53,6 +54,7 @@ struct placed {
     const char *path;
     double width, height;
 };
-void layout_pictures(struct text *t, const struct placed *pictures, size_t n, double gap, const char *caption);
+void layout_pictures(struct text *t, const struct placed *pictures, size_t n, double gap,
+                     const char *caption);
 
 #endif

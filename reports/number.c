@@ -46,7 +46,8 @@ void number_format(char text[NUMBER_SIZE], double x, int digits, bool sign, bool
     double shown = number_round(x, digits);
     if (shown == 0)
         shown = 0; /* not -0 */
-    snprintf(text, NUMBER_SIZE, sign && shown != 0 ? "%+.*f" : "%.*f", bounded_digits(digits), shown);
+    snprintf(text, NUMBER_SIZE, sign && shown != 0 ? "%+.*f" : "%.*f", bounded_digits(digits),
+             shown);
     if (commas)
         add_commas(text);
 }
@@ -75,5 +76,6 @@ void number_bytes(char text[NUMBER_SIZE], double bytes)
         return;
     for (; bytes >= 1023.5 && u < 4; u++)
         bytes /= 1024;
-    snprintf(text, NUMBER_SIZE, u >= 3 || (u && bytes < 10) ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+    snprintf(text, NUMBER_SIZE, u >= 3 || (u && bytes < 10) ? "%.1f %s" : "%.0f %s", bytes,
+             units[u]);
 }

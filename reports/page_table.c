@@ -1,5 +1,5 @@
-/* See page_table.h. The plan comes first: how wide each part of each column is at a given size; then
- * columns are dealt into blocks that fit. */
+/* See page_table.h. The plan comes first: how wide each part of each column is at a given size;
+ * then columns are dealt into blocks that fit. */
 #include "reports/page_table.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@ static const double PART_GAP = 7, STUB_GAP = 8, STUB_LIMIT = 150, LEADING = 1.52
 struct column {
     const json_t *json;
     bool shown[PARTS];
-    double width[PARTS]; /* thousandths of the size */
-    double label;        /* width of its label */
+    double width[PARTS];             /* thousandths of the size */
+    double label;                    /* width of its label */
     double start, right[PARTS], end; /* points, set when it is dealt into a block */
 };
 
@@ -41,8 +41,10 @@ static void measure_column(const struct plan *p, struct column *c, size_t index)
 {
     size_t r;
     json_t *row;
-    json_array_foreach((json_t *)p->rows, r, row) {
-        const json_t *text = json_object_get(json_array_get(json_object_get(row, "cells"), index), "text");
+    json_array_foreach((json_t *)p->rows, r, row)
+    {
+        const json_t *text =
+            json_object_get(json_array_get(json_object_get(row, "cells"), index), "text");
         for (size_t k = 0; k < PARTS; k++) {
             const char *s = cells_string(text, part_names[k]);
             c->shown[k] = c->shown[k] || *s;
@@ -71,7 +73,8 @@ static double stub_points(struct plan *p)
     size_t r;
     json_t *row;
     double group = 0, label = troff_width(cells_string(p->table, "stub"), true);
-    json_array_foreach((json_t *)p->rows, r, row) {
+    json_array_foreach((json_t *)p->rows, r, row)
+    {
         group = wider(group, troff_width(cells_string(row, "group"), true));
         label = wider(label, troff_width(cells_string(row, "label"), true));
     }
@@ -136,9 +139,11 @@ static void put_groups(struct text *t, const struct plan *p, size_t first, size_
         for (next = c + 1; next < end && strcmp(group_of(p, c), group_of(p, next)) == 0;)
             next++;
         double left = p->columns[c].start, right = p->columns[next - 1].end;
-        layout_put(t, (left + right) / 2, ALIGN_CENTER, &look_strong, p->size, group_of(p, c), right - left);
+        layout_put(t, (left + right) / 2, ALIGN_CENTER, &look_strong, p->size, group_of(p, c),
+                   right - left);
         if (*group_of(p, c))
-            text_print(t, "\\v'3.5p'\\h'|%.2fp'\\m[light]\\D't 0.4p'\\D'l %.2fp 0'\\m[]\\v'-3.5p'", left, right - left);
+            text_print(t, "\\v'3.5p'\\h'|%.2fp'\\m[light]\\D't 0.4p'\\D'l %.2fp 0'\\m[]\\v'-3.5p'",
+                       left, right - left);
     }
     layout_end_line(t);
 }
@@ -156,18 +161,22 @@ static void put_head(struct text *t, const struct plan *p, size_t first, size_t 
     for (size_t c = first; c < end; c++)
         for (size_t k = 0; k < PARTS; k++)
             if (p->columns[c].shown[k])
-                layout_put(t, p->columns[c].right[k], ALIGN_RIGHT, &look_grey, p->size - 1, part_labels[k], 0);
+                layout_put(t, p->columns[c].right[k], ALIGN_RIGHT, &look_grey, p->size - 1,
+                           part_labels[k], 0);
     layout_end_line(t);
     layout_rule(t, 0, width, 0.6, "ink", 4);
     text_add(t, ".sp 1.5p\n");
 }
 
-static void put_cell(struct text *t, const struct plan *p, const struct column *column, const json_t *cell, bool strong)
+static void put_cell(struct text *t, const struct plan *p, const struct column *column,
+                     const json_t *cell, bool strong)
 {
     const json_t *text = json_object_get(cell, "text");
     bool missing = json_object_get(cell, "missing") != NULL;
-    const struct look *looks[PARTS] = {missing ? &look_missing : strong ? &look_strong : &look_plain, &look_grey,
-                                       strong ? &look_strong : &look_plain};
+    const struct look *looks[PARTS] = {missing  ? &look_missing
+                                       : strong ? &look_strong
+                                                : &look_plain,
+                                       &look_grey, strong ? &look_strong : &look_plain};
     for (size_t k = 0; k < PARTS; k++) {
         const char *s = cells_string(text, part_names[k]);
         if (*s)
@@ -175,13 +184,16 @@ static void put_cell(struct text *t, const struct plan *p, const struct column *
     }
 }
 
-static void put_row(struct text *t, const struct plan *p, const json_t *row, bool new_group, size_t first, size_t end)
+static void put_row(struct text *t, const struct plan *p, const json_t *row, bool new_group,
+                    size_t first, size_t end)
 {
     bool strong = json_is_true(json_object_get(row, "strong"));
     const struct look *look = strong ? &look_strong : &look_plain;
     if (new_group)
-        layout_put(t, 0, ALIGN_LEFT, &look_plain, p->size, cells_string(row, "group"), p->group_width - 4);
-    layout_put(t, p->group_width, ALIGN_LEFT, look, p->size, cells_string(row, "label"), p->stub_width);
+        layout_put(t, 0, ALIGN_LEFT, &look_plain, p->size, cells_string(row, "group"),
+                   p->group_width - 4);
+    layout_put(t, p->group_width, ALIGN_LEFT, look, p->size, cells_string(row, "label"),
+               p->stub_width);
     for (size_t c = first; c < end; c++)
         put_cell(t, p, &p->columns[c], json_array_get(json_object_get(row, "cells"), c), strong);
     layout_end_line(t);
@@ -203,7 +215,8 @@ static double block_height(const struct plan *p, size_t rows)
 }
 
 /* Rows from `from` to `to` of the columns from first to end, under their own head. */
-static void put_block(struct text *t, const struct plan *p, size_t first, size_t end, size_t from, size_t to)
+static void put_block(struct text *t, const struct plan *p, size_t first, size_t end, size_t from,
+                      size_t to)
 {
     double leading = p->size * LEADING, width = p->columns[end - 1].end;
     layout_begin_lines(t, p->size, leading, block_height(p, to - from));
@@ -214,7 +227,8 @@ static void put_block(struct text *t, const struct plan *p, size_t first, size_t
         const json_t *row = json_array_get(p->rows, r);
         const char *own = cells_string(row, "group");
         bool new_group = *own && (r == from || strcmp(own, group) != 0);
-        if (r > from && (new_group || (r + 1 == json_array_size(p->rows) && json_is_true(json_object_get(row, "strong")))))
+        if (r > from && (new_group || (r + 1 == json_array_size(p->rows) &&
+                                       json_is_true(json_object_get(row, "strong")))))
             text_add(t, ".sp 2.5p\n");
         put_row(t, p, row, new_group, first, end);
         group = own;
@@ -256,7 +270,8 @@ int page_table(struct text *t, const json_t *table, const char *notice, struct e
     for (size_t first = 0, end; first < p.count; first = end) {
         end = deal(&p, first);
         for (size_t from = 0; from < rows; from += ROWS_A_BLOCK)
-            put_block(t, &p, first, end, from, from + ROWS_A_BLOCK < rows ? from + ROWS_A_BLOCK : rows);
+            put_block(t, &p, first, end, from,
+                      from + ROWS_A_BLOCK < rows ? from + ROWS_A_BLOCK : rows);
     }
     struct text below = {0};
     text_print(&below, "%s%s%s", notice, *notice ? " " : "", cells_string(table, "note"));

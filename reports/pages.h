@@ -12,8 +12,8 @@ struct report {
     const json_t *section; /* the experiment's section `report` */
     struct sources sources;
     const json_t *stages; /* job.json's list of all stages of the run, or NULL */
-    const char *plots; /* folder for plots and pictures, there already */
-    struct text page;  /* groff source so far */
+    const char *plots;    /* folder for plots and pictures, there already */
+    struct text page;     /* groff source so far */
 };
 
 /* Title, what was run, key numbers, the claims in one line each, settings beside the paper's. */

@@ -24,9 +24,12 @@ int pages_tables(struct report *r, struct error *err)
         return 0;
     layout_new_page(&r->page);
     layout_heading(&r->page, 1, "Tables", 200);
-    layout_paragraph(&r->page, "Each column shows what this experiment got, what the paper says, and the difference "
-                               "where both are known. A number that was not computed is marked \u201cnot run\u201d.");
-    json_array_foreach((json_t *)tables, i, table) {
+    layout_paragraph(
+        &r->page,
+        "Each column shows what this experiment got, what the paper says, and the difference "
+        "where both are known. A number that was not computed is marked \u201cnot run\u201d.");
+    json_array_foreach((json_t *)tables, i, table)
+    {
         int rc = page_table(&r->page, table, pages_notice(r), err);
         if (rc < 0)
             return rc;
@@ -66,11 +69,13 @@ static int put_sheet(struct report *r, const json_t *sheet, size_t i, struct err
 /* ---- learning curves ---- */
 
 /* Fills x and y (n values each) from the lines of a metrics.jsonl; returns how many are whole. */
-static size_t read_points(const json_t *lines, const char *x_name, const char *y_name, double scale, double *x, double *y)
+static size_t read_points(const json_t *lines, const char *x_name, const char *y_name, double scale,
+                          double *x, double *y)
 {
     size_t i, n = 0;
     json_t *line;
-    json_array_foreach((json_t *)lines, i, line) {
+    json_array_foreach((json_t *)lines, i, line)
+    {
         const json_t *a = json_object_get(line, x_name), *b = json_object_get(line, y_name);
         if (json_is_number(a) && json_is_number(b)) {
             x[n] = json_number_value(a);
@@ -80,7 +85,8 @@ static size_t read_points(const json_t *lines, const char *x_name, const char *y
     return n;
 }
 
-static int read_line(struct report *r, const char *reference, struct plot_line *line, struct error *err)
+static int read_line(struct report *r, const char *reference, struct plot_line *line,
+                     struct error *err)
 {
     struct found found;
     int rc = sources_find(&r->sources, reference, &found, err);
@@ -96,21 +102,24 @@ static int read_line(struct report *r, const char *reference, struct plot_line *
     return 0;
 }
 
-static int make_curves(struct report *r, const json_t *curves, const char *path, double width, double height, struct error *err)
+static int make_curves(struct report *r, const json_t *curves, const char *path, double width,
+                       double height, struct error *err)
 {
     struct plot_line lines[LINE_LIMIT] = {{0}};
     size_t n = 0;
     const char *name;
     json_t *reference;
     int rc = 0;
-    json_object_foreach(json_object_get(curves, "lines"), name, reference) {
+    json_object_foreach(json_object_get(curves, "lines"), name, reference)
+    {
         if (n == LINE_LIMIT || rc < 0)
             break;
         lines[n].name = name;
         rc = read_line(r, json_string_value(reference), &lines[n++], err);
     }
     if (rc == 0)
-        rc = plot_curves(path, cells_string(curves, "title"), "epoch", "public accuracy (%)", lines, n, width, height, err);
+        rc = plot_curves(path, cells_string(curves, "title"), "epoch", "public accuracy (%)", lines,
+                         n, width, height, err);
     for (size_t i = 0; i < n; i++)
         free((double *)lines[i].x);
     return rc;
@@ -118,7 +127,8 @@ static int make_curves(struct report *r, const json_t *curves, const char *path,
 
 /* ---- confusion matrices ---- */
 
-static int make_confusion(struct report *r, const json_t *item, const char *path, double width, double height, struct error *err)
+static int make_confusion(struct report *r, const json_t *item, const char *path, double width,
+                          double height, struct error *err)
 {
     struct found found;
     const char *title = cells_string(item, "title");
@@ -127,14 +137,16 @@ static int make_confusion(struct report *r, const json_t *item, const char *path
         return rc;
     if (!found.value)
         return plot_curves(path, title, "predicted", "true", NULL, 0, width, height, err);
-    return plot_confusion(path, title, found.value, json_object_get(r->section, "classes"), width, height, err);
+    return plot_confusion(path, title, found.value, json_object_get(r->section, "classes"), width,
+                          height, err);
 }
 
-typedef int (*maker)(struct report *r, const json_t *item, const char *path, double width, double height, struct error *err);
+typedef int (*maker)(struct report *r, const json_t *item, const char *path, double width,
+                     double height, struct error *err);
 
 /* Plots two in a row. */
-static int put_plots(struct report *r, const char *section, const char *heading, const char *caption, maker make, double height,
-                     struct error *err)
+static int put_plots(struct report *r, const char *section, const char *heading,
+                     const char *caption, maker make, double height, struct error *err)
 {
     const json_t *list = json_object_get(r->section, section);
     const double width = (PAGE_WIDTH - 13) / 2;
@@ -175,13 +187,16 @@ int pages_figures(struct report *r, struct error *err)
     layout_new_page(&r->page);
     layout_heading(&r->page, 1, "Figures", 200);
     layout_small(&r->page, pages_notice(r));
-    int rc = put_plots(r, "curves", "Learning curves", "Accuracy on the public set after each epoch of training.", make_curves,
-                       150, err);
+    int rc = put_plots(r, "curves", "Learning curves",
+                       "Accuracy on the public set after each epoch of training.", make_curves, 150,
+                       err);
     if (rc == 0)
         rc = put_plots(r, "confusion", "Confusion matrices",
-                       "Rows are the true class, columns the predicted one; the shade is the share of the row.", make_confusion,
-                       205, err);
-    json_array_foreach((json_t *)sheets, i, sheet) {
+                       "Rows are the true class, columns the predicted one; the shade is the share "
+                       "of the row.",
+                       make_confusion, 205, err);
+    json_array_foreach((json_t *)sheets, i, sheet)
+    {
         if (rc < 0)
             return rc;
         rc = put_sheet(r, sheet, i, err);
@@ -193,12 +208,16 @@ int pages_figures(struct report *r, struct error *err)
 
 static const struct look *result_look(const char *result)
 {
-    return strcmp(result, "holds") == 0 ? &look_accent : strcmp(result, "fails") == 0 ? &look_strong : &look_grey;
+    return strcmp(result, "holds") == 0   ? &look_accent
+           : strcmp(result, "fails") == 0 ? &look_strong
+                                          : &look_grey;
 }
 
 static const char *result_word(const char *result)
 {
-    return strcmp(result, "open") == 0 ? "within noise" : strcmp(result, "missing") == 0 ? "not run" : result;
+    return strcmp(result, "open") == 0      ? "within noise"
+           : strcmp(result, "missing") == 0 ? "not run"
+                                            : result;
 }
 
 static void put_comparison(struct text *t, const json_t *c)
@@ -208,7 +227,8 @@ static void put_comparison(struct text *t, const json_t *c)
     layout_put(t, 190, ALIGN_LEFT, &look_plain, 7, cells_string(c, "ours"), 120);
     layout_put(t, 312, ALIGN_LEFT, result_look(result), 7, result_word(result), 45);
     layout_put(t, 358, ALIGN_LEFT, &look_grey, 7, cells_string(c, "paper"), 90);
-    layout_put(t, PAGE_WIDTH, ALIGN_RIGHT, strcmp(paper, "fails") == 0 ? &look_strong : &look_grey, 7, paper, 24);
+    layout_put(t, PAGE_WIDTH, ALIGN_RIGHT, strcmp(paper, "fails") == 0 ? &look_strong : &look_grey,
+               7, paper, 24);
     layout_end_line(t);
 }
 
@@ -240,7 +260,8 @@ static void put_check(struct text *t, const json_t *check)
     else if (n > 1)
         text_print(&summary, "; %lld needed", count_of(check, "needed"));
     if (count_of(check, "paper_of"))
-        text_print(&paper, "paper: %lld of %lld", count_of(check, "paper_holds"), count_of(check, "paper_of"));
+        text_print(&paper, "paper: %lld of %lld", count_of(check, "paper_holds"),
+                   count_of(check, "paper_of"));
     double rows = (double)(n < 12 ? n : 12);
     layout_begin_lines(t, 7, 9.6, 9.6 * rows + 20);
     text_add(t, ".sp 4p\n");
@@ -248,8 +269,7 @@ static void put_check(struct text *t, const json_t *check)
     layout_put(t, 190, ALIGN_LEFT, &look_plain, 7.5, text_string(&summary), 165);
     layout_put(t, 358, ALIGN_LEFT, &look_grey, 7.5, text_string(&paper), 113);
     layout_end_line(t);
-    json_array_foreach((json_t *)comparisons, i, comparison)
-        put_comparison(t, comparison);
+    json_array_foreach((json_t *)comparisons, i, comparison) put_comparison(t, comparison);
     layout_end_lines(t);
     text_free(&summary);
     text_free(&paper);
@@ -266,9 +286,11 @@ static void put_claim(struct text *t, const json_t *claim)
     layout_begin_lines(t, 9, 13, 0);
     layout_dot(t, 0, verdict);
     text_print(&line, "%s: %s%s", verdict, cells_string(claim, "reason"),
-               json_is_true(json_object_get(claim, "paper_fails")) ? "; the paper\u2019s own numbers contradict it" : "");
-    layout_put(t, 11, ALIGN_LEFT, strcmp(verdict, "reproduced") == 0 ? &look_accent : &look_strong, 9, text_string(&line),
-               PAGE_WIDTH - 11);
+               json_is_true(json_object_get(claim, "paper_fails"))
+                   ? "; the paper\u2019s own numbers contradict it"
+                   : "");
+    layout_put(t, 11, ALIGN_LEFT, strcmp(verdict, "reproduced") == 0 ? &look_accent : &look_strong,
+               9, text_string(&line), PAGE_WIDTH - 11);
     layout_end_line(t);
     layout_end_lines(t);
     layout_space(t, 3);
@@ -278,8 +300,7 @@ static void put_claim(struct text *t, const json_t *claim)
         text_print(&line, "Decided so: %s", cells_string(claim, "rule"));
     layout_small(t, text_string(&line));
     layout_small(t, cells_string(claim, "note"));
-    json_array_foreach(json_object_get(claim, "checks"), i, check)
-        put_check(t, check);
+    json_array_foreach(json_object_get(claim, "checks"), i, check) put_check(t, check);
     text_free(&title);
     text_free(&line);
 }
@@ -293,10 +314,13 @@ void pages_claims(struct report *r)
         return;
     layout_new_page(&r->page);
     layout_heading(&r->page, 1, "The claims one by one", 200);
-    layout_paragraph(&r->page, "An accuracy over n images carries a standard error of \u221a(p(1\u2212p)/n), and a difference "
-                               "of two the root of the sum of their squares, shown after \u00b1. A statement that one accuracy is above another is "
-                               "left undecided while the difference lies within one standard error. The right-hand "
-                               "column asks the same of the paper\u2019s own numbers, as they stand.");
-    json_array_foreach((json_t *)claims, i, claim)
-        put_claim(&r->page, claim);
+    layout_paragraph(
+        &r->page,
+        "An accuracy over n images carries a standard error of \u221a(p(1\u2212p)/n), and a "
+        "difference "
+        "of two the root of the sum of their squares, shown after \u00b1. A statement that one "
+        "accuracy is above another is "
+        "left undecided while the difference lies within one standard error. The right-hand "
+        "column asks the same of the paper\u2019s own numbers, as they stand.");
+    json_array_foreach((json_t *)claims, i, claim) put_claim(&r->page, claim);
 }

@@ -37,7 +37,8 @@ static void put_notes(struct report *r)
     const char *notice = pages_notice(r);
     if (*notice) {
         text_add(t, ".BODY\n.sp 7p\n.nf\n.ps 10p\n.vs 14p\n"
-                    "\\&\\v'6p'\\M[faint]\\D'P 471p 0 0 -24p -471p 0'\\M[]\\v'18p'\\h'|9p'\\f[B]\\m[accent]");
+                    "\\&\\v'6p'\\M[faint]\\D'P 471p 0 0 -24p -471p "
+                    "0'\\M[]\\v'18p'\\h'|9p'\\f[B]\\m[accent]");
         troff_fitted(t, notice, false, (PAGE_WIDTH - 20) / 10 * 1000);
         text_add(t, "\\m[]\\f[]\n.BODY\n.sp 12p\n");
     }
@@ -50,12 +51,14 @@ static void put_key(struct report *r, const json_t *key, double x, double width)
     struct selection s;
     const char *label = cells_string(key, "label");
     const json_t *cell = NULL;
-    if (selector_find(json_object_get(r->cells, "tables"), cells_string(key, "cell"), &s, NULL) == 0)
+    if (selector_find(json_object_get(r->cells, "tables"), cells_string(key, "cell"), &s, NULL) ==
+        0)
         cell = s.items[0].cell;
     const json_t *text = json_object_get(cell, "text");
     const char *paper = cells_string(text, "paper"), *difference = cells_string(text, "difference");
     bool missing = !cell || json_object_get(cell, "missing");
-    const char *ours = cell ? cells_string(text, "ours") : "not run", *unit = cells_string(cell, "unit");
+    const char *ours = cell ? cells_string(text, "ours") : "not run",
+               *unit = cells_string(cell, "unit");
     struct text number = {0}, below = {0};
     text_print(&number, "%s%s%s", ours, missing || !*unit ? "" : " ", missing ? "" : unit);
     if (*paper)
@@ -64,7 +67,8 @@ static void put_key(struct report *r, const json_t *key, double x, double width)
         text_print(&below, ", difference %s", difference);
     layout_put(t, x, ALIGN_LEFT, &look_grey, 8.5, label, width - 8);
     text_add(t, "\\v'24p'");
-    layout_put(t, x, ALIGN_LEFT, missing ? &look_missing : &look_accent, missing ? 14 : 21, text_string(&number), width - 8);
+    layout_put(t, x, ALIGN_LEFT, missing ? &look_missing : &look_accent, missing ? 14 : 21,
+               text_string(&number), width - 8);
     text_add(t, "\\v'14p'");
     layout_put(t, x, ALIGN_LEFT, &look_grey, 8.5, text_string(&below), width - 8);
     text_add(t, "\\v'-38p'");
@@ -83,9 +87,8 @@ static void put_keys(struct report *r)
     n = n > KEY_LIMIT ? KEY_LIMIT : n;
     layout_space(&r->page, 6);
     layout_begin_lines(&r->page, 8.5, 12, 60);
-    json_array_foreach((json_t *)keys, i, key)
-        if (i < n)
-            put_key(r, key, PAGE_WIDTH / (double)n * (double)i, PAGE_WIDTH / (double)n);
+    json_array_foreach((json_t *)keys, i, key) if (i < n)
+        put_key(r, key, PAGE_WIDTH / (double)n * (double)i, PAGE_WIDTH / (double)n);
     layout_end_line(&r->page);
     layout_end_lines(&r->page);
     layout_space(&r->page, 44);
@@ -95,21 +98,25 @@ static void count_verdicts(const json_t *claims, size_t counts[VERDICTS])
 {
     size_t i;
     json_t *claim;
-    json_array_foreach((json_t *)claims, i, claim)
-        for (size_t v = 0; v < VERDICTS; v++)
-            counts[v] += strcmp(cells_string(claim, "verdict"), verdicts[v]) == 0;
+    json_array_foreach((json_t *)claims, i, claim) for (size_t v = 0; v < VERDICTS; v++)
+        counts[v] += strcmp(cells_string(claim, "verdict"), verdicts[v]) == 0;
 }
 
 static void put_claim_line(struct text *t, const json_t *claim)
 {
     const char *verdict = cells_string(claim, "verdict"), *reason = cells_string(claim, "reason");
     char number[32];
-    snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(claim, "number")));
+    snprintf(number, sizeof number, "%lld",
+             (long long)json_integer_value(json_object_get(claim, "number")));
     bool yes = strcmp(verdict, verdicts[0]) == 0, no = strcmp(verdict, verdicts[1]) == 0;
     layout_dot(t, 0, verdict);
     layout_put(t, 24, ALIGN_RIGHT, &look_grey, 9, number, 0);
     layout_put(t, 31, ALIGN_LEFT, &look_plain, 9, cells_string(claim, "title"), 330);
-    layout_put(t, PAGE_WIDTH, ALIGN_RIGHT, yes ? &look_accent : no ? &look_strong : &look_grey, 9, verdict, 0);
+    layout_put(t, PAGE_WIDTH, ALIGN_RIGHT,
+               yes  ? &look_accent
+               : no ? &look_strong
+                    : &look_grey,
+               9, verdict, 0);
     layout_end_line(t);
     bool paper_fails = json_is_true(json_object_get(claim, "paper_fails"));
     if (!yes || paper_fails) {
@@ -134,13 +141,12 @@ static void put_claims(struct report *r)
         return;
     count_verdicts(claims, counts);
     layout_heading(t, 2, "The paper\u2019s claims", 160);
-    text_print(&line, "Of %zu claims, %zu reproduced, %zu not reproduced, %zu not decided.", json_array_size(claims),
-               counts[0], counts[1], counts[2]);
+    text_print(&line, "Of %zu claims, %zu reproduced, %zu not reproduced, %zu not decided.",
+               json_array_size(claims), counts[0], counts[1], counts[2]);
     layout_paragraph(t, text_string(&line));
     text_free(&line);
     layout_begin_lines(t, 9, 13, 0);
-    json_array_foreach((json_t *)claims, i, claim)
-        put_claim_line(t, claim);
+    json_array_foreach((json_t *)claims, i, claim) put_claim_line(t, claim);
     layout_end_lines(t);
 }
 
@@ -151,7 +157,9 @@ static void add_value(struct text *t, const json_t *value)
         text_add(t, json_string_value(value));
         return;
     }
-    char *dump = json_is_boolean(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+    char *dump = json_is_boolean(value)
+                     ? NULL
+                     : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
     text_add(t, json_is_true(value) ? "yes" : json_is_false(value) ? "no" : dump ? dump : "");
     free(dump);
 }
@@ -175,17 +183,17 @@ static void put_stated(struct text *t, const json_t *settings)
 {
     size_t i, n = 3;
     json_t *setting;
-    json_array_foreach((json_t *)settings, i, setting)
-        n += json_is_true(json_object_get(setting, "stated"));
+    json_array_foreach((json_t *)settings, i, setting) n +=
+        json_is_true(json_object_get(setting, "stated"));
     layout_begin_lines(t, 8.5, 12.5, 12.5 * (double)n);
     layout_put(t, 300, ALIGN_RIGHT, &look_grey, 7.5, "this run", 0);
     layout_put(t, 380, ALIGN_RIGHT, &look_grey, 7.5, "paper", 0);
     layout_end_line(t);
     layout_rule(t, 0, 380, 0.6, "ink", 4);
     text_add(t, ".sp 1p\n");
-    json_array_foreach((json_t *)settings, i, setting)
-        if (json_is_true(json_object_get(setting, "stated")))
-            put_setting(t, setting);
+    json_array_foreach((json_t *)settings, i,
+                       setting) if (json_is_true(json_object_get(setting, "stated")))
+        put_setting(t, setting);
     layout_rule(t, 0, 380, 0.6, "ink", 5);
     layout_end_lines(t);
     layout_space(t, 8);
@@ -198,7 +206,8 @@ static void put_silent(struct text *t, const json_t *settings)
     size_t i;
     json_t *setting;
     const char *separator = "The paper leaves open, and this run takes: ";
-    json_array_foreach((json_t *)settings, i, setting) {
+    json_array_foreach((json_t *)settings, i, setting)
+    {
         if (json_is_true(json_object_get(setting, "stated")))
             continue;
         text_print(&line, "%s%s: ", separator, cells_string(setting, "label"));
@@ -222,9 +231,13 @@ static void put_settings(struct report *r)
     if (differ == 0)
         text_add(&line, "Every setting that the paper states is the paper\u2019s own.");
     else if (differ == 1)
-        text_add(&line, "One setting differs from what the paper states; differences in the results include that.");
+        text_add(&line, "One setting differs from what the paper states; differences in the "
+                        "results include that.");
     else
-        text_print(&line, "%lld settings differ from what the paper states; differences in the results include those.", differ);
+        text_print(&line,
+                   "%lld settings differ from what the paper states; differences in the results "
+                   "include those.",
+                   differ);
     layout_paragraph(&r->page, text_string(&line));
     text_free(&line);
     put_stated(&r->page, settings);

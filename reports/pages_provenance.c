@@ -23,7 +23,8 @@ static const json_t **list_stages(const json_t *list, size_t *count)
     if (!stages)
         return NULL;
     json_t *seen = json_object();
-    json_array_foreach((json_t *)list, i, entry) {
+    json_array_foreach((json_t *)list, i, entry)
+    {
         const char *name = cells_string(entry, "stage");
         if (!*name)
             name = cells_string(entry, "name");
@@ -104,7 +105,8 @@ static void put_params(struct text *t, const json_t *params)
     struct text line = {0};
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)params, name, value) {
+    json_object_foreach((json_t *)params, name, value)
+    {
         char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
         text_print(&line, "%s%s\u00a0%s", line.size ? ", " : "", name, dump ? dump : "");
         free(dump);
@@ -119,7 +121,8 @@ static void put_params(struct text *t, const json_t *params)
 
 static void put_stage(struct text *t, const json_t *entry)
 {
-    char key[SHORT_KEY + 1], seconds[NUMBER_SIZE] = "", peak[NUMBER_SIZE] = "", threads[NUMBER_SIZE] = "";
+    char key[SHORT_KEY + 1], seconds[NUMBER_SIZE] = "", peak[NUMBER_SIZE] = "",
+                             threads[NUMBER_SIZE] = "";
     bool missing = is_missing(entry);
     snprintf(key, sizeof key, "%s", cells_string(entry, "key"));
     number_seconds(seconds, number_of(entry, "seconds"));
@@ -143,8 +146,10 @@ static void put_stage(struct text *t, const json_t *entry)
 static void put_stages(struct text *t, const json_t **stages, size_t n)
 {
     layout_heading(t, 2, "Stages", 120);
-    layout_small(t, "Every stage whose results are shown: its kind, the first twelve digits of its key, wall time, peak memory, "
-                    "threads, and below it its params. \u201cferdag show FILE STAGE\u201d tells more, \u201cferdag log FILE STAGE\u201d what it printed.");
+    layout_small(t, "Every stage whose results are shown: its kind, the first twelve digits of its "
+                    "key, wall time, peak memory, "
+                    "threads, and below it its params. \u201cferdag show FILE STAGE\u201d tells "
+                    "more, \u201cferdag log FILE STAGE\u201d what it printed.");
     layout_begin_lines(t, 7.5, 10.5, 0);
     layout_put(t, 0, ALIGN_LEFT, &look_strong, 7.5, "Stage", 0);
     layout_put(t, 155, ALIGN_LEFT, &look_strong, 7.5, "Kind", 0);
@@ -170,12 +175,14 @@ static void put_source(struct text *t, const json_t *row, const json_t *column, 
     const char *group = cells_string(column, "group"), *row_group = cells_string(row, "group");
     char key[SHORT_KEY + 1];
     snprintf(key, sizeof key, "%s", cells_string(source, "key"));
-    text_print(&name, "%s%s%s, %s%s%s", row_group, *row_group ? ", " : "", cells_string(row, "label"), group,
-               *group ? ", " : "", cells_string(column, "label"));
-    text_print(&from, "%s.%s:%s", cells_string(source, "stage"), cells_string(source, "port"), cells_string(source, "pointer"));
+    text_print(&name, "%s%s%s, %s%s%s", row_group, *row_group ? ", " : "",
+               cells_string(row, "label"), group, *group ? ", " : "",
+               cells_string(column, "label"));
+    text_print(&from, "%s.%s:%s", cells_string(source, "stage"), cells_string(source, "port"),
+               cells_string(source, "pointer"));
     layout_put(t, 0, ALIGN_LEFT, &look_plain, 6.5, text_string(&name), 150);
-    layout_put(t, 195, ALIGN_RIGHT, json_object_get(cell, "missing") ? &look_missing : &look_plain, 6.5,
-               cells_string(json_object_get(cell, "text"), "ours"), 44);
+    layout_put(t, 195, ALIGN_RIGHT, json_object_get(cell, "missing") ? &look_missing : &look_plain,
+               6.5, cells_string(json_object_get(cell, "text"), "ours"), 44);
     layout_put(t, 203, ALIGN_LEFT, &look_grey, 6.5, text_string(&from), 212);
     layout_put(t, 420, ALIGN_LEFT, &(struct look){"CR", "ink", false}, 6.5, key, 0);
     layout_end_line(t);
@@ -190,12 +197,12 @@ static void put_table_sources(struct text *t, const json_t *table)
     size_t r, c;
     json_t *row, *cell;
     text_add(t, ".ne 4v\n.sp 4p\n");
-    layout_put(t, 0, ALIGN_LEFT, &look_strong, 7, *name ? name : cells_string(table, "id"), PAGE_WIDTH);
+    layout_put(t, 0, ALIGN_LEFT, &look_strong, 7, *name ? name : cells_string(table, "id"),
+               PAGE_WIDTH);
     layout_end_line(t);
-    json_array_foreach(json_object_get(table, "rows"), r, row)
-        json_array_foreach(json_object_get(row, "cells"), c, cell)
-            if (json_object_get(cell, "source"))
-                put_source(t, row, json_array_get(columns, c), cell);
+    json_array_foreach(json_object_get(table, "rows"), r, row) json_array_foreach(
+        json_object_get(row, "cells"), c, cell) if (json_object_get(cell, "source"))
+        put_source(t, row, json_array_get(columns, c), cell);
 }
 
 static void put_sources(struct text *t, const json_t *tables)
@@ -203,10 +210,10 @@ static void put_sources(struct text *t, const json_t *tables)
     size_t i;
     json_t *table;
     layout_heading(t, 2, "Every number", 120);
-    layout_small(t, "The cell, our number, the stage\u2019s output and the place in it, and the stage\u2019s key. Sums are of the cells above them.");
+    layout_small(t, "The cell, our number, the stage\u2019s output and the place in it, and the "
+                    "stage\u2019s key. Sums are of the cells above them.");
     layout_begin_lines(t, 6.5, 8.6, 0);
-    json_array_foreach((json_t *)tables, i, table)
-        put_table_sources(t, table);
+    json_array_foreach((json_t *)tables, i, table) put_table_sources(t, table);
     layout_end_lines(t);
 }
 
@@ -218,7 +225,8 @@ static void put_times(struct report *r)
     const json_t **stages = list_stages(list, &n);
     r->page.failed = r->page.failed || !stages;
     if (stages && n) {
-        layout_paragraph(&r->page, "Wall time and memory of the stages, as they were when each last ran.");
+        layout_paragraph(&r->page,
+                         "Wall time and memory of the stages, as they were when each last ran.");
         put_kinds(&r->page, stages, n);
     }
     free(stages);

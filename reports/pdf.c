@@ -1,5 +1,5 @@
-/* See pdf.h. No full parser: objects are found as "N 0 obj" in order, dictionaries are copied as text,
- * streams as bytes. gropdf (1.22 and 1.23) knows neither object streams nor comments. */
+/* See pdf.h. No full parser: objects are found as "N 0 obj" in order, dictionaries are copied as
+ * text, streams as bytes. gropdf (1.22 and 1.23) knows neither object streams nor comments. */
 #define _GNU_SOURCE
 #include "reports/pdf.h"
 
@@ -39,7 +39,8 @@ static long number_after(struct slice dictionary, const char *name)
 {
     size_t n = strlen(name);
     const char *end = dictionary.start + dictionary.n;
-    for (const char *p = dictionary.start; (p = find((struct slice){p, (size_t)(end - p)}, name)); p += n) {
+    for (const char *p = dictionary.start; (p = find((struct slice){p, (size_t)(end - p)}, name));
+         p += n) {
         const char *q = p + n;
         if (q < end && !isspace((unsigned char)*q))
             continue; /* a longer name */
@@ -98,7 +99,8 @@ static bool is_information(struct slice body)
 static int start_object(struct rewriter *w, long number, struct error *err)
 {
     if (number <= 0 || number >= OBJECT_LIMIT)
-        return error_set(err, EINVAL, "%s: object number %ld: expected 1 to %d", w->path, number, OBJECT_LIMIT);
+        return error_set(err, EINVAL, "%s: object number %ld: expected 1 to %d", w->path, number,
+                         OBJECT_LIMIT);
     w->offsets[number] = w->out.size;
     text_print(&w->out, "%ld 0 obj\n", number);
     return 0;
@@ -117,7 +119,8 @@ static int add_object(struct rewriter *w, long number, struct slice body, struct
     return 0;
 }
 
-static int inflate_stream(const struct rewriter *w, struct slice packed, char **data, size_t *size, struct error *err)
+static int inflate_stream(const struct rewriter *w, struct slice packed, char **data, size_t *size,
+                          struct error *err)
 {
     size_t room = packed.n * 8 + 4096;
     for (; room <= UNPACKED_LIMIT; room *= 4) {
@@ -140,7 +143,8 @@ static int inflate_stream(const struct rewriter *w, struct slice packed, char **
 }
 
 /* The objects of an object stream: N pairs of number and offset, then from First on the objects. */
-static int unpack_objects(struct rewriter *w, struct slice dictionary, struct slice packed, struct error *err)
+static int unpack_objects(struct rewriter *w, struct slice dictionary, struct slice packed,
+                          struct error *err)
 {
     long count = number_after(dictionary, "/N"), first = number_after(dictionary, "/First");
     char *data = NULL;
@@ -159,7 +163,8 @@ static int unpack_objects(struct rewriter *w, struct slice dictionary, struct sl
         p = pair;
         sound = offset >= 0 && next >= offset && (size_t)(first + next) <= size;
         if (sound)
-            rc = add_object(w, number, (struct slice){data + first + offset, (size_t)(next - offset)}, err);
+            rc = add_object(w, number,
+                            (struct slice){data + first + offset, (size_t)(next - offset)}, err);
     }
     free(data);
     return rc == 0 && !sound ? error_set(err, EINVAL, "%s: a broken object stream", w->path) : rc;
@@ -172,13 +177,15 @@ static void note_root(struct rewriter *w, struct slice dictionary)
         w->root = root;
 }
 
-/* One object with a stream; *p is after "stream" and its line end, and becomes the end of the data. */
-static int copy_stream(struct rewriter *w, long number, struct slice dictionary, const char **p, const char *end,
-                       struct error *err)
+/* One object with a stream; *p is after "stream" and its line end, and becomes the end of the data.
+ */
+static int copy_stream(struct rewriter *w, long number, struct slice dictionary, const char **p,
+                       const char *end, struct error *err)
 {
     long length = is_indirect(dictionary, "/Length") ? -1 : number_after(dictionary, "/Length");
-    const char *stop = length >= 0 && length <= end - *p ? *p + length
-                                                        : find((struct slice){*p, (size_t)(end - *p)}, "\nendstream");
+    const char *stop = length >= 0 && length <= end - *p
+                           ? *p + length
+                           : find((struct slice){*p, (size_t)(end - *p)}, "\nendstream");
     if (!stop)
         return error_set(err, EINVAL, "%s: object %ld: a stream without end", w->path, number);
     struct slice data = {*p, (size_t)(stop - *p)};
@@ -254,8 +261,10 @@ static void add_table(struct rewriter *w)
     size_t at = w->out.size;
     text_print(&w->out, "xref\n0 %ld\n0000000000 65535 f \n", highest + 1);
     for (long i = 1; i <= highest; i++)
-        text_print(&w->out, "%010zu %05d %c \n", w->offsets[i], w->offsets[i] ? 0 : 65535, w->offsets[i] ? 'n' : 'f');
-    text_print(&w->out, "trailer\n<< /Size %ld\n/Root %ld 0 R\n>>\nstartxref\n%zu\n%%%%EOF\n", highest + 1, w->root, at);
+        text_print(&w->out, "%010zu %05d %c \n", w->offsets[i], w->offsets[i] ? 0 : 65535,
+                   w->offsets[i] ? 'n' : 'f');
+    text_print(&w->out, "trailer\n<< /Size %ld\n/Root %ld 0 R\n>>\nstartxref\n%zu\n%%%%EOF\n",
+               highest + 1, w->root, at);
 }
 
 static int rewrite(struct rewriter *w, struct slice file, struct error *err)

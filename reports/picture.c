@@ -28,7 +28,8 @@ static int read_png(const char *path, struct bitmap *b, struct error *err)
     b->grey = !(image.format & PNG_FORMAT_FLAG_COLOR);
     if (!b->width || !b->height || b->width > PIXEL_LIMIT / b->height) {
         png_image_free(&image);
-        return error_set(err, EINVAL, "%s: %zu x %zu pixels are too many", path, b->width, b->height);
+        return error_set(err, EINVAL, "%s: %zu x %zu pixels are too many", path, b->width,
+                         b->height);
     }
     image.format = b->grey ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
     b->pixels = malloc(PNG_IMAGE_SIZE(image));
@@ -56,8 +57,8 @@ static void add_stream(struct text *t, const void *data, size_t size)
     text_add(t, "\nendstream\nendobj\n");
 }
 
-static void write_pdf(struct text *t, const struct bitmap *b, const void *packed, size_t packed_size,
-                      double width, double height)
+static void write_pdf(struct text *t, const struct bitmap *b, const void *packed,
+                      size_t packed_size, double width, double height)
 {
     enum { OBJECTS = 6 };
     size_t offsets[OBJECTS] = {0};
@@ -69,27 +70,31 @@ static void write_pdf(struct text *t, const struct bitmap *b, const void *packed
     start_object(t, offsets, 2);
     text_add(t, "<< /Type /Pages\n/Kids [ 3 0 R ]\n/Count 1\n>>\nendobj\n");
     start_object(t, offsets, 3);
-    text_print(t, "<< /Type /Page\n/Parent 2 0 R\n/MediaBox [ 0 0 %.3f %.3f ]\n/Contents 4 0 R\n"
-                  "/Resources << /XObject << /Im 5 0 R >> >>\n>>\nendobj\n", width, height);
+    text_print(t,
+               "<< /Type /Page\n/Parent 2 0 R\n/MediaBox [ 0 0 %.3f %.3f ]\n/Contents 4 0 R\n"
+               "/Resources << /XObject << /Im 5 0 R >> >>\n>>\nendobj\n",
+               width, height);
     start_object(t, offsets, 4);
     text_add(t, "<<\n");
     add_stream(t, text_string(&draw), draw.size);
     start_object(t, offsets, 5);
-    text_print(t, "<< /Type /XObject\n/Subtype /Image\n/Width %zu\n/Height %zu\n/ColorSpace /%s\n"
-                  "/BitsPerComponent 8\n/Filter /FlateDecode\n", b->width, b->height,
-               b->grey ? "DeviceGray" : "DeviceRGB");
+    text_print(t,
+               "<< /Type /XObject\n/Subtype /Image\n/Width %zu\n/Height %zu\n/ColorSpace /%s\n"
+               "/BitsPerComponent 8\n/Filter /FlateDecode\n",
+               b->width, b->height, b->grey ? "DeviceGray" : "DeviceRGB");
     add_stream(t, packed, packed_size);
     size_t xref = t->size;
     text_print(t, "xref\n0 %d\n0000000000 65535 f \n", OBJECTS);
     for (int i = 1; i < OBJECTS; i++)
         text_print(t, "%010zu 00000 n \n", offsets[i]);
-    text_print(t, "trailer\n<< /Size %d\n/Root 1 0 R\n>>\nstartxref\n%zu\n%%%%EOF\n", OBJECTS, xref);
+    text_print(t, "trailer\n<< /Size %d\n/Root 1 0 R\n>>\nstartxref\n%zu\n%%%%EOF\n", OBJECTS,
+               xref);
     t->failed = t->failed || draw.failed;
     text_free(&draw);
 }
 
-int picture_to_pdf(const char *png, const char *pdf, double width, double height, double *shown_width,
-                   double *shown_height, struct error *err)
+int picture_to_pdf(const char *png, const char *pdf, double width, double height,
+                   double *shown_width, double *shown_height, struct error *err)
 {
     struct bitmap b;
     int rc = read_png(png, &b, err);

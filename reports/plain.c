@@ -81,15 +81,16 @@ static void csv_header(struct text *t, const json_t *table)
     size_t c;
     json_t *column;
     plain_csv_field(t, stub_name(table));
-    json_array_foreach(json_object_get(table, "columns"), c, column)
-        for (size_t p = 0; p < PARTS; p++) {
-            struct text name = {0};
-            column_name(&name, column);
-            text_print(&name, " %s", parts[p]);
-            text_add(t, ",");
-            plain_csv_field(t, text_string(&name));
-            text_free(&name);
-        }
+    json_array_foreach(json_object_get(table, "columns"), c, column) for (size_t p = 0; p < PARTS;
+                                                                          p++)
+    {
+        struct text name = {0};
+        column_name(&name, column);
+        text_print(&name, " %s", parts[p]);
+        text_add(t, ",");
+        plain_csv_field(t, text_string(&name));
+        text_free(&name);
+    }
     text_add(t, "\n");
 }
 
@@ -98,13 +99,15 @@ void plain_table_csv(struct text *t, const json_t *table)
     size_t r, c;
     json_t *row, *cell;
     csv_header(t, table);
-    json_array_foreach(json_object_get(table, "rows"), r, row) {
+    json_array_foreach(json_object_get(table, "rows"), r, row)
+    {
         add_made(t, row_name, row, plain_csv_field);
-        json_array_foreach(json_object_get(row, "cells"), c, cell)
-            for (size_t p = 0; p < PARTS; p++) {
-                text_add(t, ",");
-                plain_csv_field(t, part_text(cell, p));
-            }
+        json_array_foreach(json_object_get(row, "cells"), c, cell) for (size_t p = 0; p < PARTS;
+                                                                        p++)
+        {
+            text_add(t, ",");
+            plain_csv_field(t, part_text(cell, p));
+        }
         text_add(t, "\n");
     }
 }
@@ -133,7 +136,8 @@ static void md_table_header(struct text *t, const json_t *table)
     json_t *column;
     text_add(t, "| ");
     plain_md_text(t, stub_name(table));
-    json_array_foreach(json_object_get(table, "columns"), c, column) {
+    json_array_foreach(json_object_get(table, "columns"), c, column)
+    {
         text_add(t, " | ");
         add_made(t, column_name, column, plain_md_text);
         text_add(t, ": ours | paper | difference");
@@ -151,14 +155,16 @@ void plain_table_md(struct text *t, const json_t *table, const char *notice)
     md_heading(t, table);
     md_paragraph(t, notice);
     md_table_header(t, table);
-    json_array_foreach(json_object_get(table, "rows"), r, row) {
+    json_array_foreach(json_object_get(table, "rows"), r, row)
+    {
         text_add(t, "| ");
         add_made(t, row_name, row, plain_md_text);
-        json_array_foreach(json_object_get(row, "cells"), c, cell)
-            for (size_t p = 0; p < PARTS; p++) {
-                text_add(t, " | ");
-                plain_md_text(t, part_text(cell, p));
-            }
+        json_array_foreach(json_object_get(row, "cells"), c, cell) for (size_t p = 0; p < PARTS;
+                                                                        p++)
+        {
+            text_add(t, " | ");
+            plain_md_text(t, part_text(cell, p));
+        }
         text_add(t, " |\n");
     }
     if (*cells_string(table, "note")) {
@@ -178,22 +184,25 @@ void plain_claims_csv(struct text *t, const json_t *claims)
                                          "missing", "paper_holds", "paper_of"};
     size_t i, k;
     json_t *claim, *check;
-    text_add(t, "number,claim,verdict,reason,check,decides,result,needed,holds,within noise,fails,missing,"
-                "paper holds,paper of\n");
+    text_add(
+        t,
+        "number,claim,verdict,reason,check,decides,result,needed,holds,within noise,fails,missing,"
+        "paper holds,paper of\n");
     json_array_foreach((json_t *)claims, i, claim)
-        json_array_foreach(json_object_get(claim, "checks"), k, check) {
-            text_print(t, "%lld,", (long long)json_integer_value(json_object_get(claim, "number")));
-            plain_csv_field(t, cells_string(claim, "title"));
-            text_print(t, ",%s,", cells_string(claim, "verdict"));
-            plain_csv_field(t, cells_string(claim, "reason"));
-            text_add(t, ",");
-            plain_csv_field(t, cells_string(check, "text"));
-            text_print(t, ",%s,%s", json_is_true(json_object_get(check, "informs")) ? "no" : "yes",
-                       cells_string(check, "result"));
-            for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
-                csv_count(t, check, counts[c]);
-            text_add(t, "\n");
-        }
+        json_array_foreach(json_object_get(claim, "checks"), k, check)
+    {
+        text_print(t, "%lld,", (long long)json_integer_value(json_object_get(claim, "number")));
+        plain_csv_field(t, cells_string(claim, "title"));
+        text_print(t, ",%s,", cells_string(claim, "verdict"));
+        plain_csv_field(t, cells_string(claim, "reason"));
+        text_add(t, ",");
+        plain_csv_field(t, cells_string(check, "text"));
+        text_print(t, ",%s,%s", json_is_true(json_object_get(check, "informs")) ? "no" : "yes",
+                   cells_string(check, "result"));
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+            csv_count(t, check, counts[c]);
+        text_add(t, "\n");
+    }
 }
 
 static void md_check(struct text *t, const json_t *check)
@@ -203,7 +212,8 @@ static void md_check(struct text *t, const json_t *check)
     text_add(t, "| ");
     plain_md_text(t, cells_string(check, "text"));
     text_add(t, " | ours | | paper | |\n|---|---|---|---|---|\n");
-    json_array_foreach(json_object_get(check, "comparisons"), i, comparison) {
+    json_array_foreach(json_object_get(check, "comparisons"), i, comparison)
+    {
         static const char *const fields[] = {"text", "ours", "result", "paper", "paper_result"};
         for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
             text_add(t, "| ");
@@ -221,7 +231,8 @@ void plain_claims_md(struct text *t, const json_t *claims, const char *notice)
     json_t *claim, *check;
     text_add(t, "# Claims\n\n");
     md_paragraph(t, notice);
-    json_array_foreach((json_t *)claims, i, claim) {
+    json_array_foreach((json_t *)claims, i, claim)
+    {
         text_print(t, "## %lld. ", (long long)json_integer_value(json_object_get(claim, "number")));
         plain_md_text(t, cells_string(claim, "title"));
         text_print(t, ": %s\n\n", cells_string(claim, "verdict"));
@@ -229,8 +240,7 @@ void plain_claims_md(struct text *t, const json_t *claims, const char *notice)
         md_paragraph(t, cells_string(claim, "rule"));
         md_paragraph(t, cells_string(claim, "reason"));
         md_paragraph(t, cells_string(claim, "note"));
-        json_array_foreach(json_object_get(claim, "checks"), k, check)
-            md_check(t, check);
+        json_array_foreach(json_object_get(claim, "checks"), k, check) md_check(t, check);
     }
 }
 
@@ -250,7 +260,8 @@ static int write_file(struct text *t, const char *folder, const char *name, cons
 /* A table's id becomes a file's name: letters, digits, _ and - only. */
 static bool is_file_name(const char *id)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     return *id && strlen(id) < 100 && id[strspn(id, allowed)] == 0;
 }
 
@@ -261,10 +272,12 @@ int plain_write(const char *folder, const json_t *tables, const json_t *claims, 
     json_t *table;
     struct text t = {0};
     int rc = 0;
-    json_array_foreach((json_t *)tables, i, table) {
+    json_array_foreach((json_t *)tables, i, table)
+    {
         const char *id = cells_string(table, "id");
         if (!is_file_name(id))
-            return error_set(err, EINVAL, "tables: '%s' is no name for a file: letters, digits, _ and -", id);
+            return error_set(err, EINVAL,
+                             "tables: '%s' is no name for a file: letters, digits, _ and -", id);
         plain_table_csv(&t, table);
         rc = write_file(&t, folder, id, ".csv", err);
         if (rc < 0)

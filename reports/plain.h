@@ -16,7 +16,8 @@ void plain_table_md(struct text *t, const json_t *table, const char *notice);
 void plain_claims_csv(struct text *t, const json_t *claims);
 void plain_claims_md(struct text *t, const json_t *claims, const char *notice);
 
-/* One CSV field, quoted where RFC 4180 wants it; control bytes other than newlines become spaces. */
+/* One CSV field, quoted where RFC 4180 wants it; control bytes other than newlines become spaces.
+ */
 void plain_csv_field(struct text *t, const char *s);
 /* Text for Markdown, with its special characters escaped, on one line. */
 void plain_md_text(struct text *t, const char *s);

@@ -30,11 +30,14 @@ void plot_quote(struct text *t, const char *s)
 }
 
 /* The script's beginning: terminal, output, title, the look that all plots share. */
-static void start_script(struct text *t, const char *path, const char *title, double width, double height)
+static void start_script(struct text *t, const char *path, const char *title, double width,
+                         double height)
 {
     text_add(t, "set encoding utf8\n");
-    text_print(t, "set terminal pdfcairo noenhanced color size %.4fin,%.4fin font 'Nimbus Sans,7.5' "
-                  "linewidth 0.8 rounded\nset output ", width / 72, height / 72);
+    text_print(t,
+               "set terminal pdfcairo noenhanced color size %.4fin,%.4fin font 'Nimbus Sans,7.5' "
+               "linewidth 0.8 rounded\nset output ",
+               width / 72, height / 72);
     plot_quote(t, path);
     text_add(t, "\nset title ");
     plot_quote(t, title);
@@ -63,7 +66,8 @@ static int run_script(struct text *t, const char *path, struct error *err)
 
 /* ---- learning curves ---- */
 
-static const char *const colours[] = {"#9a9a9a", "#1f5f82", "#b5651d", "#5b7f3a", "#7a4f8a", "#444444"};
+static const char *const colours[] = {"#9a9a9a", "#1f5f82", "#b5651d",
+                                      "#5b7f3a", "#7a4f8a", "#444444"};
 enum { COLOURS = sizeof colours / sizeof *colours };
 
 static bool any_points(const struct plot_line *lines, size_t n)
@@ -78,7 +82,9 @@ static void add_lines(struct text *t, const struct plot_line *lines, size_t line
 {
     const char *separator = "plot ";
     for (size_t i = 0; i < line_count; i++) {
-        text_print(t, "%s$line%zu using 1:2 with %s linecolor rgb '%s' linewidth 1.6 pointtype 7 pointsize 0.25 title ",
+        text_print(t,
+                   "%s$line%zu using 1:2 with %s linecolor rgb '%s' linewidth 1.6 pointtype 7 "
+                   "pointsize 0.25 title ",
                    separator, i, lines[i].n > 40 ? "lines" : "linespoints", colours[i % COLOURS]);
         plot_quote(t, lines[i].name);
         separator = ", ";
@@ -113,7 +119,8 @@ int plot_curves(const char *path, const char *title, const char *x_label, const 
         add_lines(&t, lines, line_count);
     } else {
         text_add(&t, "unset tics\nset xrange [0:1]\nset yrange [0:1]\nunset key\n"
-                     "set label 'not run' at graph 0.5,0.5 center textcolor rgb '#999999'\nplot NaN notitle\n");
+                     "set label 'not run' at graph 0.5,0.5 center textcolor rgb '#999999'\nplot "
+                     "NaN notitle\n");
     }
     return run_script(&t, path, err);
 }
@@ -124,7 +131,8 @@ static double field(const json_t *matrix, size_t row, size_t column)
 {
     const json_t *x = json_array_get(json_array_get(matrix, row), column);
     return json_is_number(x) && json_number_value(x) >= 0 && json_number_value(x) < 1e9
-               ? json_number_value(x) : -1;
+               ? json_number_value(x)
+               : -1;
 }
 
 static int check_matrix(const json_t *matrix, size_t n, const char *title, struct error *err)
@@ -133,10 +141,12 @@ static int check_matrix(const json_t *matrix, size_t n, const char *title, struc
         return error_set(err, EINVAL, "%s: expected a matrix of 1 to %d rows", title, MATRIX_LIMIT);
     for (size_t i = 0; i < n; i++) {
         if (json_array_size(json_array_get(matrix, i)) != n)
-            return error_set(err, EINVAL, "%s: row %zu of the matrix: expected %zu counts", title, i, n);
+            return error_set(err, EINVAL, "%s: row %zu of the matrix: expected %zu counts", title,
+                             i, n);
         for (size_t k = 0; k < n; k++)
             if (field(matrix, i, k) < 0)
-                return error_set(err, EINVAL, "%s: row %zu of the matrix: expected counts", title, i);
+                return error_set(err, EINVAL, "%s: row %zu of the matrix: expected counts", title,
+                                 i);
     }
     return 0;
 }
@@ -150,12 +160,14 @@ static void add_fields(struct text *t, const json_t *matrix, size_t n)
         for (size_t k = 0; k < n; k++)
             sum += field(matrix, i, k);
         for (size_t k = 0; k < n; k++)
-            text_print(t, "%zu %zu %.6f %.0f\n", k, i, sum > 0 ? field(matrix, i, k) / sum : 0, field(matrix, i, k));
+            text_print(t, "%zu %zu %.6f %.0f\n", k, i, sum > 0 ? field(matrix, i, k) / sum : 0,
+                       field(matrix, i, k));
     }
     text_add(t, "END\n");
 }
 
-static void add_tics(struct text *t, const char *axis, const json_t *names, size_t n, const char *options)
+static void add_tics(struct text *t, const char *axis, const json_t *names, size_t n,
+                     const char *options)
 {
     text_print(t, "set %stics scale 0 %s (", axis, options);
     for (size_t i = 0; i < n; i++) {
@@ -180,7 +192,8 @@ int plot_confusion(const char *path, const char *title, const json_t *matrix, co
     struct text t = {0};
     start_script(&t, path, title, width, height);
     add_fields(&t, matrix, n);
-    text_print(&t, "set xrange [-0.5:%zu.5]\nset yrange [%zu.5:-0.5]\nset cbrange [0:1]\n", n - 1, n - 1);
+    text_print(&t, "set xrange [-0.5:%zu.5]\nset yrange [%zu.5:-0.5]\nset cbrange [0:1]\n", n - 1,
+               n - 1);
     text_add(&t, "set palette defined (0 '#ffffff', 0.15 '#dbe7ee', 0.5 '#7fa9c0', 1 '#1f5f82')\n"
                  "unset colorbox\nunset border\nunset key\n"
                  "set xlabel 'predicted' offset 0,0.2 textcolor rgb '#444444'\n"
@@ -189,7 +202,9 @@ int plot_confusion(const char *path, const char *title, const json_t *matrix, co
     add_tics(&t, "x", names, n, "rotate by 35 right offset 0.6,0.2");
     add_tics(&t, "y", names, n, "offset 0.4,0");
     text_add(&t, "plot $fields using 1:2:(0.485):(0.485):3 with boxxyerror fillcolor palette, "
-                 "$fields using 1:2:($3 < 0.55 ? sprintf('%d', $4) : '') with labels textcolor rgb '#333333', "
-                 "$fields using 1:2:($3 < 0.55 ? '' : sprintf('%d', $4)) with labels textcolor rgb '#ffffff'\n");
+                 "$fields using 1:2:($3 < 0.55 ? sprintf('%d', $4) : '') with labels textcolor rgb "
+                 "'#333333', "
+                 "$fields using 1:2:($3 < 0.55 ? '' : sprintf('%d', $4)) with labels textcolor rgb "
+                 "'#ffffff'\n");
     return run_script(&t, path, err);
 }

@@ -67,7 +67,8 @@ static int spawn(const char *const argv[], const char *output, pid_t *pid)
     if (rc == 0)
         rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
     if (rc == 0)
-        rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environment.entries);
+        rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv,
+                          environment.entries);
     free_environment(&environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -105,16 +106,18 @@ int program_run(const char *const argv[], const char *output, double limit, cons
     pid_t pid;
     int status = 0, rc = spawn(argv, output, &pid);
     if (rc == ENOENT || rc == EACCES)
-        return error_set(err, ENOENT, "%s is not installed: the report needs it (apt-get install %s)",
-                         argv[0], package);
+        return error_set(err, ENOENT,
+                         "%s is not installed: the report needs it (apt-get install %s)", argv[0],
+                         package);
     if (rc != 0)
         return error_errno(err, rc, "cannot start %s", argv[0]);
     if (!wait_for(pid, limit, &status))
-        return error_set(err, ETIMEDOUT, "%s took more than %.0f s and was stopped", argv[0], limit);
+        return error_set(err, ETIMEDOUT, "%s took more than %.0f s and was stopped", argv[0],
+                         limit);
     if (WIFSIGNALED(status))
         return error_set(err, EIO, "%s was ended by signal %d", argv[0], WTERMSIG(status));
     if (WEXITSTATUS(status) != 0)
-        return error_set(err, EIO, "%s failed with status %d: what it said is in the stage's log", argv[0],
-                         WEXITSTATUS(status));
+        return error_set(err, EIO, "%s failed with status %d: what it said is in the stage's log",
+                         argv[0], WEXITSTATUS(status));
     return 0;
 }

@@ -70,7 +70,8 @@ static int make_pages(struct report *r, const struct job *job, struct error *err
 
 static int run(struct job *job, struct error *err)
 {
-    struct report r = {.section = job_json(job, "report"), .plots = job_output(job, "plots"),
+    struct report r = {.section = job_json(job, "report"),
+                       .plots = job_output(job, "plots"),
                        .stages = json_object_get(job->root, "stages")};
     json_t *cells = NULL;
     int rc = read_cells(job, &cells, err);
@@ -93,22 +94,32 @@ static int run(struct job *job, struct error *err)
 
 static const struct port inputs[] = {
     {.name = "tables", .form = PORT_TREE, .text = "what report_tables made, cells.json among it"},
-    {.name = "sources", .optional = true, .many = true,
+    {.name = "sources",
+     .optional = true,
+     .many = true,
      .text = "every result that tables and report refer to; any form"},
     {0},
 };
 
 static const struct port outputs[] = {
     {.name = "report", .file = "report.pdf", .text = "the report"},
-    {.name = "plots", .form = PORT_TREE, .file = "plots",
+    {.name = "plots",
+     .form = PORT_TREE,
+     .file = "plots",
      .text = "its plots and pictures as PDFs, with the gnuplot scripts that drew them"},
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "title", .type = PARAM_STRING, .standard = "", .max = 500, .text = "title of the experiment"},
+    {.name = "title",
+     .type = PARAM_STRING,
+     .standard = "",
+     .max = 500,
+     .text = "title of the experiment"},
     {.name = "report", .type = PARAM_JSON, .standard = "{}", .text = "the section `report`"},
-    {.name = "tables", .type = PARAM_JSON, .standard = "{}",
+    {.name = "tables",
+     .type = PARAM_JSON,
+     .standard = "{}",
      .text = "the section `tables`, expanded: names the sources whose provenance is listed"},
     {0},
 };

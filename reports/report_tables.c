@@ -26,16 +26,18 @@ static json_t *compare_settings(const json_t *paper, const json_t *params, size_
     json_t *list = json_array(), *setting;
     const char *name;
     *differ = 0;
-    json_object_foreach(json_object_get(paper, "settings"), name, setting) {
+    json_object_foreach(json_object_get(paper, "settings"), name, setting)
+    {
         json_t *ours = json_object_get(params, name), *theirs = json_object_get(setting, "value");
         if (!ours)
             continue;
         bool stated = theirs && !json_is_null(theirs), same = stated && same_value(ours, theirs);
         *differ += stated && !same;
         const char *label = cells_string(setting, "label");
-        json_array_append_new(list, json_pack("{s:s, s:s, s:O, s:O?, s:b, s:b}", "param", name, "label",
-                                              *label ? label : name, "ours", ours, "paper",
-                                              stated ? theirs : NULL, "stated", stated, "same", same));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:O, s:O?, s:b, s:b}", "param", name, "label",
+                                        *label ? label : name, "ours", ours, "paper",
+                                        stated ? theirs : NULL, "stated", stated, "same", same));
     }
     return list;
 }
@@ -71,7 +73,8 @@ static int run(struct job *job, struct error *err)
     size_t differ;
     json_t *settings = compare_settings(paper, job_json(job, "params"), &differ);
     make_notice(&notice, report);
-    struct claim_setting setting = {.comparable = notice.size == 0, .paper_settings = differ == 0,
+    struct claim_setting setting = {.comparable = notice.size == 0,
+                                    .paper_settings = differ == 0,
                                     .incomparable = "the data is not the paper's"};
     sources_open(&sources, job);
     const char *folder = job_output(job, "tables");
@@ -85,11 +88,12 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = write_cells(job, folder,
                          json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:O, s:O, s:O}", "title",
-                                      job_string(job, "title"), "data", cells_string(report, "data"), "note",
-                                      cells_string(report, "note"), "notice", text_string(&notice),
-                                      "comparable", notice.size == 0, "settings_differ", (json_int_t)differ,
-                                      "settings", settings, "tables", tables, "claims", claims),
-                            err);
+                                   job_string(job, "title"), "data", cells_string(report, "data"),
+                                   "note", cells_string(report, "note"), "notice",
+                                   text_string(&notice), "comparable", notice.size == 0,
+                                   "settings_differ", (json_int_t)differ, "settings", settings,
+                                   "tables", tables, "claims", claims),
+                         err);
     sources_close(&sources);
     text_free(&notice);
     json_decref(settings);
@@ -99,22 +103,35 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port inputs[] = {
-    {.name = "sources", .optional = true, .many = true,
+    {.name = "sources",
+     .optional = true,
+     .many = true,
      .text = "every result that tables, claims and report refer to; any form"},
     {0},
 };
 
 static const struct port outputs[] = {
-    {.name = "tables", .form = PORT_TREE, .file = "tables",
+    {.name = "tables",
+     .form = PORT_TREE,
+     .file = "tables",
      .text = "ID.csv and ID.md for each table, claims.csv and claims.md, and cells.json"},
-    {.name = "cells", .file = "cells.json",
-     .text = "every cell (ours, paper, difference, source or why missing) and every claim's verdict"},
+    {.name = "cells",
+     .file = "cells.json",
+     .text =
+         "every cell (ours, paper, difference, source or why missing) and every claim's verdict"},
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "title", .type = PARAM_STRING, .standard = "", .max = 500, .text = "title of the experiment"},
-    {.name = "tables", .type = PARAM_JSON, .standard = "{}", .text = "the section `tables`, expanded"},
+    {.name = "title",
+     .type = PARAM_STRING,
+     .standard = "",
+     .max = 500,
+     .text = "title of the experiment"},
+    {.name = "tables",
+     .type = PARAM_JSON,
+     .standard = "{}",
+     .text = "the section `tables`, expanded"},
     {.name = "paper", .type = PARAM_JSON, .standard = "{}", .text = "the section `paper`"},
     {.name = "claims", .type = PARAM_JSON, .standard = "{}", .text = "the section `claims`"},
     {.name = "report", .type = PARAM_JSON, .standard = "{}", .text = "the section `report`"},

@@ -38,7 +38,8 @@ static int split(const char *selector, struct pattern parts[3], struct error *er
         size_t n = strcspn(p, "/");
         parts[i] = (struct pattern){p, n};
         if (n == 0 || (i < 2) != (p[n] == '/'))
-            return error_set(err, EINVAL, "'%s' names no cell: expected table/row/column", selector);
+            return error_set(err, EINVAL, "'%s' names no cell: expected table/row/column",
+                             selector);
         p += n + 1;
     }
     return 0;
@@ -48,9 +49,8 @@ static const json_t *find_table(const json_t *tables, struct pattern id)
 {
     size_t i;
     json_t *table;
-    json_array_foreach((json_t *)tables, i, table)
-        if (matches(id, cells_string(table, "id")))
-            return table;
+    json_array_foreach((json_t *)tables, i,
+                       table) if (matches(id, cells_string(table, "id"))) return table;
     return NULL;
 }
 
@@ -60,7 +60,8 @@ static void select_row(const json_t *table, const json_t *row, struct pattern pa
     const json_t *columns = json_object_get(table, "columns");
     size_t c;
     json_t *column;
-    json_array_foreach((json_t *)columns, c, column) {
+    json_array_foreach((json_t *)columns, c, column)
+    {
         const char *id = cells_string(column, "id"), *name = cells_string(table, "name");
         if (matches(pattern, id))
             s->items[s->n++] = (struct selected){
@@ -75,7 +76,8 @@ static void select_row(const json_t *table, const json_t *row, struct pattern pa
     }
 }
 
-int selector_find(const json_t *tables, const char *selector, struct selection *s, struct error *err)
+int selector_find(const json_t *tables, const char *selector, struct selection *s,
+                  struct error *err)
 {
     struct pattern parts[3];
     *s = (struct selection){0};
@@ -94,9 +96,8 @@ int selector_find(const json_t *tables, const char *selector, struct selection *
     s->many_columns = is_many(parts[2]);
     size_t r;
     json_t *row;
-    json_array_foreach((json_t *)rows, r, row)
-        if (matches(parts[1], cells_string(row, "id")))
-            select_row(table, row, parts[2], s);
+    json_array_foreach((json_t *)rows, r, row) if (matches(parts[1], cells_string(row, "id")))
+        select_row(table, row, parts[2], s);
     return s->n ? 0 : error_set(err, EINVAL, "'%s': there is no such row or column", selector);
 }
 

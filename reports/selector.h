@@ -20,7 +20,8 @@ struct selection {
 
 /* Finds the cells in tables (the array that cells_evaluate made). At least one is found, or
  * -EINVAL. The caller frees with selector_free, also after an error. */
-int selector_find(const json_t *tables, const char *selector, struct selection *s, struct error *err);
+int selector_find(const json_t *tables, const char *selector, struct selection *s,
+                  struct error *err);
 void selector_free(struct selection *s);
 
 #endif

@@ -41,7 +41,8 @@ static const json_t *find_entry(const struct sources *s, const char *name, size_
 {
     size_t i;
     json_t *entry;
-    json_array_foreach((json_t *)s->list, i, entry) {
+    json_array_foreach((json_t *)s->list, i, entry)
+    {
         const char *stage = member(entry, "stage"), *port = member(entry, "port");
         size_t length = strlen(stage);
         if (length < n && memcmp(name, stage, length) == 0 && name[length] == '.' &&

@@ -8,8 +8,11 @@
 static size_t decode(const char *s, uint32_t *c)
 {
     const unsigned char *u = (const unsigned char *)s;
-    size_t n = u[0] < 0x80 ? 1 : u[0] >= 0xc2 && u[0] < 0xe0 ? 2 : u[0] >= 0xe0 && u[0] < 0xf0 ? 3 :
-               u[0] >= 0xf0 && u[0] < 0xf5 ? 4 : 0;
+    size_t n = u[0] < 0x80                   ? 1
+               : u[0] >= 0xc2 && u[0] < 0xe0 ? 2
+               : u[0] >= 0xe0 && u[0] < 0xf0 ? 3
+               : u[0] >= 0xf0 && u[0] < 0xf5 ? 4
+                                             : 0;
     static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     *c = 0xfffd;
     if (n == 0)
@@ -64,7 +67,8 @@ static void add_character(struct text *t, uint32_t c)
         text_print(t, "\\[u%04X]", (unsigned)c);
 }
 
-/* A "-" before a digit, at the start or after a space or bracket, is a minus; others are hyphens. */
+/* A "-" before a digit, at the start or after a space or bracket, is a minus; others are hyphens.
+ */
 static bool is_minus(char before, const char *s)
 {
     return *s == '-' && (s[1] >= '0' && s[1] <= '9') && (!before || before == ' ' || before == '(');
@@ -93,11 +97,12 @@ void troff_path(struct text *t, const char *s)
 
 /* Adobe's Helvetica and Helvetica-Bold, U+0020 to U+007E (as in groff's font files HR and HB). */
 static const uint16_t widths[2][95] = {
-    {278, 278, 355, 556, 556, 889,  667, 222, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556,
-     556, 556, 556, 556, 556, 556,  556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667,
-     611, 778, 722, 278, 500, 667,  556, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667,
-     667, 611, 278, 278, 278, 333,  556, 222, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500,
-     222, 833, 556, 556, 556, 556,  333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 333},
+    {278,  278, 355, 556, 556, 889, 667, 222, 333, 333, 389, 584, 278, 333, 278, 278,
+     556,  556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,
+     1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778,
+     667,  778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 333, 556,
+     222,  556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,
+     556,  556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 333},
     {278, 333, 474, 556, 556, 889, 722, 278, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556,
      556, 556, 556, 556, 556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667,
      611, 778, 722, 278, 556, 722, 611, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667,
@@ -107,7 +112,10 @@ static const uint16_t widths[2][95] = {
 
 static double character_width(uint32_t c, bool bold)
 {
-    return c >= 0x20 && c < 0x7f ? widths[bold][c - 0x20] : c < 0x20 ? 278 : c < 0x2000 ? 556 : 1000;
+    return c >= 0x20 && c < 0x7f ? widths[bold][c - 0x20]
+           : c < 0x20            ? 278
+           : c < 0x2000          ? 556
+                                 : 1000;
 }
 
 double troff_width(const char *s, bool bold)
@@ -143,7 +151,8 @@ void troff_outline(struct text *t, const char *s)
 {
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        bool safe = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c && strchr(" ,.:;-_+=/", c));
+        bool safe = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+                    (c && strchr(" ,.:;-_+=/", c));
         text_add_bytes(t, safe ? s : " ", 1);
     }
 }

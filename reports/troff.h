@@ -7,7 +7,8 @@
 
 /* Adds s so that groff prints it: no escape, request, tab or line end survives, and everything
  * beyond ASCII becomes a named character, so the result is ASCII on one line that can also stand
- * in an escape's '...'. A "-" that signs a number becomes a minus. A line that starts with it still needs "\&" in front. */
+ * in an escape's '...'. A "-" that signs a number becomes a minus. A line that starts with it still
+ * needs "\&" in front. */
 void troff_text(struct text *t, const char *s);
 
 /* As troff_text, with places where a line may break after "/", "." and "_". */

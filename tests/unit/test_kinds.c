@@ -7,8 +7,8 @@
 #include <cmocka.h>
 #include "stages/kind.h"
 
-/* Inputs stand in a stage's folder as links into the cache, under their ports' names: an output of the
- * same name would be written through the link. */
+/* Inputs stand in a stage's folder as links into the cache, under their ports' names: an output of
+ * the same name would be written through the link. */
 static void test_outputs_miss_inputs(void **state)
 {
     (void)state;
@@ -18,7 +18,8 @@ static void test_outputs_miss_inputs(void **state)
                 size_t n = strlen(in->name);
                 if (in->many ? strncmp(out->file, in->name, n) == 0 && out->file[n] == '.'
                              : strcmp(out->file, in->name) == 0)
-                    fail_msg("%s writes its output '%s' where its input '%s' lies", kinds[i]->name, out->name, in->name);
+                    fail_msg("%s writes its output '%s' where its input '%s' lies", kinds[i]->name,
+                             out->name, in->name);
             }
 }
 

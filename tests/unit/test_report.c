@@ -45,9 +45,11 @@ static void test_pointer(void **state)
         const char *pointer;
         int value; /* -1: none */
     } cases[] = {
-        {"/a/b/0", 10},  {"/a/b/1/1", 30}, {"/a/x~1y", 1}, {"/a/m~0n", 2}, {"/a/", 3},
-        {"/a/b/2", -1},  {"/a/b/01", -1},  {"/a/b/-1", -1}, {"/a/b/", -1}, {"/a/c", -1},
-        {"a/b", -1},     {"/a/m~2n", -1},  {"/a/m~", -1},   {"/a/b/0/0", -1}, {"/a/b/99999999999", -1},
+        {"/a/b/0", 10},  {"/a/b/1/1", 30}, {"/a/x~1y", 1},
+        {"/a/m~0n", 2},  {"/a/", 3},       {"/a/b/2", -1},
+        {"/a/b/01", -1}, {"/a/b/-1", -1},  {"/a/b/", -1},
+        {"/a/c", -1},    {"a/b", -1},      {"/a/m~2n", -1},
+        {"/a/m~", -1},   {"/a/b/0/0", -1}, {"/a/b/99999999999", -1},
     };
     assert_ptr_equal(pointer_find(root, ""), root);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -72,12 +74,18 @@ static void test_numbers(void **state)
         bool sign, commas;
         const char *shown;
     } cases[] = {
-        {71.736, 2, false, false, "71.74"},   {-0.004, 2, true, false, "0.00"},
-        {2.35, 2, true, false, "+2.35"},      {-28, 0, true, false, "-28"},
-        {28709, 0, false, true, "28,709"},    {-1234567.5, 1, false, true, "-1,234,567.5"},
-        {999, 0, false, true, "999"},         {1e20, 2, false, true, "1.0e+20"},
-        {NAN, 2, false, false, ""},           {INFINITY, 2, true, false, ""},
-        {0.5, 99, false, false, "0.500000000000"}, {100, -3, false, false, "100"},
+        {71.736, 2, false, false, "71.74"},
+        {-0.004, 2, true, false, "0.00"},
+        {2.35, 2, true, false, "+2.35"},
+        {-28, 0, true, false, "-28"},
+        {28709, 0, false, true, "28,709"},
+        {-1234567.5, 1, false, true, "-1,234,567.5"},
+        {999, 0, false, true, "999"},
+        {1e20, 2, false, true, "1.0e+20"},
+        {NAN, 2, false, false, ""},
+        {INFINITY, 2, true, false, ""},
+        {0.5, 99, false, false, "0.500000000000"},
+        {100, -3, false, false, "100"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         number_format(s, cases[i].x, cases[i].digits, cases[i].sign, cases[i].commas);
@@ -99,7 +107,8 @@ static void test_numbers(void **state)
 
 /* ---- escaping ---- */
 
-static void expect_text(void (*write)(struct text *, const char *), const char *from, const char *to)
+static void expect_text(void (*write)(struct text *, const char *), const char *from,
+                        const char *to)
 {
     struct text t = {0};
     write(&t, from);
@@ -136,35 +145,48 @@ static void test_escaping(void **state)
 static const char tables_json[] =
     "{\"t\": {\"title\": \"Accuracy, all (%)\", \"name\": \"Table X\", \"stub\": \"Model\","
     " \"scale\": 100, \"digits\": 2, \"unit\": \"%\","
-    " \"columns\": {\"public\": {\"label\": \"Public\", \"group\": \"Full\"}, \"private\": {\"label\": \"Private\", \"group\": \"Full\"},"
+    " \"columns\": {\"public\": {\"label\": \"Public\", \"group\": \"Full\"}, \"private\": "
+    "{\"label\": \"Private\", \"group\": \"Full\"},"
     "  \"rise\": {\"label\": \"Rise\", \"sum\": [\"private\", \"-public\"]}},"
-    " \"rows\": {\"z\": {\"label\": \"Zed | one\"}, \"a\": {\"label\": \"Ay, two\"}, \"gone\": {\"label\": \"Gone\"},"
+    " \"rows\": {\"z\": {\"label\": \"Zed | one\"}, \"a\": {\"label\": \"Ay, two\"}, \"gone\": "
+    "{\"label\": \"Gone\"},"
     "  \"theirs\": {\"label\": \"Theirs\"}},"
-    " \"cells\": {\"z\": {\"public\": \"@score/z.metrics:/public/accuracy\", \"private\": \"@score/z.metrics:/private/accuracy\", \"rise\": null},"
-    "  \"a\": {\"public\": \"@score/a.metrics:/public/accuracy\", \"private\": \"@score/a.metrics:/text\", \"rise\": null},"
-    "  \"gone\": {\"public\": \"@score/gone.metrics:/public/accuracy\", \"private\": \"@score/z.metrics:/nowhere\", \"rise\": null},"
+    " \"cells\": {\"z\": {\"public\": \"@score/z.metrics:/public/accuracy\", \"private\": "
+    "\"@score/z.metrics:/private/accuracy\", \"rise\": null},"
+    "  \"a\": {\"public\": \"@score/a.metrics:/public/accuracy\", \"private\": "
+    "\"@score/a.metrics:/text\", \"rise\": null},"
+    "  \"gone\": {\"public\": \"@score/gone.metrics:/public/accuracy\", \"private\": "
+    "\"@score/z.metrics:/nowhere\", \"rise\": null},"
     "  \"theirs\": {\"public\": null, \"private\": null, \"rise\": null}}}}";
 
-static const char paper_json[] =
-    "{\"t\": {\"z\": {\"public\": 70.0, \"private\": 72.5}, \"a\": {\"public\": 68.0}, \"gone\": {\"public\": 60},"
-    " \"theirs\": {\"public\": 69.5}}, \"settings\": {\"width\": {\"label\": \"Width\", \"value\": 64},"
-    " \"batch\": {\"label\": \"Batch\", \"value\": null}}}";
+static const char paper_json[] = "{\"t\": {\"z\": {\"public\": 70.0, \"private\": 72.5}, \"a\": "
+                                 "{\"public\": 68.0}, \"gone\": {\"public\": 60},"
+                                 " \"theirs\": {\"public\": 69.5}}, \"settings\": {\"width\": "
+                                 "{\"label\": \"Width\", \"value\": 64},"
+                                 " \"batch\": {\"label\": \"Batch\", \"value\": null}}}";
 
 static const char sources_json[] =
-    "[{\"path\": \"sources.0\", \"stage\": \"score/z\", \"port\": \"metrics\", \"key\": \"0123456789abcdef\", \"kind\": \"metrics\","
+    "[{\"path\": \"sources.0\", \"stage\": \"score/z\", \"port\": \"metrics\", \"key\": "
+    "\"0123456789abcdef\", \"kind\": \"metrics\","
     "  \"seconds\": 1.5, \"peak_bytes\": 1048576, \"params\": {\"k\": 1}, \"threads\": 1},"
-    " {\"path\": \"sources.1\", \"stage\": \"score/a\", \"port\": \"metrics\", \"key\": \"fedcba9876543210\", \"kind\": \"metrics\","
+    " {\"path\": \"sources.1\", \"stage\": \"score/a\", \"port\": \"metrics\", \"key\": "
+    "\"fedcba9876543210\", \"kind\": \"metrics\","
     "  \"seconds\": 2, \"peak_bytes\": 10, \"params\": {}, \"threads\": 1},"
     " {\"stage\": \"score/gone\", \"port\": \"metrics\", \"missing\": true},"
-    " {\"path\": \"sources.3\", \"stage\": \"train\", \"port\": \"metrics\", \"key\": \"77\", \"kind\": \"train_cnn\","
+    " {\"path\": \"sources.3\", \"stage\": \"train\", \"port\": \"metrics\", \"key\": \"77\", "
+    "\"kind\": \"train_cnn\","
     "  \"seconds\": 3, \"peak_bytes\": 10, \"params\": {}, \"threads\": 2},"
-    " {\"path\": \"sources.4\", \"stage\": \"sheet\", \"port\": \"sheets\", \"key\": \"78\", \"kind\": \"filter\","
+    " {\"path\": \"sources.4\", \"stage\": \"sheet\", \"port\": \"sheets\", \"key\": \"78\", "
+    "\"kind\": \"filter\","
     "  \"seconds\": 3, \"peak_bytes\": 10, \"params\": {}, \"threads\": 2}]";
 
-static const char z_metrics[] = "{\"public\": {\"accuracy\": 0.7123, \"n\": 3589, \"confusion\": [[5, 1], [2, 9]]},"
-                                " \"private\": {\"accuracy\": 0.74, \"n\": 3589}}";
-static const char a_metrics[] = "{\"public\": {\"accuracy\": 0.65, \"n\": 3589}, \"text\": \"NaN\"}";
-static const char train_metrics[] = "{\"epoch\": 1, \"public_accuracy\": 0.3}\n{\"epoch\": 2, \"public_accuracy\": 0.4}\n";
+static const char z_metrics[] =
+    "{\"public\": {\"accuracy\": 0.7123, \"n\": 3589, \"confusion\": [[5, 1], [2, 9]]},"
+    " \"private\": {\"accuracy\": 0.74, \"n\": 3589}}";
+static const char a_metrics[] =
+    "{\"public\": {\"accuracy\": 0.65, \"n\": 3589}, \"text\": \"NaN\"}";
+static const char train_metrics[] =
+    "{\"epoch\": 1, \"public_accuracy\": 0.3}\n{\"epoch\": 2, \"public_accuracy\": 0.4}\n";
 
 static void write_text(const char *path, const char *text)
 {
@@ -176,11 +198,11 @@ static void write_text(const char *path, const char *text)
 static void write_png(const char *path)
 {
     static const unsigned char png[] = {
-        0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52,
-        0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x02, 0x08, 0x00, 0x00, 0x00, 0x00, 0x5a, 0xc3, 0x22,
-        0xbf, 0x00, 0x00, 0x00, 0x12, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0x60, 0x70, 0x68, 0xf8,
-        0xcf, 0xf0, 0xbf, 0xc1, 0x81, 0x01, 0x00, 0x11, 0x80, 0x03, 0x7f, 0x7b, 0x78, 0x6e, 0x76, 0x00,
-        0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+        0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44,
+        0x52, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x02, 0x08, 0x00, 0x00, 0x00, 0x00, 0x5a,
+        0xc3, 0x22, 0xbf, 0x00, 0x00, 0x00, 0x12, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0x60,
+        0x70, 0x68, 0xf8, 0xcf, 0xf0, 0xbf, 0xc1, 0x81, 0x01, 0x00, 0x11, 0x80, 0x03, 0x7f, 0x7b,
+        0x78, 0x6e, 0x76, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
     };
     struct error err = {""};
     assert_int_equal(file_write(path, png, sizeof png, &err), 0);
@@ -236,25 +258,30 @@ static void test_table(void **state)
     plain_table_csv(&csv, table);
     plain_table_md(&md, table, "A notice.");
     assert_string_equal(text_string(&csv),
-                        "Model,\"Full, Public ours\",\"Full, Public paper\",\"Full, Public difference\",\"Full, Private ours\","
-                        "\"Full, Private paper\",\"Full, Private difference\",Rise ours,Rise paper,Rise difference\n"
+                        "Model,\"Full, Public ours\",\"Full, Public paper\",\"Full, Public "
+                        "difference\",\"Full, Private ours\","
+                        "\"Full, Private paper\",\"Full, Private difference\",Rise ours,Rise "
+                        "paper,Rise difference\n"
                         "Zed | one,71.23,70.00,+1.23,74.00,72.50,+1.50,2.77,2.50,+0.27\n"
                         "\"Ay, two\",65.00,68.00,-3.00,not a number,,,not a number,,\n"
                         "Gone,not run,60.00,,no such value,,,no such value,,\n"
                         "Theirs,,69.50,,,,,not run,,\n");
-    assert_string_equal(text_string(&md),
-                        "# Table X: Accuracy, all (%)\n\nA notice.\n\n"
-                        "| Model | Full, Public: ours | paper | difference | Full, Private: ours | paper | difference | "
-                        "Rise: ours | paper | difference |\n"
-                        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
-                        "| Zed \\| one | 71.23 | 70.00 | +1.23 | 74.00 | 72.50 | +1.50 | 2.77 | 2.50 | +0.27 |\n"
-                        "| Ay, two | 65.00 | 68.00 | -3.00 | not a number |  |  | not a number |  |  |\n"
-                        "| Gone | not run | 60.00 |  | no such value |  |  | no such value |  |  |\n"
-                        "| Theirs |  | 69.50 |  |  |  |  | not run |  |  |\n");
+    assert_string_equal(
+        text_string(&md),
+        "# Table X: Accuracy, all (%)\n\nA notice.\n\n"
+        "| Model | Full, Public: ours | paper | difference | Full, Private: ours | paper | "
+        "difference | "
+        "Rise: ours | paper | difference |\n"
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+        "| Zed \\| one | 71.23 | 70.00 | +1.23 | 74.00 | 72.50 | +1.50 | 2.77 | 2.50 | +0.27 |\n"
+        "| Ay, two | 65.00 | 68.00 | -3.00 | not a number |  |  | not a number |  |  |\n"
+        "| Gone | not run | 60.00 |  | no such value |  |  | no such value |  |  |\n"
+        "| Theirs |  | 69.50 |  |  |  |  | not run |  |  |\n");
     const json_t *cell = pointer_find(table, "/rows/0/cells/0");
     assert_true(json_number_value(json_object_get(cell, "n")) == 3589);
     assert_string_equal(json_string_value(pointer_find(cell, "/source/key")), "0123456789abcdef");
-    assert_string_equal(json_string_value(pointer_find(cell, "/source/pointer")), "/public/accuracy");
+    assert_string_equal(json_string_value(pointer_find(cell, "/source/pointer")),
+                        "/public/accuracy");
     text_free(&csv);
     text_free(&md);
     json_decref(tables);
@@ -262,16 +289,18 @@ static void test_table(void **state)
 
 /* ---- claims ---- */
 
-static const struct claim_setting faithful = {true, true, ""}, smaller = {true, false, ""}, drawn = {false, true, "drawn"};
+static const struct claim_setting faithful = {true, true, ""}, smaller = {true, false, ""},
+                                  drawn = {false, true, "drawn"};
 
 /* One claim with one check, as the verdict it gets. */
-static void expect_verdict(const char *check, bool absolute, const struct claim_setting *setting, const char *verdict,
-                           const char *result)
+static void expect_verdict(const char *check, bool absolute, const struct claim_setting *setting,
+                           const char *verdict, const char *result)
 {
     char text[1024];
     struct error err = {""};
     json_t *tables = evaluate(), *claims = NULL;
-    snprintf(text, sizeof text, "{\"c\": {\"absolute\": %s, \"checks\": [%s]}}", absolute ? "true" : "false", check);
+    snprintf(text, sizeof text, "{\"c\": {\"absolute\": %s, \"checks\": [%s]}}",
+             absolute ? "true" : "false", check);
     json_t *section = parse(text);
     if (claims_decide(section, tables, setting, &claims, &err) < 0)
         fail_msg("%s: %s", check, err.text);
@@ -287,33 +316,45 @@ static void test_claims(void **state)
 {
     (void)state;
     /* z 71.23, a 65.00, error of the difference 1.10 points */
-    const char *z_above_a = "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\"}";
+    const char *z_above_a =
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\"}";
     expect_verdict(z_above_a, false, &faithful, "reproduced", "holds");
     expect_verdict(z_above_a, false, &drawn, "not decided", "holds");
-    expect_verdict("{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\", \"by\": 6}", false, &faithful,
-                   "not decided", "open");
-    expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\"}", false, &faithful,
+    expect_verdict(
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\", \"by\": 6}",
+        false, &faithful, "not decided", "open");
+    expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\"}",
+                   false, &faithful, "not reproduced", "fails");
+    expect_verdict(
+        "{\"check\": \"below\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", \"by\": 2}",
+        false, &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/*/public\"}",
+                   false, &faithful, "not decided", "missing");
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", false, &faithful,
                    "not reproduced", "fails");
-    expect_verdict("{\"check\": \"below\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", \"by\": 2}", false, &faithful,
-                   "reproduced", "holds");
-    expect_verdict("{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/*/public\"}", false, &faithful, "not decided",
-                   "missing");
-    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", false, &faithful, "not reproduced", "fails");
-    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", true, &smaller, "not decided", "fails");
-    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\", \"least\": 1}", true, &faithful, "reproduced", "holds");
-    expect_verdict("{\"check\": \"within\", \"left\": \"t/z/public\", \"right\": 71, \"by\": 0.5}", false, &faithful, "reproduced",
-                   "holds");
-    expect_verdict("{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}", false, &faithful, "not reproduced", "fails");
-    expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", \"from\": 1, \"to\": 2}", false,
-                   &faithful, "not decided", "open");
-    expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", \"from\": 2, \"to\": 3}", false,
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", true, &smaller,
+                   "not decided", "fails");
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\", \"least\": 1}", true,
                    &faithful, "reproduced", "holds");
-    expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": \"t/z|a|theirs/public\", \"is\": 3}", false, &faithful,
-                   "reproduced", "holds");
-    expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": \"t/z|a|theirs/public\", \"is\": 2}", false, &faithful,
-                   "not reproduced", "fails");
-    expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", \"informs\": true}", false, &faithful,
-                   "reproduced", "fails");
+    expect_verdict("{\"check\": \"within\", \"left\": \"t/z/public\", \"right\": 71, \"by\": 0.5}",
+                   false, &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}", false,
+                   &faithful, "not reproduced", "fails");
+    expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
+                   "\"from\": 1, \"to\": 2}",
+                   false, &faithful, "not decided", "open");
+    expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
+                   "\"from\": 2, \"to\": 3}",
+                   false, &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": "
+                   "\"t/z|a|theirs/public\", \"is\": 3}",
+                   false, &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": "
+                   "\"t/z|a|theirs/public\", \"is\": 2}",
+                   false, &faithful, "not reproduced", "fails");
+    expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", "
+                   "\"informs\": true}",
+                   false, &faithful, "reproduced", "fails");
 }
 
 static void test_bad_claims(void **state)
@@ -324,7 +365,8 @@ static void test_bad_claims(void **state)
         "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/z\", \"right\": 1}]}}",
         "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/q/public\", \"right\": 1}]}}",
         "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"u/z/public\", \"right\": 1}]}}",
-        "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/z/rise|x\", \"right\": \"t/z/rise\"}]}}",
+        "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/z/rise|x\", \"right\": "
+        "\"t/z/rise\"}]}}",
         "{\"c\": {\"checks\": []}}",
         "{\"c\": 3}",
     };
@@ -346,8 +388,9 @@ static void test_programs(void **state)
 {
     (void)state;
     struct error err = {""};
-    const char *const slow[] = {"sleep", "30", NULL}, *const none[] = {"no-such-program-here", NULL},
-                *const bad[] = {"false", NULL};
+    const char *const slow[] = {"sleep", "30", NULL},
+                      *const none[] = {"no-such-program-here", NULL},
+                      *const bad[] = {"false", NULL};
     assert_int_equal(program_run(slow, NULL, 0.05, "coreutils", &err), -ETIMEDOUT);
     assert_int_equal(program_run(none, NULL, 5, "a-package", &err), -ENOENT);
     assert_non_null(strstr(err.text, "a-package"));
@@ -375,11 +418,15 @@ static void write_packed_pdf(const char *path, const char *objects)
     struct text t = {0};
     struct error err = {""};
     assert_int_equal(compress(packed, &n, (const Bytef *)objects, (uLong)strlen(objects)), Z_OK);
-    text_print(&t, "%%PDF-1.7\n%%\xb5\n7 0 obj\n<< /Type /ObjStm /Length %lu /N 3 /First 15 /Filter /FlateDecode >>\nstream\n",
+    text_print(&t,
+               "%%PDF-1.7\n%%\xb5\n7 0 obj\n<< /Type /ObjStm /Length %lu /N 3 /First 15 /Filter "
+               "/FlateDecode >>\nstream\n",
                (unsigned long)n);
     text_add_bytes(&t, (const char *)packed, n);
-    text_add(&t, "\nendstream\nendobj\n4 0 obj\n<< /Length 9 %  1\n>>\nstream\nend\nobj 0\nendstream\nendobj\n"
-                 "8 0 obj\n<< /Type /XRef /Root 1 0 R /Length 3 >>\nstream\nxyz\nendstream\nendobj\nstartxref\n0\n%%EOF\n");
+    text_add(&t, "\nendstream\nendobj\n4 0 obj\n<< /Length 9 %  1\n>>\nstream\nend\nobj "
+                 "0\nendstream\nendobj\n"
+                 "8 0 obj\n<< /Type /XRef /Root 1 0 R /Length 3 "
+                 ">>\nstream\nxyz\nendstream\nendobj\nstartxref\n0\n%%EOF\n");
     assert_int_equal(text_write(&t, path, &err), 0);
 }
 
@@ -413,17 +460,21 @@ static void test_plain_pdf(void **state)
 /* ---- both kinds, end to end ---- */
 
 static const char report_json[] =
-    "{\"data\": \"made-up numbers\", \"comparable\": false, \"note\": \".so x \\\\ 'br\", \"classes\": [\"cat\", \"d'og\"],"
+    "{\"data\": \"made-up numbers\", \"comparable\": false, \"note\": \".so x \\\\ 'br\", "
+    "\"classes\": [\"cat\", \"d'og\"],"
     " \"key\": [{\"cell\": \"t/z/public\", \"label\": \"Key number\"}],"
     " \"curves\": [{\"title\": \"Curve's\", \"lines\": {\"full\": \"@train.metrics\"}}],"
     " \"confusion\": [{\"title\": \"Conf\", \"matrix\": \"@score/z.metrics:/public/confusion\"},"
     "  {\"title\": \"No conf\", \"matrix\": \"@score/gone.metrics:/x\"}],"
-    " \"sheets\": [{\"title\": \"Sheet\", \"picture\": \"@sheet.sheets:/one.png\"}, {\"title\": \"No sheet\", \"picture\": \"@sheet.sheets:/two.png\"}]}";
+    " \"sheets\": [{\"title\": \"Sheet\", \"picture\": \"@sheet.sheets:/one.png\"}, {\"title\": "
+    "\"No sheet\", \"picture\": \"@sheet.sheets:/two.png\"}]}";
 
-static void run_kind(const char *name, json_t *params, const char *inputs, int expected, struct error *err)
+static void run_kind(const char *name, json_t *params, const char *inputs, int expected,
+                     struct error *err)
 {
-    json_t *job_file = json_pack("{s:s, s:s, s:s, s:o, s:o, s:{}, s:i}", "stage", name, "kind", name, "key", "00", "params",
-                                 params, "inputs", parse(inputs), "outputs", "threads", 1);
+    json_t *job_file =
+        json_pack("{s:s, s:s, s:s, s:o, s:o, s:{}, s:i}", "stage", name, "kind", name, "key", "00",
+                  "params", params, "inputs", parse(inputs), "outputs", "threads", 1);
     assert_int_equal(json_dump_file(job_file, "job.json", 0), 0); /* rows keep their order */
     json_decref(job_file);
     const struct kind *kind = kind_find(name);
@@ -439,7 +490,8 @@ static void run_kind(const char *name, json_t *params, const char *inputs, int e
 
 static json_t *claims_section(void)
 {
-    return parse("{\"c\": {\"title\": \"Zed wins\", \"text\": \"Text.\", \"rule\": \"Rule.\", \"checks\": [{\"check\": \"above\","
+    return parse("{\"c\": {\"title\": \"Zed wins\", \"text\": \"Text.\", \"rule\": \"Rule.\", "
+                 "\"checks\": [{\"check\": \"above\","
                  " \"left\": \"t/z/public\", \"right\": \"t/a/public\", \"text\": \"Above\"}]}}");
 }
 
@@ -451,18 +503,20 @@ static void run_tables(void)
     char inputs[4096];
     snprintf(inputs, sizeof inputs, "{\"sources\": %s}", sources_json);
     run_kind("report_tables",
-             json_pack("{s:s, s:o, s:o, s:o, s:o, s:{s:i, s:i}}", "title", hostile_title, "tables", parse(tables_json), "paper",
-                       parse(paper_json), "claims", claims_section(), "report", parse(report_json), "params", "width", 16,
-                       "batch", 128),
+             json_pack("{s:s, s:o, s:o, s:o, s:o, s:{s:i, s:i}}", "title", hostile_title, "tables",
+                       parse(tables_json), "paper", parse(paper_json), "claims", claims_section(),
+                       "report", parse(report_json), "params", "width", 16, "batch", 128),
              inputs, 0, &err);
 }
 
 static void run_report(int expected, struct error *err)
 {
     char inputs[4096];
-    snprintf(inputs, sizeof inputs, "{\"tables\": [{\"path\": \"tables\"}], \"sources\": %s}", sources_json);
+    snprintf(inputs, sizeof inputs, "{\"tables\": [{\"path\": \"tables\"}], \"sources\": %s}",
+             sources_json);
     run_kind("report_pdf",
-             json_pack("{s:s, s:o, s:o}", "title", hostile_title, "report", parse(report_json), "tables", parse(tables_json)),
+             json_pack("{s:s, s:o, s:o}", "title", hostile_title, "report", parse(report_json),
+                       "tables", parse(tables_json)),
              inputs, expected, err);
 }
 
@@ -482,7 +536,9 @@ static void test_tables_kind(void **state)
     run_tables();
     char *csv = read_whole("tables/t.csv", &size), *claims = read_whole("tables/claims.csv", &size);
     assert_non_null(strstr(csv, "Zed | one,71.23,70.00,+1.23"));
-    assert_non_null(strstr(claims, "1,Zed wins,not decided,the data is not the paper's,Above,yes,holds,1,1,0,0,0,1,1"));
+    assert_non_null(
+        strstr(claims,
+               "1,Zed wins,not decided,the data is not the paper's,Above,yes,holds,1,1,0,0,0,1,1"));
     free(csv);
     free(claims);
     char *text = read_whole("cells.json", &size), *copy = read_whole("tables/cells.json", &size);
@@ -511,9 +567,24 @@ static bool installed(const char *name)
 static void test_report_kind(void **state)
 {
     (void)state;
-    static const char *const expected[] = {"71.23", "74.00", "70.00", "+1.23", "not run", "Zed | one", "Key number", "Zed wins",
-                                           "not decided", "0123456789ab", "Not comparable with the paper", ".ab", "$(id)",
-                                           "Width", "no such file", "score/gone", "Curve's", "d'og"};
+    static const char *const expected[] = {"71.23",
+                                           "74.00",
+                                           "70.00",
+                                           "+1.23",
+                                           "not run",
+                                           "Zed | one",
+                                           "Key number",
+                                           "Zed wins",
+                                           "not decided",
+                                           "0123456789ab",
+                                           "Not comparable with the paper",
+                                           ".ab",
+                                           "$(id)",
+                                           "Width",
+                                           "no such file",
+                                           "score/gone",
+                                           "Curve's",
+                                           "d'og"};
     struct error err = {""};
     if (!installed("groff") || !installed("gnuplot") || !installed("pdftotext")) {
         print_message("skipped: groff, gnuplot or pdftotext is not installed\n");
@@ -523,7 +594,8 @@ static void test_report_kind(void **state)
     run_tables();
     run_report(0, &err);
     size_t size, again_size;
-    char *first = read_whole("report.pdf", &size), *plot = read_whole("plots/curves-1.pdf", &again_size);
+    char *first = read_whole("report.pdf", &size),
+         *plot = read_whole("plots/curves-1.pdf", &again_size);
     free(plot);
     sleep(1); /* a date in the file would now be another one */
     run_report(0, &err);
@@ -558,12 +630,12 @@ static void test_missing_tools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pointer),      cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_escaping),     cmocka_unit_test(test_table),
-        cmocka_unit_test(test_claims),       cmocka_unit_test(test_bad_claims),
-        cmocka_unit_test(test_programs),     cmocka_unit_test(test_bad_pictures),
-        cmocka_unit_test(test_tables_kind),  cmocka_unit_test(test_missing_tools),
-        cmocka_unit_test(test_report_kind),  cmocka_unit_test(test_plain_pdf),
+        cmocka_unit_test(test_pointer),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_escaping),    cmocka_unit_test(test_table),
+        cmocka_unit_test(test_claims),      cmocka_unit_test(test_bad_claims),
+        cmocka_unit_test(test_programs),    cmocka_unit_test(test_bad_pictures),
+        cmocka_unit_test(test_tables_kind), cmocka_unit_test(test_missing_tools),
+        cmocka_unit_test(test_report_kind), cmocka_unit_test(test_plain_pdf),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
