@@ -26,7 +26,8 @@ static bool file_present(const char *cache, const struct digest *digest, uint64_
 {
     struct stat st;
     char *path = blob_path(cache, digest);
-    bool there = path && lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
+    bool there =
+        path && lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
     free(path);
     return there;
 }
@@ -231,8 +232,7 @@ static int store_manifest(const char *cache, struct tree *tree, struct blob *blo
     return rc;
 }
 
-int blob_store(const char *cache, const char *path, bool tree, struct blob *blob,
-               struct error *err)
+int blob_store(const char *cache, const char *path, bool tree, struct blob *blob, struct error *err)
 {
     *blob = (struct blob){0};
     if (!tree)
@@ -302,9 +302,9 @@ static int link_file(const char *cache, const struct digest *digest, const char 
                      struct error *err)
 {
     char *path = blob_path(cache, digest);
-    int rc = !path                    ? error_set(err, ENOMEM, "out of memory linking %s", as)
+    int rc = !path                   ? error_set(err, ENOMEM, "out of memory linking %s", as)
              : symlink(path, as) < 0 ? error_errno(err, errno, "cannot make link %s", as)
-                                      : 0;
+                                     : 0;
     free(path);
     return rc;
 }

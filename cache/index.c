@@ -32,9 +32,20 @@ static const char schema[] =
 
 /* Every statement of the program; prepared at first use and kept. */
 enum statement {
-    FIND_RESULT, FIND_OUTPUTS, PUT_RESULT, DROP_OUTPUTS, PUT_OUTPUT,
-    FIND_FAILURE, PUT_FAILURE, DROP_FAILURE, FIND_LATEST, PUT_LATEST,
-    FIND_STAT, PUT_STAT, PUT_RUN, STATEMENTS
+    FIND_RESULT,
+    FIND_OUTPUTS,
+    PUT_RESULT,
+    DROP_OUTPUTS,
+    PUT_OUTPUT,
+    FIND_FAILURE,
+    PUT_FAILURE,
+    DROP_FAILURE,
+    FIND_LATEST,
+    PUT_LATEST,
+    FIND_STAT,
+    PUT_STAT,
+    PUT_RUN,
+    STATEMENTS
 };
 
 static const char *const queries[STATEMENTS] = {
@@ -72,10 +83,11 @@ struct index {
 static int fail(struct index *index, struct error *err)
 {
     int code = sqlite3_errcode(index->db) & 0xff;
-    return error_set(err, code == SQLITE_FULL    ? ENOSPC
-                          : code == SQLITE_BUSY  ? EBUSY
-                          : code == SQLITE_NOMEM ? ENOMEM
-                                                 : EIO,
+    return error_set(err,
+                     code == SQLITE_FULL    ? ENOSPC
+                     : code == SQLITE_BUSY  ? EBUSY
+                     : code == SQLITE_NOMEM ? ENOMEM
+                                            : EIO,
                      "cache index %s: %s", index->path, sqlite3_errmsg(index->db));
 }
 
@@ -140,7 +152,8 @@ int index_open(struct index **out, const char *path, struct error *err)
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     int rc = 0, version = 0;
     if (sqlite3_open_v2(path, &index->db, flags, NULL) != SQLITE_OK)
-        rc = index->db ? fail(index, err) : error_set(err, ENOMEM, "out of memory opening %s", path);
+        rc =
+            index->db ? fail(index, err) : error_set(err, ENOMEM, "out of memory opening %s", path);
     if (rc == 0) {
         sqlite3_busy_timeout(index->db, BUSY_MS);
         rc = get_version(index, &version, err);
@@ -306,10 +319,17 @@ int index_find(struct index *index, const char *key, struct result *result, stru
     if (rc < 0)
         return rc;
     *result = (struct result){
-        .key = strdup(key), .stage = column(s, 0), .kind = column(s, 1), .params = column(s, 2),
-        .inputs = column(s, 3), .key_text = column(s, 4), .started = sqlite3_column_double(s, 5),
-        .finished = sqlite3_column_double(s, 6), .seconds = sqlite3_column_double(s, 7),
-        .cpu_seconds = sqlite3_column_double(s, 8), .peak_bytes = sqlite3_column_int64(s, 9),
+        .key = strdup(key),
+        .stage = column(s, 0),
+        .kind = column(s, 1),
+        .params = column(s, 2),
+        .inputs = column(s, 3),
+        .key_text = column(s, 4),
+        .started = sqlite3_column_double(s, 5),
+        .finished = sqlite3_column_double(s, 6),
+        .seconds = sqlite3_column_double(s, 7),
+        .cpu_seconds = sqlite3_column_double(s, 8),
+        .peak_bytes = sqlite3_column_int64(s, 9),
         .threads = sqlite3_column_int(s, 10),
     };
     column_digest(s, 11, &result->log);
@@ -422,8 +442,12 @@ int index_find_failure(struct index *index, const char *key, struct failure *f, 
     if (rc < 0)
         return rc;
     *f = (struct failure){
-        .key = strdup(key), .stage = column(s, 0), .kind = column(s, 1), .message = column(s, 2),
-        .finished = sqlite3_column_double(s, 3), .seconds = sqlite3_column_double(s, 4),
+        .key = strdup(key),
+        .stage = column(s, 0),
+        .kind = column(s, 1),
+        .message = column(s, 2),
+        .finished = sqlite3_column_double(s, 3),
+        .seconds = sqlite3_column_double(s, 4),
     };
     column_digest(s, 5, &f->log);
     sqlite3_reset(s);

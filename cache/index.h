@@ -1,8 +1,8 @@
 /* The index: which key gave which outputs, in CACHE/index.sqlite (WAL, one writer at a time).
  *
  * index.c owns all SQL; the rest of the program speaks these verbs. A verb that commits is one
- * transaction and is on the disk when it returns. All strings that a verb fills are malloc'd and freed by
- * the struct's own _free. An index may be used by one thread at a time. */
+ * transaction and is on the disk when it returns. All strings that a verb fills are malloc'd and
+ * freed by the struct's own _free. An index may be used by one thread at a time. */
 #ifndef FERDAG_CACHE_INDEX_H
 #define FERDAG_CACHE_INDEX_H
 
@@ -23,18 +23,18 @@ struct result_output {
 
 /* What is known of a stage that has run. */
 struct result {
-    char *key;      /* 64 hex digits */
-    char *stage;    /* the name it ran under first: others may share the result */
+    char *key;   /* 64 hex digits */
+    char *stage; /* the name it ran under first: others may share the result */
     char *kind;
-    char *params;   /* JSON object, defaults filled in */
-    char *inputs;   /* JSON list of {"port", "stage", "key", "digest"} */
-    char *key_text; /* the canonical text whose digest is the key */
+    char *params;             /* JSON object, defaults filled in */
+    char *inputs;             /* JSON list of {"port", "stage", "key", "digest"} */
+    char *key_text;           /* the canonical text whose digest is the key */
     double started, finished; /* seconds since 1970 */
     double seconds;           /* wall time of the process */
     double cpu_seconds;       /* user + system */
     int64_t peak_bytes;       /* largest resident set */
     int threads;
-    struct digest log;        /* blob of what it printed */
+    struct digest log;             /* blob of what it printed */
     struct result_output *outputs; /* in the order of the kind's table */
     size_t output_count;
 };

@@ -14,8 +14,7 @@ static void print_port(const struct port *port, const char *direction)
 {
     printf("  %-6s %-14s %s%s%s%s%s%s\n", direction, port->name, port->text ? port->text : "",
            port->form == PORT_TREE ? " [folder]" : "", port->many ? " [list]" : "",
-           port->optional ? " [optional]" : "", port->measured ? " [measured]" : "",
-           "");
+           port->optional ? " [optional]" : "", port->measured ? " [measured]" : "", "");
 }
 
 static void print_param(const struct param *param)
@@ -40,19 +39,19 @@ static void print_kind(const struct kind *kind)
     for (const struct param *p = kind->params; p->name; p++)
         print_param(p);
     if (kind->open_ports)
-        puts("  Its inputs and outputs are named by the YAML: in: { name: stage }, out: { port: file }");
+        puts("  Its inputs and outputs are named by the YAML: in: { name: stage }, out: { port: "
+             "file }");
 }
 
 static json_t *ports_json(const struct port *ports)
 {
     json_t *list = must(json_array());
     for (const struct port *p = ports; p->name; p++)
-        json_array_append_new(list, must(json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:s?}", "name",
-                                                   p->name, "form",
-                                                   p->form == PORT_TREE ? "tree" : "file", "file",
-                                                   p->file, "optional", p->optional, "many",
-                                                   p->many, "measured", p->measured, "text",
-                                                   p->text)));
+        json_array_append_new(
+            list, must(json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:s?}", "name", p->name, "form",
+                                 p->form == PORT_TREE ? "tree" : "file", "file", p->file,
+                                 "optional", p->optional, "many", p->many, "measured", p->measured,
+                                 "text", p->text)));
     return list;
 }
 

@@ -39,9 +39,9 @@ static const char *state_name(enum state state, bool dry)
 
 static json_t *stage_json(const struct task *task, bool dry)
 {
-    json_t *item = json_pack("{s:s, s:s, s:s, s:s}", "name", task->stage->name, "kind",
-                             task->stage->kind->name, "key", task->key, "state",
-                             state_name(task->state, dry));
+    json_t *item =
+        json_pack("{s:s, s:s, s:s, s:s}", "name", task->stage->name, "kind",
+                  task->stage->kind->name, "key", task->key, "state", state_name(task->state, dry));
     must(item);
     if (state_has_result(task->state)) {
         json_object_set_new(item, "seconds", json_real(task->result.seconds));
@@ -107,23 +107,27 @@ static void print_totals(const struct plan *plan, const struct run_totals *t, co
         fprintf(stderr, "report: %s\n", report);
     if (!json)
         return;
-    json_t *all = json_pack("{s:o, s:I, s:I, s:I, s:I, s:f, s:i, s:s?}", "stages",
-                            stages_json(plan, false), "cached", (json_int_t)t->cached, "ran",
-                            (json_int_t)t->ran, "failed", (json_int_t)t->failed, "not_run",
-                            (json_int_t)t->not_run, "seconds", t->seconds, "exit", exit_status(t),
-                            "report", report);
+    json_t *all =
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:f, s:i, s:s?}", "stages", stages_json(plan, false),
+                  "cached", (json_int_t)t->cached, "ran", (json_int_t)t->ran, "failed",
+                  (json_int_t)t->failed, "not_run", (json_int_t)t->not_run, "seconds", t->seconds,
+                  "exit", exit_status(t), "report", report);
     session_print(all);
 }
 
-static int record(struct session *s, const struct run_totals *t, double started,
-                  struct error *err)
+static int record(struct session *s, const struct run_totals *t, double started, struct error *err)
 {
     if (t->ran + t->failed + t->not_run == 0)
         return 0; /* nothing happened: nothing to write, nothing to wait for */
     struct run_record record = {
-        .file = s->experiment.full, .started = started, .finished = started + t->seconds,
-        .stages = (int)t->stages, .cached = (int)t->cached, .ran = (int)t->ran,
-        .failed = (int)t->failed, .status = exit_status(t),
+        .file = s->experiment.full,
+        .started = started,
+        .finished = started + t->seconds,
+        .stages = (int)t->stages,
+        .cached = (int)t->cached,
+        .ran = (int)t->ran,
+        .failed = (int)t->failed,
+        .status = exit_status(t),
     };
     return index_add_run(s->cache.index, &record, err);
 }

@@ -24,11 +24,10 @@ static int print_status(const struct plan *plan, const struct task *task, json_t
     if (rc < 0)
         return rc;
     if (list)
-        json_array_append_new(list, must(json_pack("{s:s, s:s, s:s, s:s, s:s?}", "name",
-                                                   task->stage->name, "kind",
-                                                   task->stage->kind->name, "state",
-                                                   verdict_names[verdict], "key", task->key,
-                                                   "reason", reason)));
+        json_array_append_new(
+            list, must(json_pack("{s:s, s:s, s:s, s:s, s:s?}", "name", task->stage->name, "kind",
+                                 task->stage->kind->name, "state", verdict_names[verdict], "key",
+                                 task->key, "reason", reason)));
     else
         printf("%-8s %-36s%s%s\n", verdict_names[verdict], task->stage->name, reason ? " " : "",
                reason ? reason : "");
@@ -107,27 +106,25 @@ static int find_result(const struct plan *plan, const struct task *task, struct 
     return rc < 0 ? rc : index_find(plan->cache->index, key, result, err);
 }
 
-static json_t *result_json(const struct plan *plan, const struct task *task,
-                           const struct result *r)
+static json_t *result_json(const struct plan *plan, const struct task *task, const struct result *r)
 {
     json_t *outputs = must(json_array());
     for (size_t i = 0; i < r->output_count; i++) {
         char *path = must(blob_path(plan->cache->folder, &r->outputs[i].blob.digest));
-        json_array_append_new(outputs, must(json_pack("{s:s, s:s, s:I, s:b, s:s}", "port",
-                                                      r->outputs[i].port, "digest",
-                                                      r->outputs[i].blob.digest.hex, "size",
-                                                      (json_int_t)r->outputs[i].blob.size, "tree",
-                                                      r->outputs[i].blob.tree, "path", path)));
+        json_array_append_new(
+            outputs, must(json_pack("{s:s, s:s, s:I, s:b, s:s}", "port", r->outputs[i].port,
+                                    "digest", r->outputs[i].blob.digest.hex, "size",
+                                    (json_int_t)r->outputs[i].blob.size, "tree",
+                                    r->outputs[i].blob.tree, "path", path)));
         free(path);
     }
     json_t *params = json_loads(r->params, 0, NULL), *inputs = json_loads(r->inputs, 0, NULL);
     return json_pack("{s:s, s:s, s:s, s:b, s:f, s:f, s:f, s:I, s:i, s:o, s:o, s:o}", "name",
                      task->stage->name, "kind", r->kind, "key", r->key, "current",
-                     strcmp(r->key, task->key) == 0, "finished", r->finished, "seconds",
-                     r->seconds, "cpu_seconds", r->cpu_seconds, "peak_bytes",
-                     (json_int_t)r->peak_bytes, "threads", r->threads, "params",
-                     params ? params : json_object(), "inputs", inputs ? inputs : json_array(),
-                     "outputs", outputs);
+                     strcmp(r->key, task->key) == 0, "finished", r->finished, "seconds", r->seconds,
+                     "cpu_seconds", r->cpu_seconds, "peak_bytes", (json_int_t)r->peak_bytes,
+                     "threads", r->threads, "params", params ? params : json_object(), "inputs",
+                     inputs ? inputs : json_array(), "outputs", outputs);
 }
 
 static void print_outputs(const struct plan *plan, const struct result *r)
@@ -163,19 +160,24 @@ static void print_result(const struct plan *plan, const struct task *task, const
     const char *name;
     json_t *value;
     size_t i;
-    json_object_foreach(params, name, value) {
+    json_object_foreach(params, name, value)
+    {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         printf("  param  %-16s %.200s\n", name, text ? text : "");
         free(text);
     }
-    json_array_foreach(inputs, i, value) {
+    json_array_foreach(inputs, i, value)
+    {
         const char *stage = json_string_value(json_object_get(value, "stage"));
         const char *output = json_string_value(json_object_get(value, "output"));
         const char *input = json_string_value(json_object_get(value, "input"));
         const char *digest = json_string_value(json_object_get(value, "digest"));
         const char *port = json_string_value(json_object_get(value, "port"));
         printf("  input  %-16s %.12s from %s%s%s\n", port ? port : "", digest ? digest : "",
-               stage ? stage : input ? input : "", output ? "." : "", output ? output : "");
+               stage   ? stage
+               : input ? input
+                       : "",
+               output ? "." : "", output ? output : "");
     }
     json_decref(params);
     json_decref(inputs);

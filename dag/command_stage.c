@@ -1,4 +1,5 @@
-/* `stage`: one stage in the current folder. Every stage of a run is this command in a process of its own. */
+/* `stage`: one stage in the current folder. Every stage of a run is this command in a process of
+ * its own. */
 #include "dag/commands.h"
 #include "dag/local.h"
 #include "dag/nearest.h"

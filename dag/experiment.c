@@ -1,5 +1,5 @@
-/* See experiment.h. Here: the file's parts, the matrices, and each stage's own fields; wire.c joins the
- * stages, tables.c adds those that the tables bring. */
+/* See experiment.h. Here: the file's parts, the matrices, and each stage's own fields; wire.c joins
+ * the stages, tables.c adds those that the tables bring. */
 #include "dag/experiment.h"
 #include "dag/include.h"
 #include "dag/nearest.h"
@@ -52,8 +52,11 @@ static bool name_sound(const char *name, const char *also)
 
 static struct scope make_scope(struct experiment *e, const struct variable *locals, size_t count)
 {
-    return (struct scope){.arena = e->arena, .params = e->params, .locals = locals,
-                          .local_count = count, .steps = &e->steps};
+    return (struct scope){.arena = e->arena,
+                          .params = e->params,
+                          .locals = locals,
+                          .local_count = count,
+                          .steps = &e->steps};
 }
 
 /* ---- inputs ---- */
@@ -186,11 +189,14 @@ static int read_needs(struct scope *scope, const struct node *entry, struct stag
 static void kind_outputs(struct experiment *e, struct stage *stage)
 {
     for (const struct port *p = stage->kind->outputs; p->name; p++) {
-        stage->outputs = arena_push(e->arena, stage->outputs, stage->output_count,
-                                    sizeof *stage->outputs);
+        stage->outputs =
+            arena_push(e->arena, stage->outputs, stage->output_count, sizeof *stage->outputs);
         stage->outputs[stage->output_count++] = (struct output){
-            .port = p->name, .file = p->file, .tree = p->form == PORT_TREE,
-            .optional = p->optional, .measured = p->measured,
+            .port = p->name,
+            .file = p->file,
+            .tree = p->form == PORT_TREE,
+            .optional = p->optional,
+            .measured = p->measured,
         };
     }
 }
@@ -220,8 +226,8 @@ static int open_outputs(struct experiment *e, struct scope *scope, const struct 
         rc = node_error(err, out, "out: expected a map of ports to file names");
     for (size_t i = 0; rc == 0 && i < out->count; i++) {
         const struct node *key = out->keys[i], *file = out->items[i];
-        char *name = file->type == NODE_SCALAR ? arena_copy(e->arena, file->text, strlen(file->text))
-                                               : NULL;
+        char *name =
+            file->type == NODE_SCALAR ? arena_copy(e->arena, file->text, strlen(file->text)) : NULL;
         size_t n = name ? strlen(name) : 0;
         bool tree = n > 1 && name[n - 1] == '/';
         if (tree)
@@ -261,8 +267,10 @@ static int read_stage(struct experiment *e, struct draft *draft, struct error *e
         return open_outputs(e, &scope, draft->entry, stage, err);
     const struct node *out = node_get(draft->entry, "out");
     if (out)
-        return node_error(err, out, "out: the outputs of kind %s are its own; only kind command "
-                          "names them", stage->kind->name);
+        return node_error(err, out,
+                          "out: the outputs of kind %s are its own; only kind command "
+                          "names them",
+                          stage->kind->name);
     kind_outputs(e, stage);
     return 0;
 }
@@ -309,7 +317,8 @@ static int expand_axis(struct matrix *m, size_t axis, const char *name)
     for (size_t i = 0; rc == 0 && i < values->count; i++) {
         const struct node *value = values->items[i];
         if (value->type != NODE_SCALAR || !name_sound(value->text, "-.+"))
-            return node_error(m->err, value, "for: a value becomes part of a name; expected "
+            return node_error(m->err, value,
+                              "for: a value becomes part of a name; expected "
                               "letters, digits, _ - . +");
         for (size_t k = 0; k < i; k++)
             if (strcmp(values->items[k]->text, value->text) == 0)
@@ -330,8 +339,12 @@ static int expand_entry(struct experiment *e, const struct node *key, const stru
         if (strcmp(e->externals[i].name, key->text) == 0)
             return node_error(err, key, "'%s' is the name of an input already", key->text);
     int rc = check_keys(entry, stage_keys, "a stage", err);
-    struct matrix matrix = {.e = e, .key = key, .entry = entry, .axes = node_get(entry, "for"),
-                            .drafts = drafts, .err = err};
+    struct matrix matrix = {.e = e,
+                            .key = key,
+                            .entry = entry,
+                            .axes = node_get(entry, "for"),
+                            .drafts = drafts,
+                            .err = err};
     if (rc == 0 && matrix.axes && matrix.axes->type != NODE_MAP)
         rc = node_error(err, matrix.axes, "for: expected a map of variables, not %s",
                         node_form(matrix.axes));
@@ -347,7 +360,7 @@ static const char *bare_name(struct arena *arena, const char *file)
     const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
     const char *dot = strrchr(name, '.');
     size_t n = dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0) ? (size_t)(dot - name)
-                                                                           : strlen(name);
+                                                                              : strlen(name);
     return n ? arena_copy(arena, name, n) : "experiment";
 }
 

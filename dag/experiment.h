@@ -32,10 +32,10 @@ struct output {
 /* Something that a stage reads: another stage's output or an external file. */
 struct edge {
     const char *port;
-    const char *as;       /* its name in the stage's folder: "images", or "features.0" of many */
+    const char *as; /* its name in the stage's folder: "images", or "features.0" of many */
     bool many, optional;
-    struct stage *from;   /* NULL: external */
-    size_t output;        /* which of from's outputs */
+    struct stage *from; /* NULL: external */
+    size_t output;      /* which of from's outputs */
     struct external *external;
     const struct node *where;
 };
@@ -52,25 +52,25 @@ struct stage {
     size_t input_count;
     struct output *outputs;
     size_t output_count;
-    int cpu;        /* threads it may use */
-    uint64_t mem;   /* bytes it is said to need; 0: not said */
+    int cpu;      /* threads it may use */
+    uint64_t mem; /* bytes it is said to need; 0: not said */
     enum gpu gpu;
     struct stage **users; /* who reads its outputs, each once */
     size_t user_count;
-    size_t place;   /* in the experiment's list, which is in topological order */
-    size_t height;  /* stages on the longest chain from here to an end, itself included */
-    bool implicit;  /* `tables` and `report`, which the file's tables bring */
+    size_t place;  /* in the experiment's list, which is in topological order */
+    size_t height; /* stages on the longest chain from here to an end, itself included */
+    bool implicit; /* `tables` and `report`, which the file's tables bring */
 };
 
 struct experiment {
     struct arena *arena;
-    const char *file;  /* as given */
-    const char *full;  /* absolute */
-    const char *name;  /* file's name without folder and ending: of the report's folder */
+    const char *file; /* as given */
+    const char *full; /* absolute */
+    const char *name; /* file's name without folder and ending: of the report's folder */
     const char *title;
     struct node *root; /* the merged file */
     struct node *params;
-    size_t steps;      /* see scope.h */
+    size_t steps; /* see scope.h */
     struct external *externals;
     size_t external_count;
     struct stage **stages; /* inputs before their users */

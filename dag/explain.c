@@ -53,7 +53,8 @@ static size_t count_lines(const char *text)
     return n;
 }
 
-/* "param epochs 10" -> "param epochs", "10"; digests are cut to 12 digits, long values to 60 bytes. */
+/* "param epochs 10" -> "param epochs", "10"; digests are cut to 12 digits, long values to 60 bytes.
+ */
 static void add_change(json_t *reasons, const char *old, const char *new)
 {
     const char *line = old ? old : new;
@@ -61,7 +62,7 @@ static void add_change(json_t *reasons, const char *old, const char *new)
     const char *label = strncmp(line, "in ", 3) == 0 ? "input " : "";
     const char *name = *label ? line + 3 : line;
     int width = (int)(n - (size_t)(name - line)), limit = *label ? 12 : 60;
-    const char *before = old && old[n] ? old + n + 1 : "", *after = new && new[n] ? new + n + 1 : "";
+    const char *before = old && old[n] ? old + n + 1 : "", *after = new &&new[n] ? new + n + 1 : "";
     const char *mark = strlen(after) > (size_t)limit || strlen(before) > (size_t)limit ? "..." : "";
     if (old && new)
         add(reasons, file_path("%s%.*s: %.*s -> %.*s%s", label, width, name, limit, before, limit,
@@ -69,7 +70,8 @@ static void add_change(json_t *reasons, const char *old, const char *new)
     else if (new)
         add(reasons, file_path("%s%.*s: new, %.*s%s", label, width, name, limit, after, mark));
     else
-        add(reasons, file_path("%s%.*s: gone, was %.*s%s", label, width, name, limit, before, mark));
+        add(reasons,
+            file_path("%s%.*s: gone, was %.*s%s", label, width, name, limit, before, mark));
 }
 
 static void compare(json_t *reasons, const char *old_text, const char *new_text)
@@ -103,7 +105,7 @@ static void explain_waiting(const struct plan *plan, const struct task *task, js
         last = from;
         add(reasons, file_path("input %s: %s %s first", task->stage->inputs[i].as, from->name,
                                plan->tasks[from->place].state == STATE_READY ? "must run"
-                                                                           : "may have to run"));
+                                                                             : "may have to run"));
     }
 }
 
@@ -177,7 +179,8 @@ int explain_verdict(const struct plan *plan, const struct task *task, enum verdi
         *verdict = VERDICT_CACHED;
         return 0;
     }
-    int rc = index_latest(plan->cache->index, plan->experiment->full, task->stage->name, latest, err);
+    int rc =
+        index_latest(plan->cache->index, plan->experiment->full, task->stage->name, latest, err);
     if (rc < 0 && rc != -ENOENT)
         return rc;
     *verdict = rc == 0 ? VERDICT_STALE : VERDICT_MISSING;

@@ -8,7 +8,8 @@ enum verdict { VERDICT_CACHED, VERDICT_STALE, VERDICT_MISSING, VERDICT_RUNNING, 
 
 extern const char *const verdict_names[]; /* "cached", "stale", ... */
 
-/* What `status` calls a task of a started plan. *reason (malloc'd) says why in a few words, or is NULL. */
+/* What `status` calls a task of a started plan. *reason (malloc'd) says why in a few words, or is
+ * NULL. */
 int explain_verdict(const struct plan *plan, const struct task *task, enum verdict *verdict,
                     char **reason, struct error *err);
 

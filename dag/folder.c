@@ -151,8 +151,7 @@ static int remove_outputs(const struct stage *stage, const char *folder, struct 
     return rc;
 }
 
-int folder_prepare(const struct plan *plan, const struct task *task, char **out,
-                   struct error *err)
+int folder_prepare(const struct plan *plan, const struct task *task, char **out, struct error *err)
 {
     const struct stage *stage = task->stage;
     char *folder = must(cache_work_folder(plan->cache, task->key));

@@ -5,14 +5,14 @@
 #include "dag/plan.h"
 
 /* Makes the folder with job.json and links to the inputs. What a killed run of the same key left
- * there stays, so that the stage can go on from its checkpoint; kinds with open ports, whose programs we
- * can't know, and forced tasks start clean. *folder is malloc'd. */
+ * there stays, so that the stage can go on from its checkpoint; kinds with open ports, whose
+ * programs we can't know, and forced tasks start clean. *folder is malloc'd. */
 int folder_prepare(const struct plan *plan, const struct task *task, char **folder,
                    struct error *err);
 
 /* Moves the stage's outputs and log into the store, and fills result->outputs and result->log.
- * Touches neither plan nor index: may run on another thread. An output that isn't optional and isn't there is
- * -ENOENT. */
+ * Touches neither plan nor index: may run on another thread. An output that isn't optional and
+ * isn't there is -ENOENT. */
 int folder_gather(const char *cache, const char *folder, const struct stage *stage,
                   struct result *result, struct error *err);
 

@@ -50,7 +50,8 @@ static int find_top(const char *name)
 static int check_top(const struct node *root, struct error *err)
 {
     if (root->type != NODE_MAP)
-        return node_error(err, root, "expected a map with ferdag, params, inputs, stages ..., not %s",
+        return node_error(err, root,
+                          "expected a map with ferdag, params, inputs, stages ..., not %s",
                           node_form(root));
     for (size_t i = 0; i < root->count; i++) {
         const struct node *key = root->keys[i], *value = root->items[i];
@@ -62,7 +63,8 @@ static int check_top(const struct node *root, struct error *err)
             return node_error(err, key, "unknown key '%s'%s", key->text, nearest_hint(&nearest));
         }
         if (top_keys[which].merge != MERGE_WHOLE && value->type != NODE_MAP && !node_is_null(value))
-            return node_error(err, value, "%s: expected a map, not %s", key->text, node_form(value));
+            return node_error(err, value, "%s: expected a map, not %s", key->text,
+                              node_form(value));
     }
     const struct node *version = node_get(root, "ferdag");
     if (version && (version->type != NODE_SCALAR || strcmp(version->text, "1") != 0))
@@ -169,7 +171,8 @@ static int unknown_param(struct arena *arena, const struct node *map, const char
                      arena_copy(arena, setting, known), name, nearest_hint(&nearest));
 }
 
-/* The map with the value at a path below it replaced; maps on the way are copied, since aliases share them. */
+/* The map with the value at a path below it replaced; maps on the way are copied, since aliases
+ * share them. */
 static int replace(struct arena *arena, const struct node *map, const char *setting, char *path,
                    size_t known, struct node *value, struct node **out, struct error *err)
 {
@@ -191,7 +194,8 @@ static int replace(struct arena *arena, const struct node *map, const char *sett
     }
     *out = node_empty(arena, map, NODE_MAP);
     for (size_t i = 0; i < map->count; i++)
-        node_append(arena, *out, map->keys[i], strcmp(map->keys[i]->text, path) == 0 ? value : map->items[i]);
+        node_append(arena, *out, map->keys[i],
+                    strcmp(map->keys[i]->text, path) == 0 ? value : map->items[i]);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* Reads an experiment file with what it includes, merged into one map.
  *
- * `include:` is a file or a list of files, relative to the file that it stands in. Later files win over
- * earlier ones and the including file over all: entry by entry for inputs and stages, and at
+ * `include:` is a file or a list of files, relative to the file that it stands in. Later files win
+ * over earlier ones and the including file over all: entry by entry for inputs and stages, and at
  * any depth for params, tables, claims, paper and report. */
 #ifndef FERDAG_DAG_INCLUDE_H
 #define FERDAG_DAG_INCLUDE_H

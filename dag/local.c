@@ -50,8 +50,8 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
         child->used = 0;
         child->dropping = true;
     }
-    *buffer = uv_buf_init(child->line + child->used,
-                          (unsigned int)(sizeof child->line - child->used));
+    *buffer =
+        uv_buf_init(child->line + child->used, (unsigned int)(sizeof child->line - child->used));
 }
 
 static void close_once(uv_handle_t *handle)
@@ -94,15 +94,16 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal)
     close_once((uv_handle_t *)process);
 }
 
-/* Our environment with some names set; the array and the new texts are freed by free_environment. */
+/* Our environment with some names set; the array and the new texts are freed by free_environment.
+ */
 static char **make_environment(int threads)
 {
     size_t n = 0, k = 0;
     while (environ[n])
         n++;
     char **all = must_alloc((n + 5) * sizeof *all);
-    static const char *const ours[] = {"OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=",
-                                       "FERDAG_PROGRESS_FD=", "FERDAG_PARENT="};
+    static const char *const ours[] = {
+        "OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=", "FERDAG_PROGRESS_FD=", "FERDAG_PARENT="};
     const long values[] = {threads, threads, PROGRESS_FD, (long)getpid()};
     for (size_t i = 0; i < 4; i++)
         all[k++] = must(file_path("%s%ld", ours[i], values[i]));
@@ -136,8 +137,13 @@ static int spawn(struct child *child, uv_loop_t *loop, const char *kind, const c
         {.flags = UV_INHERIT_FD, .data.fd = lock},
     };
     uv_process_options_t options = {
-        .exit_cb = on_exit_status, .file = "/proc/self/exe", .args = arguments,
-        .env = environment, .cwd = folder, .flags = UV_PROCESS_DETACHED, .stdio_count = 5,
+        .exit_cb = on_exit_status,
+        .file = "/proc/self/exe",
+        .args = arguments,
+        .env = environment,
+        .cwd = folder,
+        .flags = UV_PROCESS_DETACHED,
+        .stdio_count = 5,
         .stdio = stdio,
     };
     int rc = uv_spawn(loop, &child->process, &options);

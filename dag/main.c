@@ -1,17 +1,27 @@
-/* The program: a table of commands, a table of options, and the reading of the command line by them. */
+/* The program: a table of commands, a table of options, and the reading of the command line by
+ * them. */
 #include "dag/arena.h"
 #include "dag/commands.h"
 #include "dag/nearest.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    CMD_RUN = 1, CMD_REPORT = 2, CMD_STATUS = 4, CMD_EXPLAIN = 8, CMD_GRAPH = 16, CMD_SHOW = 32,
-    CMD_LOG = 64, CMD_KINDS = 128, CMD_CHECK = 256, CMD_STAGE = 512,
+    CMD_RUN = 1,
+    CMD_REPORT = 2,
+    CMD_STATUS = 4,
+    CMD_EXPLAIN = 8,
+    CMD_GRAPH = 16,
+    CMD_SHOW = 32,
+    CMD_LOG = 64,
+    CMD_KINDS = 128,
+    CMD_CHECK = 256,
+    CMD_STAGE = 512,
     WITH_CACHE = CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_LOG,
     WITH_FILE = WITH_CACHE | CMD_GRAPH | CMD_CHECK,
 };
@@ -93,9 +103,9 @@ static const struct option *find_option(const char *argument, const struct comma
         const struct option *o = &option_table[i];
         if (!(o->commands & command->bit))
             continue;
-        if (argument[1] != '-' ? o->letter == argument[1]
-                               : n - 2 == strlen(o->name) &&
-                                     strncmp(argument + 2, o->name, n - 2) == 0)
+        if (argument[1] != '-'
+                ? o->letter == argument[1]
+                : n - 2 == strlen(o->name) && strncmp(argument + 2, o->name, n - 2) == 0)
             return o;
         nearest_offer(&nearest, o->name);
     }
@@ -211,8 +221,11 @@ static int run_command(int argc, char **argv, struct error *err)
     size_t room = (size_t)argc * sizeof(char *);
     const char *cache = getenv("FERDAG_CACHE");
     struct options options = {
-        .names = must_alloc(room), .settings = must_alloc(room), .forced = must_alloc(room),
-        .cache = cache && *cache ? cache : ".ferdag", .backend = "auto",
+        .names = must_alloc(room),
+        .settings = must_alloc(room),
+        .forced = must_alloc(room),
+        .cache = cache && *cache ? cache : ".ferdag",
+        .backend = "auto",
     };
     int status = EXIT_BAD;
     if (read_arguments(&options, command, argc, argv, err) == 0)
@@ -226,6 +239,7 @@ static int run_command(int argc, char **argv, struct error *err)
 int main(int argc, char **argv)
 {
     struct error err = {""};
+    json_set_alloc_funcs(must_alloc, free); /* else a value might be missing for want of memory */
     signal(SIGPIPE, SIG_IGN); /* talk that nobody hears must not end a run */
     int status = run_command(argc, argv, &err);
     if (fflush(stdout) != 0 && status == EXIT_DONE) {

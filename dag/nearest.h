@@ -11,7 +11,8 @@ struct nearest {
     char hint[160];
 };
 
-/* Offers a candidate. Near is at most a third of the letters changed, left out, added or swapped. */
+/* Offers a candidate. Near is at most a third of the letters changed, left out, added or swapped.
+ */
 void nearest_offer(struct nearest *nearest, const char *candidate);
 
 /* " (did you mean 'x'?)", or "" if nothing was near; lives in nearest. */

@@ -19,8 +19,7 @@ static bool in_range(const struct param *p, double x)
     return (p->min == 0 && p->max == 0) || (x >= p->min && x <= p->max);
 }
 
-static int read_int(const struct param *p, const struct node *node, json_t **out,
-                    struct error *err)
+static int read_int(const struct param *p, const struct node *node, json_t **out, struct error *err)
 {
     char *end;
     errno = 0;

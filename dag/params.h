@@ -5,8 +5,9 @@
 #include "dag/yaml.h"
 #include "stages/kind.h"
 
-/* *params is an object with every param of the kind, in the table's order: what `with` (a map, already
- * expanded; NULL: nothing) says, or the default. `where` is the stage, for a param that is missing. */
+/* *params is an object with every param of the kind, in the table's order: what `with` (a map,
+ * already expanded; NULL: nothing) says, or the default. `where` is the stage, for a param that is
+ * missing. */
 int params_check(const struct kind *kind, const struct node *with, const struct node *where,
                  json_t **params, struct error *err);
 

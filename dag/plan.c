@@ -112,8 +112,7 @@ bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *b
     const struct task *from = &plan->tasks[edge->from->place];
     if (!state_has_result(from->state))
         return false;
-    const struct blob *found =
-        result_output(&from->result, edge->from->outputs[edge->output].port);
+    const struct blob *found = result_output(&from->result, edge->from->outputs[edge->output].port);
     if (found)
         *blob = *found;
     return found != NULL;
@@ -139,19 +138,51 @@ json_t *plan_inputs_json(const struct plan *plan, const struct task *task)
     return list;
 }
 
-int plan_check_sources(const struct plan *plan, const struct stage *stage, struct error *err)
+static bool looks_changed(const struct stat *then, const struct external *external)
+{
+    struct stat now;
+    return stat(external->path, &now) < 0 || now.st_ino != then->st_ino ||
+           now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
+}
+
+/* Blobs are read-only, but their owner can change that, and root needn't. */
+static bool remove_if_written(const char *cache, const struct digest *digest, double started)
+{
+    struct stat st;
+    char *path = must(blob_path(cache, digest));
+    bool written = stat(path, &st) == 0 &&
+                   (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec > started;
+    if (written)
+        unlink(path);
+    free(path);
+    return written;
+}
+
+static bool blob_written(const char *cache, const struct blob *blob, double started)
+{
+    struct tree tree = {0};
+    bool written = remove_if_written(cache, &blob->digest, started);
+    if (!written && blob->tree && tree_read(cache, blob, &tree, NULL) == 0)
+        for (size_t i = 0; i < tree.count; i++)
+            written |= remove_if_written(cache, &tree.entries[i].digest, started);
+    tree_free(&tree);
+    return written;
+}
+
+int plan_check_inputs(const struct plan *plan, const struct stage *stage, double started,
+                      struct error *err)
 {
     for (size_t i = 0; i < stage->input_count; i++) {
-        const struct external *external = stage->inputs[i].external;
-        struct stat now;
-        if (!external)
-            continue;
-        const struct stat *then = &source_of(plan, external)->st;
-        if (stat(external->path, &now) < 0 || now.st_ino != then->st_ino ||
-            now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-            now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
-            return error_set(err, EIO, "input '%s' (%s) changed while the stage ran", external->name,
-                             external->path);
+        const struct edge *edge = &stage->inputs[i];
+        struct blob blob;
+        if (edge->external && looks_changed(&source_of(plan, edge->external)->st, edge->external))
+            return error_set(err, EIO, "input '%s' (%s) changed while the stage ran",
+                             edge->external->name, edge->external->path);
+        if (edge->from && plan_input(plan, edge, &blob) &&
+            blob_written(plan->cache->folder, &blob, started))
+            return error_set(err, EIO, "it wrote to its input %s, which must be made again by %s",
+                             edge->as, edge->from->name);
     }
     return 0;
 }
@@ -225,7 +256,8 @@ int plan_start(struct plan *plan, struct error *err)
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < n; i++)
-        for (size_t k = 0; plan->tasks[i].wanted && rc == 0 && k < plan->tasks[i].stage->input_count; k++)
+        for (size_t k = 0;
+             plan->tasks[i].wanted && rc == 0 && k < plan->tasks[i].stage->input_count; k++)
             if (plan->tasks[i].stage->inputs[k].external)
                 rc = hash_source(plan, plan->tasks[i].stage->inputs[k].external, err);
     int ended = index_end(plan->cache->index, rc < 0 ? NULL : err);

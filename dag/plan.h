@@ -13,13 +13,13 @@
 #include "dag/experiment.h"
 
 enum state {
-    STATE_WAITING,  /* some input isn't settled */
-    STATE_READY,    /* key known, no result: it must run */
+    STATE_WAITING, /* some input isn't settled */
+    STATE_READY,   /* key known, no result: it must run */
     STATE_RUNNING,
-    STATE_CACHED,   /* settled: the result was there */
-    STATE_RAN,      /* settled: it ran now */
-    STATE_FAILED,   /* settled without a result */
-    STATE_NOT_RUN,  /* settled without a result: an input failed, or the run was stopped */
+    STATE_CACHED,  /* settled: the result was there */
+    STATE_RAN,     /* settled: it ran now */
+    STATE_FAILED,  /* settled without a result */
+    STATE_NOT_RUN, /* settled without a result: an input failed, or the run was stopped */
 };
 
 struct task {
@@ -57,8 +57,8 @@ void plan_create(struct plan *plan, struct experiment *experiment, struct cache 
                  const char *backend, const bool *picked);
 void plan_free(struct plan *plan);
 
-/* -EINVAL, with the place in the YAML, if an external input of what is wanted can't be a file to read. Touches
- * nothing. */
+/* -EINVAL, with the place in the YAML, if an external input of what is wanted can't be a file to
+ * read. Touches nothing. */
 int plan_check_externals(const struct plan *plan, struct error *err);
 
 /* Hashes the external inputs of what is wanted (mostly by the stat cache) and resolves all that the
@@ -72,14 +72,17 @@ int plan_settle(struct plan *plan, struct task *task, enum state state, struct e
 bool state_has_result(enum state state);
 bool state_is_settled(enum state state);
 
-/* The blob that an edge brings. False if there is none: its stage has no result, or left an optional
- * output out. External files have a digest only. */
+/* The blob that an edge brings. False if there is none: its stage has no result, or left an
+ * optional output out. External files have a digest only. */
 bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *blob);
 
 /* [{"port", "stage", "key", "digest"}, ...]: what a resolved task takes in. */
 json_t *plan_inputs_json(const struct plan *plan, const struct task *task);
 
-/* -EIO if an external input of the stage no longer looks as it did when it was hashed. */
-int plan_check_sources(const struct plan *plan, const struct stage *stage, struct error *err);
+/* -EIO if an input of a stage that ran since `started` (seconds since 1970) no longer is what it was: an
+ * external file that was changed meanwhile, or a blob that the stage wrote to, which is then removed from
+ * the cache, so that it is made again. */
+int plan_check_inputs(const struct plan *plan, const struct stage *stage, double started,
+                      struct error *err);
 
 #endif

@@ -1,5 +1,6 @@
-/* See progress.h. A redraw is one write: cursor up over the old lines, each line rewritten and cleared to its
- * end, what is left below cleared; so nothing flickers. Lines are cut to the terminal's width. */
+/* See progress.h. A redraw is one write: cursor up over the old lines, each line rewritten and
+ * cleared to its end, what is left below cleared; so nothing flickers. Lines are cut to the
+ * terminal's width. */
 #include "dag/progress.h"
 #include "dag/arena.h"
 
@@ -99,8 +100,8 @@ static void describe(const struct activity *a, double now, char *text, size_t si
     text[0] = 0;
     if (a->total > 0)
         n = snprintf(text, size, "%s%s%.*f/%.*f", a->unit, *a->unit ? " " : "",
-                     a->done == floor(a->done) ? 0 : 1, a->done, a->total == floor(a->total) ? 0 : 1,
-                     a->total);
+                     a->done == floor(a->done) ? 0 : 1, a->done,
+                     a->total == floor(a->total) ? 0 : 1, a->total);
     if (a->rate > 0 && (size_t)n < size)
         n += snprintf(text + n, size - (size_t)n, " · %.*f %s", a->rate < 10 ? 2 : 0, a->rate,
                       a->rate_unit);

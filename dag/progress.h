@@ -14,15 +14,15 @@ struct activity {
     double done, total; /* of `unit`s; total 0: nothing said yet */
     char unit[24], rate_unit[24], note[80];
     double rate;
-    double resumed;     /* `done` when it first spoke: what an earlier sitting did */
+    double resumed;        /* `done` when it first spoke: what an earlier sitting did */
     double spoke, printed; /* clock of its first and of its last printed word */
 };
 
 struct progress {
     bool terminal;
-    double start;         /* clock */
+    double start; /* clock */
     size_t total, cached, ran, failed, not_run;
-    size_t drawn;         /* lines on the screen that are ours */
+    size_t drawn;                /* lines on the screen that are ours */
     unsigned short lengths[256]; /* and how long each is: a narrower terminal wraps them */
     struct activity *activities; /* the running stages, in the order in which they started */
     size_t count, room;

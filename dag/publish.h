@@ -4,9 +4,10 @@
 
 #include "dag/plan.h"
 
-/* Brings the outputs of `tables` and `report`, so far as they have results, into out/EXPERIMENT in the current
- * folder. A file is replaced, whole, only if it differs; a folder there is the program's own, and what
- * the stage didn't write is removed from it. *report is the PDF's path (arena), or NULL. */
+/* Brings the outputs of `tables` and `report`, so far as they have results, into out/EXPERIMENT in
+ * the current folder. A file is replaced, whole, only if it differs; a folder there is the
+ * program's own, and what the stage didn't write is removed from it. *report is the PDF's path
+ * (arena), or NULL. */
 int publish_report(struct plan *plan, const char **report, struct error *err);
 
 #endif

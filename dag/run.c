@@ -1,6 +1,7 @@
-/* See run.h. One loop, no threads of our own: a task becomes ready when its last input is settled, the ready
- * task with the longest chain behind it starts when CPUs and memory suffice, and its end settles it, which
- * makes others ready. Storing outputs (hashing, syncing) is left to libuv's workers. */
+/* See run.h. One loop, no threads of our own: a task becomes ready when its last input is settled,
+ * the ready task with the longest chain behind it starts when CPUs and memory suffice, and its end
+ * settles it, which makes others ready. Storing outputs (hashing, syncing) is left to libuv's
+ * workers. */
 #define _GNU_SOURCE
 #include "dag/run.h"
 #include "base/file.h"
@@ -27,11 +28,11 @@ struct run {
     struct work *works; /* running stages, linked */
     int cpus;           /* in use */
     uint64_t memory, memory_limit;
-    bool stopping;      /* start nothing more */
+    bool stopping; /* start nothing more */
     bool interrupted;
     double interrupted_at;
-    size_t *ready;      /* scratch for choosing */
-    int rc;             /* the cache failed */
+    size_t *ready; /* scratch for choosing */
+    int rc;        /* the cache failed */
     struct error *err;
 };
 
@@ -138,9 +139,12 @@ static void fail_work(struct work *w)
     struct error error;
     describe_failure(w);
     struct failure failure = {
-        .key = task->key, .stage = (char *)task->stage->name,
-        .kind = (char *)task->stage->kind->name, .message = w->error.text,
-        .finished = w->child.started + w->child.seconds, .seconds = w->child.seconds,
+        .key = task->key,
+        .stage = (char *)task->stage->name,
+        .kind = (char *)task->stage->kind->name,
+        .message = w->error.text,
+        .finished = w->child.started + w->child.seconds,
+        .seconds = w->child.seconds,
         .log = w->result.log,
     };
     free(task->message);
@@ -168,8 +172,7 @@ static void interrupt_work(struct work *w)
     settle(run, task, STATE_NOT_RUN);
 }
 
-static bool same_outputs(const struct stage *stage, const struct result *a,
-                         const struct result *b)
+static bool same_outputs(const struct stage *stage, const struct result *a, const struct result *b)
 {
     for (size_t i = 0; i < stage->output_count; i++) {
         const struct blob *x = result_output(a, stage->outputs[i].port);
@@ -188,7 +191,8 @@ static void compare_forced(struct work *w)
     if (!w->task->forced || cache_find(w->run->plan->cache, w->task->key, &before, NULL) < 0)
         return;
     if (!same_outputs(w->task->stage, &w->result, &before))
-        progress_say(&w->run->progress, "%s: gave other outputs than last time from the same inputs",
+        progress_say(&w->run->progress,
+                     "%s: gave other outputs than last time from the same inputs",
                      w->task->stage->name);
     result_free(&before);
 }
@@ -258,7 +262,7 @@ static void gathered(uv_work_t *request, int status)
     struct work *w = request->data;
     struct run *run = w->run;
     (void)status;
-    if (!w->failed && plan_check_sources(run->plan, w->task->stage, &w->error) < 0)
+    if (!w->failed && plan_check_inputs(run->plan, w->task->stage, w->child.started, &w->error) < 0)
         w->failed = true;
     if (w->failed)
         fail_work(w);
@@ -289,13 +293,23 @@ static void child_said(struct child *child, const json_t *line)
 
 /* ---- the start of a stage ---- */
 
-/* Takes the key's lock, unless another run has the result meanwhile. 1: go on; 0: not now or not needed. */
+/* Stages that differ in name alone share a key: one runs, the others take its result. */
+static bool runs_here(const struct run *run, const char *key)
+{
+    for (const struct work *w = run->works; w; w = w->next)
+        if (strcmp(w->task->key, key) == 0)
+            return true;
+    return false;
+}
+
+/* Takes the key's lock, unless another run has the result meanwhile. 1: go on; 0: not now or not
+ * needed. */
 static int claim(struct run *run, struct task *task, int *lock)
 {
     struct error error = {""};
     *lock = cache_lock(run->plan->cache, task->key, &error);
     if (*lock == -EAGAIN) {
-        if (!task->blocked)
+        if (!runs_here(run, task->key))
             progress_say(&run->progress, "%s: waits for another run that is at it",
                          task->stage->name);
         task->blocked = true;
@@ -498,7 +512,8 @@ static void remember_cached(struct run *run)
         cache_broke(run, -EIO, &error);
 }
 
-/* Settles what can't come any more, so that reports may count it as missing. True if anything was. */
+/* Settles what can't come any more, so that reports may count it as missing. True if anything was.
+ */
 static bool give_up_waiting(struct run *run)
 {
     for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
@@ -520,8 +535,12 @@ static void finish(struct run *run, struct run_totals *totals)
     recount(run);
     const struct progress *p = &run->progress;
     *totals = (struct run_totals){
-        .stages = p->total, .cached = p->cached, .ran = p->ran, .failed = p->failed,
-        .not_run = p->not_run, .seconds = progress_clock() - p->start,
+        .stages = p->total,
+        .cached = p->cached,
+        .ran = p->ran,
+        .failed = p->failed,
+        .not_run = p->not_run,
+        .seconds = progress_clock() - p->start,
         .interrupted = run->interrupted,
     };
 }

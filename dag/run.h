@@ -16,8 +16,8 @@ struct run_totals {
     bool interrupted;
 };
 
-/* The plan must be started. Returns a negative code only if the cache itself fails; stages that fail are
- * in the totals. */
+/* The plan must be started. Returns a negative code only if the cache itself fails; stages that
+ * fail are in the totals. */
 int run_plan(struct plan *plan, const struct run_options *options, struct run_totals *totals,
              struct error *err);
 

@@ -8,10 +8,10 @@
 #include <string.h>
 
 enum {
-    DEPTH_LIMIT = 32,       /* a param that is made of params that are made of ... */
-    NEST_LIMIT = 32,        /* ${a.${b.${c...}}} */
-    TEXT_LIMIT = 1 << 20,   /* bytes of one expanded scalar */
-    STEP_LIMIT = 5000000,   /* nodes and references of one experiment */
+    DEPTH_LIMIT = 32,     /* a param that is made of params that are made of ... */
+    NEST_LIMIT = 32,      /* ${a.${b.${c...}}} */
+    TEXT_LIMIT = 1 << 20, /* bytes of one expanded scalar */
+    STEP_LIMIT = 5000000, /* nodes and references of one experiment */
 };
 
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
@@ -76,7 +76,7 @@ static int unknown(const struct scope *scope, const struct node *node, const cha
     struct nearest nearest = {.wrong = path};
     offer_names(scope, &nearest, path);
     return node_error(err, node, "unknown %s '%s'%s",
-                      scope->environment  ? "param or environment variable"
+                      scope->environment   ? "param or environment variable"
                       : scope->local_count ? "param or variable"
                                            : "param",
                       path, nearest_hint(&nearest));
@@ -95,16 +95,16 @@ static int look_up(struct scope *scope, const struct node *node, const char *pat
     if (found) {
         struct scope global = *scope;
         global.local_count = 0;
-        int rc = depth >= DEPTH_LIMIT
-                     ? node_error(err, found, "param '%s' is made of itself", path)
-                     : expand(&global, found, depth + 1, out, err);
+        int rc = depth >= DEPTH_LIMIT ? node_error(err, found, "param '%s' is made of itself", path)
+                                      : expand(&global, found, depth + 1, out, err);
         scope->used_environment |= global.used_environment;
         return rc;
     }
     const char *value = scope->environment ? getenv(path) : NULL;
     if (value && *value) {
         scope->used_environment = true;
-        *out = node_scalar(scope->arena, node, arena_copy(scope->arena, value, strlen(value)), false);
+        *out =
+            node_scalar(scope->arena, node, arena_copy(scope->arena, value, strlen(value)), false);
         return 0;
     }
     if (scope->environment && otherwise) {
@@ -194,8 +194,8 @@ static int expand_text(struct scope *scope, const struct node *node, const char 
     return rc;
 }
 
-static int expand_scalar(struct scope *scope, const struct node *node, int depth,
-                         struct node **out, struct error *err)
+static int expand_scalar(struct scope *scope, const struct node *node, int depth, struct node **out,
+                         struct error *err)
 {
     const char *p = node->text;
     if (!strchr(p, '$')) {
@@ -247,8 +247,7 @@ static int expand(struct scope *scope, const struct node *node, int depth, struc
     return rc;
 }
 
-int scope_expand(struct scope *scope, const struct node *node, struct node **out,
-                 struct error *err)
+int scope_expand(struct scope *scope, const struct node *node, struct node **out, struct error *err)
 {
     return expand(scope, node, 0, out, err);
 }

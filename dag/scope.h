@@ -1,8 +1,8 @@
 /* What "${name}" stands for: variables of a `for:` or a table first, then params.
  *
  * Names reach into maps with dots (${width.vgg19}) and may be built from others, innermost first
- * (${width.${model}}). "$$" is a literal "$"; a "$" before anything but "{" is just itself. A scalar
- * that is nothing but one "${name}" becomes the very value, list or map included. */
+ * (${width.${model}}). "$$" is a literal "$"; a "$" before anything but "{" is just itself. A
+ * scalar that is nothing but one "${name}" becomes the very value, list or map included. */
 #ifndef FERDAG_DAG_SCOPE_H
 #define FERDAG_DAG_SCOPE_H
 
@@ -17,12 +17,12 @@ struct variable {
 
 struct scope {
     struct arena *arena;
-    const struct node *params;      /* a map, as written: expanded when looked up; may be NULL */
-    const struct variable *locals;  /* looked at before params */
+    const struct node *params;     /* a map, as written: expanded when looked up; may be NULL */
+    const struct variable *locals; /* looked at before params */
     size_t local_count;
-    bool environment;       /* a name that is neither may be an environment variable: ${X:-otherwise} */
-    bool used_environment;  /* set when one gave a value */
-    size_t *steps;          /* counts the work of a whole experiment, so that it has an end */
+    bool environment; /* a name that is neither may be an environment variable: ${X:-otherwise} */
+    bool used_environment; /* set when one gave a value */
+    size_t *steps;         /* counts the work of a whole experiment, so that it has an end */
 };
 
 /* Expands a node and all in it; *out stands where node stands. */

@@ -42,6 +42,19 @@ static int force(struct session *s, const struct options *options, struct error 
     return rc;
 }
 
+static int check_gpu(const struct session *s, struct error *err)
+{
+    char numerics[256];
+    for (size_t i = 0; i < s->experiment.stage_count; i++) {
+        const struct stage *stage = s->experiment.stages[i];
+        if (s->plan.tasks[i].wanted && stage->gpu == GPU_REQUIRED &&
+            kind_numerics("cuda", 1, numerics, sizeof numerics, NULL) < 0)
+            return node_error(err, stage->where, "stage '%s' needs a GPU, and there is none",
+                              stage->name);
+    }
+    return 0;
+}
+
 int session_open(struct session *s, const struct options *options, bool create, struct error *err)
 {
     *s = (struct session){0};
@@ -57,6 +70,8 @@ int session_open(struct session *s, const struct options *options, bool create, 
         plan_create(&s->plan, &s->experiment, &s->cache, options->backend, s->picked);
         rc = force(s, options, err);
     }
+    if (rc == 0)
+        rc = check_gpu(s, err);
     if (rc == 0)
         rc = plan_check_externals(&s->plan, err);
     if (rc == 0)

@@ -12,9 +12,9 @@ struct session {
     bool *picked; /* stages named on the command line, by place; all if none was */
 };
 
-/* Loads the file, opens the cache (made if create) and starts the plan over what was picked. Returns an
- * exit status: EXIT_DONE, or else with err filled and nothing to close. The cache isn't touched
- * before the file is known to be right. */
+/* Loads the file, opens the cache (made if create) and starts the plan over what was picked.
+ * Returns an exit status: EXIT_DONE, or else with err filled and nothing to close. The cache isn't
+ * touched before the file is known to be right. */
 int session_open(struct session *session, const struct options *options, bool create,
                  struct error *err);
 void session_close(struct session *session);

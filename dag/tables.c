@@ -1,7 +1,7 @@
-/* See tables.h. In a map with `rows: {id: {variables}}`, `columns: {id: {variables}}` and `cell: "..."`,
- * `cells: {row: {column: ...}}` is the cell's text once for each pair, with the variables of its column and
- * its row, ${row} and ${column}. A row's own `cell` wins over a column's, and that over the
- * table's; a cell that is missing or ~ is null. */
+/* See tables.h. In a map with `rows: {id: {variables}}`, `columns: {id: {variables}}` and `cell:
+ * "..."`, `cells: {row: {column: ...}}` is the cell's text once for each pair, with the variables
+ * of its column and its row, ${row} and ${column}. A row's own `cell` wins over a column's, and
+ * that over the table's; a cell that is missing or ~ is null. */
 #include "dag/tables.h"
 #include "dag/params.h"
 #include "dag/wire.h"
@@ -175,7 +175,8 @@ static int expand(struct expander *x, const struct node *node, struct node **out
     return 0;
 }
 
-/* "@stage.port:/pointer" -> the stage's output; the text is made whole where it left out the port. */
+/* "@stage.port:/pointer" -> the stage's output; the text is made whole where it left out the port.
+ */
 static int read_reference(struct experiment *e, struct section *section, struct node *node,
                           struct error *err)
 {
@@ -256,8 +257,11 @@ static void add_source(struct experiment *e, struct stage *stage, const struct p
         .port = port->name,
         .as = port->many ? arena_print(e->arena, "%s.%zu", port->name, stage->input_count)
                          : port->name,
-        .many = port->many, .optional = true, .from = reference->from,
-        .output = reference->output, .where = reference->where,
+        .many = port->many,
+        .optional = true,
+        .from = reference->from,
+        .output = reference->output,
+        .where = reference->where,
     };
     stage->input_count++;
 }
@@ -267,8 +271,13 @@ static struct stage *make_stage(struct experiment *e, const char *name, const st
                                 const struct section *parts, const struct node *params)
 {
     struct stage *stage = arena_alloc(e->arena, sizeof *stage);
-    *stage = (struct stage){.name = name, .group = name, .kind = kind, .where = e->root, .cpu = 1,
-                            .implicit = true, .params = must(json_object())};
+    *stage = (struct stage){.name = name,
+                            .group = name,
+                            .kind = kind,
+                            .where = e->root,
+                            .cpu = 1,
+                            .implicit = true,
+                            .params = must(json_object())};
     const struct port *sources = kind->inputs;
     while (sources->name && strcmp(sources->name, "sources") != 0)
         sources++;
@@ -281,11 +290,13 @@ static struct stage *make_stage(struct experiment *e, const char *name, const st
             add_source(e, stage, sources, &parts[i].references[k]);
     }
     for (const struct port *p = kind->outputs; p->name; p++) {
-        stage->outputs = arena_push(e->arena, stage->outputs, stage->output_count,
-                                    sizeof *stage->outputs);
-        stage->outputs[stage->output_count++] = (struct output){
-            .port = p->name, .file = p->file, .tree = p->form == PORT_TREE,
-            .optional = p->optional, .measured = p->measured};
+        stage->outputs =
+            arena_push(e->arena, stage->outputs, stage->output_count, sizeof *stage->outputs);
+        stage->outputs[stage->output_count++] = (struct output){.port = p->name,
+                                                                .file = p->file,
+                                                                .tree = p->form == PORT_TREE,
+                                                                .optional = p->optional,
+                                                                .measured = p->measured};
     }
     return stage;
 }

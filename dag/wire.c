@@ -23,8 +23,7 @@ static void sort_names(struct experiment *e)
 struct stage *experiment_stage(const struct experiment *e, const char *name)
 {
     struct stage wanted = {.name = name}, *key = &wanted;
-    struct stage **found =
-        bsearch(&key, e->by_name, e->stage_count, sizeof *e->by_name, by_name);
+    struct stage **found = bsearch(&key, e->by_name, e->stage_count, sizeof *e->by_name, by_name);
     return found ? *found : NULL;
 }
 
@@ -104,8 +103,10 @@ static int check_edge(const struct stage *stage, const struct port *port, const 
     if (edge->from == stage)
         return node_error(err, edge->where, "cycle: %s -> %s", stage->name, stage->name);
     if (output && output->measured && !stage->kind->report)
-        return node_error(err, edge->where, "%s.%s holds measured times, which only the report may "
-                          "read", edge->from->name, output->port);
+        return node_error(err, edge->where,
+                          "%s.%s holds measured times, which only the report may "
+                          "read",
+                          edge->from->name, output->port);
     if (!port)
         return 0;
     bool tree = output && output->tree;
@@ -126,8 +127,11 @@ static int add_edge(struct experiment *e, struct stage *stage, const struct port
     if (node->type != NODE_SCALAR)
         return node_error(err, node, "in: %s: expected 'stage', 'stage.port' or an input, not %s",
                           name, node_form(node));
-    struct edge edge = {.port = name, .as = name, .where = node,
-                        .many = port && port->many, .optional = port && port->optional};
+    struct edge edge = {.port = name,
+                        .as = name,
+                        .where = node,
+                        .many = port && port->many,
+                        .optional = port && port->optional};
     if (edge.many)
         edge.as = arena_print(e->arena, "%s.%zu", name, place);
     int rc = experiment_resolve(e, node->text, node, &edge.from, &edge.output, &edge.external, err);
@@ -175,8 +179,10 @@ static int open_inputs(struct experiment *e, struct stage *stage, const struct n
     for (size_t i = 0; rc == 0 && in && i < in->count; i++) {
         const struct node *key = in->keys[i];
         rc = clashes(stage, key->text)
-                 ? node_error(err, key, "in: '%s' can't name an input: it is no file name, or an "
-                              "output's", key->text)
+                 ? node_error(err, key,
+                              "in: '%s' can't name an input: it is no file name, or an "
+                              "output's",
+                              key->text)
                  : add_port(e, stage, NULL, key->text, in->items[i], err);
     }
     return rc;
@@ -209,8 +215,11 @@ static int table_inputs(struct experiment *e, struct stage *stage, const struct 
 
 static int read_inputs(struct experiment *e, const struct draft *draft, struct error *err)
 {
-    struct scope scope = {.arena = e->arena, .params = e->params, .locals = draft->locals,
-                          .local_count = draft->local_count, .steps = &e->steps};
+    struct scope scope = {.arena = e->arena,
+                          .params = e->params,
+                          .locals = draft->locals,
+                          .local_count = draft->local_count,
+                          .steps = &e->steps};
     const struct node *written = node_get(draft->entry, "in");
     struct node *in = NULL;
     int rc = written && !node_is_null(written) ? scope_expand(&scope, written, &in, err) : 0;
@@ -238,8 +247,10 @@ int wire_add(struct experiment *e, struct stage *stage, struct error *err)
     e->stages[e->stage_count++] = stage;
     sort_names(e);
     if (other)
-        return node_error(err, other->where, "'%s' is the name of the stage that the file's tables "
-                          "bring; name this one otherwise", stage->name);
+        return node_error(err, other->where,
+                          "'%s' is the name of the stage that the file's tables "
+                          "bring; name this one otherwise",
+                          stage->name);
     return 0;
 }
 
@@ -249,7 +260,7 @@ struct walk {
     struct experiment *e;
     struct stage **order;
     size_t count;
-    enum { WHITE, GREY, BLACK } *colours; /* by place */
+    enum { WHITE, GREY, BLACK } * colours; /* by place */
     struct stage **path;
     size_t depth;
     struct error *err;

@@ -24,7 +24,7 @@ struct reader {
     struct anchor {
         const char *name;
         struct node *node;
-    } *anchors;
+    } * anchors;
     size_t anchor_count, node_count;
     struct error *err;
 };
@@ -65,8 +65,11 @@ bool node_is_null(const struct node *node)
 struct node *node_empty(struct arena *arena, const struct node *place, enum node_type type)
 {
     struct node *node = arena_alloc(arena, sizeof *node);
-    *node = (struct node){.type = type, .file = place->file, .line = place->line,
-                          .column = place->column, .weight = 1};
+    *node = (struct node){.type = type,
+                          .file = place->file,
+                          .line = place->line,
+                          .column = place->column,
+                          .weight = 1};
     return node;
 }
 
@@ -116,7 +119,8 @@ static int next(struct reader *r)
 static struct node *place_node(struct reader *r, enum node_type type)
 {
     yaml_mark_t mark = r->event.start_mark;
-    struct node here = {.file = r->file, .line = (int)mark.line + 1, .column = (int)mark.column + 1};
+    struct node here = {
+        .file = r->file, .line = (int)mark.line + 1, .column = (int)mark.column + 1};
     return node_empty(r->arena, &here, type);
 }
 

@@ -1,8 +1,8 @@
 /* YAML as a tree of nodes that know where they stand, read from libyaml's events.
  *
  * All input is hostile: the size of the file, the depth and the number of nodes (aliases
- * counted as often as they are used) are bounded, keys are scalars and unique. An alias is the very node that
- * its anchor names, so nodes are shared and never changed. Tags are refused. */
+ * counted as often as they are used) are bounded, keys are scalars and unique. An alias is the very
+ * node that its anchor names, so nodes are shared and never changed. Tags are refused. */
 #ifndef FERDAG_DAG_YAML_H
 #define FERDAG_DAG_YAML_H
 

@@ -1,5 +1,5 @@
-/* command: any program as a stage. Its inputs stand in the folder under the names that the YAML gives
- * them, and it must leave there the files that `out:` names. */
+/* command: any program as a stage. Its inputs stand in the folder under the names that the YAML
+ * gives them, and it must leave there the files that `out:` names. */
 #include "stages/job.h"
 #include "stages/kind.h"
 

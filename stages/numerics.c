@@ -1,4 +1,5 @@
-/* What decides the bits of a kind's results besides its params and inputs; see kind_numerics in kind.h. */
+/* What decides the bits of a kind's results besides its params and inputs; see kind_numerics in
+ * kind.h. */
 #include "kernels/net.h"
 #include "stages/kind.h"
 

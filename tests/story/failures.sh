@@ -40,3 +40,16 @@ Y
 "$FERDAG" run z.yaml 2> err
 same 'exit when killed' 1 $?
 has 'killed' 'killed by signal 9' "$(cat err)"
+
+# A stage that writes to its input spoils nothing: it fails, and the input is made again.
+cat > w.yaml <<'Y'
+ferdag: 1
+params: { how: ">>" }
+stages:
+  made: { kind: command, out: { o: o }, with: { run: "sleep 0.05; echo sound > o" } }
+  vandal: { kind: command, in: { i: made }, out: { o: o }, with: { run: "chmod u+w i; echo spoiled ${how} i; cat i > o" } }
+Y
+"$FERDAG" run w.yaml 2> err
+same 'exit of a vandal' 1 $?
+has 'vandal' 'it wrote to its input i' "$(cat err)"
+same 'made again' 'made vandal' "$(ran w.yaml --set 'how="> /dev/null; true"')"

@@ -162,10 +162,20 @@ static struct result sample(struct fixture *f, char *key)
     struct error err;
     output.port = "o";
     assert_int_equal(blob_store_memory(f->cache.folder, "out", 3, &output.blob, &err), 0);
-    struct result result = {.key = key, .stage = "s", .kind = "k", .params = "{}", .inputs = "[]",
-                            .key_text = "kind k 1\n", .started = 1, .finished = 2, .seconds = 1,
-                            .cpu_seconds = 0.5, .peak_bytes = 1000, .threads = 2,
-                            .outputs = &output, .output_count = 1};
+    struct result result = {.key = key,
+                            .stage = "s",
+                            .kind = "k",
+                            .params = "{}",
+                            .inputs = "[]",
+                            .key_text = "kind k 1\n",
+                            .started = 1,
+                            .finished = 2,
+                            .seconds = 1,
+                            .cpu_seconds = 0.5,
+                            .peak_bytes = 1000,
+                            .threads = 2,
+                            .outputs = &output,
+                            .output_count = 1};
     return result;
 }
 
@@ -259,7 +269,8 @@ static void a_damaged_or_newer_index_is_refused(void **state)
     struct error err = {""};
     (void)f;
     assert_int_equal(file_make_folders("broken", &err), 0);
-    put("broken/index.sqlite", "this is no database, but it is long enough to look at as one .....");
+    put("broken/index.sqlite",
+        "this is no database, but it is long enough to look at as one .....");
     assert_true(cache_open(&other, "broken", true, &err) < 0);
     assert_non_null(strstr(err.text, "not a database"));
     assert_int_equal(cache_open(&other, "absent", false, &err), 0);

@@ -51,13 +51,14 @@ static const char *run_param(const struct experiment *e, const char *stage)
 static void a_matrix_becomes_stages(void **state)
 {
     (void)state;
-    put("x.yaml", "ferdag: 1\nparams: {vs: [a, b], sizes: {a: 10, b: 20}}\nstages:\n"
-                  "  one: {kind: command, out: {o: o}, with: {run: x}}\n"
-                  "  m:\n    for: {w: [1, 2.5], v: '${vs}'}\n    kind: command\n"
-                  "    in: {i: one}\n    out: {o: '${v}.txt', d: d/}\n"
-                  "    with: {run: '${v} ${sizes.${v}} ${w}'}\n"
-                  "    needs: {cpu: 2, mem: 1.5G, gpu: optional}\n"
-                  "  last: {kind: command, in: {p: m/2.5/b, q: m/1/a.d}, out: {o: o}, with: {run: x}}\n");
+    put("x.yaml",
+        "ferdag: 1\nparams: {vs: [a, b], sizes: {a: 10, b: 20}}\nstages:\n"
+        "  one: {kind: command, out: {o: o}, with: {run: x}}\n"
+        "  m:\n    for: {w: [1, 2.5], v: '${vs}'}\n    kind: command\n"
+        "    in: {i: one}\n    out: {o: '${v}.txt', d: d/}\n"
+        "    with: {run: '${v} ${sizes.${v}} ${w}'}\n"
+        "    needs: {cpu: 2, mem: 1.5G, gpu: optional}\n"
+        "  last: {kind: command, in: {p: m/2.5/b, q: m/1/a.d}, out: {o: o}, with: {run: x}}\n");
     struct experiment e = load("x.yaml", NULL);
     static const char *const names[] = {"one", "m/1/a", "m/1/b", "m/2.5/a", "m/2.5/b", "last"};
     assert_int_equal(e.stage_count, 6);
@@ -85,10 +86,11 @@ static void includes_are_merged_and_paths_are_the_files_own(void **state)
 {
     (void)state;
     assert_int_equal(file_make_folders("sub", NULL), 0);
-    put("sub/base.yaml", "inputs: {i: {path: i.txt}, e: {path: '${FERDAG_TEST_E:-e.txt}'}}\n"
-                         "params: {a: 1, deep: {x: 1, y: 2}}\nstages:\n"
-                         "  s: {kind: command, in: {i: i}, out: {o: o}, with: {run: '${a} ${deep.x} ${deep.y}'}}\n"
-                         "  t: {kind: command, out: {o: o}, with: {run: base}}\n");
+    put("sub/base.yaml",
+        "inputs: {i: {path: i.txt}, e: {path: '${FERDAG_TEST_E:-e.txt}'}}\n"
+        "params: {a: 1, deep: {x: 1, y: 2}}\nstages:\n"
+        "  s: {kind: command, in: {i: i}, out: {o: o}, with: {run: '${a} ${deep.x} ${deep.y}'}}\n"
+        "  t: {kind: command, out: {o: o}, with: {run: base}}\n");
     put("top.yaml", "ferdag: 1\ninclude: sub/base.yaml\nparams: {deep: {y: 3}}\n"
                     "stages:\n  t: {kind: command, out: {o: o}, with: {run: top}}\n");
     setenv("FERDAG_TEST_E", "env.txt", 1);
@@ -165,9 +167,11 @@ static void bad_references_in_tables_are_errors(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[500];
-        snprintf(text, sizeof text,
-                 "ferdag: 1\nstages:\n  m: {kind: command, out: {o: o}, with: {run: x}}\ntables:\n  t:\n"
-                 "    columns: {c: {}}\n    rows: {r: {}}\n    cell: '%s'\n", cases[i].cell);
+        snprintf(
+            text, sizeof text,
+            "ferdag: 1\nstages:\n  m: {kind: command, out: {o: o}, with: {run: x}}\ntables:\n  t:\n"
+            "    columns: {c: {}}\n    rows: {r: {}}\n    cell: '%s'\n",
+            cases[i].cell);
         put("x.yaml", text);
         assert_true(experiment_load(&e, "x.yaml", NULL, 0, &err) < 0);
         if (!strstr(err.text, cases[i].text))
@@ -204,16 +208,24 @@ static void a_key_is_what_decides_the_outputs(void **state)
         const char *stages;
         bool same;
     } cases[] = {
-        {"stages: {s: {with: {run: 'x'}, out: {o: o, p: p}, in: {i: a, j: b}, kind: command}}", true},
+        {"stages: {s: {with: {run: 'x'}, out: {o: o, p: p}, in: {i: a, j: b}, kind: command}}",
+         true},
         {"stages: {s: {kind: command, in: {j: b, i: a}, out: {p: p, o: o}, with: {run: x}}}", true},
         {"stages: {s: {kind: command, in: {i: c, j: b}, out: {o: o, p: p}, with: {run: x}}}", true},
-        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: p}, with: {run: x}, needs: {cpu: 3, mem: 1G}}}", true},
-        {"stages: {s: {kind: command, in: {i: b, j: a}, out: {o: o, p: p}, with: {run: x}}}", false},
-        {"stages: {s: {kind: command, in: {i: a, k: b}, out: {o: o, p: p}, with: {run: x}}}", false},
+        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: p}, with: {run: x}, needs: "
+         "{cpu: 3, mem: 1G}}}",
+         true},
+        {"stages: {s: {kind: command, in: {i: b, j: a}, out: {o: o, p: p}, with: {run: x}}}",
+         false},
+        {"stages: {s: {kind: command, in: {i: a, k: b}, out: {o: o, p: p}, with: {run: x}}}",
+         false},
         {"stages: {s: {kind: command, in: {i: a}, out: {o: o, p: p}, with: {run: x}}}", false},
-        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: q}, with: {run: x}}}", false},
-        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: p}, with: {run: y}}}", false},
-        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: p/}, with: {run: x}}}", false},
+        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: q}, with: {run: x}}}",
+         false},
+        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: p}, with: {run: y}}}",
+         false},
+        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: p/}, with: {run: x}}}",
+         false},
     };
     char first[65], key[65], text[1000], yaml[1000];
     (void)state;
@@ -236,8 +248,9 @@ static void a_key_reads_the_same_everywhere(void **state)
     key_of("ferdag: 1\ninputs: {a: {path: a}}\n"
            "stages: {s: {kind: command, in: {i: a}, out: {o: o}, with: {run: \"say 'hi'\"}}}\n",
            key, text, sizeof text);
-    assert_string_equal(text, "ferdag-key 1\nkind command 1\nparam run \"say 'hi'\"\nout o o\n"
-                              "in i ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n");
+    assert_string_equal(text,
+                        "ferdag-key 1\nkind command 1\nparam run \"say 'hi'\"\nout o o\n"
+                        "in i ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n");
 }
 
 static void defaults_are_in_the_key_as_if_written(void **state)
@@ -245,12 +258,14 @@ static void defaults_are_in_the_key_as_if_written(void **state)
     char one[65], two[65], three[65];
     (void)state;
     put("a", "abc");
-    key_of("ferdag: 1\ninputs: {a: {path: a}}\nstages: {s: {kind: ingest_csv, in: {csv: a}}}\n", one,
-           NULL, 0);
+    key_of("ferdag: 1\ninputs: {a: {path: a}}\nstages: {s: {kind: ingest_csv, in: {csv: a}}}\n",
+           one, NULL, 0);
     key_of("ferdag: 1\ninputs: {a: {path: a}}\n"
-           "stages: {s: {kind: ingest_csv, in: {csv: a}, with: {limit: 00}}}\n", two, NULL, 0);
+           "stages: {s: {kind: ingest_csv, in: {csv: a}, with: {limit: 00}}}\n",
+           two, NULL, 0);
     key_of("ferdag: 1\ninputs: {a: {path: a}}\n"
-           "stages: {s: {kind: ingest_csv, in: {csv: a}, with: {limit: 700}}}\n", three, NULL, 0);
+           "stages: {s: {kind: ingest_csv, in: {csv: a}, with: {limit: 700}}}\n",
+           three, NULL, 0);
     assert_string_equal(one, two);
     assert_string_not_equal(one, three);
 }

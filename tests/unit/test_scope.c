@@ -31,11 +31,15 @@ static int setup(void **state)
     struct error err;
     assert_non_null(f);
     f->arena = arena_create();
-    assert_int_equal(yaml_parse(f->arena, "p.yaml", params_text, strlen(params_text), &params, &err), 0);
+    assert_int_equal(
+        yaml_parse(f->arena, "p.yaml", params_text, strlen(params_text), &params, &err), 0);
     assert_int_equal(yaml_parse(f->arena, "p.yaml", "resnet18", 8, &value, &err), 0);
     f->local = (struct variable){"net", value};
-    f->scope = (struct scope){.arena = f->arena, .params = params, .locals = &f->local,
-                              .local_count = 1, .steps = &f->steps};
+    f->scope = (struct scope){.arena = f->arena,
+                              .params = params,
+                              .locals = &f->local,
+                              .local_count = 1,
+                              .steps = &f->steps};
     *state = f;
     return 0;
 }
@@ -59,11 +63,20 @@ static void texts_are_expanded(void **state)
     static const struct {
         const char *in, *out;
     } cases[] = {
-        {"plain", "plain"},          {"${model}", "vgg19"},       {"a ${model} b", "a vgg19 b"},
-        {"${width.${model}}", "32"}, {"${width.a.b}", "7"},       {"${again}", "32"},
-        {"${net}/${model}", "resnet18/vgg19"},                    {"$$", "$"},
-        {"$${model}", "${model}"},   {"$x", "$x"},                {"a$", "a$"},
-        {"${dollar}", "$5"},         {"x${empty}y", "xy"},        {"${list}", NULL},
+        {"plain", "plain"},
+        {"${model}", "vgg19"},
+        {"a ${model} b", "a vgg19 b"},
+        {"${width.${model}}", "32"},
+        {"${width.a.b}", "7"},
+        {"${again}", "32"},
+        {"${net}/${model}", "resnet18/vgg19"},
+        {"$$", "$"},
+        {"$${model}", "${model}"},
+        {"$x", "$x"},
+        {"a$", "a$"},
+        {"${dollar}", "$5"},
+        {"x${empty}y", "xy"},
+        {"${list}", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct node *out;
@@ -129,9 +142,14 @@ static void the_nearest_name_is_near(void **state)
         const char *wrong, *candidate;
         bool near;
     } cases[] = {
-        {"widht", "width", true}, {"wdth", "width", true},   {"width1", "width", true},
-        {"x", "width", false},    {"resnet8", "resnet18", true}, {"abc", "xyz", false},
-        {"", "a", false},         {"a", "b", false},
+        {"widht", "width", true},
+        {"wdth", "width", true},
+        {"width1", "width", true},
+        {"x", "width", false},
+        {"resnet8", "resnet18", true},
+        {"abc", "xyz", false},
+        {"", "a", false},
+        {"a", "b", false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
