@@ -1,19 +1,19 @@
 /* Predicts with a support vector machine that train_svm (or LIBSVM's svm-train) saved. */
-#include "kernels/svm.h"
+#include "kernels/csvc.h"
 #include "stages/classifier.h"
 #include "stages/kind.h"
 #include "stages/svm_model.h"
 
 static int predict(const void *model, const float *x, size_t n, uint8_t *out, struct error *err)
 {
-    return svm_predict_rows(model, x, n, out, NULL, err);
+    return csvc_predict_rows(model, x, n, out, NULL, err);
 }
 
 static int run(struct job *job, struct error *err)
 {
     struct features f;
-    struct svm_model model = {0};
-    struct svm_predictor predictor = {0};
+    struct csvc_model model = {0};
+    struct csvc_predictor predictor = {0};
     int rc = classifier_read(job, SPLIT_PUBLIC, &f, err); /* for the number of columns */
     if (rc < 0)
         return rc;
@@ -21,13 +21,13 @@ static int run(struct job *job, struct error *err)
     features_free(&f);
     rc = svm_model_read(job_input(job, "model", 0), d, CLASSES, &model, err);
     if (rc == 0)
-        rc = svm_predictor_make(&predictor, &model, job->threads, err);
+        rc = csvc_predictor_make(&predictor, &model, job->threads, err);
     if (rc == 0) {
         struct classifier classifier = {d, &predictor, predict};
         rc = classifier_finish(job, &classifier, -1, err);
     }
-    svm_predictor_free(&predictor);
-    svm_model_free(&model);
+    csvc_predictor_free(&predictor);
+    csvc_model_free(&model);
     return rc;
 }
 

@@ -25,7 +25,7 @@ struct reader {
 
 /* What the lines before "SV" say. */
 struct header {
-    struct svm_kernel kernel;
+    struct csvc_kernel kernel;
     bool c_svc, has_kernel, has_gamma, has_coef0, has_degree;
     double classes, count;
     size_t rhos, labels, counts; /* how many of each were given */
@@ -90,8 +90,8 @@ static int read_one(const struct reader *r, const char *text, double *out)
 static int read_kernel(const struct reader *r, struct header *h, const char *name)
 {
     for (int k = 0; k < SVM_KERNELS; k++)
-        if (strcmp(name, svm_kernel_names[k]) == 0) {
-            h->kernel.type = (enum svm_kernel_type)k;
+        if (strcmp(name, csvc_kernel_names[k]) == 0) {
+            h->kernel.type = (enum csvc_kernel_type)k;
             h->has_kernel = true;
             return 0;
         }
@@ -147,7 +147,7 @@ static int read_header_line(const struct reader *r, struct header *h)
 /* Whether what the header says hangs together. */
 static int check_header(const struct reader *r, const struct header *h, size_t most_classes)
 {
-    enum svm_kernel_type type = h->kernel.type;
+    enum csvc_kernel_type type = h->kernel.type;
     if (!h->c_svc || !h->has_kernel)
         return bad(r, "svm_type and kernel_type must stand before SV");
     if (type != SVM_LINEAR && !h->has_gamma)
@@ -198,7 +198,7 @@ static int read_header(struct reader *r, struct header *h, size_t most_classes)
 }
 
 /* Parses the current line as vector v; *last becomes the greatest index seen. */
-static int read_vector(const struct reader *r, struct svm_model *m, size_t v, size_t *last)
+static int read_vector(const struct reader *r, struct csvc_model *m, size_t v, size_t *last)
 {
     char *text = r->line, *end;
     for (size_t k = 0; k + 1 < m->classes; k++) {
@@ -231,7 +231,7 @@ static int read_vector(const struct reader *r, struct svm_model *m, size_t v, si
     return 0;
 }
 
-static int read_vectors(struct reader *r, struct svm_model *m)
+static int read_vectors(struct reader *r, struct csvc_model *m)
 {
     size_t last = 0;
     for (size_t v = 0; v < m->count; v++) {
@@ -253,11 +253,11 @@ static int read_vectors(struct reader *r, struct svm_model *m)
 }
 
 static int read_model(struct reader *r, struct header *h, size_t d, size_t most_classes,
-                      struct svm_model *model)
+                      struct csvc_model *model)
 {
     int rc = read_header(r, h, most_classes);
     if (rc == 0)
-        rc = svm_model_make(model, (size_t)h->classes, d, (size_t)h->count, r->err);
+        rc = csvc_model_make(model, (size_t)h->classes, d, (size_t)h->count, r->err);
     if (rc < 0)
         return rc;
     model->kernel = h->kernel;
@@ -269,10 +269,10 @@ static int read_model(struct reader *r, struct header *h, size_t d, size_t most_
     return read_vectors(r, model);
 }
 
-int svm_model_read(const char *path, size_t d, size_t most_classes, struct svm_model *model,
+int svm_model_read(const char *path, size_t d, size_t most_classes, struct csvc_model *model,
                    struct error *err)
 {
-    *model = (struct svm_model){0};
+    *model = (struct csvc_model){0};
     struct reader r = {.path = path, .file = fopen(path, "re"), .err = err};
     if (!r.file)
         return error_errno(err, errno, "%s: can't be opened", path);
@@ -288,7 +288,7 @@ int svm_model_read(const char *path, size_t d, size_t most_classes, struct svm_m
         rc = read_model(&r, h, d, most_classes < MOST_CLASSES ? most_classes : MOST_CLASSES, model);
     }
     if (rc < 0)
-        svm_model_free(model);
+        csvc_model_free(model);
     free(h);
     free(r.line);
     fclose(r.file);

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void write_header(FILE *f, const struct svm_model *m)
+static void write_header(FILE *f, const struct csvc_model *m)
 {
     size_t pairs = m->classes * (m->classes - 1) / 2;
-    enum svm_kernel_type type = m->kernel.type;
-    fprintf(f, "svm_type c_svc\nkernel_type %s\n", svm_kernel_names[type]);
+    enum csvc_kernel_type type = m->kernel.type;
+    fprintf(f, "svm_type c_svc\nkernel_type %s\n", csvc_kernel_names[type]);
     if (type == SVM_POLY)
         fprintf(f, "degree %d\n", m->kernel.degree);
     if (type != SVM_LINEAR)
@@ -30,7 +30,7 @@ static void write_header(FILE *f, const struct svm_model *m)
     fprintf(f, "\nSV\n");
 }
 
-static void write_vector(FILE *f, const struct svm_model *m, size_t v)
+static void write_vector(FILE *f, const struct csvc_model *m, size_t v)
 {
     const float *x = m->vectors + v * m->d;
     for (size_t k = 0; k + 1 < m->classes; k++)
@@ -41,7 +41,7 @@ static void write_vector(FILE *f, const struct svm_model *m, size_t v)
     putc_unlocked('\n', f);
 }
 
-int svm_model_write(const char *path, const struct svm_model *model, struct error *err)
+int svm_model_write(const char *path, const struct csvc_model *model, struct error *err)
 {
     enum { BUFFER = 1 << 20 };
     FILE *f = fopen(path, "we");

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/svm.h"
+#include "kernels/csvc.h"
 #include "stages/classifier.h"
 #include "stages/kind.h"
 #include "stages/svm_model.h"
@@ -71,13 +71,13 @@ static int scale_gamma(const struct features *f, double *gamma, struct error *er
                                             "scale gamma by; give gamma");
 }
 
-static enum svm_kernel_type kernel_of(const char *name)
+static enum csvc_kernel_type kernel_of(const char *name)
 {
     static const char *const names[SVM_KERNELS] = {"linear", "poly", "rbf", "sigmoid"};
     int k = 0;
     while (strcmp(names[k], name) != 0 && k < SVM_KERNELS - 1)
         k++;
-    return (enum svm_kernel_type)k;
+    return (enum csvc_kernel_type)k;
 }
 
 static void progress(void *context, size_t done, size_t total)
@@ -85,7 +85,7 @@ static void progress(void *context, size_t done, size_t total)
     job_progress(context, (double)done, (double)total, "pair", 0, NULL, NULL);
 }
 
-static int write_timing(const struct job *job, double seconds, const struct svm_report *report,
+static int write_timing(const struct job *job, double seconds, const struct csvc_report *report,
                         size_t vectors, struct error *err)
 {
     json_t *json = json_pack("{s:f,s:i,s:I,s:I,s:I}", "train_seconds", seconds, "threads",
@@ -95,11 +95,11 @@ static int write_timing(const struct job *job, double seconds, const struct svm_
     return job_write_json(job_output(job, "timing"), json, err);
 }
 
-static int train(struct job *job, struct features *f, struct svm_model *model, struct error *err)
+static int train(struct job *job, struct features *f, struct csvc_model *model, struct error *err)
 {
     double start = job_clock();
     size_t counts[CLASSES];
-    struct svm_training training = {
+    struct csvc_training training = {
         .kernel = {.type = kernel_of(job_string(job, "kernel")),
                    .degree = (int)job_int(job, "degree"),
                    .gamma = job_real(job, "gamma"),
@@ -116,9 +116,9 @@ static int train(struct job *job, struct features *f, struct svm_model *model, s
         rc = scale_gamma(f, &training.kernel.gamma, err);
     if (rc == 0)
         rc = sort_by_class(f, counts, err);
-    struct svm_report report;
+    struct csvc_report report;
     if (rc == 0)
-        rc = svm_train(&training, f->x.data, counts, CLASSES, f->d, model, &report, err);
+        rc = csvc_train(&training, f->x.data, counts, CLASSES, f->d, model, &report, err);
     if (rc < 0)
         return rc;
     printf("%zu support vectors of %zu rows, %zu iterations, objective %.9g, gamma %.9g\n",
@@ -132,7 +132,7 @@ static int train(struct job *job, struct features *f, struct svm_model *model, s
 static int run(struct job *job, struct error *err)
 {
     struct features f;
-    struct svm_model model = {0};
+    struct csvc_model model = {0};
     int rc = classifier_read_training(job, &f, err);
     if (rc < 0)
         return rc;
@@ -140,7 +140,7 @@ static int run(struct job *job, struct error *err)
     features_free(&f);
     if (rc == 0)
         rc = svm_model_write(job_output(job, "model"), &model, err);
-    svm_model_free(&model);
+    csvc_model_free(&model);
     return rc;
 }
 

@@ -1,28 +1,28 @@
 /* Support vector classification, C-SVC one against one, with LIBSVM's definition, defaults and
  * decisions, but kernel values by matrix products. */
-#ifndef FERDAG_KERNELS_SVM_H
-#define FERDAG_KERNELS_SVM_H
+#ifndef FERDAG_KERNELS_CSVC_H
+#define FERDAG_KERNELS_CSVC_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
 
-enum svm_kernel_type { SVM_LINEAR, SVM_POLY, SVM_RBF, SVM_SIGMOID, SVM_KERNELS };
+enum csvc_kernel_type { SVM_LINEAR, SVM_POLY, SVM_RBF, SVM_SIGMOID, SVM_KERNELS };
 
 /* LIBSVM's words for them: "linear", "polynomial", "rbf", "sigmoid". */
-extern const char *const svm_kernel_names[SVM_KERNELS];
+extern const char *const csvc_kernel_names[SVM_KERNELS];
 
 /* linear u'v; poly (gamma u'v + coef0)^degree; rbf exp(-gamma |u-v|^2); sigmoid tanh(gamma u'v + coef0) */
-struct svm_kernel {
-    enum svm_kernel_type type;
+struct csvc_kernel {
+    enum csvc_kernel_type type;
     int degree;
     double gamma, coef0;
 };
 
 /* Support vectors are grouped by class. As in LIBSVM, row j-1 of coef holds, for the vectors of
  * class i < j, their label * alpha in the problem i against j; row i the same for those of class j. */
-struct svm_model {
-    struct svm_kernel kernel;
+struct csvc_model {
+    struct csvc_kernel kernel;
     size_t classes, d, count;
     int *labels;          /* (classes): what predict writes for each; 0 to 255 */
     size_t *class_counts; /* (classes), sum = count */
@@ -31,13 +31,13 @@ struct svm_model {
     double *rho;          /* (classes (classes-1) / 2): 0-1, 0-2, ..., 1-2, ... */
 };
 
-/* Makes the arrays, zeroed, and labels 0 .. classes-1. -ENOMEM; svm_model_free also after an error. */
-int svm_model_make(struct svm_model *model, size_t classes, size_t d, size_t count,
+/* Makes the arrays, zeroed, and labels 0 .. classes-1. -ENOMEM; csvc_model_free also after an error. */
+int csvc_model_make(struct csvc_model *model, size_t classes, size_t d, size_t count,
                    struct error *err);
-void svm_model_free(struct svm_model *model);
+void csvc_model_free(struct csvc_model *model);
 
-struct svm_training {
-    struct svm_kernel kernel;
+struct csvc_training {
+    struct csvc_kernel kernel;
     double c, tolerance;
     size_t memory; /* bytes that kernel values may take; fewer threads are used if all don't fit */
     int threads;
@@ -45,7 +45,7 @@ struct svm_training {
     void *context;
 };
 
-struct svm_report {
+struct csvc_report {
     size_t iterations;  /* of all pairs */
     size_t unconverged; /* pairs that met the limit on iterations */
     double objective;   /* sum over the pairs */
@@ -56,25 +56,25 @@ struct svm_report {
  * classes while that pair is solved: at most about 4 (sum of n_i^2 + threads (2 n_i n_j +
  * (n_i + n_j)^2 / 3)) bytes of the largest pair. -ENOMEM also when that is more than `memory` with
  * one thread. The model is made; the same at any number of threads. */
-int svm_train(const struct svm_training *training, const float *x, const size_t *counts,
-              size_t classes, size_t d, struct svm_model *model, struct svm_report *report,
+int csvc_train(const struct csvc_training *training, const float *x, const size_t *counts,
+              size_t classes, size_t d, struct csvc_model *model, struct csvc_report *report,
               struct error *err);
 
 /* A model made ready to predict; it borrows the model. */
-struct svm_predictor {
-    const struct svm_model *model;
+struct csvc_predictor {
+    const struct csvc_model *model;
     float *weights; /* linear: (pairs, d), one hyperplane a pair */
     double *norms;  /* rbf: (count) squared norms of the vectors */
     int threads;
 };
 
-int svm_predictor_make(struct svm_predictor *predictor, const struct svm_model *model, int threads,
+int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model, int threads,
                        struct error *err);
-void svm_predictor_free(struct svm_predictor *predictor);
+void csvc_predictor_free(struct csvc_predictor *predictor);
 
 /* The label of each of n rows of x (n, d): most votes of the pairs, ties to the class that comes
  * first in the model, as svm_predict. decisions may be NULL, or (n, pairs). -ENOMEM. */
-int svm_predict_rows(const struct svm_predictor *predictor, const float *x, size_t n, uint8_t *out,
+int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n, uint8_t *out,
                      double *decisions, struct error *err);
 
 #endif

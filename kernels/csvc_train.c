@@ -1,4 +1,4 @@
-/* See svm.h. The kernel matrix of 28,709 rows would take 3.3 GB. The blocks of one class with
+/* See csvc.h. The kernel matrix of 28,709 rows would take 3.3 GB. The blocks of one class with
  * itself, which six pairs need, take 0.6 GB and are computed once; the block of two classes with
  * each other is needed by one pair only, so it lives as long as that pair is solved. */
 #include <errno.h>
@@ -9,8 +9,8 @@
 
 #include "kernels/blas.h"
 #include "kernels/smo.h"
-#include "kernels/svm.h"
-#include "kernels/svm_kernel.h"
+#include "kernels/csvc.h"
+#include "kernels/csvc_kernel.h"
 
 /* Two classes a < b and what came of them. */
 struct pair {
@@ -21,7 +21,7 @@ struct pair {
 };
 
 struct trainer {
-    const struct svm_training *training;
+    const struct csvc_training *training;
     const float *x;
     const size_t *counts;
     size_t classes, d, n, pairs;
@@ -110,7 +110,7 @@ static int threads_that_fit(const struct trainer *t, double *bytes)
 
 static int compute_own(struct trainer *t, size_t c, struct error *err)
 {
-    const struct svm_training *training = t->training;
+    const struct csvc_training *training = t->training;
     size_t n = t->counts[c];
     float *k = t->own[c] = malloc(n * n * sizeof *k);
     if (!k)
@@ -119,7 +119,7 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     const double *norms = t->norms + t->starts[c];
 #pragma omp parallel for num_threads(training->threads)
     for (size_t i = 0; i < n; i++) {
-        svm_kernel_apply(&training->kernel, k + i * n, 1, n, n, norms + i, norms);
+        csvc_kernel_apply(&training->kernel, k + i * n, 1, n, n, norms + i, norms);
         if (training->kernel.type == SVM_RBF)
             k[i * n + i] = 1; /* the product's rounding must not make a row differ from itself */
     }
@@ -150,7 +150,7 @@ static int solve_pair(const struct trainer *t, struct pair *pair)
         rc = error_set(&pair->error, ENOMEM, "out of memory for %zu x %zu kernel values", n, m);
     } else {
         blas_dots(t->x + t->starts[a] * t->d, n, t->x + t->starts[b] * t->d, m, t->d, across, m, 1);
-        svm_kernel_apply(&t->training->kernel, across, n, m, m, t->norms + t->starts[a],
+        csvc_kernel_apply(&t->training->kernel, across, n, m, m, t->norms + t->starts[a],
                          t->norms + t->starts[b]);
         transpose(across, n, m, back);
         struct smo_problem problem = {
@@ -168,7 +168,7 @@ static int solve_pair(const struct trainer *t, struct pair *pair)
 
 static int solve_pairs(struct trainer *t, int threads, struct error *err)
 {
-    const struct svm_training *training = t->training;
+    const struct csvc_training *training = t->training;
     size_t done = 0;
     blas_single_threaded();
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
@@ -205,7 +205,7 @@ static bool is_support(const struct trainer *t, size_t c, size_t r)
 }
 
 /* Copies a support vector and its coefficients to place `at` of the model. */
-static void add_support(const struct trainer *t, size_t c, size_t r, struct svm_model *model,
+static void add_support(const struct trainer *t, size_t c, size_t r, struct csvc_model *model,
                         size_t at)
 {
     memcpy(model->vectors + at * t->d, t->x + (t->starts[c] + r) * t->d,
@@ -218,14 +218,14 @@ static void add_support(const struct trainer *t, size_t c, size_t r, struct svm_
     }
 }
 
-static int build_model(const struct trainer *t, struct svm_model *model, struct svm_report *report,
+static int build_model(const struct trainer *t, struct csvc_model *model, struct csvc_report *report,
                        struct error *err)
 {
     size_t count = 0, at = 0;
     for (size_t c = 0; c < t->classes; c++)
         for (size_t r = 0; r < t->counts[c]; r++)
             count += is_support(t, c, r);
-    int rc = svm_model_make(model, t->classes, t->d, count, err);
+    int rc = csvc_model_make(model, t->classes, t->d, count, err);
     if (rc < 0)
         return rc;
     model->kernel = t->training->kernel;
@@ -235,7 +235,7 @@ static int build_model(const struct trainer *t, struct svm_model *model, struct 
                 add_support(t, c, r, model, at++);
                 model->class_counts[c]++;
             }
-    *report = (struct svm_report){0};
+    *report = (struct csvc_report){0};
     for (size_t p = 0; p < t->pairs; p++) {
         const struct smo_result *r = &t->pair[p].result;
         model->rho[p] = r->rho;
@@ -246,12 +246,12 @@ static int build_model(const struct trainer *t, struct svm_model *model, struct 
     return 0;
 }
 
-int svm_train(const struct svm_training *training, const float *x, const size_t *counts,
-              size_t classes, size_t d, struct svm_model *model, struct svm_report *report,
+int csvc_train(const struct csvc_training *training, const float *x, const size_t *counts,
+              size_t classes, size_t d, struct csvc_model *model, struct csvc_report *report,
               struct error *err)
 {
     struct trainer t = {.training = training, .x = x, .counts = counts, .classes = classes, .d = d};
-    *model = (struct svm_model){0};
+    *model = (struct csvc_model){0};
     double bytes = 0;
     int rc = make(&t, err), threads = 0;
     if (rc == 0) {
@@ -259,7 +259,7 @@ int svm_train(const struct svm_training *training, const float *x, const size_t 
         threads = threads_that_fit(&t, &bytes);
         if (threads == 0)
             rc = error_set(err, ENOMEM,
-                           "kernel values of %zu rows need %.0f MB, but memory for them is %.0f MB",
+                           "kernel values of %zu rows need %.1f MB, but memory for them is %.1f MB",
                            t.n, bytes / 1e6, (double)training->memory / 1e6);
     }
     if (rc == 0)

@@ -1,22 +1,22 @@
-/* See svm.h. Each support vector meets each row once, in matrix products, whatever the number of pairs that share
+/* See csvc.h. Each support vector meets each row once, in matrix products, whatever the number of pairs that share
  * it; with the linear kernel the vectors of a pair collapse into one hyperplane. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/blas.h"
-#include "kernels/svm.h"
-#include "kernels/svm_kernel.h"
+#include "kernels/csvc.h"
+#include "kernels/csvc_kernel.h"
 
 enum { ROWS = 256, VECTORS = 1024 }; /* of a tile; part of the results' definition */
 
-static size_t pair_count(const struct svm_model *model)
+static size_t pair_count(const struct csvc_model *model)
 {
     return model->classes * (model->classes - 1) / 2;
 }
 
 /* w += sum over the vectors of class c of coef[row][v] * v */
-static void add_vectors(const struct svm_model *m, size_t c, size_t row, double *w)
+static void add_vectors(const struct csvc_model *m, size_t c, size_t row, double *w)
 {
     size_t start = 0;
     for (size_t i = 0; i < c; i++)
@@ -32,9 +32,9 @@ static void add_vectors(const struct svm_model *m, size_t c, size_t row, double 
     }
 }
 
-static int collapse(struct svm_predictor *p, struct error *err)
+static int collapse(struct csvc_predictor *p, struct error *err)
 {
-    const struct svm_model *m = p->model;
+    const struct csvc_model *m = p->model;
     double *w = malloc(m->d * sizeof *w);
     p->weights = calloc(pair_count(m) * m->d, sizeof *p->weights);
     if (!w || !p->weights) {
@@ -54,10 +54,10 @@ static int collapse(struct svm_predictor *p, struct error *err)
     return 0;
 }
 
-int svm_predictor_make(struct svm_predictor *predictor, const struct svm_model *model, int threads,
+int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model, int threads,
                        struct error *err)
 {
-    *predictor = (struct svm_predictor){.model = model, .threads = threads};
+    *predictor = (struct csvc_predictor){.model = model, .threads = threads};
     if (model->kernel.type == SVM_LINEAR)
         return collapse(predictor, err);
     predictor->norms = calloc(model->count + 1, sizeof *predictor->norms);
@@ -67,11 +67,11 @@ int svm_predictor_make(struct svm_predictor *predictor, const struct svm_model *
     return 0;
 }
 
-void svm_predictor_free(struct svm_predictor *predictor)
+void csvc_predictor_free(struct csvc_predictor *predictor)
 {
     free(predictor->weights);
     free(predictor->norms);
-    *predictor = (struct svm_predictor){0};
+    *predictor = (struct csvc_predictor){0};
 }
 
 /* Memory of one thread. */
@@ -92,7 +92,7 @@ static void scratch_free(struct scratch *s)
     free(s->scores);
 }
 
-static int scratch_make(struct scratch *s, const struct svm_model *m)
+static int scratch_make(struct scratch *s, const struct csvc_model *m)
 {
     size_t pairs = pair_count(m), width = m->kernel.type == SVM_LINEAR ? pairs : VECTORS;
     s->values = malloc(ROWS * width * sizeof *s->values);
@@ -103,7 +103,7 @@ static int scratch_make(struct scratch *s, const struct svm_model *m)
     return s->values && s->wide && s->parts && s->norms && s->scores ? 0 : -ENOMEM;
 }
 
-static void decide_linear(const struct svm_predictor *p, const float *x, size_t n,
+static void decide_linear(const struct csvc_predictor *p, const float *x, size_t n,
                           struct scratch *s)
 {
     size_t pairs = pair_count(p->model);
@@ -114,12 +114,12 @@ static void decide_linear(const struct svm_predictor *p, const float *x, size_t 
 }
 
 /* Adds the share of up to VECTORS vectors from `start` on to part (n, classes - 1). */
-static void add_share(const struct svm_predictor *p, const float *x, size_t n, size_t start,
+static void add_share(const struct csvc_predictor *p, const float *x, size_t n, size_t start,
                       size_t count, struct scratch *s, double *part)
 {
-    const struct svm_model *m = p->model;
+    const struct csvc_model *m = p->model;
     blas_tile(x, n, m->vectors + start * m->d, count, m->d, s->values, VECTORS);
-    svm_kernel_apply(&m->kernel, s->values, n, count, VECTORS, s->norms, p->norms + start);
+    csvc_kernel_apply(&m->kernel, s->values, n, count, VECTORS, s->norms, p->norms + start);
     for (size_t i = 0; i < n; i++)
         for (size_t v = 0; v < count; v++)
             s->wide[i * VECTORS + v] = s->values[i * VECTORS + v];
@@ -127,10 +127,10 @@ static void add_share(const struct svm_predictor *p, const float *x, size_t n, s
                      m->classes - 1);
 }
 
-static void decide_kernel(const struct svm_predictor *p, const float *x, size_t n,
+static void decide_kernel(const struct csvc_predictor *p, const float *x, size_t n,
                           struct scratch *s)
 {
-    const struct svm_model *m = p->model;
+    const struct csvc_model *m = p->model;
     size_t others = m->classes - 1, pairs = pair_count(m), start = 0;
     blas_squared_norms(x, n, m->d, s->norms, 1);
     memset(s->parts, 0, m->classes * ROWS * others * sizeof *s->parts);
@@ -151,7 +151,7 @@ static void decide_kernel(const struct svm_predictor *p, const float *x, size_t 
     }
 }
 
-static uint8_t vote(const struct svm_model *m, const double *scores)
+static uint8_t vote(const struct csvc_model *m, const double *scores)
 {
     size_t votes[256] = {0}, best = 0;
     for (size_t a = 0; a < m->classes; a++)
@@ -163,10 +163,10 @@ static uint8_t vote(const struct svm_model *m, const double *scores)
     return (uint8_t)m->labels[best];
 }
 
-int svm_predict_rows(const struct svm_predictor *predictor, const float *x, size_t n, uint8_t *out,
+int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n, uint8_t *out,
                      double *decisions, struct error *err)
 {
-    const struct svm_model *m = predictor->model;
+    const struct csvc_model *m = predictor->model;
     size_t pairs = pair_count(m);
     int failed = 0;
     blas_single_threaded();

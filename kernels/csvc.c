@@ -1,18 +1,18 @@
-/* See svm.h: the model, and the four kernels. */
-#include "kernels/svm.h"
+/* See csvc.h: the model, and the four kernels. */
+#include "kernels/csvc.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include "kernels/svm_kernel.h"
+#include "kernels/csvc_kernel.h"
 
-const char *const svm_kernel_names[SVM_KERNELS] = {"linear", "polynomial", "rbf", "sigmoid"};
+const char *const csvc_kernel_names[SVM_KERNELS] = {"linear", "polynomial", "rbf", "sigmoid"};
 
-int svm_model_make(struct svm_model *model, size_t classes, size_t d, size_t count,
+int csvc_model_make(struct csvc_model *model, size_t classes, size_t d, size_t count,
                    struct error *err)
 {
-    *model = (struct svm_model){.classes = classes, .d = d, .count = count};
+    *model = (struct csvc_model){.classes = classes, .d = d, .count = count};
     size_t cells;
     if (classes < 2 || d == 0 || __builtin_mul_overflow(count, d, &cells))
         return error_set(err, EINVAL, "a model of %zu classes and %zu vectors of %zu values", classes,
@@ -30,14 +30,14 @@ int svm_model_make(struct svm_model *model, size_t classes, size_t d, size_t cou
     return 0;
 }
 
-void svm_model_free(struct svm_model *model)
+void csvc_model_free(struct csvc_model *model)
 {
     free(model->labels);
     free(model->class_counts);
     free(model->vectors);
     free(model->coef);
     free(model->rho);
-    *model = (struct svm_model){0};
+    *model = (struct csvc_model){0};
 }
 
 static double power(double base, int exponent)
@@ -51,7 +51,7 @@ static double power(double base, int exponent)
     return result;
 }
 
-static void apply_row(const struct svm_kernel *k, float *row, size_t m, double norm,
+static void apply_row(const struct csvc_kernel *k, float *row, size_t m, double norm,
                       const double *norms)
 {
     switch (k->type) {
@@ -73,7 +73,7 @@ static void apply_row(const struct svm_kernel *k, float *row, size_t m, double n
     }
 }
 
-void svm_kernel_apply(const struct svm_kernel *kernel, float *dots, size_t n, size_t m, size_t ld,
+void csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, size_t m, size_t ld,
                       const double *norms_a, const double *norms_b)
 {
     bool norms = kernel->type == SVM_RBF;
