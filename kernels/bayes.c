@@ -37,7 +37,8 @@ static size_t moments(const float *x, const uint8_t *labels, size_t n, size_t d,
 }
 
 /* Turns the variances of class c into weights and its count into the constant. */
-static int finish_class(struct bayes *bayes, size_t c, double share, double added, struct error *err)
+static int finish_class(struct bayes *bayes, size_t c, double share, double added,
+                        struct error *err)
 {
     double *variance = bayes->weight + c * bayes->d, sum = 0;
     for (size_t j = 0; j < bayes->d; j++) {
@@ -61,7 +62,8 @@ int bayes_fit(struct bayes *bayes, const float *x, const uint8_t *labels, size_t
     bayes->weight = calloc(classes * d, sizeof *bayes->weight);
     bayes->constant = calloc(classes, sizeof *bayes->constant);
     if (!bayes->mean || !bayes->weight || !bayes->constant)
-        return error_set(err, ENOMEM, "out of memory for %zu x %zu means and variances", classes, d);
+        return error_set(err, ENOMEM, "out of memory for %zu x %zu means and variances", classes,
+                         d);
 
     double largest = 0; /* variance of a column over all rows */
     moments(x, labels, n, d, -1, bayes->mean, bayes->weight);
@@ -70,8 +72,8 @@ int bayes_fit(struct bayes *bayes, const float *x, const uint8_t *labels, size_t
 
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t c = 0; c < classes; c++)
-        bayes->constant[c] = (double)moments(x, labels, n, d, (int)c, bayes->mean + c * d,
-                                             bayes->weight + c * d);
+        bayes->constant[c] =
+            (double)moments(x, labels, n, d, (int)c, bayes->mean + c * d, bayes->weight + c * d);
     for (size_t c = 0; c < classes; c++) {
         if (!(bayes->constant[c] > 0))
             return error_set(err, EINVAL, "class %zu has no training row", c);

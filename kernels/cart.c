@@ -11,7 +11,8 @@
 
 /* The best split found so far; score < 0: none. */
 struct split {
-    double score; /* sum of squared class weights over weight, left + right: the greater the purer */
+    double
+        score; /* sum of squared class weights over weight, left + right: the greater the purer */
     double threshold;
     size_t column;
 };
@@ -34,7 +35,7 @@ struct grower {
     uint64_t *keys;    /* (threads, 2 n) */
     struct task *task; /* stack */
     size_t tasks, task_capacity;
-    size_t *left;      /* (threads, classes) weights left of a split */
+    size_t *left; /* (threads, classes) weights left of a split */
 };
 
 static uint32_t weight_of(const struct grower *g, uint32_t row)
@@ -243,8 +244,12 @@ int cart_grow(struct cart *tree, const struct cart_data *data, const struct cart
               const uint32_t *weights, struct random *random, int threads, struct error *err)
 {
     *tree = (struct cart){.classes = data->classes};
-    struct grower g = {.data = data, .spec = spec, .weights = weights, .random = random,
-                       .threads = threads, .tree = tree};
+    struct grower g = {.data = data,
+                       .spec = spec,
+                       .weights = weights,
+                       .random = random,
+                       .threads = threads,
+                       .tree = tree};
     int rc = grow(&g);
     free(g.rows);
     free(g.spare);

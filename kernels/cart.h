@@ -1,6 +1,6 @@
 /* Classification trees: CART with the Gini index and exact splits, as scikit-learn's
- * DecisionTreeClassifier defines them (thresholds half-way between neighbouring values, nodes grown until
- * pure, no pruning). */
+ * DecisionTreeClassifier defines them (thresholds half-way between neighbouring values, nodes grown
+ * until pure, no pruning). */
 #ifndef FERDAG_KERNELS_CART_H
 #define FERDAG_KERNELS_CART_H
 
@@ -36,8 +36,8 @@ struct cart {
 /* Grows a tree. weights (n): how many times each row counts, NULL for once each. A node tries
  * spec->features columns drawn from *random without repetition (and goes on until one isn't
  * constant there); the best split wins, of equals the first column tried and the lowest threshold.
- * Columns of a node are shared by `threads` threads when all are tried; the tree is the same at any number.
- * -ENOMEM; cart_free also after an error. */
+ * Columns of a node are shared by `threads` threads when all are tried; the tree is the same at any
+ * number. -ENOMEM; cart_free also after an error. */
 int cart_grow(struct cart *tree, const struct cart_data *data, const struct cart_spec *spec,
               const uint32_t *weights, struct random *random, int threads, struct error *err);
 void cart_free(struct cart *tree);

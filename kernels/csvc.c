@@ -10,16 +10,17 @@
 const char *const csvc_kernel_names[SVM_KERNELS] = {"linear", "polynomial", "rbf", "sigmoid"};
 
 int csvc_model_make(struct csvc_model *model, size_t classes, size_t d, size_t count,
-                   struct error *err)
+                    struct error *err)
 {
     *model = (struct csvc_model){.classes = classes, .d = d, .count = count};
     size_t cells;
     if (classes < 2 || d == 0 || __builtin_mul_overflow(count, d, &cells))
-        return error_set(err, EINVAL, "a model of %zu classes and %zu vectors of %zu values", classes,
-                         count, d);
+        return error_set(err, EINVAL, "a model of %zu classes and %zu vectors of %zu values",
+                         classes, count, d);
     model->labels = calloc(classes, sizeof *model->labels);
     model->class_counts = calloc(classes, sizeof *model->class_counts);
-    model->vectors = calloc(cells + 1, sizeof *model->vectors); /* + 1: no vectors isn't no memory */
+    model->vectors =
+        calloc(cells + 1, sizeof *model->vectors); /* + 1: no vectors isn't no memory */
     model->coef = calloc((classes - 1) * count + 1, sizeof *model->coef);
     model->rho = calloc(classes * (classes - 1) / 2, sizeof *model->rho);
     if (!model->labels || !model->class_counts || !model->vectors || !model->coef || !model->rho)
@@ -74,7 +75,7 @@ static void apply_row(const struct csvc_kernel *k, float *row, size_t m, double 
 }
 
 void csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, size_t m, size_t ld,
-                      const double *norms_a, const double *norms_b)
+                       const double *norms_a, const double *norms_b)
 {
     bool norms = kernel->type == SVM_RBF;
     if (kernel->type != SVM_LINEAR)

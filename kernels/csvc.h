@@ -12,7 +12,8 @@ enum csvc_kernel_type { SVM_LINEAR, SVM_POLY, SVM_RBF, SVM_SIGMOID, SVM_KERNELS 
 /* LIBSVM's words for them: "linear", "polynomial", "rbf", "sigmoid". */
 extern const char *const csvc_kernel_names[SVM_KERNELS];
 
-/* linear u'v; poly (gamma u'v + coef0)^degree; rbf exp(-gamma |u-v|^2); sigmoid tanh(gamma u'v + coef0) */
+/* linear u'v; poly (gamma u'v + coef0)^degree; rbf exp(-gamma |u-v|^2); sigmoid tanh(gamma u'v +
+ * coef0) */
 struct csvc_kernel {
     enum csvc_kernel_type type;
     int degree;
@@ -20,7 +21,8 @@ struct csvc_kernel {
 };
 
 /* Support vectors are grouped by class. As in LIBSVM, row j-1 of coef holds, for the vectors of
- * class i < j, their label * alpha in the problem i against j; row i the same for those of class j. */
+ * class i < j, their label * alpha in the problem i against j; row i the same for those of class j.
+ */
 struct csvc_model {
     struct csvc_kernel kernel;
     size_t classes, d, count;
@@ -31,9 +33,10 @@ struct csvc_model {
     double *rho;          /* (classes (classes-1) / 2): 0-1, 0-2, ..., 1-2, ... */
 };
 
-/* Makes the arrays, zeroed, and labels 0 .. classes-1. -ENOMEM; csvc_model_free also after an error. */
+/* Makes the arrays, zeroed, and labels 0 .. classes-1. -ENOMEM; csvc_model_free also after an
+ * error. */
 int csvc_model_make(struct csvc_model *model, size_t classes, size_t d, size_t count,
-                   struct error *err);
+                    struct error *err);
 void csvc_model_free(struct csvc_model *model);
 
 struct csvc_training {
@@ -57,8 +60,8 @@ struct csvc_report {
  * (n_i + n_j)^2 / 3)) bytes of the largest pair. -ENOMEM also when that is more than `memory` with
  * one thread. The model is made; the same at any number of threads. */
 int csvc_train(const struct csvc_training *training, const float *x, const size_t *counts,
-              size_t classes, size_t d, struct csvc_model *model, struct csvc_report *report,
-              struct error *err);
+               size_t classes, size_t d, struct csvc_model *model, struct csvc_report *report,
+               struct error *err);
 
 /* A model made ready to predict; it borrows the model. */
 struct csvc_predictor {
@@ -68,13 +71,13 @@ struct csvc_predictor {
     int threads;
 };
 
-int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model, int threads,
-                       struct error *err);
+int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model,
+                        int threads, struct error *err);
 void csvc_predictor_free(struct csvc_predictor *predictor);
 
 /* The label of each of n rows of x (n, d): most votes of the pairs, ties to the class that comes
  * first in the model, as svm_predict. decisions may be NULL, or (n, pairs). -ENOMEM. */
-int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n, uint8_t *out,
-                     double *decisions, struct error *err);
+int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n,
+                      uint8_t *out, double *decisions, struct error *err);
 
 #endif

@@ -1,5 +1,6 @@
-/* See csvc.h. Each support vector meets each row once, in matrix products, whatever the number of pairs that share
- * it; with the linear kernel the vectors of a pair collapse into one hyperplane. */
+/* See csvc.h. Each support vector meets each row once, in matrix products, whatever the number of
+ * pairs that share it; with the linear kernel the vectors of a pair collapse into one hyperplane.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +55,8 @@ static int collapse(struct csvc_predictor *p, struct error *err)
     return 0;
 }
 
-int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model, int threads,
-                       struct error *err)
+int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model,
+                        int threads, struct error *err)
 {
     *predictor = (struct csvc_predictor){.model = model, .threads = threads};
     if (model->kernel.type == SVM_LINEAR)
@@ -146,8 +147,7 @@ static void decide_kernel(const struct csvc_predictor *p, const float *x, size_t
         for (size_t a = 0; a < m->classes; a++)
             for (size_t b = a + 1; b < m->classes; b++, pair++)
                 s->scores[i * pairs + pair] = s->parts[(a * ROWS + i) * others + b - 1] +
-                                              s->parts[(b * ROWS + i) * others + a] -
-                                              m->rho[pair];
+                                              s->parts[(b * ROWS + i) * others + a] - m->rho[pair];
     }
 }
 
@@ -163,8 +163,8 @@ static uint8_t vote(const struct csvc_model *m, const double *scores)
     return (uint8_t)m->labels[best];
 }
 
-int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n, uint8_t *out,
-                     double *decisions, struct error *err)
+int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n,
+                      uint8_t *out, double *decisions, struct error *err)
 {
     const struct csvc_model *m = predictor->model;
     size_t pairs = pair_count(m);

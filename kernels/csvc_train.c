@@ -25,11 +25,11 @@ struct trainer {
     const float *x;
     const size_t *counts;
     size_t classes, d, n, pairs;
-    size_t *starts;      /* (classes): first row of each class */
-    double *norms;       /* (n) */
-    float **own;         /* (classes): kernel values of a class with itself */
-    struct pair *pair;   /* (pairs) in the model's order */
-    size_t *order;       /* (pairs): largest first, so that threads end together */
+    size_t *starts;    /* (classes): first row of each class */
+    double *norms;     /* (n) */
+    float **own;       /* (classes): kernel values of a class with itself */
+    struct pair *pair; /* (pairs) in the model's order */
+    size_t *order;     /* (pairs): largest first, so that threads end together */
 };
 
 static int make(struct trainer *t, struct error *err)
@@ -43,7 +43,8 @@ static int make(struct trainer *t, struct error *err)
     t->pair = calloc(t->pairs, sizeof *t->pair);
     t->order = calloc(t->pairs, sizeof *t->order);
     if (!t->starts || !t->norms || !t->own || !t->pair || !t->order)
-        return error_set(err, ENOMEM, "out of memory for %zu rows of %zu classes", t->n, t->classes);
+        return error_set(err, ENOMEM, "out of memory for %zu rows of %zu classes", t->n,
+                         t->classes);
     for (size_t c = 1; c < t->classes; c++)
         t->starts[c] = t->starts[c - 1] + t->counts[c - 1];
     size_t p = 0;
@@ -77,7 +78,8 @@ static double pair_size(const struct trainer *t, size_t p)
 static void order_pairs(struct trainer *t)
 {
     for (size_t i = 1; i < t->pairs; i++)
-        for (size_t j = i; j > 0 && pair_size(t, t->order[j]) > pair_size(t, t->order[j - 1]); j--) {
+        for (size_t j = i; j > 0 && pair_size(t, t->order[j]) > pair_size(t, t->order[j - 1]);
+             j--) {
             size_t swap = t->order[j];
             t->order[j] = t->order[j - 1];
             t->order[j - 1] = swap;
@@ -125,8 +127,10 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     }
     for (size_t i = 0; i < n; i++)
         if (!isfinite(k[i * n + i]))
-            return error_set(err, ERANGE, "row %zu of class %zu has no finite kernel value with "
-                             "itself: scale the features, or choose a smaller gamma or degree", i, c);
+            return error_set(err, ERANGE,
+                             "row %zu of class %zu has no finite kernel value with "
+                             "itself: scale the features, or choose a smaller gamma or degree",
+                             i, c);
     return 0;
 }
 
@@ -151,7 +155,7 @@ static int solve_pair(const struct trainer *t, struct pair *pair)
     } else {
         blas_dots(t->x + t->starts[a] * t->d, n, t->x + t->starts[b] * t->d, m, t->d, across, m, 1);
         csvc_kernel_apply(&t->training->kernel, across, n, m, m, t->norms + t->starts[a],
-                         t->norms + t->starts[b]);
+                          t->norms + t->starts[b]);
         transpose(across, n, m, back);
         struct smo_problem problem = {
             .n = {n, m},
@@ -218,8 +222,8 @@ static void add_support(const struct trainer *t, size_t c, size_t r, struct csvc
     }
 }
 
-static int build_model(const struct trainer *t, struct csvc_model *model, struct csvc_report *report,
-                       struct error *err)
+static int build_model(const struct trainer *t, struct csvc_model *model,
+                       struct csvc_report *report, struct error *err)
 {
     size_t count = 0, at = 0;
     for (size_t c = 0; c < t->classes; c++)
@@ -247,8 +251,8 @@ static int build_model(const struct trainer *t, struct csvc_model *model, struct
 }
 
 int csvc_train(const struct csvc_training *training, const float *x, const size_t *counts,
-              size_t classes, size_t d, struct csvc_model *model, struct csvc_report *report,
-              struct error *err)
+               size_t classes, size_t d, struct csvc_model *model, struct csvc_report *report,
+               struct error *err)
 {
     struct trainer t = {.training = training, .x = x, .counts = counts, .classes = classes, .d = d};
     *model = (struct csvc_model){0};

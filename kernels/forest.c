@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 64, MOST_CLASSES = 256 }; /* rows that pass a tree together, while it is in the cache */
+enum {
+    ROWS = 64,
+    MOST_CLASSES = 256
+}; /* rows that pass a tree together, while it is in the cache */
 
 static int grow_one(struct cart *tree, const struct cart_data *data, const struct forest_spec *spec,
                     size_t number, int threads, struct error *err)
@@ -23,11 +26,11 @@ static int grow_one(struct cart *tree, const struct cart_data *data, const struc
     return rc;
 }
 
-int forest_grow(struct forest *forest, const struct cart_data *data,
-                const struct forest_spec *spec, struct error *err)
+int forest_grow(struct forest *forest, const struct cart_data *data, const struct forest_spec *spec,
+                struct error *err)
 {
-    *forest = (struct forest){.trees = spec->trees, .classes = data->classes, .d = data->d,
-                              .threads = spec->threads};
+    *forest = (struct forest){
+        .trees = spec->trees, .classes = data->classes, .d = data->d, .threads = spec->threads};
     forest->tree = calloc(spec->trees, sizeof *forest->tree);
     if (!forest->tree)
         return error_set(err, ENOMEM, "out of memory for %zu trees", spec->trees);

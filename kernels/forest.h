@@ -22,13 +22,14 @@ struct forest {
     int threads;
 };
 
-/* Tree t draws from stream t of the seed: the forest is the same at any number of threads. A single tree
- * shares its columns among the threads. -ENOMEM; forest_free also after an error. */
-int forest_grow(struct forest *forest, const struct cart_data *data,
-                const struct forest_spec *spec, struct error *err);
+/* Tree t draws from stream t of the seed: the forest is the same at any number of threads. A single
+ * tree shares its columns among the threads. -ENOMEM; forest_free also after an error. */
+int forest_grow(struct forest *forest, const struct cart_data *data, const struct forest_spec *spec,
+                struct error *err);
 void forest_free(struct forest *forest);
 
-/* The class with the greatest mean share for each of n rows of x (n, d); ties to the lower class. */
+/* The class with the greatest mean share for each of n rows of x (n, d); ties to the lower class.
+ */
 void forest_predict(const struct forest *forest, const float *x, size_t n, uint8_t *out);
 
 #endif

@@ -39,9 +39,10 @@ void knn_free(struct knn *knn)
     knn->norms = NULL;
 }
 
-/* Puts a row into a list, ordered by distance, of *count <= keep rows. Rows come in ascending order, so an equal
- * distance goes behind. */
-static void insert(struct neighbour *list, size_t *count, size_t keep, double distance, uint32_t row)
+/* Puts a row into a list, ordered by distance, of *count <= keep rows. Rows come in ascending
+ * order, so an equal distance goes behind. */
+static void insert(struct neighbour *list, size_t *count, size_t keep, double distance,
+                   uint32_t row)
 {
     size_t i = *count < keep ? (*count)++ : keep - 1;
     for (; i > 0 && list[i - 1].distance > distance; i--)

@@ -1,4 +1,5 @@
-/* k nearest neighbours by brute force: distances by matrix products, the nearest few again in double. */
+/* k nearest neighbours by brute force: distances by matrix products, the nearest few again in
+ * double. */
 #ifndef FERDAG_KERNELS_KNN_H
 #define FERDAG_KERNELS_KNN_H
 
@@ -19,10 +20,10 @@ int knn_start(struct knn *knn, const float *x, const uint8_t *labels, size_t n, 
               int threads, struct error *err);
 void knn_free(struct knn *knn);
 
-/* Class of each of m queries (m, d): Euclidean distance, majority of the k nearest, ties to the tied
- * class whose nearest member is nearest; of rows at the same distance the earlier counts as nearer.
- * float32 products choose the k + 8 nearest, which are then ordered by distances in
- * double. -ENOMEM. */
+/* Class of each of m queries (m, d): Euclidean distance, majority of the k nearest, ties to the
+ * tied class whose nearest member is nearest; of rows at the same distance the earlier counts as
+ * nearer. float32 products choose the k + 8 nearest, which are then ordered by distances in double.
+ * -ENOMEM. */
 int knn_predict(const struct knn *knn, const float *queries, size_t m, uint8_t *out,
                 struct error *err);
 

@@ -1,12 +1,13 @@
-/* See smo.h. With beta_i = y_i alpha_i every row has its own box [lo, hi] and labels leave the loops. value_i = -y_i * gradient_i; the pair to change is the row of largest value that may rise
+/* See smo.h. With beta_i = y_i alpha_i every row has its own box [lo, hi] and labels leave the
+ * loops. value_i = -y_i * gradient_i; the pair to change is the row of largest value that may rise
  * and, among those that may fall, the one that promises the greatest decrease of the objective. Of
  * equals the last is taken, as LIBSVM does: with a kernel that isn't positive (sigmoid) the first
  * step already decides which of many solutions is found.
  *
  * Problems that aren't solved after as many steps as they have rows get help, for single pairs may
- * need millions of steps (linear kernel, fewer columns than rows): Newton steps on the free rows, and
- * rows that rest at a bound are set aside, on a copy of the other rows' kernel values. Neither changes
- * where it ends: the whole problem must pass the same stopping rule. */
+ * need millions of steps (linear kernel, fewer columns than rows): Newton steps on the free rows,
+ * and rows that rest at a bound are set aside, on a copy of the other rows' kernel values. Neither
+ * changes where it ends: the whole problem must pass the same stopping rule. */
 #include "kernels/smo.h"
 
 #include <errno.h>
@@ -15,17 +16,19 @@
 #include <string.h>
 #include "kernels/blas.h"
 
-enum { BLOCK = 256 };              /* rows whose maximum is kept together, to find it again fast */
-static const double TAU = 1e-12;   /* stands in for a curvature that isn't positive */
+enum { BLOCK = 256 };            /* rows whose maximum is kept together, to find it again fast */
+static const double TAU = 1e-12; /* stands in for a curvature that isn't positive */
 static const size_t LEAST_LIMIT = 10000000, LIMIT_PER_ROW = 100;
-static const size_t PATIENCE = 1;  /* steps a row before a Newton step and shrinking */
+static const size_t PATIENCE = 1; /* steps a row before a Newton step and shrinking */
 
 /* Newton steps: most free rows, most bounds met on one factorisation, and what is added to the
- * diagonal, in units of its mean times the root of the rows: a little over the rounding of float32. */
+ * diagonal, in units of its mean times the root of the rows: a little over the rounding of float32.
+ */
 enum { MOST_FREE = SMO_MOST_FREE, MOST_CONSTRAINTS = 128 };
 static const double RIDGE = 2e-7;
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
+    !defined(__SANITIZE_ADDRESS__)
 #define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDEST
@@ -73,10 +76,9 @@ static inline double gain(double top, double value, double curvature)
 }
 
 /* The largest gain of a block; *lowest becomes the least value that may fall, if lower. */
-WIDEST static double gain_block(size_t n, const double *restrict value,
-                                const double *restrict fall, const float *restrict row,
-                                const float *restrict diagonal, double top, double own,
-                                double *lowest)
+WIDEST static double gain_block(size_t n, const double *restrict value, const double *restrict fall,
+                                const float *restrict row, const float *restrict diagonal,
+                                double top, double own, double *lowest)
 {
     double best = -1, low = *lowest;
 #pragma omp simd reduction(max : best) reduction(min : low)
@@ -136,7 +138,8 @@ static bool next_block(const struct solver *s, struct block *b)
     return true;
 }
 
-/* Moves value along the rows of i and j; returns the index of the largest value that may rise, n if none may. */
+/* Moves value along the rows of i and j; returns the index of the largest value that may rise, n if
+ * none may. */
 static size_t update(struct solver *s, size_t i, size_t j, double step)
 {
     double best = -INFINITY;
@@ -172,7 +175,8 @@ static size_t partner(const struct solver *s, size_t i)
     }
     if (top - lowest < s->problem->tolerance || best <= 0)
         return s->n;
-    /* The maximum itself, not the value found above: the compiler may fuse operations differently. */
+    /* The maximum itself, not the value found above: the compiler may fuse operations differently.
+     */
     const float *row = kernel_row(s, i, found.class) + found.offset;
     size_t chosen = s->n;
     double most = -1;
@@ -268,8 +272,8 @@ static void solver_free(struct solver *s)
 static void gather(const struct solver *s, const size_t *active, const size_t kept[2], float *to,
                    struct smo_problem *inner)
 {
-    *inner = (struct smo_problem){.n = {kept[0], kept[1]}, .c = s->problem->c,
-                                  .tolerance = s->problem->tolerance};
+    *inner = (struct smo_problem){
+        .n = {kept[0], kept[1]}, .c = s->problem->c, .tolerance = s->problem->tolerance};
     for (size_t a = 0; a < 2; a++)
         for (size_t b = 0; b < 2; b++) {
             const size_t *rows = active + (a ? kept[0] : 0), *columns = active + (b ? kept[0] : 0);
@@ -288,11 +292,12 @@ static bool solve(struct solver *s);
 /* value follows a change of beta_i */
 static void follow(struct solver *s, size_t i, double change)
 {
-    for (size_t class = 0, start = 0; class < 2; start += s->problem->n[class++])
+    for (size_t class = 0, start = 0; class < 2; start += s->problem->n[class ++])
         shift(s->problem->n[class], s->value + start, kernel_row(s, i, class), change);
 }
 
-/* Takes over what the inner solver found for the active rows, and what that means for the others. */
+/* Takes over what the inner solver found for the active rows, and what that means for the others.
+ */
 static void adopt(struct solver *s, const struct solver *inner, const size_t *active)
 {
     for (size_t a = 0; a < inner->n; a++) {
@@ -317,8 +322,8 @@ static void shrink(struct solver *s)
         return;
     size_t count = find_active(s, active, kept);
     struct smo_problem problem;
-    struct solver inner = {.problem = &problem, .n = count, .iterations = s->iterations,
-                           .limit = s->limit};
+    struct solver inner = {
+        .problem = &problem, .n = count, .iterations = s->iterations, .limit = s->limit};
     if (count > 1 && count <= s->n / 2) {
         float *k = malloc(count * count * sizeof *k);
         inner.beta = malloc(count * sizeof *inner.beta);
@@ -338,15 +343,15 @@ static void shrink(struct solver *s)
     free(active);
 }
 
-/* The face of the box that beta lies on, for Newton steps: its free rows, the factor of their kernel matrix K, and
- * constraints A step = 0. Row 0 of A is all ones (labels balance); one more row for each bound met
- * picks the row of beta that met it. */
+/* The face of the box that beta lies on, for Newton steps: its free rows, the factor of their
+ * kernel matrix K, and constraints A step = 0. Row 0 of A is all ones (labels balance); one more
+ * row for each bound met picks the row of beta that met it. */
 struct face {
     size_t n, *rows;
-    double *k;      /* (n, n) Cholesky factor of K plus a ridge */
-    double *target; /* (n) K^-1 value: the step without constraints */
-    double *step;   /* (n) */
-    double *change; /* (n) of beta, so far */
+    double *k;                /* (n, n) Cholesky factor of K plus a ridge */
+    double *target;           /* (n) K^-1 value: the step without constraints */
+    double *step;             /* (n) */
+    double *change;           /* (n) of beta, so far */
     size_t constraints, *met; /* met[c]: what constraint c > 0 picks */
     double *z;                /* (MOST_CONSTRAINTS, n): K^-1 times the rows of A */
     double *schur, *force;    /* A K^-1 A' and the solution of it */

@@ -21,10 +21,10 @@ static int check_values(const struct features *f, enum split split, struct error
     const float *x = f->x.data;
     for (size_t i = 0; i < f->n * f->d; i++)
         if (!isfinite(x[i]))
-            return error_set(err, EINVAL,
-                             "features: %s split, row %zu, column %zu: %s, expected a finite number",
-                             split_names[split], i / f->d, i % f->d,
-                             isnan(x[i]) ? "not a number" : "infinite");
+            return error_set(
+                err, EINVAL,
+                "features: %s split, row %zu, column %zu: %s, expected a finite number",
+                split_names[split], i / f->d, i % f->d, isnan(x[i]) ? "not a number" : "infinite");
     return 0;
 }
 
@@ -132,8 +132,8 @@ static int write_timing(const struct job *job, const struct timing *t, size_t n,
 {
     double size = (double)n;
     size_t middle = t->repeats / 2;
-    double median = t->repeats % 2 ? t->seconds[middle]
-                                   : (t->seconds[middle - 1] + t->seconds[middle]) / 2;
+    double median =
+        t->repeats % 2 ? t->seconds[middle] : (t->seconds[middle - 1] + t->seconds[middle]) / 2;
     json_t *json = json_pack("{s:{s:f,s:f},s:f,s:I,s:f,s:f,s:i}", "predict_seconds", "public",
                              t->predict[SPLIT_PUBLIC], "private", t->predict[SPLIT_PRIVATE],
                              "predict_seconds_per_image", median / size, "repeats",

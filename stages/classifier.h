@@ -22,8 +22,9 @@ struct classifier {
 
 /* Reads the public and private split, predicts them, and writes the outputs `predictions` and
  * `timing` (timing.json). Seconds an image: wall time for the whole private split over its size,
- * features in memory; the median of at least 5 repeats after a first one that isn't counted (fewer when
- * one takes over 2 s). train_seconds below 0: no training took place, and the field is left out. */
+ * features in memory; the median of at least 5 repeats after a first one that isn't counted (fewer
+ * when one takes over 2 s). train_seconds below 0: no training took place, and the field is left
+ * out. */
 int classifier_finish(const struct job *job, const struct classifier *classifier,
                       double train_seconds, struct error *err);
 

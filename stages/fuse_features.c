@@ -83,7 +83,8 @@ static int fit_scales(const struct features *f, struct scale *scales, struct err
 {
     const float *x = f->x.data;
     if (f->n == 0)
-        return error_set(err, EINVAL, "features: the train split is empty: nothing to standardise by");
+        return error_set(err, EINVAL,
+                         "features: the train split is empty: nothing to standardise by");
     for (size_t r = 0; r < f->n; r++)
         for (size_t j = 0; j < f->d; j++)
             scales[j].mean += x[r * f->d + j];
@@ -97,7 +98,8 @@ static int fit_scales(const struct features *f, struct scale *scales, struct err
     for (size_t j = 0; j < f->d; j++) {
         double deviation = sqrt(scales[j].factor / (double)f->n);
         if (!isfinite(deviation))
-            return error_set(err, EINVAL, "features: column %zu of the train split isn't finite", j);
+            return error_set(err, EINVAL, "features: column %zu of the train split isn't finite",
+                             j);
         scales[j].factor = deviation > 0 ? 1 / deviation : 1;
     }
     return 0;
@@ -143,8 +145,7 @@ static int write_layout(const struct job *job, const size_t *widths, size_t coun
     size_t first = 0;
     for (size_t i = 0; i < count; i++) {
         json_array_append_new(list, json_pack("{s:I,s:I,s:I}", "input", (json_int_t)i, "first",
-                                              (json_int_t)first, "columns",
-                                              (json_int_t)widths[i]));
+                                              (json_int_t)first, "columns", (json_int_t)widths[i]));
         first += widths[i];
     }
     return job_write_json(job_output(job, "layout"),
@@ -171,21 +172,29 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port inputs[] = {
-    {.name = "features", .form = PORT_TREE, .many = true,
+    {.name = "features",
+     .form = PORT_TREE,
+     .many = true,
      .text = "features of the same rows from several nets"},
     {0},
 };
 
 static const struct port outputs[] = {
-    {.name = "features", .form = PORT_TREE, .file = "features",
+    {.name = "features",
+     .form = PORT_TREE,
+     .file = "features",
      .text = "per split: s_features.npy (n, sum of d) float32, s_labels.npy (n) uint8"},
-    {.name = "layout", .form = PORT_FILE, .file = "layout.json",
+    {.name = "layout",
+     .form = PORT_FILE,
+     .file = "layout.json",
      .text = "which columns come from which input"},
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "standardize", .type = PARAM_BOOL, .standard = "false",
+    {.name = "standardize",
+     .type = PARAM_BOOL,
+     .standard = "false",
      .text = "mean 0 and deviation 1 in each column, as measured on the training split"},
     {0},
 };

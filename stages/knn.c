@@ -33,15 +33,24 @@ static const struct port inputs[] = {
 };
 
 static const struct port outputs[] = {
-    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+    {.name = "predictions",
+     .form = PORT_TREE,
+     .file = "predictions",
      .text = "predicted and true classes, public and private"},
-    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+    {.name = "timing",
+     .form = PORT_FILE,
+     .file = "timing.json",
+     .measured = true,
      .text = "seconds to train and to predict"},
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "k", .type = PARAM_INT, .standard = "5", .min = 1, .max = 1000,
+    {.name = "k",
+     .type = PARAM_INT,
+     .standard = "5",
+     .min = 1,
+     .max = 1000,
      .text = "how many nearest training rows vote"},
     {0},
 };

@@ -1,5 +1,6 @@
-/* How good predictions are, as JSON: accuracy, confusion matrix, and precision, recall and F1 of each class.
- * A ratio whose denominator is 0 is null; macro_f1 is the mean of the F1 that are defined. */
+/* How good predictions are, as JSON: accuracy, confusion matrix, and precision, recall and F1 of
+ * each class. A ratio whose denominator is 0 is null; macro_f1 is the mean of the F1 that are
+ * defined. */
 #include <errno.h>
 
 #include "stages/formats.h"
@@ -11,7 +12,8 @@ static json_t *ratio(size_t part, size_t whole)
     return whole ? json_real((double)part / (double)whole) : json_null();
 }
 
-/* Adds precision, recall, F1 and support of class c, and its F1, if defined, to *sum and *defined. */
+/* Adds precision, recall, F1 and support of class c, and its F1, if defined, to *sum and *defined.
+ */
 static json_t *class_metrics(size_t confusion[CLASSES][CLASSES], size_t c, double *sum,
                              size_t *defined)
 {
@@ -66,9 +68,9 @@ static int run(struct job *job, struct error *err)
         int rc = predictions_read(folder, split, &predicted, &labels, err);
         if (rc == 0 && labels.shape[0] == 0)
             rc = error_set(err, EINVAL, "%s: the %s split is empty", folder, split_names[split]);
-        if (rc == 0 && json_object_set_new(json, split_names[split],
-                                           split_metrics(predicted.data, labels.data,
-                                                         labels.shape[0])) < 0)
+        if (rc == 0 &&
+            json_object_set_new(json, split_names[split],
+                                split_metrics(predicted.data, labels.data, labels.shape[0])) < 0)
             rc = error_set(err, ENOMEM, "out of memory for metrics");
         array_free(&predicted);
         array_free(&labels);
@@ -81,13 +83,16 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port inputs[] = {
-    {.name = "predictions", .form = PORT_TREE,
+    {.name = "predictions",
+     .form = PORT_TREE,
      .text = "predicted and true classes, public and private"},
     {0},
 };
 
 static const struct port outputs[] = {
-    {.name = "metrics", .form = PORT_FILE, .file = "metrics.json",
+    {.name = "metrics",
+     .form = PORT_FILE,
+     .file = "metrics.json",
      .text = "for public and private: n, correct, accuracy (0 to 1), confusion [true][predicted], "
              "per_class {precision, recall, f1, support}, macro_f1"},
     {0},

@@ -35,15 +35,24 @@ static const struct port inputs[] = {
 };
 
 static const struct port outputs[] = {
-    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+    {.name = "predictions",
+     .form = PORT_TREE,
+     .file = "predictions",
      .text = "predicted and true classes, public and private"},
-    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+    {.name = "timing",
+     .form = PORT_FILE,
+     .file = "timing.json",
+     .measured = true,
      .text = "seconds to train and to predict"},
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "smoothing", .type = PARAM_REAL, .standard = "1e-9", .min = 0, .max = 1,
+    {.name = "smoothing",
+     .type = PARAM_REAL,
+     .standard = "1e-9",
+     .min = 0,
+     .max = 1,
      .text = "share of the largest column variance that is added to every variance"},
     {0},
 };

@@ -33,15 +33,21 @@ static int run(struct job *job, struct error *err)
 
 static const struct port inputs[] = {
     {.name = "model", .form = PORT_FILE, .text = "LIBSVM's text model, C-SVC, labels 0 to 6"},
-    {.name = "features", .form = PORT_TREE,
+    {.name = "features",
+     .form = PORT_TREE,
      .text = "features and labels; public and private are read"},
     {0},
 };
 
 static const struct port outputs[] = {
-    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+    {.name = "predictions",
+     .form = PORT_TREE,
+     .file = "predictions",
      .text = "predicted and true classes, public and private"},
-    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+    {.name = "timing",
+     .form = PORT_FILE,
+     .file = "timing.json",
+     .measured = true,
      .text = "seconds to predict"},
     {0},
 };

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "kernels/csvc.h"
 
-/* Writes a C-SVC model. Coefficients have 17 significant digits and values 9, enough to get the very
- * numbers back; zeros are left out but for the last column of the first vector, which tells a
+/* Writes a C-SVC model. Coefficients have 17 significant digits and values 9, enough to get the
+ * very numbers back; zeros are left out but for the last column of the first vector, which tells a
  * reader how many columns there are. */
 int svm_model_write(const char *path, const struct csvc_model *model, struct error *err);
 

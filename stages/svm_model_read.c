@@ -1,5 +1,5 @@
-/* See svm_model.h: reading, a line at a time, with every size checked against the file's before memory is
- * asked for. */
+/* See svm_model.h: reading, a line at a time, with every size checked against the file's before
+ * memory is asked for. */
 #define _GNU_SOURCE
 #include "stages/svm_model.h"
 
@@ -18,7 +18,7 @@ enum { MOST_CLASSES = 256, MOST_PAIRS = MOST_CLASSES * (MOST_CLASSES - 1) / 2 };
 struct reader {
     const char *path;
     FILE *file;
-    char *line; /* without its newline */
+    char *line;                    /* without its newline */
     size_t capacity, number, size; /* of the line buffer; of the line; bytes of the file */
     struct error *err;
 };
@@ -32,7 +32,8 @@ struct header {
     double rho[MOST_PAIRS], label[MOST_CLASSES], class_count[MOST_CLASSES];
 };
 
-__attribute__((format(printf, 2, 3))) static int bad(const struct reader *r, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int bad(const struct reader *r, const char *format,
+                                                     ...)
 {
     char text[512];
     va_list args;

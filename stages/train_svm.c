@@ -3,8 +3,9 @@
  * LIBSVM is the definition: its problem, its choice of pairs, stopping rule, offset and votes. But
  * Debian's library offers only svm_train, which computes kernel values one element at a time over
  * sparse nodes (hours for 28,709 x 2,560) or takes them precomputed at 16 bytes each (2.4 GB for
- * the largest pair of classes). So the solver is our own (kernels/smo.c), on float32 kernel values from matrix
- * products; the unit test trains with the library too and compares objectives and predictions. */
+ * the largest pair of classes). So the solver is our own (kernels/smo.c), on float32 kernel values
+ * from matrix products; the unit test trains with the library too and compares objectives and
+ * predictions. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@
 #include "stages/svm_model.h"
 
 /* Puts row i where its class begins plus how many of its class came before: a permutation
- * followed along its cycles, so that the rows are never in memory twice. counts become the rows a class. */
+ * followed along its cycles, so that the rows are never in memory twice. counts become the rows a
+ * class. */
 static int sort_by_class(struct features *f, size_t counts[CLASSES], struct error *err)
 {
     size_t next[CLASSES] = {0}, width = f->d * sizeof(float);
@@ -66,9 +68,10 @@ static int scale_gamma(const struct features *f, double *gamma, struct error *er
     for (size_t i = 0; i < count; i++)
         squares += (x[i] - mean) * (x[i] - mean);
     *gamma = 1 / ((double)f->d * (squares / (double)count));
-    return isfinite(*gamma) ? 0 : error_set(err, EINVAL,
-                                            "features: the training values have no variance to "
-                                            "scale gamma by; give gamma");
+    return isfinite(*gamma) ? 0
+                            : error_set(err, EINVAL,
+                                        "features: the training values have no variance to "
+                                        "scale gamma by; give gamma");
 }
 
 static enum csvc_kernel_type kernel_of(const char *name)
@@ -88,10 +91,10 @@ static void progress(void *context, size_t done, size_t total)
 static int write_timing(const struct job *job, double seconds, const struct csvc_report *report,
                         size_t vectors, struct error *err)
 {
-    json_t *json = json_pack("{s:f,s:i,s:I,s:I,s:I}", "train_seconds", seconds, "threads",
-                             job->threads, "iterations", (json_int_t)report->iterations,
-                             "unconverged_pairs", (json_int_t)report->unconverged,
-                             "support_vectors", (json_int_t)vectors);
+    json_t *json =
+        json_pack("{s:f,s:i,s:I,s:I,s:I}", "train_seconds", seconds, "threads", job->threads,
+                  "iterations", (json_int_t)report->iterations, "unconverged_pairs",
+                  (json_int_t)report->unconverged, "support_vectors", (json_int_t)vectors);
     return job_write_json(job_output(job, "timing"), json, err);
 }
 
@@ -150,26 +153,54 @@ static const struct port inputs[] = {
 };
 
 static const struct port outputs[] = {
-    {.name = "model", .form = PORT_FILE, .file = "model.svm",
+    {.name = "model",
+     .form = PORT_FILE,
+     .file = "model.svm",
      .text = "LIBSVM's text model; labels are 0 to 6"},
-    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true,
+    {.name = "timing",
+     .form = PORT_FILE,
+     .file = "timing.json",
+     .measured = true,
      .text = "seconds to train"},
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "kernel", .type = PARAM_ENUM, .standard = "linear", .choices = "linear|poly|rbf|sigmoid",
+    {.name = "kernel",
+     .type = PARAM_ENUM,
+     .standard = "linear",
+     .choices = "linear|poly|rbf|sigmoid",
      .text = "u'v, (gamma u'v + coef0)^degree, exp(-gamma |u-v|^2), tanh(gamma u'v + coef0)"},
-    {.name = "c", .type = PARAM_REAL, .standard = "1", .min = 1e-9, .max = 1e9,
+    {.name = "c",
+     .type = PARAM_REAL,
+     .standard = "1",
+     .min = 1e-9,
+     .max = 1e9,
      .text = "cost of a training row on the wrong side"},
-    {.name = "gamma", .type = PARAM_REAL, .standard = "0", .min = 0, .max = 1e9,
+    {.name = "gamma",
+     .type = PARAM_REAL,
+     .standard = "0",
+     .min = 0,
+     .max = 1e9,
      .text = "of poly, rbf, sigmoid; 0: 1/(d var(X)) over the training values"},
     {.name = "degree", .type = PARAM_INT, .standard = "3", .min = 1, .max = 20, .text = "of poly"},
-    {.name = "coef0", .type = PARAM_REAL, .standard = "0", .min = -1e9, .max = 1e9,
+    {.name = "coef0",
+     .type = PARAM_REAL,
+     .standard = "0",
+     .min = -1e9,
+     .max = 1e9,
      .text = "of poly and sigmoid"},
-    {.name = "tolerance", .type = PARAM_REAL, .standard = "1e-3", .min = 1e-9, .max = 1,
+    {.name = "tolerance",
+     .type = PARAM_REAL,
+     .standard = "1e-3",
+     .min = 1e-9,
+     .max = 1,
      .text = "stop when no pair of rows violates optimality by more (LIBSVM's eps)"},
-    {.name = "memory_mb", .type = PARAM_INT, .standard = "3000", .min = 1, .max = 1000000,
+    {.name = "memory_mb",
+     .type = PARAM_INT,
+     .standard = "3000",
+     .min = 1,
+     .max = 1000000,
      .keyless = true,
      .text = "for kernel values; fewer threads are used if they don't fit, one must"},
     {0},

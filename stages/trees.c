@@ -40,8 +40,8 @@ int trees_run(struct job *job, struct forest_spec *spec, bool root, struct fores
     int rc = classifier_read_training(job, &train, err);
     if (rc < 0)
         return rc;
-    struct cart_data data = {.labels = train.labels.data, .n = train.n, .d = train.d,
-                             .classes = CLASSES};
+    struct cart_data data = {
+        .labels = train.labels.data, .n = train.n, .d = train.d, .classes = CLASSES};
     if (root)
         spec->tree.features = (size_t)sqrt((double)train.d);
     if (spec->tree.features > train.d)

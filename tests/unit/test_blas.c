@@ -1,5 +1,5 @@
-/* Products and distances against plain loops, at sizes around those of the tiles, and the same bytes
- * with one thread and three. */
+/* Products and distances against plain loops, at sizes around those of the tiles, and the same
+ * bytes with one thread and three. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,7 +58,8 @@ static void gram_is_symmetric(void **state)
 {
     (void)state;
     size_t n = 1030, d = 11;
-    float *a = random_rows(n, d, 3), *k = malloc(n * n * sizeof *k), *three = malloc(n * n * sizeof *k);
+    float *a = random_rows(n, d, 3), *k = malloc(n * n * sizeof *k),
+          *three = malloc(n * n * sizeof *k);
     assert_true(k && three);
     blas_gram(a, n, d, k, 1);
     blas_gram(a, n, d, three, 3);

@@ -1,6 +1,7 @@
 /* Nearest neighbours against brute force; trees, forests and naive Bayes against figures computed
- * with scikit-learn 1.9.1 (numpy 2.4.6) on the same numbers: 200 rows to train on, 100 to predict, 5 columns, 4 overlapping
- * classes, drawn by draw() below. tests/oracles/classifiers.py holds the other side. */
+ * with scikit-learn 1.9.1 (numpy 2.4.6) on the same numbers: 200 rows to train on, 100 to predict,
+ * 5 columns, 4 overlapping classes, drawn by draw() below. tests/oracles/classifiers.py holds the
+ * other side. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -174,7 +175,8 @@ static void root_is_the_best_split(void **state)
             for (size_t i = 0; i < TRAIN; i++)
                 if (train.x[i * D + j] > train.x[k * D + j])
                     next = fminf(next, train.x[i * D + j]);
-            if (root->column == j && root->threshold >= train.x[k * D + j] && root->threshold < next)
+            if (root->column == j && root->threshold >= train.x[k * D + j] &&
+                root->threshold < next)
                 found = impurity;
         }
     assert_true(found < INFINITY && fabs(found - best) < 1e-9);
@@ -184,7 +186,8 @@ static void root_is_the_best_split(void **state)
 static void forest_near_sklearn(void **state)
 {
     (void)state;
-    /* scikit-learn over 40 seeds: grown full 0.703 +- 0.020 (0.66 to 0.75), depth 2 0.693 +- 0.021 */
+    /* scikit-learn over 40 seeds: grown full 0.703 +- 0.020 (0.66 to 0.75), depth 2 0.693 +- 0.021
+     */
     const struct {
         size_t depth;
         double mean, deviation;
@@ -194,7 +197,10 @@ static void forest_near_sklearn(void **state)
         for (uint64_t seed = 0; seed < 10; seed++) {
             struct forest f;
             uint8_t out[TEST];
-            grow(&f, (struct forest_spec){.trees = 100, .bootstrap = true, .seed = seed, .threads = 2,
+            grow(&f, (struct forest_spec){.trees = 100,
+                                          .bootstrap = true,
+                                          .seed = seed,
+                                          .threads = 2,
                                           .tree = {.depth = cases[i].depth, .features = 2}});
             forest_predict(&f, test.x, TEST, out);
             sum += accuracy(out);
@@ -208,17 +214,18 @@ static void forest_ignores_threads(void **state)
 {
     (void)state;
     struct forest a, b;
-    struct forest_spec spec = {.trees = 20, .bootstrap = true, .seed = 3, .threads = 1,
-                               .tree = {.features = 2}};
+    struct forest_spec spec = {
+        .trees = 20, .bootstrap = true, .seed = 3, .threads = 1, .tree = {.features = 2}};
     grow(&a, spec);
     spec.threads = 3;
     grow(&b, spec);
     for (size_t t = 0; t < spec.trees; t++) {
         assert_int_equal(a.tree[t].nodes, b.tree[t].nodes);
-        assert_memory_equal(a.tree[t].node, b.tree[t].node, a.tree[t].nodes * sizeof *a.tree[t].node);
-        assert_true(t == 0 || a.tree[t].nodes != a.tree[0].nodes ||
-                    memcmp(a.tree[t].node, a.tree[0].node,
-                           a.tree[t].nodes * sizeof *a.tree[t].node) != 0);
+        assert_memory_equal(a.tree[t].node, b.tree[t].node,
+                            a.tree[t].nodes * sizeof *a.tree[t].node);
+        assert_true(
+            t == 0 || a.tree[t].nodes != a.tree[0].nodes ||
+            memcmp(a.tree[t].node, a.tree[0].node, a.tree[t].nodes * sizeof *a.tree[t].node) != 0);
     }
     forest_free(&a);
     forest_free(&b);
@@ -343,11 +350,11 @@ static void knn_as_sklearn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bayes_as_sklearn),       cmocka_unit_test(bayes_needs_variance),
-        cmocka_unit_test(tree_as_sklearn),        cmocka_unit_test(root_is_the_best_split),
-        cmocka_unit_test(forest_near_sklearn),    cmocka_unit_test(forest_ignores_threads),
-        cmocka_unit_test(forest_of_one_tree),     cmocka_unit_test(tree_without_a_split),
-        cmocka_unit_test(knn_as_brute_force),     cmocka_unit_test(knn_as_sklearn),
+        cmocka_unit_test(bayes_as_sklearn),    cmocka_unit_test(bayes_needs_variance),
+        cmocka_unit_test(tree_as_sklearn),     cmocka_unit_test(root_is_the_best_split),
+        cmocka_unit_test(forest_near_sklearn), cmocka_unit_test(forest_ignores_threads),
+        cmocka_unit_test(forest_of_one_tree),  cmocka_unit_test(tree_without_a_split),
+        cmocka_unit_test(knn_as_brute_force),  cmocka_unit_test(knn_as_sklearn),
     };
     return cmocka_run_group_tests(tests, draw_both, NULL);
 }

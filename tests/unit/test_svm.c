@@ -61,7 +61,10 @@ static struct csvc_training training(enum csvc_kernel_type type)
 {
     return (struct csvc_training){
         .kernel = {.type = type, .degree = 3, .gamma = gamma_scale, .coef0 = 0},
-        .c = 1, .tolerance = 1e-3, .memory = 100000000, .threads = 1};
+        .c = 1,
+        .tolerance = 1e-3,
+        .memory = 100000000,
+        .threads = 1};
 }
 
 static void train_ours(struct csvc_training t, struct csvc_model *model, struct csvc_report *report)
@@ -121,8 +124,13 @@ static struct svm_model *train_theirs(enum csvc_kernel_type type, struct svm_nod
             x[at] = nodes + at * (D + 1);
         }
     struct svm_problem problem = {(int)rows, y, x};
-    struct svm_parameter parameter = {.svm_type = C_SVC, .kernel_type = types[type], .degree = 3,
-                                      .gamma = gamma_scale, .cache_size = 50, .eps = 1e-3, .C = 1,
+    struct svm_parameter parameter = {.svm_type = C_SVC,
+                                      .kernel_type = types[type],
+                                      .degree = 3,
+                                      .gamma = gamma_scale,
+                                      .cache_size = 50,
+                                      .eps = 1e-3,
+                                      .C = 1,
                                       .shrinking = 1};
     svm_set_print_string_function(quiet);
     return svm_train(&problem, &parameter);
@@ -147,7 +155,8 @@ static double kernel(const struct csvc_kernel *k, const float *a, const float *b
     }
 }
 
-/* The dual objective of classes a and b, from beta of all rows; label * alpha of row i is beta[i]. */
+/* The dual objective of classes a and b, from beta of all rows; label * alpha of row i is beta[i].
+ */
 static double objective(const struct csvc_kernel *k, const double *beta)
 {
     double sum = 0;
@@ -305,8 +314,9 @@ static void too_little_memory(void **state)
     csvc_model_free(&model);
 }
 
-/* A hard problem, with fewer columns than rows and a large C, so that Newton steps and shrinking take part: the
- * conditions of the optimum must hold for every row, and plain steps alone would need far more. */
+/* A hard problem, with fewer columns than rows and a large C, so that Newton steps and shrinking
+ * take part: the conditions of the optimum must hold for every row, and plain steps alone would
+ * need far more. */
 static void hard_problem_is_optimal(void **state)
 {
     (void)state;
@@ -316,8 +326,8 @@ static void hard_problem_is_optimal(void **state)
     double beta[N];
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < WIDTH; j++)
-            x[i * WIDTH + j] = (float)(random_normal(&r) * (j == 0 ? 30 : 1) +
-                                       (i < HALF && j > 5 ? 0.4 : 0));
+            x[i * WIDTH + j] =
+                (float)(random_normal(&r) * (j == 0 ? 30 : 1) + (i < HALF && j > 5 ? 0.4 : 0));
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < N; j++) {
             double sum = 0;
@@ -325,8 +335,10 @@ static void hard_problem_is_optimal(void **state)
                 sum += (double)x[i * WIDTH + c] * x[j * WIDTH + c];
             k[i >= HALF][j >= HALF][i % HALF * HALF + j % HALF] = (float)sum;
         }
-    struct smo_problem problem = {.n = {HALF, HALF}, .k = {{k[0][0], k[0][1]}, {k[1][0], k[1][1]}},
-                                  .c = 10, .tolerance = 1e-3};
+    struct smo_problem problem = {.n = {HALF, HALF},
+                                  .k = {{k[0][0], k[0][1]}, {k[1][0], k[1][1]}},
+                                  .c = 10,
+                                  .tolerance = 1e-3};
     struct smo_result result = {.beta = beta};
     struct error err = {""};
     assert_int_equal(smo_solve(&problem, &result, &err), 0);
@@ -354,8 +366,9 @@ static void hard_problem_is_optimal(void **state)
 static void damaged_models(void **state)
 {
     (void)state;
-    static const char good[] = "svm_type c_svc\nkernel_type rbf\ngamma 0.5\nnr_class 2\ntotal_sv 2\n"
-                               "rho 0.25\nlabel 0 1\nnr_sv 1 1\nSV\n1 1:1 3:2 \n-1 2:1 3:4 \n";
+    static const char good[] =
+        "svm_type c_svc\nkernel_type rbf\ngamma 0.5\nnr_class 2\ntotal_sv 2\n"
+        "rho 0.25\nlabel 0 1\nnr_sv 1 1\nSV\n1 1:1 3:2 \n-1 2:1 3:4 \n";
     struct csvc_model model;
     struct error err = {""};
     assert_int_equal(file_write("m.svm", good, sizeof good - 1, &err), 0);
@@ -369,16 +382,26 @@ static void damaged_models(void **state)
     static const struct {
         const char *from, *to, *says;
     } spoilt[] = {
-        {"c_svc", "nu_svc", "expected c_svc"},     {"rbf", "precomputed", "precomputed"},
-        {"gamma 0.5\n", "", "gamma must stand"},   {"gamma 0.5", "gamma nan", "expected a number"},
-        {"nr_class 2", "nr_class 9", "2 to 7"},    {"total_sv 2", "total_sv 1e15", "room for"},
-        {"total_sv 2", "total_sv 3", "adds up"},   {"label 0 1", "label 0 0", "twice"},
-        {"label 0 1", "label 0 7", "0 to 6"},      {"label 0 1", "label 0", "1 label"},
-        {"rho 0.25", "rho", "0 rho"},              {"nr_sv 1 1", "nr_sv 3 -1", "whole number"},
-        {"1:1 3:2", "1:1 4:2", "3 columns"},       {"1:1 3:2", "3:1 1:2", "rising"},
-        {"1:1 3:2", "1:x 3:2", "finite"},          {"1:1 3:2", "1:1e99 3:2", "finite"},
-        {"-1 2:1", "2:1", "coefficients"},         {"3:4 \n", "3:4 \n1 1:1\n", "more than the 2"},
-        {"label", "lable", "unknown word"},        {"1:1 3:2", "0:1 3:2", "rising"},
+        {"c_svc", "nu_svc", "expected c_svc"},
+        {"rbf", "precomputed", "precomputed"},
+        {"gamma 0.5\n", "", "gamma must stand"},
+        {"gamma 0.5", "gamma nan", "expected a number"},
+        {"nr_class 2", "nr_class 9", "2 to 7"},
+        {"total_sv 2", "total_sv 1e15", "room for"},
+        {"total_sv 2", "total_sv 3", "adds up"},
+        {"label 0 1", "label 0 0", "twice"},
+        {"label 0 1", "label 0 7", "0 to 6"},
+        {"label 0 1", "label 0", "1 label"},
+        {"rho 0.25", "rho", "0 rho"},
+        {"nr_sv 1 1", "nr_sv 3 -1", "whole number"},
+        {"1:1 3:2", "1:1 4:2", "3 columns"},
+        {"1:1 3:2", "3:1 1:2", "rising"},
+        {"1:1 3:2", "1:x 3:2", "finite"},
+        {"1:1 3:2", "1:1e99 3:2", "finite"},
+        {"-1 2:1", "2:1", "coefficients"},
+        {"3:4 \n", "3:4 \n1 1:1\n", "more than the 2"},
+        {"label", "lable", "unknown word"},
+        {"1:1 3:2", "0:1 3:2", "rising"},
     };
     for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
         char text[512];
