@@ -368,6 +368,8 @@ static void compare_rank(const json_t *check, const struct pairs *pairs, struct 
             rank[k] += sides[k].right > sides[k].left;
         }
     }
+    if (!pairs->n)
+        return;
     enum result results[2];
     struct text shown[2] = {{0}, {0}};
     for (int k = 0; k < 2; k++) {

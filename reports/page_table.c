@@ -252,6 +252,12 @@ static void put_title(struct text *t, const json_t *table, double height)
     text_add(t, "\\s0\n.br\n.sp 4p\n");
 }
 
+/* Points that the small paragraph below takes, roughly. */
+static double note_height(const char *note)
+{
+    return *note ? 18 + 11.5 * (int)(troff_width(note, false) * 8.5 / 1000 / PAGE_WIDTH) : 0;
+}
+
 int page_table(struct text *t, const json_t *table, const char *notice, struct error *err)
 {
     struct plan p = {.table = table, .rows = json_object_get(table, "rows")};
@@ -266,15 +272,17 @@ int page_table(struct text *t, const json_t *table, const char *notice, struct e
         measure_column(&p, &p.columns[c], c);
     }
     choose_size(&p);
-    put_title(t, table, block_height(&p, rows < ROWS_A_BLOCK ? rows : ROWS_A_BLOCK) + 36);
+    struct text below = {0};
+    text_print(&below, "%s%s%s", notice, *notice ? " " : "", cells_string(table, "note"));
+    put_title(t, table,
+              block_height(&p, rows < ROWS_A_BLOCK ? rows : ROWS_A_BLOCK) + 36 +
+                  note_height(text_string(&below)));
     for (size_t first = 0, end; first < p.count; first = end) {
         end = deal(&p, first);
         for (size_t from = 0; from < rows; from += ROWS_A_BLOCK)
             put_block(t, &p, first, end, from,
                       from + ROWS_A_BLOCK < rows ? from + ROWS_A_BLOCK : rows);
     }
-    struct text below = {0};
-    text_print(&below, "%s%s%s", notice, *notice ? " " : "", cells_string(table, "note"));
     layout_small(t, text_string(&below));
     text_free(&below);
     free(p.columns);

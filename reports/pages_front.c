@@ -20,6 +20,7 @@ static void put_title(struct report *r)
 {
     struct text *t = &r->page;
     const char *title = cells_string(r->cells, "title"), *data = cells_string(r->cells, "data");
+    const char *source = cells_string(r->cells, "source");
     text_add(t, ".sp 6p\n.ft HR\n.ps 8.5p\n.vs 12p\n.gcolor grey\n\\&Report of an experiment");
     if (*data) {
         text_add(t, ", on ");
@@ -27,7 +28,14 @@ static void put_title(struct report *r)
     }
     text_add(t, "\n.br\n.sp 8p\n.ft B\n.ps 21p\n.vs 25p\n.gcolor accent\n.nh\n\\&");
     troff_text(t, *title ? title : "Untitled experiment");
-    text_add(t, "\n.br\n.hy 4\n.BODY\n.pdfbookmark 1 Summary\n.sp 8p\n");
+    text_add(t, "\n.br\n.hy 4\n.BODY\n.pdfbookmark 1 Summary\n.sp 6p\n");
+    if (*source) {
+        struct text line = {0};
+        text_print(&line, "Its numbers stand beside those of %s", source);
+        layout_small(t, text_string(&line));
+        text_free(&line);
+    }
+    text_add(t, ".BODY\n.sp 3p\n");
 }
 
 /* A tinted box with the notice, and the experiment's own note below. */
@@ -141,8 +149,9 @@ static void put_claims(struct report *r)
         return;
     count_verdicts(claims, counts);
     layout_heading(t, 2, "The paper\u2019s claims", 160);
-    text_print(&line, "Of %zu claims, %zu reproduced, %zu not reproduced, %zu not decided.",
-               json_array_size(claims), counts[0], counts[1], counts[2]);
+    text_print(&line, "Of %zu claim%s, %zu reproduced, %zu not reproduced, %zu not decided.",
+               json_array_size(claims), json_array_size(claims) == 1 ? "" : "s", counts[0],
+               counts[1], counts[2]);
     layout_paragraph(t, text_string(&line));
     text_free(&line);
     layout_begin_lines(t, 9, 13, 0);

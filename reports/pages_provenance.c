@@ -17,7 +17,7 @@ enum { SHORT_KEY = 12 };
 static const json_t **list_stages(const json_t *list, size_t *count)
 {
     size_t i, n = json_array_size(list);
-    const json_t **stages = calloc(n ? n : 1, sizeof *stages);
+    const json_t **stages = calloc(n ? n : 1, sizeof(const json_t *));
     json_t *entry;
     *count = 0;
     if (!stages)

@@ -39,6 +39,7 @@ static int read_png(const char *path, struct bitmap *b, struct error *err)
     }
     if (!png_image_finish_read(&image, &(png_color){255, 255, 255}, b->pixels, 0, NULL)) {
         free(b->pixels);
+        b->pixels = NULL;
         return error_set(err, EINVAL, "%s: %s", path, image.message);
     }
     return 0;

@@ -43,8 +43,8 @@ static int set_pages(const char *source, const char *pdf, struct error *err)
         fprintf(stderr, "report_pdf: trying again without embedded fonts\n");
         rc = program_run(plain, pdf, SECONDS, "groff", err);
     }
-    char *data;
-    size_t size;
+    char *data = NULL;
+    size_t size = 0;
     if (rc == 0)
         rc = file_read(pdf, PDF_LIMIT, &data, &size, err);
     if (rc < 0)

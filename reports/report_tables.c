@@ -86,14 +86,14 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = plain_write(folder, tables, claims, text_string(&notice), err);
     if (rc == 0)
-        rc = write_cells(job, folder,
-                         json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:O, s:O, s:O}", "title",
-                                   job_string(job, "title"), "data", cells_string(report, "data"),
-                                   "note", cells_string(report, "note"), "notice",
-                                   text_string(&notice), "comparable", notice.size == 0,
-                                   "settings_differ", (json_int_t)differ, "settings", settings,
-                                   "tables", tables, "claims", claims),
-                         err);
+        rc = write_cells(
+            job, folder,
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:O, s:O, s:O}", "title",
+                      job_string(job, "title"), "source", cells_string(paper, "source"), "data",
+                      cells_string(report, "data"), "note", cells_string(report, "note"), "notice",
+                      text_string(&notice), "comparable", notice.size == 0, "settings_differ",
+                      (json_int_t)differ, "settings", settings, "tables", tables, "claims", claims),
+            err);
     sources_close(&sources);
     text_free(&notice);
     json_decref(settings);

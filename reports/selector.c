@@ -79,7 +79,7 @@ static void select_row(const json_t *table, const json_t *row, struct pattern pa
 int selector_find(const json_t *tables, const char *selector, struct selection *s,
                   struct error *err)
 {
-    struct pattern parts[3];
+    struct pattern parts[3] = {{"", 0}, {"", 0}, {"", 0}};
     *s = (struct selection){0};
     int rc = split(selector, parts, err);
     if (rc < 0)
