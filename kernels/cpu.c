@@ -2,8 +2,10 @@
  * operation, everything else by the loops of cpu_lanes.h in as few passes as can be.
  *
  * Primitives are made when first needed, one for each (direction, n, flags), and kept. Parameters
- * are plain float32 and are packed again only after they changed. A grouped convolution whose
- * groups don't fill whole vectors runs as an ordinary one with zeros between the groups. */
+ * are plain float32 and are packed again only after they changed. oneDNN 2 has only its slow
+ * reference code for channels that don't fill whole vectors, so that it is told of whole vectors
+ * (the padding is there anyway, and zero) and gets weights with zeros around them. Grouped
+ * convolutions whose groups don't fill whole vectors run as ordinary ones in the same way. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@ struct plan {
     enum dnn_direction direction;
     size_t n;
     unsigned flags;
-    bool bias, image;
+    bool bias;
     struct dnn_conv *conv;
     struct plan *next;
 };
@@ -22,9 +24,10 @@ struct plan {
 struct conv {
     struct device *device;
     struct conv_spec spec;
-    bool spread;        /* groups are zero-filled into one */
-    float *spread_weights;
-    void *gradient;     /* packed gradient of the weights */
+    bool image;            /* x is a TENSOR_IMAGE; known from the first call on */
+    size_t in, out, groups; /* as oneDNN sees them */
+    float *spread;         /* zeros around the weights; NULL where the weights do as they are */
+    void *gradient;        /* packed gradient of the weights */
     size_t gradient_size;
     struct plan *plans;
     struct conv *next;
@@ -49,7 +52,7 @@ static void cpu_close(struct device *device)
             dnn_conv_free(p->conv);
             free(p);
         }
-        free(c->spread_weights);
+        free(c->spread);
         free(c->gradient);
         free(c);
     }
@@ -84,7 +87,8 @@ static int cpu_open(struct device **device, int threads, enum net_precision prec
     return 0;
 }
 
-/* Zeroed, aligned memory; size > 0. */
+/* Zeroed, aligned memory in whole 64 bytes, so that oneDNN may read and write the padding of a
+ * bias; size > 0. */
 static void *allocate(size_t size)
 {
     size_t whole = (size + 63) / 64 * 64;
@@ -194,26 +198,44 @@ static int cpu_conv(struct device *device, const struct conv_spec *spec, struct 
     struct conv *c = calloc(1, sizeof *c);
     if (!c)
         return error_set(err, ENOMEM, "out of memory");
-    size_t lanes = device->lanes->lanes;
     c->device = device;
     c->spec = *spec;
-    c->spread = spec->groups > 1 &&
-                (spec->in / spec->groups % lanes || spec->out / spec->groups % lanes);
     c->next = device->convs;
     device->convs = c;
-    if (c->spread) {
-        c->spread_weights =
-            allocate(spec->in * spec->out * spec->kernel * spec->kernel * sizeof(float));
-        if (!c->spread_weights)
-            return error_set(err, ENOMEM, "out of memory");
-    }
     *conv = c;
+    return 0;
+}
+
+static size_t spread_size(const struct conv *c)
+{
+    return c->out * c->in * c->spec.kernel * c->spec.kernel * sizeof(float);
+}
+
+/* Decides how oneDNN will see the convolution, once it is known what x is. */
+static int settle(struct conv *c, const struct tensor *x, struct error *err)
+{
+    const struct conv_spec *s = &c->spec;
+    size_t lanes = c->device->lanes->lanes;
+    if (c->out)
+        return 0;
+    bool odd = s->groups > 1 && (s->in / s->groups % lanes || s->out / s->groups % lanes);
+    c->image = x->use == TENSOR_IMAGE;
+    c->groups = odd ? 1 : s->groups;
+    c->out = (s->out + lanes - 1) / lanes * lanes;
+    c->in = c->image ? s->in : (s->in + lanes - 1) / lanes * lanes;
+    if (odd || c->in != s->in || c->out != s->out) {
+        c->spread = allocate(spread_size(c));
+        if (!c->spread) {
+            c->out = 0;
+            return error_set(err, ENOMEM, "out of memory");
+        }
+    }
     return 0;
 }
 
 /* The primitive for this case, made if need be. */
 static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, unsigned flags,
-                     bool bias, bool image, struct dnn_conv **found, struct error *err)
+                     bool bias, struct dnn_conv **found, struct error *err)
 {
     const struct conv_spec *s = &c->spec;
     const struct dnn_conv *like = NULL;
@@ -221,7 +243,7 @@ static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, uns
         if (p->direction != direction)
             continue;
         like = p->conv;
-        if (p->n == n && p->flags == flags && p->bias == bias && p->image == image) {
+        if (p->n == n && p->flags == flags && p->bias == bias) {
             *found = p->conv;
             return 0;
         }
@@ -230,9 +252,9 @@ static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, uns
     if (!p)
         return error_set(err, ENOMEM, "out of memory");
     struct dnn_shape shape = {
-        .n = n, .in = s->in, .out = s->out, .height = s->height, .width = s->width,
+        .n = n, .in = c->in, .out = c->out, .height = s->height, .width = s->width,
         .kernel = s->kernel, .stride = s->stride, .pad = s->pad,
-        .groups = c->spread ? 1 : s->groups, .image = image, .bf16 = c->device->bf16,
+        .groups = c->groups, .image = c->image, .bf16 = c->device->bf16,
         .bias = bias, .add = flags & CONV_ADD, .relu = flags & CONV_RELU,
     };
     int e = dnn_conv_create(c->device->dnn, direction, &shape, like, &p->conv, err);
@@ -244,19 +266,21 @@ static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, uns
     p->n = n;
     p->flags = flags;
     p->bias = bias;
-    p->image = image;
     p->next = c->plans;
     c->plans = p;
     *found = p->conv;
     return 0;
 }
 
-/* Copies weights between their grouped form and the diagonal blocks of an ungrouped one. */
-static void spread(const struct conv_spec *s, float *grouped, float *whole, bool back)
+/* Copies weights to their places among the zeros, or back. */
+static void spread(struct conv *c, float *weights, bool back)
 {
+    const struct conv_spec *s = &c->spec;
     size_t in = s->in / s->groups, out = s->out / s->groups, k = s->kernel * s->kernel;
+    size_t row = c->in / c->groups;
     for (size_t o = 0; o < s->out; o++) {
-        float *a = grouped + o * in * k, *b = whole + (o * s->in + o / out * in) * k;
+        size_t first = c->groups == s->groups ? 0 : o / out * in;
+        float *a = weights + o * in * k, *b = c->spread + (o * row + first) * k;
         if (back)
             memcpy(a, b, in * k * sizeof *a);
         else
@@ -277,8 +301,8 @@ static int pack(struct conv *c, enum dnn_direction direction, struct dnn_conv *p
     }
     const float *plain = weights->data;
     if (c->spread) {
-        spread(&c->spec, weights->data, c->spread_weights, false);
-        plain = c->spread_weights;
+        spread(c, weights->data, false);
+        plain = c->spread;
     }
     int e = dnn_conv_pack(primitive, plain, weights->packed[direction], err);
     if (!e)
@@ -291,7 +315,9 @@ static int cpu_conv_forward(struct conv *conv, size_t n, const struct tensor *x,
                             unsigned flags, struct error *err)
 {
     struct dnn_conv *primitive = NULL;
-    int e = find_plan(conv, DNN_FORWARD, n, flags, bias, x->use == TENSOR_IMAGE, &primitive, err);
+    int e = settle(conv, x, err);
+    if (!e)
+        e = find_plan(conv, DNN_FORWARD, n, flags, bias, &primitive, err);
     if (!e)
         e = pack(conv, DNN_FORWARD, primitive, weights, err);
     if (!e)
@@ -305,8 +331,9 @@ static int backward_weights(struct conv *c, size_t n, const struct tensor *x,
                             struct tensor *dbias, struct error *err)
 {
     struct dnn_conv *primitive = NULL;
-    int e = find_plan(c, DNN_BACKWARD_WEIGHTS, n, 0, dbias, x->use == TENSOR_IMAGE, &primitive,
-                      err);
+    int e = settle(c, x, err);
+    if (!e)
+        e = find_plan(c, DNN_BACKWARD_WEIGHTS, n, 0, dbias, &primitive, err);
     if (e)
         return e;
     size_t size = dnn_conv_weights_size(primitive);
@@ -320,12 +347,10 @@ static int backward_weights(struct conv *c, size_t n, const struct tensor *x,
     }
     e = dnn_conv_run(primitive, x->data, c->gradient, dbias ? dbias->data : NULL, dy->data, err);
     if (!e)
-        e = dnn_conv_unpack(primitive, c->gradient, c->spread ? c->spread_weights : dweights->data,
-                            err);
+        e = dnn_conv_unpack(primitive, c->gradient, c->spread ? c->spread : dweights->data, err);
     if (!e && c->spread) {
-        spread(&c->spec, dweights->data, c->spread_weights, true);
-        memset(c->spread_weights, 0, c->spec.in * c->spec.out * c->spec.kernel * c->spec.kernel *
-                                         sizeof *c->spread_weights);
+        spread(c, dweights->data, true);
+        memset(c->spread, 0, spread_size(c));
     }
     return e;
 }
@@ -338,7 +363,7 @@ static int cpu_conv_backward(struct conv *conv, size_t n, const struct tensor *x
     int e = backward_weights(conv, n, x, dy, dweights, dbias, err);
     if (e || !dx)
         return e;
-    e = find_plan(conv, DNN_BACKWARD_DATA, n, 0, false, false, &primitive, err);
+    e = find_plan(conv, DNN_BACKWARD_DATA, n, 0, false, &primitive, err);
     if (!e)
         e = pack(conv, DNN_BACKWARD_DATA, primitive, weights, err);
     if (!e)

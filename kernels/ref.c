@@ -122,29 +122,34 @@ struct tap {
     size_t ky, kx, xh, xw, yh, yw;
 };
 
+/* Calls `visit` for each tap of one output value, whose place `t` holds. */
+static void taps_of(const struct conv_spec *s, struct tap t,
+                    void (*visit)(const struct tap *tap, void *data), void *data)
+{
+    size_t in = s->in / s->groups, group = t.out / (s->out / s->groups);
+    for (t.weight_in = 0; t.weight_in < in; t.weight_in++)
+        for (t.ky = 0; t.ky < s->kernel; t.ky++)
+            for (t.kx = 0; t.kx < s->kernel; t.kx++) {
+                t.in = group * in + t.weight_in;
+                t.xh = t.yh * s->stride + t.ky - s->pad; /* wraps when above the image */
+                t.xw = t.yw * s->stride + t.kx - s->pad;
+                if (t.xh < s->height && t.xw < s->width)
+                    visit(&t, data);
+            }
+}
+
 /* Calls `visit` for each tap of n images. */
 static void each_tap(const struct conv_spec *s, size_t n,
                      void (*visit)(const struct tap *tap, void *data), void *data)
 {
     size_t height = (s->height + 2 * s->pad - s->kernel) / s->stride + 1;
     size_t width = (s->width + 2 * s->pad - s->kernel) / s->stride + 1;
-    size_t in = s->in / s->groups, out = s->out / s->groups, taps = s->kernel * s->kernel;
-    struct tap t;
+    struct tap t = {0};
     for (t.n = 0; t.n < n; t.n++)
         for (t.out = 0; t.out < s->out; t.out++)
-            for (size_t y = 0; y < height * width; y++)
-                for (size_t k = 0; k < in * taps; k++) {
-                    t.yh = y / width;
-                    t.yw = y % width;
-                    t.weight_in = k / taps;
-                    t.in = t.out / out * in + t.weight_in;
-                    t.ky = k % taps / s->kernel;
-                    t.kx = k % s->kernel;
-                    t.xh = t.yh * s->stride + t.ky - s->pad; /* wraps when above the image */
-                    t.xw = t.yw * s->stride + t.kx - s->pad;
-                    if (t.xh < s->height && t.xw < s->width)
-                        visit(&t, data);
-                }
+            for (t.yh = 0; t.yh < height; t.yh++)
+                for (t.yw = 0; t.yw < width; t.yw++)
+                    taps_of(s, t, visit, data);
 }
 
 struct operands {
