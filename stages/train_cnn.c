@@ -508,7 +508,7 @@ static const struct param params[] = {
     {.name = "model", .type = PARAM_ENUM, .choices = "vgg19|resnet18|preact_resnet18|resnext29",
      .text = "the net"},
     {.name = "width", .type = PARAM_INT, .standard = "64", .min = 1, .max = 512,
-     .text = "channels of the first stage; resnext29 needs an even number"},
+     .text = "channels of the first stage"},
     {.name = "epochs", .type = PARAM_INT, .standard = "200", .min = 1, .max = 100000,
      .text = "passes over the training split"},
     {.name = "batch", .type = PARAM_INT, .standard = "128", .min = 1, .max = 4096,
