@@ -98,16 +98,16 @@ static void draw_movements(struct random *r, int class, double difficulty, doubl
     double low = 1 - .85 * difficulty, intensity = between(r, low, 1.1);
     double form = between(r, 0, 1), blend = 0;
     int other = (int)random_below(r, CLASSES);
-    if (chance(r, .35 * difficulty))
+    if (chance(r, .6 * difficulty))
         blend = between(r, .1, .5);
     form = form < .4 ? 0 : form > .6 ? 1 : (form - .4) * 5; /* mostly one or the other */
     for (int i = 0; i < MOVEMENTS; i++) {
         const double(*own)[MOVEMENTS] = forms[class], (*strange)[MOVEMENTS] = forms[other];
         double mine = own[0][i] + form * (own[1][i] - own[0][i]);
         double theirs = strange[0][i] + form * (strange[1][i] - strange[0][i]);
-        double loose = 1 + .25 * difficulty * random_normal(r);
+        double loose = 1 + .3 * difficulty * random_normal(r);
         m[i] = intensity * ((1 - blend) * mine * loose + blend * theirs);
-        m[i] += habit[i] * (.4 + .9 * difficulty) * random_normal(r);
+        m[i] += habit[i] * (.35 + .4 * difficulty) * random_normal(r);
     }
     static const int positive[] = {BROW_KNIT, LOWER_LID, NOSE, OPEN, UPPER_LIP, FOLD, TEETH};
     for (size_t i = 0; i < sizeof positive / sizeof *positive; i++)
@@ -325,7 +325,7 @@ void drawn_head(struct canvas *c, struct random *r, int class, double difficulty
     struct person p = draw_person(r);
     double m[MOVEMENTS];
     draw_movements(r, class, difficulty, m);
-    double wild = .4 + .6 * difficulty;
+    double wild = .3 + .4 * difficulty;
     double yaw = fmax(-1, fmin(1, .45 * wild * random_normal(r))), pitch = .05 * wild * random_normal(r);
     double gaze = .02 * random_normal(r);
     canvas_frame(c, place.x, place.y, .14 * wild * random_normal(r), place.scale);
@@ -348,11 +348,11 @@ void drawn_head(struct canvas *c, struct random *r, int class, double difficulty
 
 void drawn_photograph(struct canvas *c, struct random *r, double difficulty)
 {
-    double slope = .5 * difficulty * between(r, -1, 1), angle = between(r, 0, 6.2832);
-    double contrast = between(r, 1 - .4 * difficulty, 1.2), bright = .15 * between(r, -1, 1);
-    double noise = between(r, .004, .006 + .03 * difficulty);
+    double slope = .3 * difficulty * between(r, -1, 1), angle = between(r, 0, 6.2832);
+    double contrast = between(r, 1 - .25 * difficulty, 1.2), bright = .15 * between(r, -1, 1);
+    double noise = between(r, .004, .006 + .015 * difficulty);
     double gx = cos(angle) * slope / FACE_SIZE, gy = sin(angle) * slope / FACE_SIZE;
-    canvas_blur(c, between(r, .05, .15 + .6 * difficulty));
+    canvas_blur(c, between(r, .05, .15 + .3 * difficulty));
     for (int y = 0; y < FACE_SIZE; y++)
         for (int x = 0; x < FACE_SIZE; x++) {
             float *p = &c->pixels[y * FACE_SIZE + x];
@@ -365,7 +365,7 @@ void drawn_photograph(struct canvas *c, struct random *r, double difficulty)
 
 void drawn_face(struct canvas *c, struct random *r, int class, double difficulty)
 {
-    double wild = .4 + .6 * difficulty;
+    double wild = .3 + .4 * difficulty;
     struct head_place place = {.x = 24 + 1.6 * wild * random_normal(r),
                                .y = 24 + 1.6 * wild * random_normal(r),
                                .scale = between(r, 24 - 3 * wild, 24 + 2 * wild)};

@@ -1,4 +1,4 @@
-/* Training: crops, schedules, views; the same bytes twice, and after kill -9 at any moment. */
+/* Training and features: crops, schedules, views; the same bytes twice, and after kill -9 at any moment. */
 #define _GNU_SOURCE /* memmem */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -145,12 +145,14 @@ static void loss_and_decisions(void **state)
 
 /* ---- the stage itself ---- */
 
-static void make_data(const char *path, size_t train, size_t public, int without)
+/* Drawn faces of all classes but `without`. private 0: no private split at all, as training must never
+ * look for one. */
+static void make_data(const char *path, size_t train, size_t public, size_t private, int without)
 {
     struct error err = {""};
-    const size_t count[2] = {train, public};
+    const size_t count[SPLITS] = {train, public, private};
     assert_int_equal(file_make_folders(path, &err), 0);
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < SPLITS && count[s] > 0; s++) {
         struct images images = make_images(count[s]);
         for (size_t i = 0; i < count[s]; i++) {
             int class = (int)(i % CLASSES) == without ? (without + 1) % CLASSES : (int)(i % CLASSES);
@@ -165,14 +167,15 @@ static void make_data(const char *path, size_t train, size_t public, int without
     }
 }
 
-/* Runs train_cnn in a child, in folder `place`; killed after `milliseconds` unless 0. Returns its exit
- * status, or -1 if it was killed. Its error text goes to the file "error". */
-static int train_in(const char *place, const char *params, int milliseconds)
+/* Runs a kind in a child, in folder `place`, on ../data and ../weights; killed after `milliseconds`
+ * unless 0. Returns its exit status, or -1 if it was killed. Its error text goes to the file "error". */
+static int run_in(const char *place, const char *name, const char *params, int milliseconds)
 {
     struct error err = {""};
-    char *text = file_path("{\"stage\":\"t\",\"kind\":\"train_cnn\",\"key\":\"5eed\",\"params\":{%s},"
-                           "\"inputs\":{\"images\":[{\"path\":\"../data\",\"stage\":\"cleaned\"}]},"
-                           "\"outputs\":{},\"threads\":1,\"backend\":\"auto\"}", params);
+    char *text = file_path("{\"stage\":\"t\",\"kind\":\"%s\",\"key\":\"5eed\",\"params\":{%s},"
+                           "\"inputs\":{\"images\":[{\"path\":\"../data\",\"stage\":\"cleaned\"}],"
+                           "\"weights\":[{\"path\":\"../weights\"}]},"
+                           "\"outputs\":{},\"threads\":1,\"backend\":\"auto\"}", name, params);
     char *job_file = file_path("%s/job.json", place);
     assert_int_equal(file_make_folders(place, &err), 0);
     assert_int_equal(file_write(job_file, text, strlen(text), &err), 0);
@@ -182,7 +185,7 @@ static int train_in(const char *place, const char *params, int milliseconds)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        const struct kind *kind = kind_find("train_cnn");
+        const struct kind *kind = kind_find(name);
         struct job job;
         if (chdir(place) < 0 || !freopen("log", "a", stdout) || !freopen("log", "a", stderr))
             _exit(3);
@@ -200,6 +203,11 @@ static int train_in(const char *place, const char *params, int milliseconds)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int train_in(const char *place, const char *params, int milliseconds)
+{
+    return run_in(place, "train_cnn", params, milliseconds);
 }
 
 /* A whole file of a folder, with a 0 byte after it. */
@@ -232,7 +240,7 @@ static void same_files(const char *a, const char *b)
 static void same_bytes_twice(void **state)
 {
     (void)state;
-    make_data("data", 28, 14, -1);
+    make_data("data", 28, 14, 0, -1);
     assert_int_equal(train_in("a", TINY, 0), 0);
     assert_int_equal(train_in("b", TINY ",\"checkpoint_seconds\":0", 0), 0);
     same_files("a", "b");
@@ -314,9 +322,103 @@ static void failures_name_their_cause(void **state)
     (void)state;
     expect_failure("\"model\":\"resnet18\",\"width\":16,\"batch\":8,\"epochs\":50,\"lr\":100,\"clip\":0",
                    "lower lr");
-    make_data("data", 28, 14, 1);
+    make_data("data", 28, 14, 0, 1);
     expect_failure(TINY, "no image of class disgust");
     expect_failure(TINY, "set cleaned");
+}
+
+/* ---- features ---- */
+
+static struct array read_array(const char *path, enum array_type type, size_t dims)
+{
+    struct array a;
+    struct error err = {""};
+    if (array_read(path, type, dims, &a, &err) < 0)
+        fail_msg("%s", err.text);
+    return a;
+}
+
+static void features_of_all_splits(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    make_data("data", 28, 14, 9, -1);
+    assert_int_equal(file_copy("a/best.safetensors", "weights", &err), 0);
+    assert_int_equal(run_in("x", "extract_features", "\"view\":\"ten_crop\",\"batch\":5", 0), 0);
+    static const size_t rows[SPLITS] = {28, 14, 9};
+    for (int s = 0; s < SPLITS; s++) {
+        struct features f;
+        if (features_read("x/features", (enum split)s, &f, &err) < 0)
+            fail_msg("%s", err.text);
+        assert_int_equal(f.n, rows[s]);
+        assert_int_equal(f.d, 8 * 16);
+        features_free(&f);
+    }
+    struct array logits = read_array("x/logits/private_logits.npy", ARRAY_F32, 2), decided, labels;
+    assert_int_equal(predictions_read("x/predictions", SPLIT_PRIVATE, &decided, &labels, &err), 0);
+    uint8_t expected[9];
+    evaluate_classes(logits.data, 9, expected);
+    assert_memory_equal(decided.data, expected, 9);
+    array_free(&logits);
+    array_free(&decided);
+    array_free(&labels);
+}
+
+/* A batch of another size and a second look give the same numbers; another view gives others. */
+static void views_differ_batches_do_not(void **state)
+{
+    (void)state;
+    static const char *const params[4] = {
+        "\"evaluate\":\"ten_crop\",\"batch\":5", "\"evaluate\":\"ten_crop\",\"batch\":9",
+        "\"evaluate\":\"center\"", "\"evaluate\":\"full\""};
+    struct array logits[4];
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(run_in("y", "extract_features", params[i], 0), 0);
+        logits[i] = read_array("y/logits/private_logits.npy", ARRAY_F32, 2);
+    }
+    const float *first = logits[0].data;
+    double difference[4] = {0};
+    for (int i = 1; i < 4; i++)
+        for (size_t k = 0; k < 9 * CLASSES; k++)
+            difference[i] = fmax(difference[i],
+                                 fabs((double)first[k] - (double)((float *)logits[i].data)[k]));
+    assert_true(difference[1] < 1e-4);
+    assert_true(difference[2] > 1e-3);
+    assert_true(difference[3] > 1e-3);
+    for (int i = 0; i < 4; i++)
+        array_free(&logits[i]);
+}
+
+static void bad_weights_are_refused(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    size_t size;
+    char *whole = slurp("a", "best.safetensors", &size);
+    static const struct {
+        const char *from, *to, *cause;
+    } cases[] = {
+        {"\"width\":\"16\"", "\"width\":\"12\"", "another type or shape"},
+        {"\"width\":\"16\"", "\"width\":\"1x\"", "width: '1x'"},
+        {"\"resnet18\"", "\"resnet19\"", "resnet19"},
+        {"\"conv1.weight\"", "\"conv7.weight\"", "no tensor conv1.weight"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *copy = malloc(size);
+        memcpy(copy, whole, size);
+        char *place = memmem(copy, size, cases[i].from, strlen(cases[i].from));
+        assert_non_null(place);
+        memcpy(place, cases[i].to, strlen(cases[i].to));
+        assert_int_equal(file_write("weights", copy, size, &err), 0);
+        free(copy);
+        assert_int_equal(run_in("z", "extract_features", "", 0), 1);
+        size_t length;
+        char *text = slurp("z", "error", &length);
+        if (!strstr(text, cases[i].cause) || !strstr(text, "weights"))
+            fail_msg("'%s' does not say '%s'", text, cases[i].cause);
+        free(text);
+    }
+    free(whole);
 }
 
 int main(void)
@@ -333,6 +435,9 @@ int main(void)
         cmocka_unit_test(killed_training_ends_with_the_same_bytes),
         cmocka_unit_test(bad_checkpoints_are_not_believed),
         cmocka_unit_test(failures_name_their_cause),
+        cmocka_unit_test(features_of_all_splits),
+        cmocka_unit_test(views_differ_batches_do_not),
+        cmocka_unit_test(bad_weights_are_refused),
     };
     struct error err;
     if (!mkdtemp(folder) || chdir(folder) < 0)
