@@ -20,9 +20,10 @@ static const double PART_GAP = 7, STUB_GAP = 8, STUB_LIMIT = 150, LEADING = 1.52
 struct column {
     const json_t *json;
     bool shown[PARTS];
-    double width[PARTS];             /* thousandths of the size */
-    double label;                    /* width of its label */
-    double start, right[PARTS], end; /* points, set when it is dealt into a block */
+    double width[PARTS];                  /* thousandths of the size */
+    double whole[PARTS], fraction[PARTS]; /* of its numbers, before and from the decimal point on */
+    double label;                         /* width of its label */
+    double start, right[PARTS], end;      /* points, set when it is dealt into a block */
 };
 
 struct plan {
@@ -37,6 +38,30 @@ static double wider(double a, double b)
     return a > b ? a : b;
 }
 
+/* Width from the decimal point on; 0 for whole numbers and words. */
+static double fraction_width(const char *s)
+{
+    const char *point = strchr(s, '.');
+    return point && strspn(point + 1, "0123456789") == strlen(point + 1) ? troff_width(point, true)
+                                                                         : 0;
+}
+
+static bool is_number(const char *s)
+{
+    return *s && strspn(s, "+-0123456789.,") == strlen(s);
+}
+
+static void measure_text(struct column *c, size_t part, const char *s)
+{
+    c->shown[part] = c->shown[part] || *s;
+    c->width[part] = wider(c->width[part], troff_width(s, true));
+    if (is_number(s)) {
+        double fraction = fraction_width(s);
+        c->fraction[part] = wider(c->fraction[part], fraction);
+        c->whole[part] = wider(c->whole[part], troff_width(s, true) - fraction);
+    }
+}
+
 static void measure_column(const struct plan *p, struct column *c, size_t index)
 {
     size_t r;
@@ -45,14 +70,13 @@ static void measure_column(const struct plan *p, struct column *c, size_t index)
     {
         const json_t *text =
             json_object_get(json_array_get(json_object_get(row, "cells"), index), "text");
-        for (size_t k = 0; k < PARTS; k++) {
-            const char *s = cells_string(text, part_names[k]);
-            c->shown[k] = c->shown[k] || *s;
-            c->width[k] = wider(c->width[k], troff_width(s, true));
-        }
+        for (size_t k = 0; k < PARTS; k++)
+            measure_text(c, k, cells_string(text, part_names[k]));
     }
     if (!c->shown[0] && !c->shown[1])
         c->shown[0] = true;
+    for (size_t k = 0; k < PARTS; k++)
+        c->width[k] = wider(c->width[k], c->whole[k] + c->fraction[k]);
     for (size_t k = 0; k < PARTS; k++)
         c->width[k] = c->shown[k] ? wider(c->width[k], troff_width(part_labels[k], false)) : 0;
     c->label = troff_width(cells_string(c->json, "label"), true);
@@ -179,8 +203,10 @@ static void put_cell(struct text *t, const struct plan *p, const struct column *
                                        &look_grey, strong ? &look_strong : &look_plain};
     for (size_t k = 0; k < PARTS; k++) {
         const char *s = cells_string(text, part_names[k]);
+        double short_of = is_number(s) ? column->fraction[k] - fraction_width(s) : 0;
         if (*s)
-            layout_put(t, column->right[k], ALIGN_RIGHT, looks[k], p->size, s, 0);
+            layout_put(t, column->right[k] - short_of * p->size / 1000, ALIGN_RIGHT, looks[k],
+                       p->size, s, 0);
     }
 }
 

@@ -92,13 +92,20 @@ static int read_line(struct report *r, const char *reference, struct plot_line *
     int rc = sources_find(&r->sources, reference, &found, err);
     if (rc < 0 || !found.value)
         return rc;
-    size_t n = json_array_size(found.value);
+    /* one epoch is one line, which reads as an object */
+    bool single = json_is_object(found.value);
+    json_t *lines = single ? json_pack("[O]", found.value) : json_incref((json_t *)found.value);
+    size_t n = json_array_size(lines);
     double *points = calloc(2 * n + 1, sizeof *points);
-    if (!points)
+    if (!lines || !points) {
+        json_decref(lines);
+        free(points);
         return error_set(err, ENOMEM, "out of memory for %s", reference);
+    }
     line->x = points;
     line->y = points + n;
-    line->n = read_points(found.value, "epoch", "public_accuracy", 100, points, points + n);
+    line->n = read_points(lines, "epoch", "public_accuracy", 100, points, points + n);
+    json_decref(lines);
     return 0;
 }
 
