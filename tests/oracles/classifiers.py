@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Compares the classifier stages with scikit-learn on given features (a long check).
+
+    classifiers.py FERDAG FEATURES [--rows N]   features: a folder as extract_features writes it
+    classifiers.py --figures                    the figures in tests/unit/test_classifiers.c
+
+Trains on the first N rows of the training split (default 4000; LIBSVM's own kernels are slow) and
+compares predictions of the public and private split. Exit 1 if one differs more than it may."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import sklearn
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import NearestNeighbors
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+SPLITS = ("public", "private")
+
+
+def figures():
+    def draw(n, seed):
+        x, y = np.zeros((n, 5), np.float32), np.arange(n) % 4
+        for i in range(n):
+            for j in range(5):
+                total = 20000 * ((i + j) % 4)
+                for _ in range(2):
+                    seed = (seed * 1664525 + 1013904223) & 0xFFFFFFFF
+                    total += seed >> 16
+                x[i, j] = total
+        return x, y
+
+    def digits(p):
+        return "".join(map(str, p))
+
+    (x, y), (q, z) = draw(200, 1), draw(100, 2)
+    print("scikit-learn", sklearn.__version__, "numpy", np.__version__)
+    bayes = GaussianNB().fit(x, y)
+    print("bayes", digits(bayes.predict(q)), bayes.theta_[1, 2], bayes.var_[1, 2])
+    print("depth 3", digits(DecisionTreeClassifier(max_depth=3, random_state=0).fit(x, y).predict(q)))
+    for seed in range(4):
+        t = DecisionTreeClassifier(random_state=seed).fit(x, y)
+        print("tree", t.tree_.node_count, t.get_depth(), t.tree_.feature[:2], t.tree_.threshold[:2],
+              t.score(q, z))
+    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(x.astype(float))
+    print("knn 1", digits(y[nearest.kneighbors(q.astype(float), return_distance=False)[:, 0]]))
+    for depth in (None, 2):
+        s = [RandomForestClassifier(100, max_depth=depth, random_state=i).fit(x, y).score(q, z)
+             for i in range(40)]
+        print("forest", depth, np.mean(s), np.std(s), min(s), max(s))
+
+
+class Stages:
+    def __init__(self, program, features, rows):
+        self.program = os.path.abspath(program)
+        self.home = tempfile.mkdtemp(prefix="ferdag-oracle-")
+        self.data = {}
+        os.makedirs(self.home + "/features")
+        for s in ("train",) + SPLITS:
+            x, y = (np.load(f"{features}/{s}_{p}.npy") for p in ("features", "labels"))
+            if s == "train":
+                x, y = x[:rows], y[:rows]
+            self.data[s] = x, y
+            np.save(f"{self.home}/features/{s}_features.npy", x)
+            np.save(f"{self.home}/features/{s}_labels.npy", y)
+
+    def run(self, kind, params, inputs=("features",)):
+        job = {"stage": kind, "kind": kind, "key": "00", "params": params, "threads": 1,
+               "backend": "auto", "inputs": {i: [{"path": i}] for i in inputs},
+               "outputs": {"predictions": "predictions", "timing": "timing.json", "model": "model"}}
+        with open(self.home + "/job.json", "w") as f:
+            json.dump(job, f)
+        subprocess.run([self.program, "stage", kind], cwd=self.home, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def predictions(self):
+        return np.concatenate([np.load(f"{self.home}/predictions/{s}_predictions.npy")
+                               for s in SPLITS])
+
+
+def vote(neighbours, labels, k):
+    """Majority, ties to the class of the nearest among the tied."""
+    out = []
+    for row in labels[neighbours[:, :k]]:
+        counts = np.bincount(row)
+        out.append(next(c for c in row if counts[c] == counts.max()))
+    return np.array(out)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", nargs="?")
+    parser.add_argument("features", nargs="?")
+    parser.add_argument("--rows", type=int, default=4000)
+    parser.add_argument("--figures", action="store_true")
+    a = parser.parse_args()
+    if a.figures:
+        return figures()
+    if not a.features:
+        parser.error("FERDAG and FEATURES are needed")
+    stages = Stages(a.program, a.features, a.rows)
+    x, y = stages.data["train"]
+    q = np.concatenate([stages.data[s][0] for s in SPLITS])
+    z = np.concatenate([stages.data[s][1] for s in SPLITS])
+    bad = []
+
+    def same(name, theirs, least):
+        ours = stages.predictions()
+        share = (ours == theirs).mean()
+        print(f"{name:14} same {share:.5f}  accuracy {(ours == z).mean():.4f} "
+              f"scikit-learn {(theirs == z).mean():.4f}", flush=True)
+        if share < least:
+            bad.append(name)
+
+    def near(name, scores):
+        """Drawn at random: ours must lie within four deviations and half a point of theirs."""
+        ours = (stages.predictions() == z).mean()
+        print(f"{name:14} accuracy {ours:.4f}  scikit-learn {np.mean(scores):.4f} "
+              f"+- {np.std(scores):.4f}", flush=True)
+        if abs(ours - np.mean(scores)) > 4 * np.std(scores) + 0.005:
+            bad.append(name)
+
+    for kernel in ("linear", "poly", "rbf", "sigmoid"):
+        stages.run("train_svm", {"kernel": kernel})
+        stages.run("predict", {}, ("features", "model"))
+        same("svm " + kernel, SVC(kernel=kernel, cache_size=1000).fit(x, y).predict(q), 0.999)
+    stages.run("naive_bayes", {})
+    same("naive_bayes", GaussianNB().fit(x.astype(float), y).predict(q.astype(float)), 0.999)
+    search = NearestNeighbors(n_neighbors=9, algorithm="brute").fit(x.astype(float))
+    neighbours = search.kneighbors(q.astype(float), return_distance=False)
+    for k in (1, 3, 5, 7, 9):
+        stages.run("knn", {"k": k})
+        same(f"knn {k}", vote(neighbours, y, k), 0.999)
+    stages.run("decision_tree", {})
+    near("decision_tree", [DecisionTreeClassifier(random_state=i).fit(x, y).score(q, z)
+                           for i in range(5)])
+    for depth in (5, 20):
+        stages.run("random_forest", {"depth": depth})
+        near(f"forest {depth}", [RandomForestClassifier(100, max_depth=depth, random_state=i)
+                                 .fit(x, y).score(q, z) for i in range(5)])
+    if bad:
+        sys.exit("differs: " + ", ".join(bad))
+
+
+if __name__ == "__main__":
+    main()
