@@ -62,7 +62,7 @@ bench-train: $(BUILD)/tests/bench/bench_train
 # What the build, the tests and the report need, by Debian's names.
 PACKAGES = gcc g++ pkg-config libyaml-dev libsqlite3-dev libarchive-dev libssl-dev libuv1-dev \
            libjansson-dev libpng-dev libsvm-dev libopencv-objdetect-dev opencv-data libdnnl-dev \
-           libopenblas-dev libcmocka-dev gnuplot-nox groff poppler-utils
+           libopenblas-dev libcmocka-dev gnuplot-nox groff perl ghostscript poppler-utils
 INSTALL  = apt-get install -y --no-install-recommends
 
 setup:

@@ -41,6 +41,7 @@ static int set_pages(const char *source, const char *pdf, struct error *err)
     int rc = program_run(fine, pdf, SECONDS, "groff", err);
     if (rc == -EIO) {
         fprintf(stderr, "report_pdf: trying again without embedded fonts\n");
+        err->text[0] = 0;
         rc = program_run(plain, pdf, SECONDS, "groff", err);
     }
     char *data = NULL;
