@@ -300,9 +300,11 @@ int csv_faces_finish(struct csv_faces *f, struct error *err)
     if (f->rows == 0)
         return error_set(err, EINVAL, "%s:%zu:1: expected rows after the header, found none",
                          f->path, f->line + 1);
-    for (int s = 0; s < SPLITS; s++)
+    for (int s = 0; s < SPLITS && rc == 0; s++) {
+        rc = grow(&f->splits[s], &f->room[s], err); /* so that an empty split has memory too */
         set_shapes(&f->splits[s]);
-    return 0;
+    }
+    return rc;
 }
 
 void csv_faces_free(struct csv_faces *f)
