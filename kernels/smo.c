@@ -38,6 +38,7 @@ struct solver {
     const struct smo_problem *problem;
     size_t n;
     size_t *iterations, limit; /* shared by all levels */
+    bool *no_memory;           /* so is this: an allocation failed, so stop */
     double *beta, *value;
     double *rise; /* 0 where beta < hi, -inf elsewhere: added to value before a maximum */
     double *fall; /* 0 where beta > lo, +inf elsewhere */
@@ -313,21 +314,25 @@ static void adopt(struct solver *s, const struct solver *inner, const size_t *ac
         s->value[active[a]] = inner->value[a];
 }
 
-/* Solves for the active rows alone, if they are few enough for that to pay. Memory that isn't
- * there is no error: the work then goes on with all rows. */
+/* Solves for the active rows alone, if they are few enough for that to pay. */
 static void shrink(struct solver *s)
 {
     size_t kept[2], *active = malloc(s->n * sizeof *active);
+    *s->no_memory = !active;
     if (!active)
         return;
     size_t count = find_active(s, active, kept);
     struct smo_problem problem;
-    struct solver inner = {
-        .problem = &problem, .n = count, .iterations = s->iterations, .limit = s->limit};
+    struct solver inner = {.problem = &problem,
+                           .n = count,
+                           .iterations = s->iterations,
+                           .limit = s->limit,
+                           .no_memory = s->no_memory};
     if (count > 1 && count <= s->n / 2) {
         float *k = malloc(count * count * sizeof *k);
         inner.beta = malloc(count * sizeof *inner.beta);
-        if (k && inner.beta && solver_make(&inner) == 0) {
+        *s->no_memory = !k || !inner.beta || solver_make(&inner) < 0;
+        if (!*s->no_memory) {
             gather(s, active, kept, k, &problem);
             for (size_t a = 0; a < count; a++) {
                 inner.beta[a] = s->beta[active[a]];
@@ -380,6 +385,7 @@ static void face_free(struct face *f)
 static bool face_make(struct face *f, const struct solver *s)
 {
     *f = (struct face){.rows = malloc(s->n * sizeof *f->rows)};
+    *s->no_memory = !f->rows;
     for (size_t i = 0; f->rows && i < s->n; i++)
         if (s->rise[i] == 0 && s->fall[i] == 0)
             f->rows[f->n++] = i;
@@ -393,7 +399,9 @@ static bool face_make(struct face *f, const struct solver *s)
     f->z = malloc(MOST_CONSTRAINTS * f->n * sizeof *f->z);
     f->schur = malloc(MOST_CONSTRAINTS * MOST_CONSTRAINTS * sizeof *f->schur);
     f->force = malloc(MOST_CONSTRAINTS * sizeof *f->force);
-    return f->met && f->k && f->target && f->step && f->change && f->z && f->schur && f->force;
+    *s->no_memory =
+        !(f->met && f->k && f->target && f->step && f->change && f->z && f->schur && f->force);
+    return !*s->no_memory;
 }
 
 /* False if the kernel matrix of the free rows isn't positive definite. */
@@ -520,7 +528,10 @@ static bool solve(struct solver *s)
         ++*s->iterations;
         if (--rest == 0) {
             newton(s);
-            shrink(s);
+            if (!*s->no_memory)
+                shrink(s);
+            if (*s->no_memory)
+                return false;
             i = update(s, 0, 0, 0);
             rest = s->n * PATIENCE;
         }
@@ -531,13 +542,16 @@ static bool solve(struct solver *s)
 int smo_solve(const struct smo_problem *problem, struct smo_result *result, struct error *err)
 {
     size_t n = problem->n[0] + problem->n[1];
-    struct solver s = {.problem = problem, .n = n, .beta = result->beta};
-    s.iterations = &result->iterations;
-    s.limit = n * LIMIT_PER_ROW > LEAST_LIMIT ? n * LIMIT_PER_ROW : LEAST_LIMIT;
-    int rc = 0;
+    bool no_memory = false;
+    struct solver s = {.problem = problem,
+                       .n = n,
+                       .iterations = &result->iterations,
+                       .limit = LIMIT_PER_ROW * n > LEAST_LIMIT ? LIMIT_PER_ROW * n : LEAST_LIMIT,
+                       .no_memory = &no_memory,
+                       .beta = result->beta};
     result->iterations = 0;
     if (solver_make(&s) < 0) {
-        rc = error_set(err, ENOMEM, "out of memory for a problem of %zu rows", n);
+        no_memory = true;
     } else {
         for (size_t i = 0; i < n; i++) {
             s.beta[i] = 0;
@@ -547,5 +561,5 @@ int smo_solve(const struct smo_problem *problem, struct smo_result *result, stru
         finish(&s, result);
     }
     solver_free(&s);
-    return rc;
+    return no_memory ? error_set(err, ENOMEM, "out of memory for a problem of %zu rows", n) : 0;
 }
