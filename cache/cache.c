@@ -2,6 +2,7 @@
 #include "cache/cache.h"
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,6 +23,23 @@ static int make_all(const char *folder, struct error *err)
     return rc;
 }
 
+/* What a killed run was writing: nobody will finish a file that a day hasn't. */
+static void remove_old_temporaries(const char *folder)
+{
+    char *path = file_path("%s/tmp", folder);
+    DIR *dir = path ? opendir(path) : NULL;
+    struct dirent *entry;
+    struct stat st;
+    time_t now = time(NULL);
+    while (dir && (entry = readdir(dir)))
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode) && now - st.st_mtime > 24 * 3600)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+    free(path);
+}
+
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err)
 {
     *cache = (struct cache){0};
@@ -30,6 +48,8 @@ int cache_open(struct cache *cache, const char *folder, bool create, struct erro
     int rc = create ? make_all(folder, err) : 0;
     if (rc < 0)
         return rc;
+    if (create)
+        remove_old_temporaries(folder);
     if (create || there) {
         cache->folder = realpath(folder, NULL);
         if (!cache->folder)

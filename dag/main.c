@@ -240,7 +240,7 @@ int main(int argc, char **argv)
 {
     struct error err = {""};
     json_set_alloc_funcs(must_alloc, free); /* else a value might be missing for want of memory */
-    signal(SIGPIPE, SIG_IGN); /* talk that nobody hears must not end a run */
+    signal(SIGPIPE, SIG_IGN);               /* talk that nobody hears must not end a run */
     int status = run_command(argc, argv, &err);
     if (fflush(stdout) != 0 && status == EXIT_DONE) {
         error_errno(&err, errno, "cannot write to stdout");

@@ -146,41 +146,81 @@ static bool looks_changed(const struct stat *then, const struct external *extern
            now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
 }
 
-/* Blobs are read-only, but their owner can change that, and root needn't. */
-static bool remove_if_written(const char *cache, const struct digest *digest, double started)
+/* Time of a blob's last change in ns, compared with itself alone: clocks may have been set. */
+static void add_stamp(const char *cache, const struct digest *digest, struct stamps *stamps)
 {
     struct stat st;
     char *path = must(blob_path(cache, digest));
-    bool written = stat(path, &st) == 0 &&
-                   (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec > started;
-    if (written)
-        unlink(path);
+    int64_t stamp =
+        stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : -1;
     free(path);
-    return written;
+    stamps->items = must(realloc(stamps->items, (stamps->count + 1) * sizeof *stamps->items));
+    stamps->items[stamps->count++] = stamp;
 }
 
-static bool blob_written(const char *cache, const struct blob *blob, double started)
+/* The blob that an edge brings and, for a tree, each of its files: calls for each, in order. */
+static void stamp_edge(const struct plan *plan, const struct edge *edge, struct tree *tree,
+                       struct stamps *stamps)
 {
-    struct tree tree = {0};
-    bool written = remove_if_written(cache, &blob->digest, started);
-    if (!written && blob->tree && tree_read(cache, blob, &tree, NULL) == 0)
-        for (size_t i = 0; i < tree.count; i++)
-            written |= remove_if_written(cache, &tree.entries[i].digest, started);
+    const char *cache = plan->cache->folder;
+    struct blob blob;
+    *tree = (struct tree){0};
+    if (!edge->from || !plan_input(plan, edge, &blob))
+        return;
+    add_stamp(cache, &blob.digest, stamps);
+    if (blob.tree && tree_read(cache, &blob, tree, NULL) == 0)
+        for (size_t i = 0; i < tree->count; i++)
+            add_stamp(cache, &tree->entries[i].digest, stamps);
+}
+
+void plan_stamp_inputs(const struct plan *plan, const struct stage *stage, struct stamps *stamps)
+{
+    *stamps = (struct stamps){0};
+    for (size_t i = 0; i < stage->input_count; i++) {
+        struct tree tree;
+        stamp_edge(plan, &stage->inputs[i], &tree, stamps);
+        tree_free(&tree);
+    }
+}
+
+static void remove_blob(const char *cache, const struct digest *digest)
+{
+    char *path = must(blob_path(cache, digest));
+    unlink(path);
+    free(path);
+}
+
+/* Blobs are read-only, but their owner can change that, and root needn't. Removes those of an edge
+ * that were written to; true if there were any. */
+static bool remove_written(const struct plan *plan, const struct edge *edge,
+                           const struct stamps *before, size_t *next)
+{
+    struct stamps now = {0};
+    struct tree tree;
+    struct blob blob;
+    bool written = false;
+    stamp_edge(plan, edge, &tree, &now);
+    for (size_t i = 0; i < now.count && *next + i < before->count; i++)
+        if (now.items[i] != before->items[*next + i] && plan_input(plan, edge, &blob)) {
+            remove_blob(plan->cache->folder, i ? &tree.entries[i - 1].digest : &blob.digest);
+            written = true;
+        }
+    *next += now.count;
     tree_free(&tree);
+    free(now.items);
     return written;
 }
 
-int plan_check_inputs(const struct plan *plan, const struct stage *stage, double started,
-                      struct error *err)
+int plan_check_inputs(const struct plan *plan, const struct stage *stage,
+                      const struct stamps *before, struct error *err)
 {
+    size_t next = 0;
     for (size_t i = 0; i < stage->input_count; i++) {
         const struct edge *edge = &stage->inputs[i];
-        struct blob blob;
         if (edge->external && looks_changed(&source_of(plan, edge->external)->st, edge->external))
             return error_set(err, EIO, "input '%s' (%s) changed while the stage ran",
                              edge->external->name, edge->external->path);
-        if (edge->from && plan_input(plan, edge, &blob) &&
-            blob_written(plan->cache->folder, &blob, started))
+        if (remove_written(plan, edge, before, &next))
             return error_set(err, EIO, "it wrote to its input %s, which must be made again by %s",
                              edge->as, edge->from->name);
     }

@@ -79,10 +79,17 @@ bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *b
 /* [{"port", "stage", "key", "digest"}, ...]: what a resolved task takes in. */
 json_t *plan_inputs_json(const struct plan *plan, const struct task *task);
 
-/* -EIO if an input of a stage that ran since `started` (seconds since 1970) no longer is what it was: an
- * external file that was changed meanwhile, or a blob that the stage wrote to, which is then removed from
- * the cache, so that it is made again. */
-int plan_check_inputs(const struct plan *plan, const struct stage *stage, double started,
-                      struct error *err);
+/* When each blob that a stage reads was last written to, to be taken before it runs. */
+struct stamps {
+    int64_t *items; /* malloc'd; -1 for a blob that is gone */
+    size_t count;
+};
+void plan_stamp_inputs(const struct plan *plan, const struct stage *stage, struct stamps *stamps);
+
+/* -EIO if an input of a stage that has run no longer is what it was: an external file that was
+ * changed meanwhile, or a blob that the stage wrote to, which is then removed from the cache, so
+ * that it is made again. */
+int plan_check_inputs(const struct plan *plan, const struct stage *stage,
+                      const struct stamps *before, struct error *err);
 
 #endif

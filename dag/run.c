@@ -46,6 +46,7 @@ struct work {
     char *folder;
     int lock;
     bool failed;
+    struct stamps stamps;
     struct result result;
     struct error error;
 };
@@ -128,6 +129,7 @@ static void drop_work(struct work *w)
     if (w->lock >= 0)
         cache_unlock(run->plan->cache, w->task->key, w->lock);
     result_free(&w->result);
+    free(w->stamps.items);
     free(w->folder);
     free(w);
 }
@@ -262,7 +264,7 @@ static void gathered(uv_work_t *request, int status)
     struct work *w = request->data;
     struct run *run = w->run;
     (void)status;
-    if (!w->failed && plan_check_inputs(run->plan, w->task->stage, w->child.started, &w->error) < 0)
+    if (!w->failed && plan_check_inputs(run->plan, w->task->stage, &w->stamps, &w->error) < 0)
         w->failed = true;
     if (w->failed)
         fail_work(w);
@@ -354,6 +356,7 @@ static void start_task(struct run *run, struct task *task)
     progress_start(&run->progress, task->stage->name);
     struct error error = {""};
     int rc = folder_prepare(run->plan, task, &w->folder, &error);
+    plan_stamp_inputs(run->plan, task->stage, &w->stamps);
     if (rc == 0)
         rc = child_start(&w->child, &run->loop, task->stage->kind->name, w->folder,
                          task->stage->cpu, lock, &error);

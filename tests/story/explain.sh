@@ -24,3 +24,13 @@ has 'show' 'input  s' "$("$FERDAG" show x.yaml a)"
 rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n 's,.*output u.*blobs/../,,p')"
 has 'a blob that is gone' 'gone from the cache' "$("$FERDAG" explain x.yaml b)"
 same 'and is made again' 'b' "$(ran x.yaml)"
+
+# Memory and time of what the stage started are its own.
+cat > y.yaml <<'Y'
+ferdag: 1
+stages:
+  big: { kind: command, out: { o: o }, with: { run: "awk 'BEGIN { s = \"x\"; while (length(s) < 40000000) s = s s; print length(s) }' > o" } }
+Y
+"$FERDAG" run y.yaml 2>err || fail "$(cat err)"
+peak=$("$FERDAG" show y.yaml big --json | sed -n 's/.*"peak_bytes": \([0-9]*\).*/\1/p')
+[ "$peak" -gt 40000000 ] || fail "peak memory of 40 MB was seen as $peak"

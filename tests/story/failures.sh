@@ -52,4 +52,6 @@ Y
 "$FERDAG" run w.yaml 2> err
 same 'exit of a vandal' 1 $?
 has 'vandal' 'it wrote to its input i' "$(cat err)"
+# The clock may stand anywhere: what counts is that the blob changed.
+find .ferdag/blobs -type f -exec touch -d '1 year' {} +
 same 'made again' 'made vandal' "$(ran w.yaml --set 'how="> /dev/null; true"')"

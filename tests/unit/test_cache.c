@@ -278,6 +278,20 @@ static void a_damaged_or_newer_index_is_refused(void **state)
     cache_close(&other);
 }
 
+static void old_temporaries_are_removed(void **state)
+{
+    struct fixture *f = *state;
+    struct error err;
+    struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    put("cache/tmp/old", "x");
+    put("cache/tmp/new", "x");
+    assert_int_equal(utimensat(AT_FDCWD, "cache/tmp/old", old, 0), 0);
+    cache_close(&f->cache);
+    assert_int_equal(cache_open(&f->cache, "cache", true, &err), 0);
+    assert_int_equal(access("cache/tmp/old", F_OK), -1);
+    assert_int_equal(access("cache/tmp/new", F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(failures_last_until_a_result, setup, teardown),
         cmocka_unit_test_setup_teardown(only_settled_files_are_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lock_is_held_by_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_temporaries_are_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_or_newer_index_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
