@@ -21,8 +21,7 @@ struct csvc_kernel {
 };
 
 /* Support vectors are grouped by class. As in LIBSVM, row j-1 of coef holds, for the vectors of
- * class i < j, their label * alpha in the problem i against j; row i the same for those of class j.
- */
+ * class i < j, their label * alpha in the problem i against j, and row i those of class j. */
 struct csvc_model {
     struct csvc_kernel kernel;
     size_t classes, d, count;

@@ -5,8 +5,7 @@
 #include "kernels/csvc.h"
 
 /* Turns dots (n, m), ld values a row, of rows a with rows b into kernel values, in place. Squared
- * norms of the rows are read for rbf only. Computed in double, kept in float32 as LIBSVM's cache.
- */
+ * norms of the rows are read for rbf only. Computed in double, kept in float32 as by LIBSVM. */
 void csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, size_t m, size_t ld,
                        const double *norms_a, const double *norms_b);
 

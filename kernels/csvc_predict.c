@@ -1,6 +1,5 @@
 /* See csvc.h. Each support vector meets each row once, in matrix products, whatever the number of
- * pairs that share it; with the linear kernel the vectors of a pair collapse into one hyperplane.
- */
+ * pairs that share it; with the linear kernel a pair's vectors collapse into one hyperplane. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -28,8 +28,7 @@ int forest_grow(struct forest *forest, const struct cart_data *data, const struc
                 struct error *err);
 void forest_free(struct forest *forest);
 
-/* The class with the greatest mean share for each of n rows of x (n, d); ties to the lower class.
- */
+/* The class with the greatest mean share for each of n rows of x (n, d); ties to the lower. */
 void forest_predict(const struct forest *forest, const float *x, size_t n, uint8_t *out);
 
 #endif

@@ -22,8 +22,7 @@ static const size_t LEAST_LIMIT = 10000000, LIMIT_PER_ROW = 100;
 static const size_t PATIENCE = 1; /* steps a row before a Newton step and shrinking */
 
 /* Newton steps: most free rows, most bounds met on one factorisation, and what is added to the
- * diagonal, in units of its mean times the root of the rows: a little over the rounding of float32.
- */
+ * diagonal, in units of its mean times the root of the rows: somewhat over float32's rounding. */
 enum { MOST_FREE = SMO_MOST_FREE, MOST_CONSTRAINTS = 128 };
 static const double RIDGE = 2e-7;
 
@@ -176,8 +175,7 @@ static size_t partner(const struct solver *s, size_t i)
     }
     if (top - lowest < s->problem->tolerance || best <= 0)
         return s->n;
-    /* The maximum itself, not the value found above: the compiler may fuse operations differently.
-     */
+    /* The maximum itself, not `best`: the compiler may fuse operations differently here. */
     const float *row = kernel_row(s, i, found.class) + found.offset;
     size_t chosen = s->n;
     double most = -1;
@@ -297,8 +295,7 @@ static void follow(struct solver *s, size_t i, double change)
         shift(s->problem->n[class], s->value + start, kernel_row(s, i, class), change);
 }
 
-/* Takes over what the inner solver found for the active rows, and what that means for the others.
- */
+/* Takes over what the inner solver found for the active rows, and its effect on the others. */
 static void adopt(struct solver *s, const struct solver *inner, const size_t *active)
 {
     for (size_t a = 0; a < inner->n; a++) {

@@ -10,8 +10,7 @@
 #include "base/error.h"
 
 /* Newton steps are taken once no more rows than this are between their bounds: their matrix has
- * 8 bytes for each pair of them. Shrinking copies at most n^2 / 4 kernel values, and a third more.
- */
+ * 8 bytes for each pair of them. Shrinking copies at most n^2 / 3 kernel values. */
 enum { SMO_MOST_FREE = 3000 };
 
 /* Class 0 is the positive one. Rows are numbered class 0 first, then class 1. */

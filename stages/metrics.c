@@ -12,8 +12,7 @@ static json_t *ratio(size_t part, size_t whole)
     return whole ? json_real((double)part / (double)whole) : json_null();
 }
 
-/* Adds precision, recall, F1 and support of class c, and its F1, if defined, to *sum and *defined.
- */
+/* Precision, recall, F1 and support of class c; F1, if defined, is added to *sum. */
 static json_t *class_metrics(size_t confusion[CLASSES][CLASSES], size_t c, double *sum,
                              size_t *defined)
 {

@@ -155,8 +155,7 @@ static double kernel(const struct csvc_kernel *k, const float *a, const float *b
     }
 }
 
-/* The dual objective of classes a and b, from beta of all rows; label * alpha of row i is beta[i].
- */
+/* The dual objective of a pair; label * alpha of row i is beta[i], 0 outside the pair. */
 static double objective(const struct csvc_kernel *k, const double *beta)
 {
     double sum = 0;
