@@ -95,7 +95,7 @@ static struct person draw_person(struct random *r)
 
 static void draw_movements(struct random *r, int class, double difficulty, double m[MOVEMENTS])
 {
-    double low = 1 - .85 * difficulty, intensity = between(r, low, 1.1);
+    double intensity = between(r, 1.3 - difficulty, 1.5);
     double form = between(r, 0, 1), blend = 0;
     int other = (int)random_below(r, CLASSES);
     if (chance(r, .6 * difficulty))

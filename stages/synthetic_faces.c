@@ -298,7 +298,7 @@ static void plan(struct set *set, const struct job *job)
     for (int s = 0; s < SPLITS; s++) {
         struct random r = random_start(seed, UINT64_MAX - (uint64_t)s);
         plan_classes(set->rows + first, set->count[s], &r);
-        plan_mistakes(set->rows + first, set->count[s], .16 * difficulty, &r);
+        plan_mistakes(set->rows + first, set->count[s], .25 * difficulty, &r);
         if (s == SPLIT_TRAIN)
             plan_noise(set->rows, set->count[s], job_real(job, "noise"), &r);
         first += set->count[s];
@@ -360,7 +360,7 @@ static const struct port outputs[] = {
     {0}};
 
 static const struct param params[] = {
-    {.name = "train", .type = PARAM_INT, .standard = "3000", .min = 7, .max = 200000,
+    {.name = "train", .type = PARAM_INT, .standard = "2000", .min = 7, .max = 200000,
      .text = "training rows, noise included"},
     {.name = "public", .type = PARAM_INT, .standard = "500", .min = 7, .max = 100000,
      .text = "PublicTest rows"},
@@ -368,7 +368,7 @@ static const struct param params[] = {
      .text = "PrivateTest rows"},
     {.name = "noise", .type = PARAM_REAL, .standard = "0.03", .min = 0, .max = 0.5,
      .text = "share of the training rows that are not one face"},
-    {.name = "difficulty", .type = PARAM_REAL, .standard = "0.5", .min = 0, .max = 1,
+    {.name = "difficulty", .type = PARAM_REAL, .standard = "0.3", .min = 0, .max = 1,
      .text = "0: full and clean expressions; 1: weak, blended, badly lit and often mislabelled ones"},
     {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9e15,
      .text = "of everything random"},
