@@ -272,6 +272,15 @@ static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, uns
     return 0;
 }
 
+const char *cpu_reference_code(const struct device *device)
+{
+    for (const struct conv *c = device->convs; c; c = c->next)
+        for (const struct plan *p = c->plans; p; p = p->next)
+            if (strncmp(dnn_conv_name(p->conv), "ref", 3) == 0)
+                return dnn_conv_name(p->conv);
+    return NULL;
+}
+
 /* Copies weights to their places among the zeros, or back. */
 static void spread(struct conv *c, float *weights, bool back)
 {

@@ -74,6 +74,10 @@ const struct cpu_lanes *cpu_lanes_pick(bool bf16);
 /* Makes device->partial hold at least `count` floats. */
 int cpu_partial(struct device *device, size_t count, struct error *err);
 
+/* The name of the first convolution so far for which oneDNN had nothing better than its reference
+ * code ("ref:any", 100 times slower), or NULL. For tests. */
+const char *cpu_reference_code(const struct device *device);
+
 /* The operations, as backend.h says. */
 int cpu_norm_forward(struct device *device, const struct norm *norm, size_t n,
                      const struct tensor *x, const struct tensor *residual, struct tensor *y,

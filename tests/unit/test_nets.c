@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/random.h"
-#include "kernels/net.h"
+#include "kernels/cpu.h"
+#include "kernels/net_run.h"
 
 enum { BATCH = 4, CLASSES = 7 };
 
@@ -312,6 +313,32 @@ static void test_prediction(void **state)
     }
 }
 
+/* No width makes oneDNN fall back to its reference code, which would train for days. */
+static void test_no_reference_code(void **state)
+{
+    static const int widths[] = {8, 12, 16, 20};
+    (void)state;
+    if (!dnn_has_avx512()) {
+        print_message("skipped: no AVX-512\n");
+        return;
+    }
+    for (int m = 0; m < NET_MODELS; m++)
+        for (int k = 0; k < 8; k++) {
+            uint8_t labels[BATCH];
+            float *images = make_images(BATCH, 40, labels), logits[BATCH * CLASSES];
+            struct error err = {""};
+            struct net *net = make((enum net_model)m, widths[k / 2], 40, "cpu",
+                                   k % 2 ? NET_BF16 : NET_FP32);
+            train(net, images, labels, 1);
+            check(net_predict(net, images, 1, logits, NULL, &err), &err);
+            if (cpu_reference_code(net->device))
+                fail_msg("%s, width %d, %s: %s", net_model_names[m], widths[k / 2],
+                         k % 2 ? "bf16" : "fp32", cpu_reference_code(net->device));
+            net_free(net);
+            free(images);
+        }
+}
+
 static void test_refusals(void **state)
 {
     static const struct {
@@ -392,7 +419,7 @@ int main(void)
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_cpu_is_ref),
         cmocka_unit_test(test_bf16),       cmocka_unit_test(test_ref_differences),
         cmocka_unit_test(test_training),   cmocka_unit_test(test_prediction),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_no_reference_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
