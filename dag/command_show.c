@@ -229,6 +229,12 @@ static int copy_out(const char *path, struct error *err)
     return 0;
 }
 
+/* NULL if there was no room to keep it. */
+static char *log_path(const struct plan *plan, const struct digest *log)
+{
+    return log->hex[0] ? must(blob_path(plan->cache->folder, log)) : NULL;
+}
+
 /* Of a stage at work its growing log; else of its failure; else of its result. */
 static char *find_log(const struct plan *plan, const struct task *task, struct error *err)
 {
@@ -244,14 +250,14 @@ static char *find_log(const struct plan *plan, const struct task *task, struct e
             return path;
         free(path);
         if (index_find_failure(plan->cache->index, task->key, &failure, err) == 0) {
-            path = must(blob_path(plan->cache->folder, &failure.log));
+            path = log_path(plan, &failure.log);
             failure_free(&failure);
             return path;
         }
     }
     if (find_result(plan, task, &result, err) < 0)
         return NULL;
-    path = must(blob_path(plan->cache->folder, &result.log));
+    path = log_path(plan, &result.log);
     result_free(&result);
     return path;
 }

@@ -483,7 +483,8 @@ static void end_loop(struct run *run)
     uv_close((uv_handle_t *)&run->tick, NULL);
     for (size_t i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&run->signals[i], NULL);
-    uv_run(&run->loop, UV_RUN_DEFAULT);
+    while (uv_run(&run->loop, UV_RUN_DEFAULT) != 0)
+        ; /* a uv_stop that came late ends the first turn early */
     uv_loop_close(&run->loop);
 }
 

@@ -41,6 +41,12 @@ Y
 same 'exit when killed' 1 $?
 has 'killed' 'killed by signal 9' "$(cat err)"
 
+# Words that are no UTF-8.
+printf 'ferdag: 1\nstages:\n  odd: { kind: command, out: { o: "o" }, with: { run: "exit 4 # %0199d\303\251" } }\n' 0 > odd.yaml
+"$FERDAG" run odd.yaml 2> err
+same 'exit of odd words' 1 $?
+has 'odd words' 'ended with status 4' "$(cat err)"
+
 # A stage that writes to its input spoils nothing: it fails, and the input is made again.
 cat > w.yaml <<'Y'
 ferdag: 1
