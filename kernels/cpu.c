@@ -272,11 +272,16 @@ static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, uns
     return 0;
 }
 
+static bool is_reference(const struct dnn_conv *conv)
+{
+    return strncmp(dnn_conv_name(conv), "ref", 3) == 0;
+}
+
 const char *cpu_reference_code(const struct device *device)
 {
     for (const struct conv *c = device->convs; c; c = c->next)
         for (const struct plan *p = c->plans; p; p = p->next)
-            if (strncmp(dnn_conv_name(p->conv), "ref", 3) == 0)
+            if (is_reference(p->conv))
                 return dnn_conv_name(p->conv);
     return NULL;
 }
@@ -345,6 +350,10 @@ static int backward_weights(struct conv *c, size_t n, const struct tensor *x,
         e = find_plan(c, DNN_BACKWARD_WEIGHTS, n, 0, dbias, &primitive, err);
     if (e)
         return e;
+    const struct conv_spec *s = &c->spec;
+    if (c->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
+        is_reference(primitive))
+        return cpu_image_gradient(c->device, s->kernel, n, x, dy, dweights, dbias, err);
     size_t size = dnn_conv_weights_size(primitive);
     if (size > c->gradient_size) {
         free(c->gradient);

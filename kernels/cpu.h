@@ -62,6 +62,10 @@ struct cpu_lanes {
     void (*max_forward)(const void *x, void *y, size_t height, size_t width);
     void (*max_backward)(const void *x, const void *dy, void *dx, size_t height, size_t width);
     void (*average_forward)(const void *x, float *y, size_t pixels);
+    /* Weight gradient of a convolution of a one-channel image, stride 1, padded to keep its size:
+     * sums[ky * kernel + kx] of `lanes` values. The image is plain, dy a plane. */
+    void (*image_gradient)(const void *image, const void *dy, size_t height, size_t width,
+                           size_t kernel, float *sums);
     void (*fill)(void *x, size_t pixels, const float *value);
     /* Between planes and float32 channels that lie `pixels` apart; `channels` of them exist. */
     void (*from_plain)(const float *plain, size_t channels, void *x, size_t pixels);
@@ -73,6 +77,12 @@ const struct cpu_lanes *cpu_lanes_pick(bool bf16);
 
 /* Makes device->partial hold at least `count` floats. */
 int cpu_partial(struct device *device, size_t count, struct error *err);
+
+/* Weight gradient of the first convolution, where oneDNN has only reference code for it (2.6 on
+ * AVX2): x a one-channel image, stride 1, pad kernel / 2; dbias may be NULL. */
+int cpu_image_gradient(struct device *device, size_t kernel, size_t n, const struct tensor *x,
+                       const struct tensor *dy, struct tensor *dweights, struct tensor *dbias,
+                       struct error *err);
 
 /* The name of the first convolution so far for which oneDNN had nothing better than its reference
  * code ("ref:any", 100 times slower), or NULL. For tests. */

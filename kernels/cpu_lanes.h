@@ -275,6 +275,40 @@ TARGET static void NAME(average_forward)(const void *x, float *y, size_t pixels)
     *(NAME(loose) *)y = sum / (float)pixels;
 }
 
+static inline __attribute__((always_inline)) float NAME(pixel)(const ITEM *image, size_t at)
+{
+#if BF16
+    union {
+        uint32_t bits;
+        float value;
+    } wide = {.bits = (uint32_t)image[at] << 16};
+    return wide.value;
+#else
+    return image[at];
+#endif
+}
+
+TARGET static void NAME(image_gradient)(const void *image, const void *dy, size_t height,
+                                        size_t width, size_t kernel, float *sums)
+{
+    size_t pad = kernel / 2;
+    for (size_t t = 0; t < kernel * kernel; t++) {
+        size_t ky = t / kernel, kx = t % kernel;
+        size_t first = kx < pad ? pad - kx : 0, last = kx > pad ? width - (kx - pad) : width;
+        V g, sum = {0};
+        for (size_t h = 0; h < height; h++) {
+            size_t row = h + ky - pad; /* wraps when above the image */
+            if (row >= height)
+                continue;
+            for (size_t w = first; w < last; w++) {
+                NAME(load)(&g, dy, h * width + w);
+                sum += g * NAME(pixel)(image, row * width + w + kx - pad);
+            }
+        }
+        *(NAME(loose) *)(sums + t * LANES) = sum;
+    }
+}
+
 TARGET static void NAME(fill)(void *x, size_t pixels, const float *value)
 {
     V v;
@@ -318,6 +352,7 @@ static const struct cpu_lanes NAME(table) = {
     .max_forward = NAME(max_forward),
     .max_backward = NAME(max_backward),
     .average_forward = NAME(average_forward),
+    .image_gradient = NAME(image_gradient),
     .fill = NAME(fill),
     .from_plain = NAME(from_plain),
     .to_plain = NAME(to_plain),

@@ -57,6 +57,35 @@ int cpu_pool_backward(struct device *device, enum pool pool, size_t n, const str
     return 0;
 }
 
+int cpu_image_gradient(struct device *device, size_t kernel, size_t n, const struct tensor *x,
+                       const struct tensor *dy, struct tensor *dweights, struct tensor *dbias,
+                       struct error *err)
+{
+    static const float zeros[CPU_MAX_LANES];
+    const struct cpu_lanes *l = device->lanes;
+    size_t taps = kernel * kernel, planes = n * dy->blocks;
+    size_t stride = (taps + 2) * l->lanes; /* each tap's sums, then those of dy and its square */
+    float *out = dweights->data;
+    int e = cpu_partial(device, planes * stride, err);
+    if (e)
+        return e;
+#pragma omp parallel for schedule(static) num_threads(device->threads)
+    for (size_t i = 0; i < planes; i++) {
+        float *sums = device->partial + i * stride;
+        l->image_gradient((const char *)x->data + i / dy->blocks * x->slice,
+                          plane_of(device, dy, i), x->shape.h, x->shape.w, kernel, sums);
+        l->moments(plane_of(device, dy, i), dy->pixels, zeros, sums + taps * l->lanes);
+    }
+    for (size_t o = 0; o < dy->shape.c; o++)
+        for (size_t t = 0; t < taps + (dbias ? 1 : 0); t++) {
+            double sum = 0;
+            for (size_t i = o / l->lanes; i < planes; i += dy->blocks)
+                sum += (double)device->partial[i * stride + t * l->lanes + o % l->lanes];
+            *(t < taps ? &out[o * taps + t] : (float *)dbias->data + o) = (float)sum;
+        }
+    return 0;
+}
+
 int cpu_linear_forward(struct device *device, size_t n, const struct tensor *x,
                        const struct tensor *weights, const struct tensor *bias, struct tensor *y,
                        struct error *err)
