@@ -12,7 +12,8 @@ CXX      ?= c++
 BUILD    ?= build
 PREFIX   ?= /usr/local
 OPTIMIZE ?= -O2
-WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
+WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
+            $(if $(findstring clang,$(CC)),-Wno-pass-failed) # vectorising is a wish, not a duty
 PKGS      = yaml-0.1 sqlite3 libarchive libcrypto libuv jansson libpng zlib
 CPPFLAGS += -I. $(shell pkg-config --cflags $(PKGS) openblas)
 CFLAGS   += -std=gnu11 -g $(OPTIMIZE) -fopenmp -MMD -MP $(WARNINGS) $(SANITIZE)

@@ -365,8 +365,8 @@ static void test_bad_claims(void **state)
         "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/z\", \"right\": 1}]}}",
         "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/q/public\", \"right\": 1}]}}",
         "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"u/z/public\", \"right\": 1}]}}",
-        "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/z/rise|x\", \"right\": "
-        "\"t/z/rise\"}]}}",
+        ("{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/z/rise|x\", \"right\": "
+         "\"t/z/rise\"}]}}"),
         "{\"c\": {\"checks\": []}}",
         "{\"c\": 3}",
     };
