@@ -354,6 +354,8 @@ static int backward_weights(struct conv *c, size_t n, const struct tensor *x,
     if (c->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
         is_reference(primitive))
         return cpu_image_gradient(c->device, s->kernel, n, x, dy, dweights, dbias, err);
+    if (!c->image && s->groups == 1 && is_reference(primitive))
+        return cpu_patch_gradient(c->device, s, n, x, dy, dweights, dbias, err);
     size_t size = dnn_conv_weights_size(primitive);
     if (size > c->gradient_size) {
         free(c->gradient);

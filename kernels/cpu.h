@@ -84,6 +84,11 @@ int cpu_image_gradient(struct device *device, size_t kernel, size_t n, const str
                        const struct tensor *dy, struct tensor *dweights, struct tensor *dbias,
                        struct error *err);
 
+/* The same for other ungrouped convolutions: x an activation. */
+int cpu_patch_gradient(struct device *device, const struct conv_spec *spec, size_t n,
+                       const struct tensor *x, const struct tensor *dy, struct tensor *dweights,
+                       struct tensor *dbias, struct error *err);
+
 /* The name of the first convolution so far for which oneDNN had nothing better than its reference
  * code ("ref:any", 100 times slower), or NULL. For tests. */
 const char *cpu_reference_code(const struct device *device);
