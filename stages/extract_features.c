@@ -66,8 +66,6 @@ static int pass(struct extraction *x, enum view view, bool logits, bool features
     int rc = open_net(x, view, x->batch, &net, err);
     struct evaluation e = {.net = net, .view = view, .crop = x->notes.crop, .batch = x->batch,
                            .scale = &x->scale, .tick = tick, .context = x};
-    double began = job_clock();
-    size_t images = 0;
     for (int s = 0; rc == 0 && s < SPLITS; s++) {
         size_t shape[2] = {x->images[s].n, net_features(net)};
         if (features && !x->features[s].x.data)
@@ -75,11 +73,8 @@ static int pass(struct extraction *x, enum view view, bool logits, bool features
         if (rc == 0)
             rc = evaluate(&e, &x->images[s], logits ? x->logits[s].data : NULL,
                           features ? x->features[s].x.data : NULL, err);
-        images += x->images[s].n;
         x->before = x->done;
     }
-    if (rc == 0 && features)
-        x->batch_seconds = (job_clock() - began) / (double)images;
     if (rc == 0) {
         snprintf(x->backend, sizeof x->backend, "%s", net_backend(net));
         x->flops = net_flops(net);
@@ -96,33 +91,34 @@ static int by_size(const void *a, const void *b)
 
 enum { WARM_UPS = 3, FEWEST = 5, MOST = 50 };
 
-/* Seconds for one image at a time: the median of up to 50, or of what some seconds allow. */
-static int measure_single(struct extraction *x, struct error *err)
+/* Seconds an image in batches of `batch`: the median of up to 50, or of what some seconds allow,
+ * after some that also build the backend's kernels. */
+static int measure(struct extraction *x, size_t batch, double *seconds_per_image, struct error *err)
 {
     struct net *net = NULL;
+    struct images window = x->images[SPLIT_PUBLIC];
     double seconds[MOST], began = job_clock();
-    int n = 0, rc = open_net(x, x->view, 1, &net, err);
-    struct images *from = &x->images[SPLIT_PUBLIC];
-    float *feature = rc == 0 ? malloc(net_features(net) * sizeof *feature) : NULL;
-    if (rc == 0 && !feature)
+    window.n = batch < window.n ? batch : window.n;
+    size_t places = x->images[SPLIT_PUBLIC].n - window.n + 1;
+    int n = 0, rc = open_net(x, x->view, (int)window.n, &net, err);
+    float *features = rc == 0 ? malloc(window.n * net_features(net) * sizeof *features) : NULL;
+    if (rc == 0 && !features)
         rc = error_set(err, ENOMEM, "out of memory");
-    struct evaluation e = {.net = net, .view = x->view, .crop = x->notes.crop, .batch = 1,
-                           .scale = &x->scale};
-    for (int i = 0; rc == 0 && n < MOST && (n < FEWEST || job_clock() - began < 5); i++) {
-        struct images one = *from; /* a window of one image */
-        size_t at = (size_t)i % from->n;
-        one.n = 1;
-        one.pixels.data = (uint8_t *)from->pixels.data + at * FACE_SIZE * FACE_SIZE;
+    struct evaluation e = {.net = net, .view = x->view, .crop = x->notes.crop,
+                           .batch = (int)window.n, .scale = &x->scale};
+    for (size_t i = 0; rc == 0 && n < MOST && (n < FEWEST || job_clock() - began < 4); i++) {
+        const uint8_t *pixels = x->images[SPLIT_PUBLIC].pixels.data;
+        window.pixels.data = (uint8_t *)pixels + i % places * FACE_SIZE * FACE_SIZE;
         double before = job_clock();
-        rc = evaluate(&e, &one, NULL, feature, err);
+        rc = evaluate(&e, &window, NULL, features, err);
         if (i >= WARM_UPS)
-            seconds[n++] = job_clock() - before;
+            seconds[n++] = (job_clock() - before) / (double)window.n;
     }
     if (rc == 0) {
         qsort(seconds, (size_t)n, sizeof *seconds, by_size);
-        x->single_seconds = seconds[n / 2];
+        *seconds_per_image = seconds[n / 2];
     }
-    free(feature);
+    free(features);
     net_free(net);
     return rc;
 }
@@ -234,7 +230,9 @@ static int run(struct job *job, struct error *err)
     if (rc == 0 && !once)
         rc = pass(&x, x.decide, true, false, err);
     if (rc == 0)
-        rc = measure_single(&x, err);
+        rc = measure(&x, 1, &x.single_seconds, err);
+    if (rc == 0)
+        rc = measure(&x, (size_t)x.batch, &x.batch_seconds, err);
     if (rc == 0)
         rc = write_outputs(&x, err);
     safetensors_free(&x.file);

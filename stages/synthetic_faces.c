@@ -368,7 +368,7 @@ static const struct param params[] = {
      .text = "PrivateTest rows"},
     {.name = "noise", .type = PARAM_REAL, .standard = "0.03", .min = 0, .max = 0.5,
      .text = "share of the training rows that are not one face"},
-    {.name = "difficulty", .type = PARAM_REAL, .standard = "0.3", .min = 0, .max = 1,
+    {.name = "difficulty", .type = PARAM_REAL, .standard = "0.15", .min = 0, .max = 1,
      .text = "0: full and clean expressions; 1: weak, blended, badly lit and often mislabelled ones"},
     {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9e15,
      .text = "of everything random"},
