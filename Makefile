@@ -88,6 +88,16 @@ check: setup
 	@$(MAKE) --no-print-directory -j2 ferdag units
 	@BUILD=$(BUILD) tests/run.sh
 
+check-long: check $(BUILD)/tests/oracles/net_dump
+	@tests/long.sh
+
+# Against PyTorch where PYTHON has it; else our own speed alone.
+PYTHON ?= python3
+bench: ferdag $(BUILD)/tests/bench/bench_train
+	@if $(PYTHON) -c 'import torch' 2>/dev/null; \
+	then $(PYTHON) tests/bench/train.py $(BUILD)/tests/bench/bench_train; \
+	else $(MAKE) --no-print-directory bench-train; fi
+
 install: ferdag
 	install -D ferdag $(DESTDIR)$(PREFIX)/bin/ferdag
 	install -d $(DESTDIR)$(PREFIX)/share/ferdag/experiments
@@ -105,5 +115,5 @@ lint:
 clean:
 	rm -rf $(BUILD) ferdag
 
-.PHONY: all units setup run check bench-train install format lint clean
+.PHONY: all units setup run check check-long bench bench-train install format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)

@@ -1,8 +1,8 @@
-/* libFuzzer target: any bytes, in blocks of any size, give rows or one error, never a crash. Build:
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_ingest.c \
- *     stages/csv_faces.c stages/formats.c stages/array.c stages/job.c base/error.c base/file.c
- * -ljansson The first byte chooses the block size. A "[" stands for a full row of pixels, so that
- * the fuzzer reaches what follows one. */
+/* libFuzzer target: any bytes, in blocks of any size, give rows or one error, never a crash. The
+ * first byte chooses the block size. A "[" stands for a full row of pixels, so that the fuzzer
+ * reaches what follows one. tests/long.sh builds it from these:
+ * Sources: stages/csv_faces.c stages/formats.c stages/array.c stages/job.c base/error.c base/file.c
+ */
 #include <stdlib.h>
 #include <string.h>
 #include "stages/csv_faces.h"

@@ -1,0 +1,81 @@
+#!/bin/bash
+# What takes long or needs other programs: the unit tests under sanitizers, the fuzz targets, the
+# comparisons with PyTorch and scikit-learn. Ends with "N passed, N failed, N skipped".
+# PYTHON names a Python that has numpy, torch, safetensors, scikit-learn (default python3);
+# FUZZ_SECONDS is the time for each fuzz target (default 30); FEATURES a folder of features as
+# extract_features or fuse_features writes it.
+cd "$(dirname "$0")/.." || exit 1
+python=${PYTHON:-python3}
+passed=0 failed=0 skipped=0
+output=$(mktemp) || exit 1
+trap 'rm -f "$output"' EXIT
+
+# attempt NAME COMMAND...: one line, and the end of the output if it fails.
+attempt() {
+    local name=$1 start=$SECONDS
+    shift
+    if "$@" >"$output" 2>&1; then
+        passed=$((passed + 1))
+        printf '%-40s passed (%d s)\n' "$name" $((SECONDS - start))
+    else
+        failed=$((failed + 1))
+        printf '%-40s FAILED (%d s)\n' "$name" $((SECONDS - start))
+        sed 's/^/    /' "$output" | tail -n 30
+    fi
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    printf '%-40s skipped: %s\n' "$1" "$2"
+}
+
+sanitized() {
+    make -s -j2 BUILD=build/sanitized SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
+        OPTIMIZE=-O1 units || return 1
+}
+
+# A fuzz target's file says in a line "Sources: a.c b.c" what it needs.
+fuzz() {
+    local target=$1 sources
+    sources=$(sed -n 's/^ \* Sources: //p' "$target" | tr '\n' ' ')
+    mkdir -p build/fuzz/corpus
+    # shellcheck disable=SC2086
+    clang -g -O1 -std=gnu11 -I. -fsanitize=fuzzer,address,undefined "$target" $sources -o "build/fuzz/$(basename "$target" .c)" \
+        $(pkg-config --libs jansson yaml-0.1 libarchive) -lm || return 1
+    "build/fuzz/$(basename "$target" .c)" -max_total_time="${FUZZ_SECONDS:-30}" -artifact_prefix=build/fuzz/
+}
+
+attempt 'build with sanitizers' sanitized
+for program in build/sanitized/tests/unit/test_*; do
+    [ -x "$program" ] && [ -f "$program" ] || continue
+    # oneDNN's generated code and OpenBLAS keep memory until the end
+    ASAN_OPTIONS=detect_leaks=0 attempt "sanitized $(basename "$program")" timeout 900 "$program"
+done
+
+for target in tests/fuzz/fuzz_*.c; do
+    name=$(basename "$target" .c)
+    if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n); int LLVMFuzzerTestOneInput(const char *d, long n) { return !d && n; }' |
+        clang -x c -fsanitize=fuzzer - -o /dev/null 2>/dev/null; then
+        skip "$name" "clang with libFuzzer not found"
+    else
+        attempt "$name" fuzz "$target"
+    fi
+done
+
+if "$python" -c 'import torch, safetensors' 2>/dev/null; then
+    attempt 'nets against PyTorch' "$python" tests/oracles/nets.py dump build/tests/oracles/net_dump
+    attempt 'weights in PyTorch' "$python" tests/oracles/weights.py "$PWD/ferdag"
+else
+    skip 'nets against PyTorch' "$python has no torch and safetensors"
+    skip 'weights in PyTorch' "$python has no torch and safetensors"
+fi
+if [ -z "$FEATURES" ]; then
+    skip 'classifiers against scikit-learn' 'FEATURES not set'
+elif "$python" -c 'import sklearn, scipy' 2>/dev/null; then
+    attempt 'classifiers against scikit-learn' "$python" tests/oracles/classifiers.py "$PWD/ferdag" "$FEATURES"
+else
+    skip 'classifiers against scikit-learn' "$python has no scikit-learn"
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
