@@ -47,30 +47,30 @@ static void write_params(const struct stage *stage, struct lines *lines, FILE *o
     flush(lines, true, out);
 }
 
-static char *input_line(const struct plan *plan, const struct stage *stage, const struct edge *edge,
-                        struct arena *arena)
+static char *input_line(const struct stage *stage, const struct edge *edge,
+                        const struct key_input *input, struct arena *arena)
 {
-    struct blob blob;
-    bool there = plan_input(plan, edge, &blob);
     if (!stage->kind->report)
-        return there ? arena_print(arena, "in %s %s", edge->as, blob.digest.hex) : NULL;
+        return input->missing ? NULL
+                              : arena_print(arena, "in %s %s", edge->as, input->digest.hex);
     const char *port = edge->from ? edge->from->outputs[edge->output].port : "";
     const char *name = edge->from ? edge->from->name : edge->external->name;
-    if (!there)
+    if (input->missing)
         return arena_print(arena, "in %s %s.%s missing", edge->as, name, port);
     return arena_print(arena, "in %s %s.%s %s %s", edge->as, name, port,
-                       edge->from ? plan->tasks[edge->from->place].key : "-", blob.digest.hex);
+                       input->key ? input->key : "-", input->digest.hex);
 }
 
-static int write_text(const struct plan *plan, const struct stage *stage, struct arena *arena,
-                      FILE *out, struct error *err)
+static int write_text(const struct stage *stage, const char *backend,
+                      const struct key_input *inputs, struct arena *arena, FILE *out,
+                      struct error *err)
 {
     struct lines lines = {.arena = arena};
     char numerics[256];
     fprintf(out, "ferdag-key 1\nkind %s %d\n", stage->kind->name, stage->kind->version);
     write_params(stage, &lines, out);
     if (stage->kind->numerics) {
-        int rc = kind_numerics(plan->backend, stage->cpu, numerics, sizeof numerics, err);
+        int rc = kind_numerics(backend, stage->cpu, numerics, sizeof numerics, err);
         if (rc < 0)
             return rc;
         fprintf(out, "numerics %s\n", numerics);
@@ -81,7 +81,7 @@ static int write_text(const struct plan *plan, const struct stage *stage, struct
                                     stage->outputs[i].file, stage->outputs[i].tree ? "/" : ""));
     flush(&lines, true, out);
     for (size_t i = 0; i < stage->input_count; i++) {
-        char *line = input_line(plan, stage, &stage->inputs[i], arena);
+        char *line = input_line(stage, &stage->inputs[i], &inputs[i], arena);
         if (line)
             add(&lines, line);
     }
@@ -89,22 +89,22 @@ static int write_text(const struct plan *plan, const struct stage *stage, struct
     return 0;
 }
 
-int key_make(const struct plan *plan, struct task *task, struct error *err)
+int key_make(const struct stage *stage, const char *backend, const struct key_input *inputs,
+             char key[65], char **text, struct error *err)
 {
     size_t size = 0;
     struct arena *arena = arena_create();
-    free(task->key_text);
-    task->key_text = NULL;
-    FILE *out = must(open_memstream(&task->key_text, &size));
-    int rc = write_text(plan, task->stage, arena, out, err);
+    *text = NULL;
+    FILE *out = must(open_memstream(text, &size));
+    int rc = write_text(stage, backend, inputs, arena, out, err);
     bool bad = ferror(out);
     if (fclose(out) != 0 || bad)
         must(NULL);
     arena_destroy(arena);
     struct digest digest;
     if (rc == 0)
-        rc = sha256_memory(task->key_text, size, &digest, err);
+        rc = sha256_memory(*text, size, &digest, err);
     if (rc == 0)
-        memcpy(task->key, digest.hex, sizeof task->key);
+        memcpy(key, digest.hex, sizeof digest.hex);
     return rc;
 }

@@ -11,9 +11,19 @@
 #ifndef FERDAG_DAG_KEY_H
 #define FERDAG_DAG_KEY_H
 
-#include "dag/plan.h"
+#include "cache/sha256.h"
+#include "dag/experiment.h"
 
-/* Fills task->key_text and task->key; all inputs must be settled. */
-int key_make(const struct plan *plan, struct task *task, struct error *err);
+/* What an edge of the stage brings. */
+struct key_input {
+    bool missing;
+    struct digest digest;
+    const char *key; /* of the stage that it comes from; NULL: from outside */
+};
+
+/* Fills key and *text (malloc'd, also after an error). inputs are as many as the stage's, in their
+ * order. */
+int key_make(const struct stage *stage, const char *backend, const struct key_input *inputs,
+             char key[65], char **text, struct error *err);
 
 #endif

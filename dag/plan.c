@@ -249,12 +249,29 @@ static enum state blocked_by(struct plan *plan, struct task *task)
     return STATE_READY;
 }
 
+static int make_key(const struct plan *plan, struct task *task, struct error *err)
+{
+    const struct stage *stage = task->stage;
+    struct key_input *inputs = must_alloc(stage->input_count * sizeof *inputs);
+    for (size_t i = 0; i < stage->input_count; i++) {
+        const struct edge *edge = &stage->inputs[i];
+        struct blob blob = {0};
+        inputs[i].missing = !plan_input(plan, edge, &blob);
+        inputs[i].digest = blob.digest;
+        inputs[i].key = edge->from ? plan->tasks[edge->from->place].key : NULL;
+    }
+    free(task->key_text);
+    int rc = key_make(stage, plan->backend, inputs, task->key, &task->key_text, err);
+    free(inputs);
+    return rc;
+}
+
 /* All inputs are settled: computes the key and looks whether the cache knows it. */
 static int resolve(struct plan *plan, struct task *task, struct error *err)
 {
     task->state = blocked_by(plan, task);
     if (task->state == STATE_READY) {
-        int rc = key_make(plan, task, err);
+        int rc = make_key(plan, task, err);
         if (rc == 0 && !task->forced)
             rc = cache_find(plan->cache, task->key, &task->result, err);
         if (rc < 0 && rc != -ENOENT)
