@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { LONGEST_NAME = 400 };
+
 static void set(json_t *object, const char *name, json_t *value)
 {
     if (json_object_set_new(object, name, must(value)) < 0)
@@ -18,6 +20,15 @@ static json_t *parse(const char *text)
 {
     json_t *value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
     return value ? value : json_null();
+}
+
+/* What people call the file, for a stage's errors: its port's name says nothing to them. A path that
+ * is no UTF-8, or would leave no room for the rest of a message, is left out. */
+static void add_name(const struct external *external, json_t *item)
+{
+    json_t *name = strlen(external->path) <= LONGEST_NAME ? json_string(external->path) : NULL;
+    if (name)
+        set(item, "name", name);
 }
 
 /* Where a source of a report came from, in full. */
@@ -63,6 +74,8 @@ static json_t *inputs_json(const struct plan *plan, const struct stage *stage)
         json_t *item = must(json_object());
         if (there)
             set(item, "path", json_string(edge->as));
+        if (edge->external)
+            add_name(edge->external, item);
         if (stage->kind->report && edge->from)
             add_provenance(plan, edge, item);
         json_array_append_new(list, item);

@@ -17,7 +17,7 @@
 enum { BLOCK = 1 << 20, PACKED_BLOCK = 1 << 16, TAR_HEADER = 512, MAX_ENTRIES = 100000 };
 
 struct csv_source {
-    const char *path;
+    const char *path, *name; /* to open it by, and to call it by */
     int fd;                  /* of a plain file, or -1 */
     char *buffer;            /* BLOCK bytes, for a plain file */
     struct archive *archive; /* of any other, or NULL */
@@ -47,7 +47,7 @@ static bool is_packed(const char *head, size_t size)
 static int archive_failure(struct csv_source *s, struct error *err)
 {
     const char *why = archive_error_string(s->archive);
-    return error_set(err, EIO, "%s: cut or damaged archive: %s", s->path,
+    return error_set(err, EIO, "%s: cut or damaged archive: %s", s->name,
                      why ? why : "unknown cause");
 }
 
@@ -56,7 +56,7 @@ static int open_archive(struct csv_source *s, struct error *err)
     archive_read_free(s->archive);
     s->archive = archive_read_new();
     if (!s->archive)
-        return error_set(err, ENOMEM, "out of memory reading %s", s->path);
+        return error_set(err, ENOMEM, "out of memory reading %s", s->name);
     archive_read_support_filter_gzip(s->archive);
     archive_read_support_filter_xz(s->archive);
     archive_read_support_filter_bzip2(s->archive);
@@ -109,7 +109,7 @@ static int seek_entry(struct csv_source *s, int wanted, int *some, struct error 
         if (fitness == SOME_CSV && *some < 0)
             *some = i;
     }
-    return error_set(err, EFBIG, "%s: more than %d entries in the archive", s->path, MAX_ENTRIES);
+    return error_set(err, EFBIG, "%s: more than %d entries in the archive", s->name, MAX_ENTRIES);
 }
 
 static int find_entry(struct csv_source *s, struct error *err)
@@ -123,26 +123,27 @@ static int find_entry(struct csv_source *s, struct error *err)
             rc = seek_entry(s, some, &ignored, err);
     }
     if (rc == 0)
-        return error_set(err, EINVAL, "%s: no fer2013.csv nor other .csv in the archive", s->path);
+        return error_set(err, EINVAL, "%s: no fer2013.csv nor other .csv in the archive", s->name);
     return rc < 0 ? rc : 0;
 }
 
-int csv_source_open(struct csv_source **source, const char *path, struct error *err)
+int csv_source_open(struct csv_source **source, const char *path, const char *name,
+                    struct error *err)
 {
     struct csv_source *s = calloc(1, sizeof *s);
     if (!s)
-        return error_set(err, ENOMEM, "out of memory reading %s", path);
-    *s = (struct csv_source){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+        return error_set(err, ENOMEM, "out of memory reading %s", name);
+    *s = (struct csv_source){.path = path, .name = name, .fd = open(path, O_RDONLY | O_CLOEXEC)};
     int rc = 0;
     struct stat st;
     char head[TAR_HEADER];
     ssize_t n = 0;
     if (s->fd < 0 || fstat(s->fd, &st) < 0) {
-        rc = error_errno(err, errno, "cannot open %s", path);
+        rc = error_errno(err, errno, "cannot open %s", name);
     } else if (!S_ISREG(st.st_mode)) {
-        rc = error_set(err, EINVAL, "%s: expected a file", path);
+        rc = error_set(err, EINVAL, "%s: expected a file", name);
     } else if ((n = pread(s->fd, head, sizeof head, 0)) < 0) {
-        rc = error_errno(err, errno, "cannot read %s", path);
+        rc = error_errno(err, errno, "cannot read %s", name);
     } else if (s->size = st.st_size, is_packed(head, (size_t)n)) {
         close(s->fd);
         s->fd = -1;
@@ -150,7 +151,7 @@ int csv_source_open(struct csv_source **source, const char *path, struct error *
     } else {
         s->buffer = malloc(BLOCK);
         if (!s->buffer)
-            rc = error_set(err, ENOMEM, "out of memory reading %s", path);
+            rc = error_set(err, ENOMEM, "out of memory reading %s", name);
     }
     if (rc < 0) {
         csv_source_close(s);
@@ -188,7 +189,7 @@ int csv_source_next(struct csv_source *s, const char **block, size_t *size, stru
         n = read(s->fd, s->buffer, BLOCK);
     while (n < 0 && errno == EINTR);
     if (n < 0)
-        return error_errno(err, errno, "cannot read %s", s->path);
+        return error_errno(err, errno, "cannot read %s", s->name);
     s->done += n;
     *block = s->buffer;
     *size = (size_t)n;

@@ -8,9 +8,10 @@
 
 struct csv_source;
 
-/* Opens a file. What it is shows in its first bytes, not in its name. Inside a tar the entry whose
+/* Opens a file, which errors call `name` (borrowed until the close). What it is shows in its first bytes, not in its name. Inside a tar the entry whose
  * name ends in fer2013.csv is taken, or else the first that ends in .csv. The caller closes. */
-int csv_source_open(struct csv_source **source, const char *path, struct error *err);
+int csv_source_open(struct csv_source **source, const char *path, const char *name,
+                    struct error *err);
 
 /* Gives the next block: borrowed until the next call; *size is 0 at the end. Errors: a file that is
  * cut or damaged, a disk that fails. */

@@ -8,12 +8,13 @@
 #include "stages/job.h"
 #include "stages/stratify.h"
 
-static int read_csv(struct job *job, const char *path, struct csv_faces *faces, struct error *err)
+static int read_csv(struct job *job, struct csv_faces *faces, struct error *err)
 {
+    const char *path = job_input(job, "csv", 0), *name = job_input_name(job, "csv", 0);
     struct csv_source *source = NULL;
-    int rc = csv_faces_begin(faces, path, err);
+    int rc = csv_faces_begin(faces, name, err);
     if (rc == 0)
-        rc = csv_source_open(&source, path, err);
+        rc = csv_source_open(&source, path, name, err);
     double last = job_clock();
     while (rc == 0) {
         const char *block;
@@ -77,7 +78,7 @@ static int write_outputs(struct job *job, struct images splits[SPLITS], struct e
 static int run(struct job *job, struct error *err)
 {
     struct csv_faces faces;
-    int rc = read_csv(job, job_input(job, "csv", 0), &faces, err);
+    int rc = read_csv(job, &faces, err);
     if (rc == 0)
         rc = take_subset(faces.splits, (size_t)job_int(job, "limit"),
                          (uint64_t)job_int(job, "seed"), err);

@@ -176,6 +176,12 @@ const char *job_input(const struct job *job, const char *port, size_t i)
     return string_of(job_provenance(job, port, i), "path", port);
 }
 
+const char *job_input_name(const struct job *job, const char *port, size_t i)
+{
+    const char *name = json_string_value(json_object_get(job_provenance(job, port, i), "name"));
+    return name ? name : job_input(job, port, i);
+}
+
 const char *job_output(const struct job *job, const char *port)
 {
     const char *path = string_of(json_object_get(job->root, "outputs"), port, NULL);

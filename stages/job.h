@@ -38,6 +38,9 @@ size_t job_input_count(const struct job *job, const char *port);
 /* Path, relative to the current folder, of input i of a port; i is 0 unless the port takes many.
  * Belongs to the job. */
 const char *job_input(const struct job *job, const char *port, size_t i);
+/* What to call that input in an error: the path in the experiment if it came from outside, else as
+ * job_input. Belongs to the job. */
+const char *job_input_name(const struct job *job, const char *port, size_t i);
 /* Provenance of that input: {"path", "stage", "port", "key", "digest", "kind", "seconds",
  * "peak_bytes", "finished", "params", "inputs"}; for kinds with `report` set. Borrowed. */
 const json_t *job_provenance(const struct job *job, const char *port, size_t i);

@@ -61,3 +61,18 @@ has 'vandal' 'it wrote to its input i' "$(cat err)"
 # The clock may stand anywhere: what counts is that the blob changed.
 find .ferdag/blobs -type f -exec touch -d '1 year' {} +
 same 'made again' 'made vandal' "$(ran w.yaml --set 'how="> /dev/null; true"')"
+
+# A file from outside is called by its own name; a stage's output by the port that it came in at.
+printf 'emotion,pixels,Usage\n0,1 2 3,Training\n' > faces.csv
+cat > i.yaml <<'Y'
+ferdag: 1
+inputs: { faces: { path: faces.csv } }
+stages:
+  full: { kind: ingest_csv, in: { csv: faces } }
+  made: { kind: command, out: { o: o.csv }, with: { run: "echo 0,1 > o.csv" } }
+  again: { kind: ingest_csv, in: { csv: made } }
+Y
+"$FERDAG" run i.yaml -k 2> err
+same 'exit of a bad CSV' 1 $?
+has 'where the CSV is wrong' "stage full failed: $(pwd -P)/faces.csv:2:8: pixels: expected 2304 values" "$(cat err)"
+has 'where an output is wrong' "stage again failed: csv:1:1: header" "$(cat err)"
