@@ -59,6 +59,7 @@ struct stage {
     size_t user_count;
     size_t place;  /* in the experiment's list, which is in topological order */
     size_t height; /* stages on the longest chain from here to an end, itself included */
+    double work;   /* as its kind says; 0 if that says nothing */
     bool implicit; /* `tables` and `report`, which the file's tables bring */
 };
 

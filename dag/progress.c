@@ -32,8 +32,10 @@ const char *progress_duration(double seconds, char *text, size_t size)
         snprintf(text, size, "%ld s", s);
     else if (s < 3600)
         snprintf(text, size, "%ld min %02ld s", s / 60, s % 60);
-    else
+    else if (s < 48 * 3600)
         snprintf(text, size, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    else
+        snprintf(text, size, "%ld d %02ld h", s / 86400, s / 3600 % 24);
     return text;
 }
 
@@ -77,7 +79,7 @@ static void cut(char *text, size_t n)
         }
 }
 
-static struct activity *find(struct progress *p, const char *stage)
+struct activity *progress_find(const struct progress *p, const char *stage)
 {
     for (size_t i = 0; i < p->count; i++)
         if (strcmp(p->activities[i].stage, stage) == 0)
@@ -85,12 +87,14 @@ static struct activity *find(struct progress *p, const char *stage)
     return NULL;
 }
 
-/* Seconds to go, or -1: from what was done in this sitting, since resuming is not work. */
+/* Seconds to go, or -1: from what was done since its first word, as what an earlier sitting did says
+ * nothing of speed. */
 static double remaining(const struct activity *a, double now)
 {
-    double done = a->done - a->resumed, left = a->total - a->done;
-    double spent = now - (a->resumed > 0 ? a->spoke : a->since);
-    return done > 0 && a->total > 0 && left >= 0 ? spent / done * left : -1;
+    double done = a->done - a->first, left = a->total - a->done;
+    if (!(done > 0) || !(a->total > 0) || left < 0)
+        return -1;
+    return fmax((a->heard - a->spoke) / done * left - (now - a->heard), 0);
 }
 
 static void describe(const struct activity *a, double now, char *text, size_t size)
@@ -149,9 +153,20 @@ static size_t drawn_rows(const struct progress *p)
     return rows;
 }
 
+/* "02:07", and with hours "1:02:07" */
+static const char *write_clock(double seconds, char *text, size_t size)
+{
+    long s = (long)seconds;
+    if (s < 3600)
+        snprintf(text, size, "%02ld:%02ld", s / 60, s % 60);
+    else
+        snprintf(text, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    return text;
+}
+
 static void draw(struct progress *p)
 {
-    char *text = NULL, line[512], bar[BAR * 3 + 1], what[256];
+    char *text = NULL, time[32], line[512], bar[BAR * 3 + 1], what[256];
     size_t size = 0, width = columns() - 1, shown = p->count;
     if (shown > screen_rows() - 3)
         shown = screen_rows() - 3;
@@ -164,10 +179,11 @@ static void draw(struct progress *p)
     if (p->drawn)
         fprintf(out, "\x1b[%zuA\r", drawn_rows(p));
     p->drawn = 0;
-    snprintf(line, sizeof line, "[%zu/%zu] %zu cached · %02d:%02d", p->cached + p->ran, p->total,
-             p->cached, (int)(elapsed / 60), (int)elapsed % 60);
+    snprintf(line, sizeof line, "[%zu/%zu] %zu cached · %s", p->cached + p->ran, p->total,
+             p->cached, write_clock(elapsed, time, sizeof time));
     if (p->failed)
         snprintf(line + strlen(line), sizeof line - strlen(line), " · %zu failed", p->failed);
+    snprintf(line + strlen(line), sizeof line - strlen(line), "%s", p->outlook);
     add_line(p, out, line, width);
     for (size_t i = 0; i < shown; i++) {
         const struct activity *a = &p->activities[i];
@@ -240,7 +256,7 @@ static void copy_text(char *to, size_t size, const json_t *value)
 
 void progress_update(struct progress *p, const char *stage, const json_t *line)
 {
-    struct activity *a = find(p, stage);
+    struct activity *a = progress_find(p, stage);
     if (!a || !json_is_number(json_object_get(line, "done")))
         return;
     double now = progress_clock();
@@ -250,10 +266,10 @@ void progress_update(struct progress *p, const char *stage, const json_t *line)
     copy_text(a->unit, sizeof a->unit, json_object_get(line, "unit"));
     copy_text(a->rate_unit, sizeof a->rate_unit, json_object_get(line, "rate_unit"));
     copy_text(a->note, sizeof a->note, json_object_get(line, "note"));
+    a->heard = now;
     if (a->spoke == 0) {
         a->spoke = now;
-        /* Much done within a moment was done before. */
-        a->resumed = now - a->since < 2 && a->done >= 1 ? a->done : 0;
+        a->first = a->done;
     }
     if (!p->terminal && now - a->printed >= PLAIN_EVERY) {
         char what[256];
@@ -265,7 +281,7 @@ void progress_update(struct progress *p, const char *stage, const json_t *line)
 
 void progress_stop(struct progress *p, const char *stage, const char *what)
 {
-    struct activity *a = find(p, stage);
+    struct activity *a = progress_find(p, stage);
     if (a) {
         size_t place = (size_t)(a - p->activities);
         memmove(a, a + 1, (p->count - place - 1) * sizeof *a);

@@ -10,18 +10,19 @@
 /* What one running stage last said of itself. */
 struct activity {
     const char *stage;
-    double since;       /* job clock when it started */
+    double since;       /* clock when it started */
     double done, total; /* of `unit`s; total 0: nothing said yet */
     char unit[24], rate_unit[24], note[80];
     double rate;
-    double resumed;        /* `done` when it first spoke: what an earlier sitting did */
-    double spoke, printed; /* clock of its first and of its last printed word */
+    double first;                 /* `done` when it first spoke: an earlier sitting may have done it */
+    double spoke, heard, printed; /* clock of its first, last and last printed word */
 };
 
 struct progress {
     bool terminal;
     double start; /* clock */
     size_t total, cached, ran, failed, not_run;
+    char outlook[160];           /* of the headline: empty, or " · " and what is to come */
     size_t drawn;                /* lines on the screen that are ours */
     unsigned short lengths[256]; /* and how long each is: a narrower terminal wraps them */
     struct activity *activities; /* the running stages, in the order in which they started */
@@ -32,6 +33,8 @@ void progress_begin(struct progress *p, size_t total);
 void progress_start(struct progress *p, const char *stage);
 /* A line that a stage wrote: {"done", "total", "unit", "rate", "rate_unit", "note"}. */
 void progress_update(struct progress *p, const char *stage, const json_t *line);
+/* What a running stage last said, or NULL. */
+struct activity *progress_find(const struct progress *p, const char *stage);
 /* The stage is no longer running; ends with a line "name: WHAT" unless what is NULL. */
 void progress_stop(struct progress *p, const char *stage, const char *what);
 /* A line that stays. */
@@ -44,7 +47,7 @@ void progress_end(struct progress *p);
 
 double progress_clock(void); /* monotonic seconds */
 
-/* "41 s", "2 min 03 s", "1 h 05 min" */
+/* "41 s", "2 min 03 s", "1 h 05 min", "16 d 02 h" */
 const char *progress_duration(double seconds, char *text, size_t size);
 
 #endif

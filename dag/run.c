@@ -6,6 +6,7 @@
 #include "dag/run.h"
 #include "base/file.h"
 #include "dag/folder.h"
+#include "dag/forecast.h"
 #include "dag/local.h"
 #include "dag/progress.h"
 
@@ -25,6 +26,7 @@ struct run {
     struct plan *plan;
     const struct run_options *options;
     struct progress progress;
+    struct forecast *forecasts;
     struct work *works; /* running stages, linked */
     int cpus;           /* in use */
     uint64_t memory, memory_limit;
@@ -377,6 +379,8 @@ static int by_urgency(const void *a, const void *b, void *tasks)
     const struct stage *y = ((const struct task *)tasks)[*(const size_t *)b].stage;
     if (x->height != y->height)
         return x->height < y->height ? 1 : -1;
+    if (x->work != y->work) /* large ones first, so that none is left for the end */
+        return x->work < y->work ? 1 : -1;
     return x->place < y->place ? -1 : 1;
 }
 
@@ -460,6 +464,11 @@ static void on_tick(uv_timer_t *timer)
     }
     if (retry)
         start_ready(run);
+    if (run->stopping || run->options->only_report)
+        run->progress.outlook[0] = 0;
+    else
+        forecast_look(&run->forecasts, run->plan, &run->progress, run->options->jobs,
+                      run->memory_limit);
     progress_tick(&run->progress);
 }
 
@@ -573,6 +582,7 @@ int run_plan(struct plan *plan, const struct run_options *options, struct run_to
     end_loop(&run);
     finish(&run, totals);
     progress_end(&run.progress);
+    forecast_free(run.forecasts);
     free(run.ready);
     return run.rc;
 }

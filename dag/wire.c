@@ -325,6 +325,7 @@ int wire_order(struct experiment *e, struct error *err)
     for (size_t i = 0; i < n; i++) {
         struct stage *stage = e->stages[i];
         stage->place = i;
+        stage->work = stage->kind->work ? stage->kind->work(stage->params) : 0;
         for (size_t k = 0; k < stage->input_count; k++)
             if (stage->inputs[k].from)
                 add_user(e, stage->inputs[k].from, stage);

@@ -304,6 +304,14 @@ double net_flops(const struct net *net)
     return program_flops(&net->program);
 }
 
+double net_spec_flops(const struct net_spec *spec)
+{
+    struct program program;
+    program_build(&program, spec->model, (size_t)spec->width, (size_t)spec->classes,
+                  (size_t)spec->image_size);
+    return program_flops(&program);
+}
+
 const char *net_backend(const struct net *net)
 {
     return net->backend->name;

@@ -79,6 +79,9 @@ size_t net_features(const struct net *net); /* 8*width, 16*width for ResNeXt29 *
 /* Multiply-adds of one image forward, times 2. */
 double net_flops(const struct net *net);
 
+/* The same of a net that isn't made: model, width, classes and image_size are used. */
+double net_spec_flops(const struct net_spec *spec);
+
 /* "cpu", "ref", ...: the backend that `auto` became. */
 const char *net_backend(const struct net *net);
 

@@ -6,6 +6,7 @@
 #ifndef FERDAG_STAGES_KIND_H
 #define FERDAG_STAGES_KIND_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/error.h"
@@ -60,6 +61,10 @@ struct kind {
 
     /* Does the work in the current folder. Returns 0, or a negative code with err filled. */
     int (*run)(struct job *job, struct error *err);
+
+    /* How much work a stage with these params is, in any unit: comparable between stages of this
+     * kind whose inputs are of the same size. For the forecast of a run's time; NULL: not worth one. */
+    double (*work)(const json_t *params);
 };
 
 /* All kinds, in the order in which `ferdag kinds` lists them; ends with NULL. */

@@ -372,6 +372,7 @@ static int train(struct training *t, struct error *err)
     size_t batch = (size_t)t->spec.batch, batches = (t->train.n + batch - 1) / batch;
     double every = job_real(t->job, "checkpoint_seconds");
     t->last_checkpoint = job_clock();
+    say_progress(t, batches); /* before a first step that may take a minute: what was done before */
     while (wants_more(t)) {
         crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);
         while (t->state.batch < batches) {
@@ -485,6 +486,18 @@ static int run(struct job *job, struct error *err)
     return rc;
 }
 
+/* Operations for each training image; looks at PublicTest are a small, even share more. */
+static double work(const json_t *p)
+{
+    struct net_spec spec = {
+        .model = model_named(json_string_value(json_object_get(p, "model"))),
+        .width = (int)json_integer_value(json_object_get(p, "width")),
+        .classes = CLASSES,
+        .image_size = (int)json_integer_value(json_object_get(p, "crop")),
+    };
+    return 3 * net_spec_flops(&spec) * (double)json_integer_value(json_object_get(p, "epochs"));
+}
+
 /* ---- tables ---- */
 
 static const struct port inputs[] = {
@@ -558,4 +571,5 @@ const struct kind kind_train_cnn = {
     .params = params,
     .numerics = true,
     .run = run,
+    .work = work,
 };
