@@ -15,7 +15,7 @@ static const struct {
     enum merge merge;
 } top_keys[] = {
     {"ferdag", MERGE_WHOLE}, {"title", MERGE_WHOLE},    {"include", MERGE_WHOLE},
-    {"params", MERGE_DEEP},  {"inputs", MERGE_ENTRIES}, {"stages", MERGE_ENTRIES},
+    {"params", MERGE_DEEP},  {"inputs", MERGE_ENTRIES}, {"stages", MERGE_DEEP},
     {"tables", MERGE_DEEP},  {"claims", MERGE_DEEP},    {"paper", MERGE_DEEP},
     {"report", MERGE_DEEP},
 };

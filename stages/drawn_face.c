@@ -95,7 +95,9 @@ static struct person draw_person(struct random *r)
 
 static void draw_movements(struct random *r, int class, double difficulty, double m[MOVEMENTS])
 {
-    double intensity = between(r, 1.3 - difficulty, 1.5);
+    double intensity = between(r, 1.8 - difficulty, 2.1);
+    if (chance(r, difficulty)) /* a face that hardly shows what its label says */
+        intensity = between(r, 0, .6);
     double form = between(r, 0, 1), blend = 0;
     int other = (int)random_below(r, CLASSES);
     if (chance(r, .6 * difficulty))
