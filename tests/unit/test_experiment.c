@@ -92,7 +92,7 @@ static void includes_are_merged_and_paths_are_the_files_own(void **state)
         "  s: {kind: command, in: {i: i}, out: {o: o}, with: {run: '${a} ${deep.x} ${deep.y}'}}\n"
         "  t: {kind: command, out: {o: o}, with: {run: base}}\n");
     put("top.yaml", "ferdag: 1\ninclude: sub/base.yaml\nparams: {deep: {y: 3}}\n"
-                    "stages:\n  t: {kind: command, out: {o: o}, with: {run: top}}\n");
+                    "stages:\n  t: {with: {run: top}}\n");
     setenv("FERDAG_TEST_E", "env.txt", 1);
     struct experiment e = load("top.yaml", "deep.x=9");
     unsetenv("FERDAG_TEST_E");
