@@ -57,6 +57,13 @@ $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(LDLIBS)
 
+# Fuzz targets, with libFuzzer. What a target names in its lines "Sources:" is instrumented and
+# sanitized; what that needs beyond comes from the library as it is.
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(LIBRARY)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	    -o $@ $< $$(sed -n 's/^ \* Sources: //p' $<) $(LIBRARY) $(LDLIBS) -lgomp
+
 bench-train: $(BUILD)/tests/bench/bench_train
 	@for m in vgg19 resnet18 preact_resnet18 resnext29; do $< -m $$m; done
 

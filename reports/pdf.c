@@ -161,7 +161,7 @@ static int unpack_objects(struct rewriter *w, struct slice dictionary, struct sl
         strtol(end, &end, 10);
         next = i + 1 < count ? strtol(end, NULL, 10) : (long)size - first;
         p = pair;
-        sound = offset >= 0 && next >= offset && (size_t)(first + next) <= size;
+        sound = offset >= 0 && next >= offset && (size_t)next <= size - (size_t)first;
         if (sound)
             rc = add_object(w, number,
                             (struct slice){data + first + offset, (size_t)(next - offset)}, err);
@@ -233,10 +233,11 @@ static int copy_objects(struct rewriter *w, struct slice file, struct error *err
     int rc = 0;
     while (rc == 0 && (p = next_object(p, end, &number))) {
         struct slice rest = {p, (size_t)(end - p)};
-        const char *endobj = find(rest, "endobj"), *stream = find(rest, "stream");
+        const char *endobj = find(rest, "endobj");
         if (!endobj)
             return error_set(err, EINVAL, "%s: object %ld has no end", w->path, number);
-        if (stream && stream < endobj) {
+        const char *stream = find((struct slice){p, (size_t)(endobj - p)}, "stream");
+        if (stream) {
             struct slice dictionary = {p, (size_t)(stream - p)};
             p = stream + strlen("stream");
             p += p < end && *p == '\r';

@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Reads one UTF-8 character; returns its length, and for malformed bytes 1 and U+FFFD. */
+/* Reads one UTF-8 character; returns its length, and for malformed bytes 1 and U+FFFD. Surrogates
+ * and what lies beyond Unicode are malformed: groff knows no such character. */
 static size_t decode(const char *s, uint32_t *c)
 {
     const unsigned char *u = (const unsigned char *)s;
@@ -23,6 +24,8 @@ static size_t decode(const char *s, uint32_t *c)
             return 1;
         value = value << 6 | (u[i] & 0x3f);
     }
+    if (value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
+        return 1;
     *c = value;
     return n;
 }

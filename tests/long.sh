@@ -34,15 +34,17 @@ sanitized() {
         OPTIMIZE=-O1 units || return 1
 }
 
-# A fuzz target's file says in a line "Sources: a.c b.c" what it needs.
+# Begins with tests/fuzz/seeds/NAME, or the folder that the target's line "Seeds:" names; what the
+# fuzzer finds of use stays in build/fuzz/corpus/NAME for the next time.
 fuzz() {
-    local target=$1 sources
-    sources=$(sed -n 's/^ \* Sources: //p' "$target" | tr '\n' ' ')
-    mkdir -p build/fuzz/corpus
-    # shellcheck disable=SC2086
-    clang -g -O1 -std=gnu11 -I. -fsanitize=fuzzer,address,undefined "$target" $sources -o "build/fuzz/$(basename "$target" .c)" \
-        $(pkg-config --libs jansson yaml-0.1 libarchive) -lm || return 1
-    "build/fuzz/$(basename "$target" .c)" -max_total_time="${FUZZ_SECONDS:-30}" -artifact_prefix=build/fuzz/
+    local name=$1 short=${1#fuzz_} seeds
+    seeds=$(sed -n 's/^ \* Seeds: //p' "tests/fuzz/$name.c")
+    seeds=${seeds:-tests/fuzz/seeds/$short}
+    make -s "build/fuzz/$name" || return 1
+    mkdir -p "build/fuzz/corpus/$short"
+    [ -d "$seeds" ] || seeds=
+    OPENBLAS_NUM_THREADS=1 "build/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-30}" -timeout=20 -artifact_prefix=build/fuzz/ \
+        "build/fuzz/corpus/$short" ${seeds:+"$seeds"}
 }
 
 attempt 'build with sanitizers' sanitized
@@ -58,7 +60,7 @@ for target in tests/fuzz/fuzz_*.c; do
         clang -x c -fsanitize=fuzzer - -o /dev/null 2>/dev/null; then
         skip "$name" "clang with libFuzzer not found"
     else
-        attempt "$name" fuzz "$target"
+        attempt "$name" fuzz "$name"
     fi
 done
 

@@ -126,6 +126,8 @@ static void test_escaping(void **state)
     expect_text(troff_text, "na\u00efve \u6f22", "na\\[u00EF]ve \\[u6F22]");
     expect_text(troff_text, "bad\xff\xc3", "bad??");
     expect_text(troff_text, "\tx\x7f\x01", " x  ");
+    expect_text(troff_text, "\xf4\x90\x80\x80", "????"); /* beyond Unicode */
+    expect_text(troff_text, "\xed\xa0\x80", "???");      /* a surrogate */
     expect_text(plot_quote, "it's `id` \"$x\"\n", "'it''s `id` \"$x\" '");
     expect_text(plain_csv_field, "plain", "plain");
     expect_text(plain_csv_field, "a,\"b\"", "\"a,\"\"b\"\"\"");
@@ -450,6 +452,8 @@ static void test_plain_pdf(void **state)
     assert_null(strstr(data, "ObjStm"));
     free(data);
     write_packed_pdf("packed.pdf", "1 0 2 99999 3 5 broken");
+    assert_int_equal(pdf_make_plain("packed.pdf", &err), -EINVAL);
+    write_packed_pdf("packed.pdf", "1 0 2 9223372036854775807 3 5 broken");
     assert_int_equal(pdf_make_plain("packed.pdf", &err), -EINVAL);
     write_text("not.pdf", "hello");
     assert_int_equal(pdf_make_plain("not.pdf", &err), -EINVAL);
