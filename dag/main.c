@@ -242,8 +242,10 @@ int main(int argc, char **argv)
     json_set_alloc_funcs(must_alloc, free); /* else a value might be missing for want of memory */
     signal(SIGPIPE, SIG_IGN);               /* talk that nobody hears must not end a run */
     int status = run_command(argc, argv, &err);
-    if (fflush(stdout) != 0 && status == EXIT_DONE) {
-        error_errno(&err, errno, "cannot write to stdout");
+    errno = 0;
+    bool unwritten = fflush(stdout) != 0 || ferror(stdout);
+    if (unwritten && status == EXIT_DONE) {
+        error_errno(&err, errno ? errno : EIO, "cannot write to stdout");
         status = EXIT_FAILED;
     }
     if (err.text[0])
