@@ -76,3 +76,8 @@ Y
 same 'exit of a bad CSV' 1 $?
 has 'where the CSV is wrong' "stage full failed: $(pwd -P)/faces.csv:2:8: pixels: expected 2304 values" "$(cat err)"
 has 'where an output is wrong' "stage again failed: csv:1:1: header" "$(cat err)"
+
+# A reader that leaves, or a full disk, is said to be just that.
+"$FERDAG" kinds --json > /dev/full 2> err
+same 'exit with stdout full' 1 $?
+same 'stdout full' 'ferdag: cannot write to stdout: No space left on device' "$(cat err)"
