@@ -178,7 +178,7 @@ int predictions_write(const char *folder, enum split split, const uint8_t *predi
 int predictions_read(const char *folder, enum split split, struct array *predicted,
                      struct array *labels, struct error *err)
 {
-    *labels = (struct array){0};
+    *predicted = *labels = (struct array){0};
     int rc = read_part(folder, split, "predictions", ARRAY_U8, 1, predicted, err);
     if (rc == 0)
         rc = read_part(folder, split, "labels", ARRAY_U8, 1, labels, err);

@@ -1,4 +1,5 @@
 /* .npy and the folders of arrays: what is written is read back; what is cut or hostile is refused. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,12 +116,29 @@ static void unequal_rows(void **state)
     assert_non_null(strstr(err.text, "row 3: class 9"));
 }
 
+/* A path that cannot be made leaves both arrays empty, not as the caller's memory happened to be. */
+static void path_too_long(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    char folder_name[5000];
+    struct array a, b;
+    memset(folder_name, 'x', sizeof folder_name - 1);
+    folder_name[sizeof folder_name - 1] = 0;
+    memset(&a, 0xaa, sizeof a);
+    memset(&b, 0xaa, sizeof b);
+    assert_int_equal(predictions_read(folder_name, SPLIT_PUBLIC, &a, &b, &err), -ENAMETOOLONG);
+    assert_null(a.data);
+    assert_null(b.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),
         cmocka_unit_test(hostile),
         cmocka_unit_test(unequal_rows),
+        cmocka_unit_test(path_too_long),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }
