@@ -1,18 +1,22 @@
 /* The paper's claims, decided by small declared rules over the cells of the tables.
  *
- * A claim is {title, text, rule, absolute, checks: [check, ...]}. A check is one of
- *   {check: above, left: S, right: S, by: 0}      left - right > by, for every pair
- *   {check: below, left: S, right: S, by: 0}      right - left > by
- *   {check: reaches, left: S, right: S}           left is not below right by more than its error;
- *                                                 without right: the paper's number of the same
- * cell {check: within, left: S, right: S, by: 1}     |left - right| <= by {check: at_most, left: S,
- * right: S}           left <= right; no error is allowed for {check: mean, left: S, right: S, from:
- * 1, to: 2}   the mean of left - right lies between {check: rank, left: S, among: S, is: 2} left is
- * the is-th highest among them with `text` (one line for the reader), `least: k` or `most: true`
- * (how many pairs must hold; else all), and `informs: true` (shown, but decides nothing). S is
- * "table/row/column"; row and column may be "*" or "a|b|c", and where both sides name several,
- * equal ones are paired. `right` may be a number. A cell that only the paper has (another method's
- * published result) counts as it stands.
+ * A claim is {title, text, rule, absolute, eased, checks: [check, ...]}. With smaller settings than
+ * the paper's an `absolute` claim that falls short is not decided, nor an `eased` one that holds.
+ * A check is one of
+ *
+ *   {check: above, left: S, right: S, by: 0}           left - right > by, for every pair
+ *   {check: below, left: S, right: S, by: 0}           right - left > by
+ *   {check: reaches, left: S, right: S}                left is not below right by more than its
+ *                                                      error; without right: the paper's number
+ *   {check: within, left: S, right: S, by: 1}          |left - right| <= by
+ *   {check: at_most, left: S, right: S}                left <= right; no error is allowed for
+ *   {check: mean, left: S, right: S, from: 1, to: 2}   the mean of left - right lies in between
+ *   {check: rank, left: S, among: S, is: 2}            fewer than `is` of them are above left
+ *
+ * with `text` (one line for the reader), `least: k` or `most: true` (how many pairs must hold; else
+ * all), and `informs: true` (shown, but decides nothing). S is "table/row/column"; row and column
+ * may be "*" or "a|b|c", and where both sides name several, equal ones are paired. `right` may be a
+ * number. A cell that only the paper has (another method's published result) counts as it stands.
  *
  * Accuracies carry a standard error, sqrt(p (1 - p) / n) each; above, below and mean are open
  * (not decided) while the difference lies within one standard error of the bound. */
@@ -26,7 +30,7 @@
 /* What holds for all claims of an experiment. */
 struct claim_setting {
     bool comparable;     /* false: the data isn't the paper's, so no claim is decided */
-    bool paper_settings; /* false: smaller settings; an `absolute` claim that falls short is open */
+    bool paper_settings; /* false: smaller settings, see `absolute` and `eased` */
     const char *incomparable; /* why, for the reader, where comparable is false */
 };
 
