@@ -47,6 +47,15 @@ rm -rf other out.one
 # ---- again, and in other words ----
 run again
 same 'a second run' '' "$(only . < again.ran)"
+best=1000000
+for i in 1 2 3 4 5; do # the best of five: what else the machine does is not the program's doing
+    start=$(date +%s%N)
+    "$FERDAG" run tiny.yaml 2> err || fail "$(cat err)"
+    took=$((($(date +%s%N) - start) / 1000000))
+    has 'nothing ran' '101 stages: 101 cached, 0 ran' "$(cat err)"
+    [ $took -lt $best ] && best=$took
+done
+[ $best -lt 200 ] || fail "a second run took $best ms"
 mkdir before
 mv tiny.yaml pipeline.yaml before
 # No comments, twice the indentation, stages from the last to the first; and the other file's too.
