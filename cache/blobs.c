@@ -1,4 +1,5 @@
 /* See blobs.h. */
+#define _GNU_SOURCE
 #include "cache/blobs.h"
 #include "base/file.h"
 
@@ -72,6 +73,21 @@ static int make_folder(const char *cache, const struct digest *digest, char **fo
     return rc;
 }
 
+/* Renames, but leaves a sound blob that has come meanwhile as it is: its users watch its times. */
+static int name_blob(const char *cache, const char *file, const char *path,
+                     const struct digest *digest, uint64_t size)
+{
+    if (renameat2(AT_FDCWD, file, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return 0;
+    int code = errno;
+    if (code == EEXIST && file_present(cache, digest, size))
+        return unlink(file) < 0 ? -errno : 0;
+    /* A damaged one is replaced; and some file systems know plain rename alone. */
+    if (code != EEXIST && code != EINVAL && code != ENOSYS)
+        return -code;
+    return rename(file, path) < 0 ? -errno : 0;
+}
+
 /* Gives a file that is whole, and that nobody else writes to, its name in the store. */
 static int adopt(const char *cache, const char *file, const struct digest *digest, uint64_t size,
                  struct error *err)
@@ -86,8 +102,8 @@ static int adopt(const char *cache, const char *file, const struct digest *diges
         rc = -errno;
     if (rc == 0)
         rc = sync_path(file, 0);
-    if (rc == 0 && rename(file, path) < 0)
-        rc = -errno;
+    if (rc == 0)
+        rc = name_blob(cache, file, path, digest, size);
     if (rc == 0)
         rc = sync_path(folder, O_DIRECTORY);
     free(folder);
@@ -95,14 +111,17 @@ static int adopt(const char *cache, const char *file, const struct digest *diges
     return rc < 0 ? error_errno(err, -rc, "cannot store %s", file) : 0;
 }
 
+/* By chance, not by process: those of two containers that share the cache may have one number. */
 static char *temporary_name(const char *cache)
 {
-    static _Atomic unsigned counter;
-    return file_path("%s/tmp/%ld.%u", cache, (long)getpid(), counter++);
+    uint64_t chance;
+    if (getentropy(&chance, sizeof chance) < 0)
+        return NULL;
+    return file_path("%s/tmp/%016" PRIx64, cache, chance);
 }
 
-static int store_file(const char *cache, const char *path, struct digest *digest, uint64_t *size,
-                      struct error *err)
+static int store_file(const char *cache, const char *path, bool copy, struct digest *digest,
+                      uint64_t *size, struct error *err)
 {
     struct stat link, st;
     if (lstat(path, &link) < 0 || stat(path, &st) < 0)
@@ -110,7 +129,7 @@ static int store_file(const char *cache, const char *path, struct digest *digest
     if (!S_ISREG(st.st_mode))
         return error_set(err, EINVAL, "%s is not a regular file", path);
     /* A link's target or a file with a second name may be written to by others: copy those. */
-    bool copy = S_ISLNK(link.st_mode) || st.st_nlink > 1;
+    copy |= S_ISLNK(link.st_mode) || st.st_nlink > 1;
     char *file = copy ? temporary_name(cache) : strdup(path);
     if (!file)
         return error_set(err, ENOMEM, "out of memory storing %s", path);
@@ -164,8 +183,8 @@ static int tree_add(struct tree *tree, const struct digest *digest, uint64_t siz
     return 0;
 }
 
-static int store_folder(const char *cache, const char *root, const char *below, int depth,
-                        struct tree *tree, struct error *err)
+static int store_folder(const char *cache, const char *root, const char *below, bool copy,
+                        int depth, struct tree *tree, struct error *err)
 {
     char *folder = file_path("%s%s%s", root, *below ? "/" : "", below);
     DIR *dir = folder ? opendir(folder) : NULL;
@@ -192,8 +211,8 @@ static int store_folder(const char *cache, const char *root, const char *below, 
         if (!full) {
             rc = error_set(err, ENOMEM, "out of memory storing %s", root);
         } else if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode)) {
-            rc = store_folder(cache, root, path, depth + 1, tree, err);
-        } else if ((rc = store_file(cache, full, &digest, &size, err)) == 0) {
+            rc = store_folder(cache, root, path, copy, depth + 1, tree, err);
+        } else if ((rc = store_file(cache, full, copy, &digest, &size, err)) == 0) {
             if ((rc = tree_add(tree, &digest, size, path)) < 0)
                 error_set(err, ENOMEM, "out of memory storing %s", root);
             path = NULL;
@@ -232,13 +251,32 @@ static int store_manifest(const char *cache, struct tree *tree, struct blob *blo
     return rc;
 }
 
+/* Whether a link on the way leads elsewhere: what lies there is somebody's, and stays. */
+static bool leads_away(const char *path)
+{
+    char *part = strdup(path);
+    bool away = !part;
+    for (char *end = part; !away && end; end = *end ? end : NULL) {
+        struct stat st;
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        char kept = *end;
+        *end = 0;
+        away = lstat(part, &st) < 0 || S_ISLNK(st.st_mode);
+        *end = kept;
+    }
+    free(part);
+    return away;
+}
+
 int blob_store(const char *cache, const char *path, bool tree, struct blob *blob, struct error *err)
 {
     *blob = (struct blob){0};
+    bool copy = leads_away(path);
     if (!tree)
-        return store_file(cache, path, &blob->digest, &blob->size, err);
+        return store_file(cache, path, copy, &blob->digest, &blob->size, err);
     struct tree files = {0};
-    int rc = store_folder(cache, path, "", 0, &files, err);
+    int rc = store_folder(cache, path, "", copy, 0, &files, err);
     if (rc == 0)
         rc = store_manifest(cache, &files, blob, err);
     blob->tree = true;

@@ -37,8 +37,9 @@ char *blob_path(const char *cache, const struct digest *digest);
 bool blob_present(const char *cache, const struct blob *blob);
 
 /* Stores a file or, with `tree`, a folder. Regular files move into the store (path must be on the
- * cache's file system to spare the copy); what it leaves at path is undefined. Links are followed
- * to the file they name, other things are refused. All of it is on the disk when this returns. */
+ * cache's file system); what it leaves at path is undefined. But what is reached through a link,
+ * wherever on the path, is copied and stays as it is. Other things are refused, and so is a link to
+ * a folder within the folder. All of it is on the disk when this returns. */
 int blob_store(const char *cache, const char *path, bool tree, struct blob *blob,
                struct error *err);
 int blob_store_memory(const char *cache, const void *data, size_t size, struct blob *blob,

@@ -138,6 +138,46 @@ static void trees_come_back_as_they_were(void **state)
     tree_free(&tree);
 }
 
+/* A stage may leave a link to what is somebody's: that stays, writable, where it is. */
+static void what_lies_behind_a_link_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct blob blob;
+    struct error err;
+    struct stat st;
+    assert_int_equal(file_make_folders("theirs", &err), 0);
+    put("theirs/a", "one");
+    assert_int_equal(symlink("theirs", "ours"), 0);
+    assert_int_equal(blob_store(f->cache.folder, "ours", true, &blob, &err), 0);
+    assert_true(blob_present(f->cache.folder, &blob));
+    assert_int_equal(blob_store(f->cache.folder, "ours/a", false, &blob, &err), 0);
+    assert_true(blob_present(f->cache.folder, &blob));
+    assert_int_equal(stat("theirs/a", &st), 0);
+    assert_int_equal(st.st_mode & 0200, 0200);
+}
+
+/* Users of a blob take a change of its times for a write to it. */
+static void a_blob_is_replaced_only_if_damaged(void **state)
+{
+    struct fixture *f = *state;
+    struct blob blob;
+    struct error err;
+    struct stat before, after;
+    assert_int_equal(blob_store_memory(f->cache.folder, "abc", 3, &blob, &err), 0);
+    char *path = blob_path(f->cache.folder, &blob.digest);
+    assert_int_equal(stat(path, &before), 0);
+    put("again", "abc");
+    assert_int_equal(blob_store(f->cache.folder, "again", false, &blob, &err), 0);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(truncate(path, 1), 0);
+    put("again", "abc");
+    assert_int_equal(blob_store(f->cache.folder, "again", false, &blob, &err), 0);
+    assert_true(blob_present(f->cache.folder, &blob));
+    free(path);
+}
+
 static void hostile_manifests_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -298,6 +338,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(digests_are_sha256, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_stored_once_and_read_only, setup, teardown),
         cmocka_unit_test_setup_teardown(a_linked_file_is_copied_not_moved, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_lies_behind_a_link_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_blob_is_replaced_only_if_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(trees_come_back_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(hostile_manifests_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(results_are_found_again, setup, teardown),
