@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,13 +88,17 @@ static int write_all(int fd, const char *data, size_t size)
     return 0;
 }
 
-/* Opens PATH.tmp.PID for writing; *temporary is malloc'd. */
+/* Opens PATH.tmp.CHANCE, a new file, for writing; *temporary is malloc'd. A process's number won't
+ * do for a name: two containers on one folder may both have it. */
 static int open_temporary(const char *path, char **temporary, struct error *err)
 {
-    *temporary = file_path("%s.tmp.%ld", path, (long)getpid());
+    uint32_t chance;
+    if (getentropy(&chance, sizeof chance) < 0)
+        return error_errno(err, errno, "cannot name a temporary file for %s", path);
+    *temporary = file_path("%s.tmp.%08x", path, (unsigned)chance);
     if (!*temporary)
         return error_set(err, ENOMEM, "out of memory writing %s", path);
-    int fd = open(*temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         int rc = error_errno(err, errno, "cannot write %s", path);
         free(*temporary);
@@ -175,7 +180,7 @@ int file_make_folders(const char *path, struct error *err)
         *p = 0;
         struct stat st;
         if (mkdir(copy, 0777) < 0 && !(errno == EEXIST && stat(copy, &st) == 0 && S_ISDIR(st.st_mode)))
-            rc = error_errno(err, errno, "cannot make folder %s", copy);
+            rc = error_errno(err, errno == EEXIST ? ENOTDIR : errno, "cannot make folder %s", copy);
         if (!kept)
             break;
         *p = kept;
