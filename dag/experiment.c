@@ -212,6 +212,14 @@ static bool file_sound(const char *file)
     return strcmp(file, "job.json") != 0 && strcmp(file, "log.txt") != 0;
 }
 
+/* Whether one is the other or lies in it. */
+static bool overlap(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b), least = n < m ? n : m;
+    return strncmp(a, b, least) == 0 && (!a[least] || a[least] == '/') &&
+           (!b[least] || b[least] == '/');
+}
+
 /* `out:` of a kind with open ports: port -> file name, with '/' at its end for a folder. */
 static int open_outputs(struct experiment *e, struct scope *scope, const struct node *entry,
                         struct stage *stage, struct error *err)
@@ -237,7 +245,7 @@ static int open_outputs(struct experiment *e, struct scope *scope, const struct 
         if (!name || !file_sound(name))
             return node_error(err, file, "out: expected a file name inside the stage's folder");
         for (size_t k = 0; k < stage->output_count; k++)
-            if (strcmp(stage->outputs[k].file, name) == 0)
+            if (overlap(stage->outputs[k].file, name))
                 return node_error(err, file, "out: two ports share the file '%s'", name);
         stage->outputs = arena_push(e->arena, stage->outputs, i, sizeof *stage->outputs);
         stage->outputs[stage->output_count++] =

@@ -184,7 +184,7 @@ int child_start(struct child *child, uv_loop_t *loop, const char *kind, const ch
 
 void child_signal(struct child *child, int signal)
 {
-    if (!child->exited)
+    if (!child->exited && child->process.pid > 0) /* 0, of one not started, means our own group */
         kill(-child->process.pid, signal);
 }
 

@@ -480,10 +480,13 @@ static void begin_loop(struct run *run)
     run->tick.data = run;
     uv_timer_start(&run->tick, on_tick, TICK_MS, TICK_MS);
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction hangup;
+    bool nohup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
     for (size_t i = 0; i < 3; i++) {
         uv_signal_init(&run->loop, &run->signals[i]);
         run->signals[i].data = run;
-        uv_signal_start(&run->signals[i], on_signal, numbers[i]);
+        if (numbers[i] != SIGHUP || !nohup)
+            uv_signal_start(&run->signals[i], on_signal, numbers[i]);
     }
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LONGEST_INPUT = 200 }; /* bytes: file systems take 255 */
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp((*(struct stage *const *)a)->name, (*(struct stage *const *)b)->name);
@@ -161,7 +163,7 @@ static int add_port(struct experiment *e, struct stage *stage, const struct port
 static bool clashes(const struct stage *stage, const char *name)
 {
     if (strcmp(name, "job.json") == 0 || strcmp(name, "log.txt") == 0 || *name == '.' ||
-        strchr(name, '/') || !*name)
+        strpbrk(name, "/\n") || !*name || strlen(name) > LONGEST_INPUT)
         return true;
     for (size_t i = 0; i < stage->output_count; i++) {
         size_t n = strlen(name);

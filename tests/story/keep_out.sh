@@ -1,0 +1,66 @@
+# What isn't the cache's stays as it is: files behind links, the shell that called us, a run under
+# nohup; and names that can't be a file's are refused before anything is made.
+. "$STORIES/lib.sh"
+mkdir mine
+echo photo > mine/photo
+echo note > mine/note
+cat > x.yaml <<'Y'
+ferdag: 1
+stages:
+  tree: { kind: command, out: { o: o/ }, with: { run: "ln -s ../../../mine o" } }
+  file: { kind: command, out: { o: sub/note }, with: { run: "ln -s ../../../mine sub" } }
+  uses: { kind: command, in: { t: tree, f: file }, out: { o: o }, with: { run: "cat t/photo t/note f > o" } }
+Y
+same 'outputs behind links' 'file tree uses' "$(ran x.yaml)"
+same 'the files behind them' '644 644' "$(stat -c %a mine/note mine/photo | paste -sd' ')"
+echo other > mine/photo
+same 'the blobs are copies' '' "$(ran x.yaml)"
+cat "$("$FERDAG" show x.yaml uses | awk '$1 == "output" { print $3 }')" | paste -sd' ' | read -r text
+same 'what was read' 'photo note note' "$text"
+cat > d.yaml <<'Y'
+ferdag: 1
+stages:
+  deep: { kind: command, out: { o: o/ }, with: { run: "mkdir o; ln -s ../../../../mine o/m" } }
+Y
+"$FERDAG" run d.yaml 2> err
+same 'exit of a link to a folder in a folder' 1 $?
+has 'a link to a folder in a folder' 'is not a regular file' "$(cat err)"
+
+# A stage that can't even start ends the run, and nobody else.
+cat > s.yaml <<'Y'
+ferdag: 1
+stages:
+  faces: { kind: synthetic_faces, with: { train: 7, public: 7, private: 7 } }
+Y
+trap 'fail "the caller was told to end"' TERM
+key=$("$FERDAG" run -n s.yaml --json | awk '$1 == "\"key\":" { gsub(/[",]/, ""); print $2 }')
+echo > ".ferdag/work/$key"
+"$FERDAG" run s.yaml 2> err
+same 'exit of what cannot start' 1 $?
+has 'what cannot start' 'stage faces cannot start: cannot make folder' "$(cat err)"
+trap - TERM
+
+# nohup means it.
+cat > n.yaml <<'Y'
+ferdag: 1
+stages:
+  slow: { kind: command, out: { o: o }, with: { run: "touch ../../../begun; sleep 1; echo > o" } }
+Y
+nohup "$FERDAG" run n.yaml > out 2> err &
+run=$!
+until_true test -e begun
+kill -HUP $run
+wait $run
+same 'exit under nohup' 0 $?
+
+# Names of inputs are names of files; no output lies in another.
+bad() {
+    printf 'ferdag: 1\nstages:\n  a: { kind: command, out: { o: o }, with: { run: "" } }\n  b: { kind: command, %s, with: { run: "" } }\n' "$2" > bad.yaml
+    "$FERDAG" run bad.yaml 2> err
+    same "exit of $2" 2 $?
+    same "lines for $2" 1 "$(wc -l < err)"
+    has "$2" "$1" "$(cat err)"
+}
+bad "bad.yaml:4:29: in: 'x y' can't name an input" 'in: { "x\ny": a }, out: { p: p }'
+bad "can't name an input" "in: { $(printf 'x%.0s' {1..201}): a }, out: { p: p }"
+bad "bad.yaml:4:40: out: two ports share the file 'd/f'" 'out: { p: d/, q: d/f }'
