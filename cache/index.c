@@ -246,16 +246,17 @@ int index_begin(struct index *index, struct error *err)
     return rc;
 }
 
-int index_end(struct index *index, struct error *err)
-{
-    return --index->batch == 0 ? execute(index, "COMMIT", err) : 0;
-}
-
 static int abandon(struct index *index, int rc)
 {
     index->batch = 0;
     execute(index, "ROLLBACK", NULL);
     return rc;
+}
+
+int index_end(struct index *index, struct error *err)
+{
+    int rc = --index->batch == 0 ? execute(index, "COMMIT", err) : 0;
+    return rc < 0 ? abandon(index, rc) : 0;
 }
 
 void result_free(struct result *r)

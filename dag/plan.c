@@ -309,17 +309,14 @@ int plan_settle(struct plan *plan, struct task *task, enum state state, struct e
 int plan_start(struct plan *plan, struct error *err)
 {
     size_t n = plan->experiment->stage_count;
-    int rc = index_begin(plan->cache->index, err);
-    if (rc < 0)
-        return rc;
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++)
         for (size_t k = 0;
              plan->tasks[i].wanted && rc == 0 && k < plan->tasks[i].stage->input_count; k++)
             if (plan->tasks[i].stage->inputs[k].external)
                 rc = hash_source(plan, plan->tasks[i].stage->inputs[k].external, err);
-    int ended = index_end(plan->cache->index, rc < 0 ? NULL : err);
-    if (rc < 0 || ended < 0)
-        return rc < 0 ? rc : ended;
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < plan->tasks[i].stage->user_count; k++)
             plan->tasks[plan->tasks[i].stage->users[k]->place].waiting++;
