@@ -12,14 +12,17 @@ enum {
     NEST_LIMIT = 32,      /* ${a.${b.${c...}}} */
     TEXT_LIMIT = 1 << 20, /* bytes of one expanded scalar */
     STEP_LIMIT = 5000000, /* nodes and references of one experiment */
+    STEP_BYTES = 64,      /* of expanded text that count as one of them */
 };
 
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
                   struct error *err);
 
-static int count_step(struct scope *scope, const struct node *node, struct error *err)
+static int count_steps(struct scope *scope, const struct node *node, size_t steps,
+                       struct error *err)
 {
-    if (++*scope->steps > STEP_LIMIT)
+    *scope->steps += steps;
+    if (*scope->steps > STEP_LIMIT)
         return node_error(err, node, "the experiment expands to more than %d values", STEP_LIMIT);
     return 0;
 }
@@ -144,7 +147,7 @@ static int reference(struct scope *scope, const struct node *node, const char **
                      struct node **out, struct error *err)
 {
     struct buffer name = {0};
-    int rc = count_step(scope, node, err);
+    int rc = count_steps(scope, node, 1, err);
     if (rc == 0 && depth > DEPTH_LIMIT + NEST_LIMIT) /* above what params alone can reach */
         rc = node_error(err, node, "'${' nested more than %d deep", NEST_LIMIT);
     if (rc == 0) {
@@ -155,6 +158,8 @@ static int reference(struct scope *scope, const struct node *node, const char **
         rc = node_error(err, node, "'${' without its '}'");
     if (rc == 0 && name.used == 0)
         rc = node_error(err, node, "'${}' names nothing");
+    if (rc == 0)
+        rc = count_steps(scope, node, name.used / STEP_BYTES, err);
     if (rc == 0) {
         *p += 1;
         char *path = arena_copy(scope->arena, name.bytes, name.used);
@@ -222,6 +227,8 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
     if (rc == 0)
         rc = expand_text(scope, node, &p, false, depth, &text, err);
     if (rc == 0)
+        rc = count_steps(scope, node, text.used / STEP_BYTES, err);
+    if (rc == 0)
         *out = node_scalar(scope->arena, node, arena_copy(scope->arena, text.bytes, text.used),
                            node->plain);
     free(text.bytes);
@@ -231,7 +238,7 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
                   struct error *err)
 {
-    int rc = count_step(scope, node, err);
+    int rc = count_steps(scope, node, 1, err);
     if (rc < 0)
         return rc;
     if (node->type == NODE_SCALAR)

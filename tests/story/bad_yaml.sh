@@ -80,6 +80,10 @@ head -c 5000000 /dev/zero | tr '\0' '#' | bad 'larger than 4194304 bytes'
   for i in $(seq 30); do p=$((i - 1)); echo "  a$i: \"\${a$p}\${a$p}\""; done
   echo 'stages: { s: { kind: command, out: { b: b }, with: { run: "${a30}" } } }'
 } | bad 'expands to more than'
+{ echo 'ferdag: 1'; printf 'params: { big: "%0100000d" }\n' 0
+  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: "" }, in: { a: ['; for i in $(seq 20000); do echo '"x${big}",'; done
+  echo '] } } }'
+} | (ulimit -v 1500000; bad 'expands to more than 5000000 values') || exit 1
 
 # The command line.
 printf 'ferdag: 1\nparams: { width: 1, label: { a: 1 } }\nstages: { a: { kind: command, out: { b: b }, with: { run: "echo > b" } } }\n' > good.yaml
