@@ -19,7 +19,16 @@ static const char *string_of(const json_t *object, const char *name, const char 
     return text ? text : otherwise;
 }
 
-/* Whether a value has the type that the table asks for. */
+static bool is_choice(const char *choices, const char *text)
+{
+    size_t n = strlen(text);
+    for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
+        if (strcspn(c, "|") == n && strncmp(c, text, n) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a value has the type that the table asks for, and is one that it allows. */
 static bool fits(const struct param *param, const json_t *value)
 {
     bool bounded = param->min != 0 || param->max != 0;
@@ -33,6 +42,7 @@ static bool fits(const struct param *param, const json_t *value)
     case PARAM_BOOL:
         return json_is_boolean(value);
     case PARAM_ENUM:
+        return json_is_string(value) && is_choice(param->choices, json_string_value(value));
     case PARAM_STRING:
         return json_is_string(value);
     case PARAM_JSON:
@@ -97,7 +107,9 @@ int job_open(struct job *job, const struct kind *kind, struct error *err)
     job->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
     free(text);
     if (!json_is_object(job->root)) {
-        rc = error_set(err, EINVAL, "job.json:%d:%d: %s", where.line, where.column, where.text);
+        rc = job->root ? error_set(err, EINVAL, "job.json:1:1: expected an object")
+                       : error_set(err, EINVAL, "job.json:%d:%d: %s", where.line, where.column,
+                                   where.text);
         job_close(job);
         return rc;
     }

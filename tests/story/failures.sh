@@ -81,3 +81,14 @@ has 'where an output is wrong' "stage again failed: csv:1:1: header" "$(cat err)
 "$FERDAG" kinds --json > /dev/full 2> err
 same 'exit with stdout full' 1 $?
 same 'stdout full' 'ferdag: cannot write to stdout: No space left on device' "$(cat err)"
+
+# A job.json written by hand may be wrong in any way.
+job() {
+    printf '%s' "$2" > job.json
+    "$FERDAG" stage "$1" 2> err
+    same "exit of $2" 1 $?
+    same "message of $2" "ferdag: job.json$3" "$(cat err)"
+}
+job command '[1]' ':1:1: expected an object'
+job command '{"params": 1}' ': params: expected an object'
+job train_cnn '{"params": {"model": "vgg"}}' ': param model of train_cnn: wrong type or out of range'
