@@ -29,8 +29,8 @@ static int print_status(const struct plan *plan, const struct task *task, json_t
                                  task->stage->kind->name, "state", verdict_names[verdict], "key",
                                  task->key, "reason", reason)));
     else
-        printf("%-8s %-36s%s%s\n", verdict_names[verdict], task->stage->name, reason ? " " : "",
-               reason ? reason : "");
+        printf("%-8s %-*s%s%s\n", verdict_names[verdict], reason ? 36 : 0, task->stage->name,
+               reason ? " " : "", reason ? reason : "");
     free(reason);
     return 0;
 }

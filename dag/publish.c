@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,12 +37,14 @@ static bool in_tree(const struct tree *tree, const char *path)
     return false;
 }
 
-/* Removes what an earlier report left and this one doesn't have. */
+/* Removes what an earlier report left and this one doesn't have; not in a folder that somebody's
+ * link leads to. */
 static int remove_others(const struct tree *tree, const char *root, const char *below,
                          struct error *err)
 {
     char *folder = must(file_path("%s%s%s", root, *below ? "/" : "", below));
-    DIR *dir = opendir(folder);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
     int rc = 0;
     while (dir && rc == 0 && (entry = readdir(dir))) {
@@ -59,6 +62,8 @@ static int remove_others(const struct tree *tree, const char *root, const char *
     }
     if (dir)
         closedir(dir);
+    else if (fd >= 0)
+        close(fd);
     free(folder);
     return rc;
 }
