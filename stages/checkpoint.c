@@ -9,8 +9,6 @@
 #include <unistd.h>
 #include "base/file.h"
 
-static const size_t FILE_LIMIT = (size_t)8 << 30;
-
 enum { DIGEST_TEXT = 65 };
 
 static const char momentum_prefix[] = "momentum/", best_prefix[] = "best/";
@@ -229,7 +227,7 @@ int checkpoint_read(const char *path, const char *key, struct net *net, struct w
     struct safetensors s;
     if (access(path, F_OK) < 0)
         return 0;
-    int rc = safetensors_read(path, FILE_LIMIT, &s, err);
+    int rc = safetensors_read(path, CHECKPOINT_FILE_LIMIT, &s, err);
     if (rc < 0)
         return rc;
     rc = check(&s, key, err);

@@ -6,6 +6,9 @@
 
 #include "stages/weights.h"
 
+/* Bytes that are read at most: weights, best weights and momentum. */
+#define CHECKPOINT_FILE_LIMIT (3 * WEIGHTS_FILE_LIMIT)
+
 struct training_state {
     int epoch;            /* epochs done */
     size_t batch;         /* batches done of the next one */

@@ -9,8 +9,6 @@
 #include <string.h>
 #include "stages/formats.h"
 
-static const size_t FILE_LIMIT = (size_t)2 << 30;
-
 int weights_make(struct weights *w, const struct net *net, struct error *err)
 {
     *w = (struct weights){0};
@@ -146,7 +144,7 @@ static int read_notes(const struct safetensors *s, struct weights_notes *n, stru
 int weights_open(const char *path, struct safetensors *s, struct weights_notes *notes,
                  struct error *err)
 {
-    int rc = safetensors_read(path, FILE_LIMIT, s, err);
+    int rc = safetensors_read(path, WEIGHTS_FILE_LIMIT, s, err);
     if (rc < 0)
         return rc;
     rc = read_notes(s, notes, err);

@@ -5,6 +5,9 @@
 #include "kernels/net.h"
 #include "stages/safetensors.h"
 
+/* Bytes that are read at most: above the widest net that train_cnn allows. */
+#define WEIGHTS_FILE_LIMIT ((size_t)8 << 30)
+
 /* What the metadata tells besides "format": "pt" and the classes' names. */
 struct weights_notes {
     enum net_model model;

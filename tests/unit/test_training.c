@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "kernels/nets.h"
 #include "stages/checkpoint.h"
 #include "stages/drawn_face.h"
 #include "stages/evaluate.h"
@@ -421,6 +422,27 @@ static void bad_weights_are_refused(void **state)
     free(whole);
 }
 
+/* What trainings of the widest nets write must be small enough to be read again. */
+static void files_of_the_widest_nets_are_read(void **state)
+{
+    (void)state;
+    enum { WIDEST = 512 }; /* the highest width of train_cnn */
+    static struct program program;
+    for (int model = 0; model < NET_MODELS; model++) {
+        size_t values = 0;
+        program_build(&program, (enum net_model)model, WIDEST, CLASSES, FACE_SIZE);
+        for (int i = 0; i < program.param_count; i++) {
+            size_t count = 1;
+            for (size_t d = 0; d < program.params[i].dims; d++)
+                count *= program.params[i].shape[d];
+            values += count;
+        }
+        size_t bytes = values * sizeof(float) + (1 << 20), state_room = (size_t)100 << 20;
+        if (bytes > WEIGHTS_FILE_LIMIT || 3 * bytes + state_room > CHECKPOINT_FILE_LIMIT)
+            fail_msg("%s of width %d: %zu bytes", net_model_names[model], WIDEST, bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +460,7 @@ int main(void)
         cmocka_unit_test(features_of_all_splits),
         cmocka_unit_test(views_differ_batches_do_not),
         cmocka_unit_test(bad_weights_are_refused),
+        cmocka_unit_test(files_of_the_widest_nets_are_read),
     };
     struct error err;
     if (!mkdtemp(folder) || chdir(folder) < 0)
