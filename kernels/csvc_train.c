@@ -110,6 +110,19 @@ static int threads_that_fit(const struct trainer *t, double *bytes)
     return threads;
 }
 
+/* Kernel values beyond float32 would give offsets that are no numbers. */
+static int check_finite(const float *k, size_t count, size_t a, size_t b, struct error *err)
+{
+    bool finite = true;
+    for (size_t i = 0; i < count; i++)
+        finite &= isfinite(k[i]) != 0;
+    return finite ? 0
+                  : error_set(err, ERANGE,
+                              "rows of class %zu have no finite kernel value with rows of class "
+                              "%zu: scale the features, or choose another gamma, degree or coef0",
+                              a, b);
+}
+
 static int compute_own(struct trainer *t, size_t c, struct error *err)
 {
     const struct csvc_training *training = t->training;
@@ -131,7 +144,7 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
                              "row %zu of class %zu has no finite kernel value with "
                              "itself: scale the features, or choose a smaller gamma or degree",
                              i, c);
-    return 0;
+    return check_finite(k, n * n, c, c, err);
 }
 
 static void transpose(const float *in, size_t n, size_t m, float *out)
@@ -163,7 +176,9 @@ static int solve_pair(const struct trainer *t, struct pair *pair)
             .c = t->training->c,
             .tolerance = t->training->tolerance,
         };
-        rc = smo_solve(&problem, &pair->result, &pair->error);
+        rc = check_finite(across, n * m, a, b, &pair->error);
+        if (rc == 0)
+            rc = smo_solve(&problem, &pair->result, &pair->error);
     }
     free(across);
     free(back);

@@ -1,5 +1,6 @@
 /* Our support vector machines against LIBSVM itself (the library is linked in): all four kernels,
  * the same support vectors, objective, offsets and predictions; its text format both ways. */
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -313,6 +314,33 @@ static void too_little_memory(void **state)
     csvc_model_free(&model);
 }
 
+/* With a negative coef0 rows may have small kernel values with themselves, vast ones with others. */
+static void kernel_values_beyond_float(void **state)
+{
+    (void)state;
+    static const struct {
+        float rows[8]; /* two of each class */
+        const char *says;
+    } cases[] = {{{1, 0, 1, 0, 0, 1, -1, 0},
+                  "rows of class 1 have no finite kernel value with rows of class 1"},
+                 {{1, 0, 1, 0, 0, 1, 0, 1},
+                  "rows of class 0 have no finite kernel value with rows of class 1"}};
+    static const size_t two[] = {2, 2};
+    for (size_t i = 0; i < 2; i++) {
+        struct csvc_training t = training(SVM_POLY);
+        struct csvc_model model;
+        struct csvc_report report;
+        struct error err = {""};
+        t.kernel.degree = 20;
+        t.kernel.gamma = 100;
+        t.kernel.coef0 = -100;
+        assert_int_equal(csvc_train(&t, cases[i].rows, two, 2, 2, &model, &report, &err), -ERANGE);
+        if (!strstr(err.text, cases[i].says))
+            fail_msg("case %zu says: %s", i, err.text);
+        csvc_model_free(&model);
+    }
+}
+
 /* A hard problem, with fewer columns than rows and a large C, so that Newton steps and shrinking
  * take part: the conditions of the optimum must hold for every row, and plain steps alone would
  * need far more. */
@@ -428,6 +456,7 @@ int main(void)
         cmocka_unit_test(text_format_both_ways),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(too_little_memory),
+        cmocka_unit_test(kernel_values_beyond_float),
         cmocka_unit_test(hard_problem_is_optimal),
         cmocka_unit_test(damaged_models),
     };
