@@ -30,7 +30,8 @@ struct crop crop_center(int size);
 
 enum { TEN_CROPS = 10 };
 /* View 0-9: four corners (top left, top right, bottom left, bottom right), centre, then the same five
- * mirrored: the order of torchvision's TenCrop. */
+ * mirrored, 5 being 0 mirrored. The ten of torchvision's TenCrop, which cuts the mirrored image, so that
+ * its 5 is our 6. */
 struct crop crop_of_ten(int view, int size);
 
 /* A crop at a uniformly random place, mirrored half of the time if flip is set. */
