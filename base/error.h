@@ -7,12 +7,12 @@
 #define FERDAG_BASE_ERROR_H
 
 struct error {
-    char text[1024]; /* one line, no newline at its end; empty while nothing went wrong */
+    char text[1024]; /* one line of UTF-8, no newline at its end; empty while nothing went wrong */
 };
 
 /* Fills err (may be NULL) with a printf-style text and returns -code, so that a failing
  * function ends with `return error_set(err, EINVAL, "...")`. Newlines and control bytes in
- * the text become spaces. code is a positive errno value. */
+ * the text become spaces, bytes that are no UTF-8 question marks. code is a positive errno value. */
 int error_set(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -40,11 +40,20 @@ static void remove_old_temporaries(const char *folder)
     free(path);
 }
 
+/* To look into a folder that isn't a cache mustn't make it one. */
+static bool holds_cache(const char *folder)
+{
+    struct stat st;
+    char *path = file_path("%s/index.sqlite", folder);
+    bool there = path && stat(path, &st) == 0;
+    free(path);
+    return there;
+}
+
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err)
 {
     *cache = (struct cache){0};
-    struct stat st;
-    bool there = stat(folder, &st) == 0;
+    bool there = holds_cache(folder);
     int rc = create ? make_all(folder, err) : 0;
     if (rc < 0)
         return rc;
@@ -107,8 +116,8 @@ int cache_digest(struct cache *cache, const char *path, struct digest *digest, s
     if (rc < 0)
         return rc;
     if (settled(&st->st_mtim, &now) && settled(&st->st_ctim, &now))
-        rc = index_stat_set(cache->index, path, st, digest, err);
-    return rc;
+        index_stat_set(cache->index, path, st, digest, NULL); /* else it is hashed again some day */
+    return 0;
 }
 
 static char *lock_path(struct cache *cache, const char *key)

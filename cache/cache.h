@@ -18,8 +18,8 @@ struct cache {
     struct index *index;
 };
 
-/* Opens the cache in that folder, made if `create`; otherwise a folder that isn't there is an
- * empty cache that stays unwritten. */
+/* Opens the cache in that folder, made if `create`; otherwise a folder that isn't there,
+ * or is no cache, is an empty cache that stays unwritten. */
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err);
 void cache_close(struct cache *cache);
 

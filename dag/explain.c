@@ -10,7 +10,10 @@ const char *const verdict_names[] = {"cached", "stale", "missing", "running", "f
 
 static void add(json_t *reasons, char *text)
 {
-    json_array_append_new(reasons, must(json_string(must(text))));
+    struct error line; /* cleans it: JSON takes UTF-8 alone */
+    must(text);
+    error_set(&line, EINVAL, "%s", text);
+    json_array_append_new(reasons, must(json_string(line.text)));
     free(text);
 }
 
@@ -53,6 +56,16 @@ static size_t count_lines(const char *text)
     return n;
 }
 
+/* Bytes of the text up to the limit, without a character that the limit would cut. */
+static int cut(const char *text, size_t limit)
+{
+    size_t n = strlen(text);
+    if (n > limit)
+        for (n = limit; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+            n--;
+    return (int)n;
+}
+
 /* "param epochs 10" -> "param epochs", "10"; digests are cut to 12 digits, long values to 60 bytes.
  */
 static void add_change(json_t *reasons, const char *old, const char *new)
@@ -64,14 +77,14 @@ static void add_change(json_t *reasons, const char *old, const char *new)
     int width = (int)(n - (size_t)(name - line)), limit = *label ? 12 : 60;
     const char *before = old && old[n] ? old + n + 1 : "", *after = new &&new[n] ? new + n + 1 : "";
     const char *mark = strlen(after) > (size_t)limit || strlen(before) > (size_t)limit ? "..." : "";
+    int was = cut(before, (size_t)limit), is = cut(after, (size_t)limit);
     if (old && new)
-        add(reasons, file_path("%s%.*s: %.*s -> %.*s%s", label, width, name, limit, before, limit,
-                               after, mark));
+        add(reasons, file_path("%s%.*s: %.*s -> %.*s%s", label, width, name, was, before, is, after,
+                               mark));
     else if (new)
-        add(reasons, file_path("%s%.*s: new, %.*s%s", label, width, name, limit, after, mark));
+        add(reasons, file_path("%s%.*s: new, %.*s%s", label, width, name, is, after, mark));
     else
-        add(reasons,
-            file_path("%s%.*s: gone, was %.*s%s", label, width, name, limit, before, mark));
+        add(reasons, file_path("%s%.*s: gone, was %.*s%s", label, width, name, was, before, mark));
 }
 
 static void compare(json_t *reasons, const char *old_text, const char *new_text)

@@ -34,3 +34,25 @@ Y
 "$FERDAG" run y.yaml 2>err || fail "$(cat err)"
 peak=$("$FERDAG" show y.yaml big --json | sed -n 's/.*"peak_bytes": \([0-9]*\).*/\1/p')
 [ "$peak" -gt 40000000 ] || fail "peak memory of 40 MB was seen as $peak"
+
+# Words are cut between characters, and a name that is no UTF-8 doesn't stop what shows it.
+cat > u.yaml <<'Y'
+ferdag: 1
+params: { word: a }
+stages:
+  words: { kind: command, out: { o: o }, with: { run: "echo ${word} > o # éééééééééééééééééééééééééééééé" } }
+  names: { kind: command, out: { o: o/ }, with: { run: "mkdir o; mkfifo \"$(printf 'o/\\377')\"" } }
+Y
+"$FERDAG" run -k u.yaml --json > json 2>err
+has 'the name in JSON' 'o/? is not a regular file' "$(cat json)"
+has 'the name in status' 'o/? is not a regular file' "$("$FERDAG" status u.yaml names)"
+for word in b bb; do
+    "$FERDAG" explain u.yaml words --set word=$word > out 2>err || fail "words cut: $(cat err)"
+    has 'words cut' 'é...' "$(cat out)"
+    iconv -f UTF-8 -t UTF-8 out > /dev/null || fail 'cut within a character'
+done
+
+# To look into a folder makes no cache of it.
+mkdir empty
+has 'status of no cache' 'missing  a' "$("$FERDAG" status x.yaml --cache empty)"
+same 'what it left there' '' "$(ls -A empty)"
