@@ -86,6 +86,7 @@ static struct node *merge(struct arena *arena, struct node *a, struct node *b, i
     for (size_t i = 0; i < b->count; i++)
         if (!node_get(a, b->keys[i]->text))
             node_append(arena, both, b->keys[i], b->items[i]);
+    node_seal(arena, both);
     return both;
 }
 

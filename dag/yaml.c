@@ -1,4 +1,5 @@
 /* See yaml.h. */
+#define _GNU_SOURCE
 #include "dag/yaml.h"
 #include "base/file.h"
 
@@ -14,6 +15,7 @@ enum {
     FILE_LIMIT = 4 << 20,
     DEPTH_LIMIT = 64,
     NODE_LIMIT = 200000,
+    SEALED_FROM = 32, /* keys: fewer are soon compared */
 };
 
 struct reader {
@@ -47,8 +49,26 @@ const char *node_form(const struct node *node)
     return forms[node->type];
 }
 
+static struct node *search(const struct node *map, const char *key)
+{
+    size_t low = 0, high = map->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2, place = map->order[middle];
+        int order = strcmp(map->keys[place]->text, key);
+        if (order == 0)
+            return map->items[place];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
 struct node *node_get(const struct node *map, const char *key)
 {
+    if (map && map->type == NODE_MAP && map->order)
+        return search(map, key);
     if (map && map->type == NODE_MAP)
         for (size_t i = 0; i < map->count; i++)
             if (strcmp(map->keys[i]->text, key) == 0)
@@ -91,7 +111,24 @@ void node_append(struct arena *arena, struct node *to, struct node *key, struct 
         to->keys[to->count] = key;
     }
     to->count++;
+    to->order = NULL;
     to->weight += value->weight + (key ? key->weight : 0);
+}
+
+static int by_text(const void *a, const void *b, void *keys)
+{
+    struct node *const *of = keys;
+    return strcmp(of[*(const size_t *)a]->text, of[*(const size_t *)b]->text);
+}
+
+void node_seal(struct arena *arena, struct node *map)
+{
+    if (map->count < SEALED_FROM)
+        return;
+    map->order = arena_alloc(arena, map->count * sizeof *map->order);
+    for (size_t i = 0; i < map->count; i++)
+        map->order[i] = i;
+    qsort_r(map->order, map->count, sizeof *map->order, by_text, map->keys);
 }
 
 static int fail_at(struct reader *r, yaml_mark_t mark, const char *text)
@@ -165,7 +202,10 @@ static int read_map(struct reader *r, int depth, struct node *map)
         node_append(r->arena, map, key, value);
     }
     int rc = check_unique(r, map);
-    return rc < 0 ? rc : next(r);
+    if (rc < 0)
+        return rc;
+    node_seal(r->arena, map);
+    return next(r);
 }
 
 static int read_list(struct reader *r, int depth, struct node *list)

@@ -24,6 +24,7 @@ struct node {
     struct node **items; /* a list's items, or a map's values */
     struct node **keys;  /* a map's keys, in the file's order */
     size_t weight;       /* nodes in it, itself included, shared ones each time */
+    size_t *order;       /* of a large map's keys by text, or NULL; see node_seal */
 };
 
 /* Reads the one document of a file, or of a text that `file` names in errors. */
@@ -41,6 +42,8 @@ struct node *node_scalar(struct arena *arena, const struct node *place, const ch
 struct node *node_empty(struct arena *arena, const struct node *place, enum node_type type);
 /* Appends to a list (key NULL) or a map made by node_empty. */
 void node_append(struct arena *arena, struct node *to, struct node *key, struct node *value);
+/* Makes node_get fast in a map that is whole; until it is appended to. Its keys are unique. */
+void node_seal(struct arena *arena, struct node *map);
 
 /* As JSON: plain scalars as YAML's core schema reads them, maps in the file's order. */
 json_t *node_json(const struct node *node);
