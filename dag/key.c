@@ -70,7 +70,8 @@ static int write_text(const struct stage *stage, const char *backend,
     fprintf(out, "ferdag-key 1\nkind %s %d\n", stage->kind->name, stage->kind->version);
     write_params(stage, &lines, out);
     if (stage->kind->numerics) {
-        int rc = kind_numerics(backend, stage->cpu, numerics, sizeof numerics, err);
+        int rc = kind_numerics(stage->kind->numerics, backend, stage->cpu, numerics,
+                               sizeof numerics, err);
         if (rc < 0)
             return rc;
         fprintf(out, "numerics %s\n", numerics);

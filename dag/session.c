@@ -48,7 +48,7 @@ static int check_gpu(const struct session *s, struct error *err)
     for (size_t i = 0; i < s->experiment.stage_count; i++) {
         const struct stage *stage = s->experiment.stages[i];
         if (s->plan.tasks[i].wanted && stage->gpu == GPU_REQUIRED &&
-            kind_numerics("cuda", 1, numerics, sizeof numerics, NULL) < 0)
+            kind_numerics(NUMERICS_NET, "cuda", 1, numerics, sizeof numerics, NULL) < 0)
             return node_error(err, stage->where, "stage '%s' needs a GPU, and there is none",
                               stage->name);
     }
@@ -59,7 +59,7 @@ int session_open(struct session *s, const struct options *options, bool create, 
 {
     *s = (struct session){0};
     char numerics[256];
-    int rc = kind_numerics(options->backend, 1, numerics, sizeof numerics, err);
+    int rc = kind_numerics(NUMERICS_NET, options->backend, 1, numerics, sizeof numerics, err);
     if (rc == 0)
         rc = experiment_load(&s->experiment, options->names[0], options->settings,
                              options->setting_count, err);

@@ -4,6 +4,8 @@
 #include <cblas.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 enum { TILE = 512 }; /* rows of a tile: part of the results' definition, see blas.h */
 
@@ -135,4 +137,11 @@ void blas_cholesky_solve(const double *l, size_t n, double *b)
 {
     cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, (int)n, l, (int)n, b, 1);
     cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, (int)n, l, (int)n, b, 1);
+}
+
+int blas_numerics(char *text, size_t size)
+{
+    const char *version = openblas_get_config() + strlen("OpenBLAS ");
+    return snprintf(text, size, "openblas %.*s %s", (int)strcspn(version, " "), version,
+                    openblas_get_corename());
 }

@@ -40,6 +40,10 @@ void blas_add_product(const double *a, size_t lda, size_t n, const double *b, si
  * L. Returns 0, or -EDOM if a isn't positive definite to working precision. No threads. */
 int blas_cholesky(double *a, size_t n);
 
+/* Writes what decides the bits of the products here, such as "openblas 0.3.21 Zen": the library
+ * picks its code by the CPU, or by OPENBLAS_CORETYPE. Returns what snprintf does. */
+int blas_numerics(char *text, size_t size);
+
 /* Solves L L^T x = b in place, with L from blas_cholesky. */
 void blas_cholesky_solve(const double *l, size_t n, double *b);
 

@@ -282,6 +282,6 @@ const struct kind kind_extract_features = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = true,
+    .numerics = NUMERICS_NET,
     .run = run,
 };

@@ -474,5 +474,6 @@ const struct kind kind_filter_noise = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
+    .numerics = NUMERICS_BLAS,
     .run = run,
 };

@@ -46,6 +46,13 @@ struct port {
     const char *text; /* one line: what is in it, with shapes */
 };
 
+/* What besides params and inputs decides the bytes of a kind's results. */
+enum numerics {
+    NUMERICS_NONE,
+    NUMERICS_NET, /* the backend, its CPU features, the number of threads */
+    NUMERICS_BLAS /* the BLAS library's version and the CPU core that it computes for */
+};
+
 /* The first output is the main port, which `stage` alone names. */
 struct kind {
     const char *name;
@@ -53,7 +60,7 @@ struct kind {
     const char *text; /* one line for `ferdag kinds` */
     const struct port *inputs, *outputs;
     const struct param *params;
-    bool numerics; /* results depend on backend, precision, threads: they go into the key */
+    enum numerics numerics; /* what of the machine decides results: it goes into the key */
     bool report;   /* reads measured outputs and provenance: names, keys and measured digests of its
                       input stages go into its key; inputs whose stage has no result are left
                       out instead of stopping it */
@@ -73,9 +80,10 @@ extern const struct kind *const kinds[];
 /* The kind of that name, or NULL. */
 const struct kind *kind_find(const char *name);
 
-/* Writes into text (size bytes) what besides params and inputs decides the bytes of a kind with
- * `numerics` set: backend, CPU features and threads, such as "cpu avx512_core_bf16 threads=1".
+/* Writes into text (size bytes) what `numerics` says of this machine, such as
+ * "cpu avx512_core_bf16 threads=1" or "openblas 0.3.21 Zen"; "" for NUMERICS_NONE.
  * backend is "auto" or a backend's name. Returns 0, or -EINVAL if there is no such backend. */
-int kind_numerics(const char *backend, int threads, char *text, size_t size, struct error *err);
+int kind_numerics(enum numerics numerics, const char *backend, int threads, char *text, size_t size,
+                  struct error *err);
 
 #endif

@@ -62,6 +62,6 @@ const struct kind kind_knn = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = true, /* products of OpenBLAS choose the candidates */
+    .numerics = NUMERICS_BLAS, /* products of OpenBLAS choose the candidates */
     .run = run,
 };

@@ -61,6 +61,6 @@ const struct kind kind_predict = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = true,
+    .numerics = NUMERICS_BLAS,
     .run = run,
 };

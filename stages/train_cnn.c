@@ -569,7 +569,7 @@ const struct kind kind_train_cnn = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = true,
+    .numerics = NUMERICS_NET,
     .run = run,
     .work = work,
 };

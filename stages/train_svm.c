@@ -213,6 +213,6 @@ const struct kind kind_train_svm = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = true,
+    .numerics = NUMERICS_BLAS,
     .run = run,
 };
