@@ -179,7 +179,8 @@ int file_make_folders(const char *path, struct error *err)
         char kept = *p;
         *p = 0;
         struct stat st;
-        if (mkdir(copy, 0777) < 0 && !(errno == EEXIST && stat(copy, &st) == 0 && S_ISDIR(st.st_mode)))
+        if (mkdir(copy, 0777) < 0 &&
+            !(errno == EEXIST && stat(copy, &st) == 0 && S_ISDIR(st.st_mode)))
             rc = error_errno(err, errno == EEXIST ? ENOTDIR : errno, "cannot make folder %s", copy);
         if (!kept)
             break;

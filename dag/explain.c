@@ -79,8 +79,8 @@ static void add_change(json_t *reasons, const char *old, const char *new)
     const char *mark = strlen(after) > (size_t)limit || strlen(before) > (size_t)limit ? "..." : "";
     int was = cut(before, (size_t)limit), is = cut(after, (size_t)limit);
     if (old && new)
-        add(reasons, file_path("%s%.*s: %.*s -> %.*s%s", label, width, name, was, before, is, after,
-                               mark));
+        add(reasons,
+            file_path("%s%.*s: %.*s -> %.*s%s", label, width, name, was, before, is, after, mark));
     else if (new)
         add(reasons, file_path("%s%.*s: new, %.*s%s", label, width, name, is, after, mark));
     else

@@ -22,8 +22,8 @@ static json_t *parse(const char *text)
     return value ? value : json_null();
 }
 
-/* What people call the file, for a stage's errors: its port's name says nothing to them. A path that
- * is no UTF-8, or would leave no room for the rest of a message, is left out. */
+/* What people call the file, for a stage's errors: its port's name says nothing to them. A path
+ * that is no UTF-8, or would leave no room for the rest of a message, is left out. */
 static void add_name(const struct external *external, json_t *item)
 {
     json_t *name = strlen(external->path) <= LONGEST_NAME ? json_string(external->path) : NULL;
@@ -204,12 +204,18 @@ int folder_gather(const char *cache, const char *folder, const struct stage *sta
         const struct output *output = &stage->outputs[i];
         char *path = must(file_path("%s/%s", folder, output->file));
         struct stat st;
-        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) == output->tree) {
+        bool there = stat(path, &st) == 0;
+        if (there && S_ISDIR(st.st_mode) != output->tree) {
+            rc = error_set(err, EINVAL, "its output %s, '%s', is %s", output->port, output->file,
+                           output->tree ? "no folder" : "a folder, not a file");
+        } else if (there) {
             struct result_output *to = &result->outputs[result->output_count];
             rc = blob_store(cache, path, output->tree, &to->blob, err);
             if (rc == 0) {
                 to->port = must(strdup(output->port));
                 result->output_count++;
+            } else {
+                error_prefix(err, "output %s", output->port);
             }
         } else if (!output->optional) {
             rc = error_set(err, ENOENT, "it ended without its output %s, the %s '%s'", output->port,

@@ -51,8 +51,7 @@ static char *input_line(const struct stage *stage, const struct edge *edge,
                         const struct key_input *input, struct arena *arena)
 {
     if (!stage->kind->report)
-        return input->missing ? NULL
-                              : arena_print(arena, "in %s %s", edge->as, input->digest.hex);
+        return input->missing ? NULL : arena_print(arena, "in %s %s", edge->as, input->digest.hex);
     const char *port = edge->from ? edge->from->outputs[edge->output].port : "";
     const char *name = edge->from ? edge->from->name : edge->external->name;
     if (input->missing)

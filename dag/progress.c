@@ -87,8 +87,8 @@ struct activity *progress_find(const struct progress *p, const char *stage)
     return NULL;
 }
 
-/* Seconds to go, or -1: from what was done since its first word, as what an earlier sitting did says
- * nothing of speed. */
+/* Seconds to go, or -1: from what was done since its first word, as what an earlier sitting did
+ * says nothing of speed. */
 static double remaining(const struct activity *a, double now)
 {
     double done = a->done - a->first, left = a->total - a->done;

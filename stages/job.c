@@ -212,9 +212,9 @@ void job_progress(const struct job *job, double done, double total, const char *
 {
     if (job->progress < 0)
         return;
-    json_t *line = json_pack("{s:f, s:f, s:s, s:f, s:s*, s:s*}", "done", done, "total", total,
-                             "unit", unit ? unit : "", "rate", rate, "rate_unit", rate_unit, "note",
-                             note);
+    json_t *line =
+        json_pack("{s:f, s:f, s:s, s:f, s:s*, s:s*}", "done", done, "total", total, "unit",
+                  unit ? unit : "", "rate", rate, "rate_unit", rate_unit, "note", note);
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
     if (text)
         dprintf(job->progress, "%s\n", text); /* nobody listening is no reason to stop */
@@ -231,8 +231,9 @@ double job_clock(void)
 
 int job_write_json(const char *path, json_t *value, struct error *err)
 {
-    char *text =
-        value ? json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17) | JSON_ENCODE_ANY) : NULL;
+    char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS |
+                                               JSON_REAL_PRECISION(17) | JSON_ENCODE_ANY)
+                       : NULL;
     json_decref(value);
     char *line = text ? file_path("%s\n", text) : NULL;
     free(text);

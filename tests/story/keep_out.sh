@@ -26,6 +26,19 @@ Y
 same 'exit of a link to a folder in a folder' 1 $?
 has 'a link to a folder in a folder' 'is not a regular file' "$(cat err)"
 
+cat > f.yaml <<'Y'
+ferdag: 1
+stages:
+  fifo: { kind: command, out: { o: o }, with: { run: "mkfifo o" } }
+  folder: { kind: command, out: { o: o }, with: { run: "mkdir o" } }
+  file: { kind: command, out: { o: o/ }, with: { run: "echo > o" } }
+Y
+"$FERDAG" run f.yaml -k 2> err
+same 'exit of odd outputs' 1 $?
+has 'a FIFO' 'stage fifo failed: output o: ' "$(cat err)"
+has 'a folder' "stage folder failed: its output o, 'o', is a folder, not a file" "$(cat err)"
+has 'a file' "stage file failed: its output o, 'o', is no folder" "$(cat err)"
+
 # A stage that can't even start ends the run, and nobody else.
 cat > s.yaml <<'Y'
 ferdag: 1
