@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* We lead a process group when the scheduler started us; by hand we mustn't end our caller's. */
@@ -46,11 +48,26 @@ static void become(const char *text, pid_t parent)
     _exit(127);
 }
 
+/* Ends what the program left running, in our group or not: since we are their subreaper, all are
+ * our children by now. It might still write to an output that is about to be stored. */
+static void end_strays(void)
+{
+    for (int tries = 0; tries < 1000 && waitpid(-1, NULL, WNOHANG) >= 0; tries++) {
+        FILE *children = fopen("/proc/thread-self/children", "re");
+        for (int pid; children && fscanf(children, "%d", &pid) == 1;)
+            kill(pid, SIGKILL);
+        if (children)
+            fclose(children);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
 static int run(struct job *job, struct error *err)
 {
     const char *text = job_string(job, "run");
     int status = 0;
     end_together();
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid_t parent = getpid(), child = fork();
     if (child < 0)
         return error_errno(err, errno, "cannot start a process");
@@ -59,6 +76,7 @@ static int run(struct job *job, struct error *err)
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
             return error_errno(err, errno, "cannot wait for '%s'", text);
+    end_strays();
     if (WIFSIGNALED(status))
         return error_set(err, EINTR, "'%.200s' was killed by signal %d (%s)", text,
                          WTERMSIG(status), strsignal(WTERMSIG(status)));

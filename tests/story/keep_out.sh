@@ -39,6 +39,15 @@ has 'a FIFO' 'stage fifo failed: output o: ' "$(cat err)"
 has 'a folder' "stage folder failed: its output o, 'o', is a folder, not a file" "$(cat err)"
 has 'a file' "stage file failed: its output o, 'o', is no folder" "$(cat err)"
 
+# What a stage leaves running, even in a session of its own, can't write to a result.
+cat > l.yaml <<'Y'
+ferdag: 1
+stages:
+  a: { kind: command, out: { o: o }, with: { run: "echo good > o; (setsid sh -c 'touch ../../../begun.a; sleep 1; echo evil' >> o &); until test -e ../../../begun.a; do sleep 0.05; done" } }
+  b: { kind: command, in: { i: a }, out: { o: o }, with: { run: "sleep 1.5; cat i > o" } }
+Y
+same 'in spite of what was left running' 'a b' "$(ran l.yaml)"
+
 # A stage that can't even start ends the run, and nobody else.
 cat > s.yaml <<'Y'
 ferdag: 1
