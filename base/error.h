@@ -12,7 +12,8 @@ struct error {
 
 /* Fills err (may be NULL) with a printf-style text and returns -code, so that a failing
  * function ends with `return error_set(err, EINVAL, "...")`. Newlines and control bytes in
- * the text become spaces, bytes that are no UTF-8 question marks. code is a positive errno value. */
+ * the text become spaces, bytes that are no UTF-8 question marks. code is a positive errno value.
+ */
 int error_set(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -21,7 +22,6 @@ int error_errno(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Puts a printf-style text and ": " in front of what err already says. */
-void error_prefix(struct error *err, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

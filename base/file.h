@@ -9,8 +9,8 @@
  * after its last, and belongs to the caller; *size is its length. -EFBIG if it is larger. */
 int file_read(const char *path, size_t limit, char **data, size_t *size, struct error *err);
 
-/* Writes a file whole: to PATH.tmp.CHANCE, synced, then renamed over PATH, so that a reader finds the
- * old bytes or the new, never half of them. */
+/* Writes a file whole: to PATH.tmp.CHANCE, synced, then renamed over PATH, so that a reader finds
+ * the old bytes or the new, never half of them. */
 int file_write(const char *path, const void *data, size_t size, struct error *err);
 
 /* Copies a file the same way (copy-on-write where the file system can). */

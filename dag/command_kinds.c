@@ -76,9 +76,8 @@ static json_t *kind_json(const struct kind *kind)
     return must(json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:b, s:b, s:b}", "name", kind->name,
                           "version", kind->version, "text", kind->text, "inputs",
                           ports_json(kind->inputs), "outputs", ports_json(kind->outputs), "params",
-                          params_json(kind->params), "numerics",
-                          kind->numerics != NUMERICS_NONE, "report",
-                          kind->report, "open_ports", kind->open_ports));
+                          params_json(kind->params), "numerics", kind->numerics != NUMERICS_NONE,
+                          "report", kind->report, "open_ports", kind->open_ports));
 }
 
 static int find(const char *name, const struct kind **kind, struct error *err)

@@ -1,8 +1,8 @@
 /* Reads an experiment file with what it includes, merged into one map.
  *
  * `include:` is a file or a list of files, relative to the file that it stands in. Later files win
- * over earlier ones and the including file over all: entry by entry for inputs, and at any depth for
- * the others, so that a file may change one param of a stage that it includes. */
+ * over earlier ones and the including file over all: entry by entry for inputs, and at any depth
+ * for the others, so that a file may change one param of a stage that it includes. */
 #ifndef FERDAG_DAG_INCLUDE_H
 #define FERDAG_DAG_INCLUDE_H
 

@@ -14,7 +14,7 @@ struct activity {
     double done, total; /* of `unit`s; total 0: nothing said yet */
     char unit[24], rate_unit[24], note[80];
     double rate;
-    double first;                 /* `done` when it first spoke: an earlier sitting may have done it */
+    double first; /* `done` when it first spoke: an earlier sitting may have done it */
     double spoke, heard, printed; /* clock of its first, last and last printed word */
 };
 

@@ -33,12 +33,12 @@ enum tensor_use {
 };
 
 struct conv_spec {
-    size_t in, out;         /* channels */
-    size_t kernel, stride;  /* square */
-    size_t pad;             /* zeros on each side */
-    size_t groups;          /* divides in and out; weights are (out, in/groups, kernel, kernel) */
-    size_t height, width;   /* of the input */
-    size_t batch;           /* largest n */
+    size_t in, out;        /* channels */
+    size_t kernel, stride; /* square */
+    size_t pad;            /* zeros on each side */
+    size_t groups;         /* divides in and out; weights are (out, in/groups, kernel, kernel) */
+    size_t height, width;  /* of the input */
+    size_t batch;          /* largest n */
 };
 
 /* How conv_forward ends. */
@@ -87,9 +87,9 @@ struct backend {
     int (*conv)(struct device *device, const struct conv_spec *spec, struct conv **conv,
                 struct error *err);
     /* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
-    int (*conv_forward)(struct conv *conv, size_t n, const struct tensor *x,
-                        struct tensor *weights, const struct tensor *bias, struct tensor *y,
-                        unsigned flags, struct error *err);
+    int (*conv_forward)(struct conv *conv, size_t n, const struct tensor *x, struct tensor *weights,
+                        const struct tensor *bias, struct tensor *y, unsigned flags,
+                        struct error *err);
     /* From the gradient dy of y: gradients of x (dx may be NULL: not wanted), weights and bias
      * (dbias may be NULL). dx must not be dy. */
     int (*conv_backward)(struct conv *conv, size_t n, const struct tensor *x,
@@ -117,19 +117,18 @@ struct backend {
 
     /* y = x * weights^T + bias: x (n, in), weights (out, in), y (n, out), all plain. */
     int (*linear_forward)(struct device *device, size_t n, const struct tensor *x,
-                          const struct tensor *weights, const struct tensor *bias,
-                          struct tensor *y, struct error *err);
+                          const struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                          struct error *err);
     int (*linear_backward)(struct device *device, size_t n, const struct tensor *x,
-                           const struct tensor *weights, const struct tensor *dy,
-                           struct tensor *dx, struct tensor *dweights, struct tensor *dbias,
-                           struct error *err);
+                           const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                           struct tensor *dweights, struct tensor *dbias, struct error *err);
 
     /* Mean softmax cross-entropy of logits (n, classes) against labels smoothed as PyTorch does
      * (smoothing/classes everywhere, the rest on the label); dlogits is its gradient, *correct
      * how many labels have the (first) largest logit. */
-    int (*loss)(struct device *device, size_t n, const struct tensor *logits,
-                const uint8_t *labels, double smoothing, struct tensor *dlogits, double *loss,
-                size_t *correct, struct error *err);
+    int (*loss)(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
+                double smoothing, struct tensor *dlogits, double *loss, size_t *correct,
+                struct error *err);
 
     /* y = a + b, activations; y may be either. */
     int (*add)(struct device *device, size_t n, const struct tensor *a, const struct tensor *b,

@@ -24,10 +24,10 @@ struct plan {
 struct conv {
     struct device *device;
     struct conv_spec spec;
-    bool image;            /* x is a TENSOR_IMAGE; known from the first call on */
+    bool image;             /* x is a TENSOR_IMAGE; known from the first call on */
     size_t in, out, groups; /* as oneDNN sees them */
-    float *spread;         /* zeros around the weights; NULL where the weights do as they are */
-    void *gradient;        /* packed gradient of the weights */
+    float *spread;          /* zeros around the weights; NULL where the weights do as they are */
+    void *gradient;         /* packed gradient of the weights */
     size_t gradient_size;
     struct plan *plans;
     struct conv *next;
@@ -252,10 +252,20 @@ static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, uns
     if (!p)
         return error_set(err, ENOMEM, "out of memory");
     struct dnn_shape shape = {
-        .n = n, .in = c->in, .out = c->out, .height = s->height, .width = s->width,
-        .kernel = s->kernel, .stride = s->stride, .pad = s->pad,
-        .groups = c->groups, .image = c->image, .bf16 = c->device->bf16,
-        .bias = bias, .add = flags & CONV_ADD, .relu = flags & CONV_RELU,
+        .n = n,
+        .in = c->in,
+        .out = c->out,
+        .height = s->height,
+        .width = s->width,
+        .kernel = s->kernel,
+        .stride = s->stride,
+        .pad = s->pad,
+        .groups = c->groups,
+        .image = c->image,
+        .bf16 = c->device->bf16,
+        .bias = bias,
+        .add = flags & CONV_ADD,
+        .relu = flags & CONV_RELU,
     };
     int e = dnn_conv_create(c->device->dnn, direction, &shape, like, &p->conv, err);
     if (e) {
@@ -335,14 +345,14 @@ static int cpu_conv_forward(struct conv *conv, size_t n, const struct tensor *x,
     if (!e)
         e = pack(conv, DNN_FORWARD, primitive, weights, err);
     if (!e)
-        e = dnn_conv_run(primitive, x->data, weights->packed[DNN_FORWARD],
-                         bias ? bias->data : NULL, y->data, err);
+        e = dnn_conv_run(primitive, x->data, weights->packed[DNN_FORWARD], bias ? bias->data : NULL,
+                         y->data, err);
     return e;
 }
 
 static int backward_weights(struct conv *c, size_t n, const struct tensor *x,
-                            const struct tensor *dy, struct tensor *dweights,
-                            struct tensor *dbias, struct error *err)
+                            const struct tensor *dy, struct tensor *dweights, struct tensor *dbias,
+                            struct error *err)
 {
     struct dnn_conv *primitive = NULL;
     int e = settle(c, x, err);

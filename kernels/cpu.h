@@ -28,11 +28,11 @@ struct device {
 struct tensor {
     enum tensor_use use;
     struct shape shape;
-    size_t blocks, pixels;         /* of an activation */
-    size_t slice;                  /* bytes of one n */
-    void *data;                    /* 64-byte aligned */
-    uint64_t version;              /* goes up whenever a parameter changes */
-    void *packed[DNN_DIRECTIONS];  /* weights in the layouts of oneDNN */
+    size_t blocks, pixels;                   /* of an activation */
+    size_t slice;                            /* bytes of one n */
+    void *data;                              /* 64-byte aligned */
+    uint64_t version;                        /* goes up whenever a parameter changes */
+    void *packed[DNN_DIRECTIONS];            /* weights in the layouts of oneDNN */
     uint64_t packed_version[DNN_DIRECTIONS]; /* version of each, 0: never packed */
     struct tensor *next;
 };
@@ -50,9 +50,9 @@ struct cpu_lanes {
     /* With g = dy (+ dy2) where the ReLU let through (y > 0, or x * scale + offset > 0 when y is
      * NULL; everywhere without relu): sums[0] = sum(g), sums[1] = sum(g * (x - mean)); keep = g
      * unless NULL. */
-    void (*gradient_sums)(const void *x, const void *y, const void *dy, const void *dy2,
-                          void *keep, size_t pixels, const float *scale, const float *offset,
-                          const float *mean, bool relu, float *sums);
+    void (*gradient_sums)(const void *x, const void *y, const void *dy, const void *dy2, void *keep,
+                          size_t pixels, const float *scale, const float *offset, const float *mean,
+                          bool relu, float *sums);
     /* dx = a * g + b * x + c (+ add); g as above, from dy (+ dy2) and x. */
     void (*gradient)(const void *x, const void *dy, const void *dy2, const void *add, void *dx,
                      size_t pixels, const float *scale, const float *offset, bool relu,

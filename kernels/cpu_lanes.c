@@ -6,32 +6,32 @@
 
 #if defined(__x86_64__)
 #define WITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
-#define WITH_AVX2 __attribute__((target("avx2")))
+#define WITH_AVX2   __attribute__((target("avx2")))
 #else
 #define WITH_AVX512
 #define WITH_AVX2
 #endif
 
-#define LANES 16
-#define BF16 0
-#define TARGET WITH_AVX512
+#define LANES   16
+#define BF16    0
+#define TARGET  WITH_AVX512
 #define NAME(x) avx512_##x
 #include "kernels/cpu_lanes.h"
 
-#define LANES 16
-#define BF16 1
-#define TARGET WITH_AVX512
+#define LANES   16
+#define BF16    1
+#define TARGET  WITH_AVX512
 #define NAME(x) bf16_##x
 #include "kernels/cpu_lanes.h"
 
-#define LANES 8
-#define BF16 0
-#define TARGET WITH_AVX2
+#define LANES   8
+#define BF16    0
+#define TARGET  WITH_AVX2
 #define NAME(x) avx2_##x
 #include "kernels/cpu_lanes.h"
 
 #define LANES 8
-#define BF16 0
+#define BF16  0
 #define TARGET
 #define NAME(x) any_##x
 #include "kernels/cpu_lanes.h"

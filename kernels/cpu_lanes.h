@@ -17,8 +17,8 @@ typedef uint16_t NAME(item);
 typedef float NAME(item);
 #endif
 
-#define V NAME(vector)
-#define M NAME(mask)
+#define V    NAME(vector)
+#define M    NAME(mask)
 #define ITEM NAME(item)
 
 static inline __attribute__((always_inline)) void NAME(load)(V *v, const ITEM *x, size_t pixel)
@@ -34,7 +34,7 @@ static inline __attribute__((always_inline)) void NAME(load)(V *v, const ITEM *x
 static inline __attribute__((always_inline)) void NAME(store)(const V *v, ITEM *x, size_t pixel)
 {
 #if BF16
-    NAME(bits) wide = (NAME(bits))*v;
+    NAME(bits) wide = (NAME(bits)) * v;
     wide = (wide + 0x7FFF + ((wide >> 16) & 1)) >> 16;
     *(NAME(half) *)(x + pixel * LANES) = __builtin_convertvector(wide, NAME(half));
 #else

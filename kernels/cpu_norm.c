@@ -12,9 +12,9 @@ enum vector { SCALE, OFFSET, MEAN, A, B, C, VECTORS };
 struct pass {
     const struct cpu_lanes *lanes;
     size_t planes, blocks, pixels, channels;
-    size_t bytes;              /* of one plane */
+    size_t bytes; /* of one plane */
     float *vectors[VECTORS];
-    float *sums;               /* [planes][2][lanes] */
+    float *sums; /* [planes][2][lanes] */
 };
 
 static int pass_start(struct pass *p, struct device *device, size_t n, const struct tensor *x,
@@ -22,8 +22,11 @@ static int pass_start(struct pass *p, struct device *device, size_t n, const str
 {
     const struct cpu_lanes *l = device->lanes;
     size_t padded = x->blocks * l->lanes;
-    *p = (struct pass){.lanes = l, .planes = n * x->blocks, .blocks = x->blocks,
-                       .pixels = x->pixels, .channels = x->shape.c,
+    *p = (struct pass){.lanes = l,
+                       .planes = n * x->blocks,
+                       .blocks = x->blocks,
+                       .pixels = x->pixels,
+                       .channels = x->shape.c,
                        .bytes = x->pixels * l->lanes * l->item};
     int e = cpu_partial(device, VECTORS * padded + p->planes * 2 * l->lanes, err);
     if (e)
@@ -58,8 +61,8 @@ static void channel_sums(const struct pass *p, size_t channel, double *first, do
     *second = b;
 }
 
-static void batch_moments(struct device *device, struct pass *p, const struct norm *norm,
-                          size_t n, const struct tensor *x)
+static void batch_moments(struct device *device, struct pass *p, const struct norm *norm, size_t n,
+                          const struct tensor *x)
 {
     float *running_mean = norm->running_mean->data, *running_var = norm->running_var->data;
     float *mean = norm->mean->data, *inverse = norm->inverse->data;
@@ -155,19 +158,17 @@ int cpu_norm_backward(struct device *device, const struct norm *norm, size_t n,
     memcpy(p.vectors[MEAN], norm->mean->data, p.channels * sizeof(float));
 #pragma omp parallel for schedule(static) num_threads(device->threads)
     for (size_t i = 0; i < p.planes; i++)
-        p.lanes->gradient_sums(plane_of(x, &p, i), plane_of(dresidual ? y : NULL, &p, i),
-                               plane_of(dy, &p, i), plane_of(dy2, &p, i),
-                               plane_of(dresidual, &p, i), p.pixels, at(&p, SCALE, i),
-                               at(&p, OFFSET, i), at(&p, MEAN, i), norm->relu,
-                               p.sums + i * 2 * p.lanes->lanes);
+        p.lanes->gradient_sums(
+            plane_of(x, &p, i), plane_of(dresidual ? y : NULL, &p, i), plane_of(dy, &p, i),
+            plane_of(dy2, &p, i), plane_of(dresidual, &p, i), p.pixels, at(&p, SCALE, i),
+            at(&p, OFFSET, i), at(&p, MEAN, i), norm->relu, p.sums + i * 2 * p.lanes->lanes);
     parameter_gradients(&p, norm, n);
     const struct tensor *g = dresidual ? dresidual : dy, *g2 = dresidual ? NULL : dy2;
     bool relu = norm->relu && !dresidual;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
     for (size_t i = 0; i < p.planes; i++)
         p.lanes->gradient(plane_of(x, &p, i), plane_of(g, &p, i), plane_of(g2, &p, i),
-                          plane_of(dx_add, &p, i), plane_of(dx, &p, i), p.pixels,
-                          at(&p, SCALE, i), at(&p, OFFSET, i), relu, at(&p, A, i), at(&p, B, i),
-                          at(&p, C, i));
+                          plane_of(dx_add, &p, i), plane_of(dx, &p, i), p.pixels, at(&p, SCALE, i),
+                          at(&p, OFFSET, i), relu, at(&p, A, i), at(&p, B, i), at(&p, C, i));
     return 0;
 }

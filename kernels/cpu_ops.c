@@ -140,8 +140,7 @@ int cpu_loss(struct device *device, size_t n, const struct tensor *logits, const
             sum += exp((double)z[c] - top);
         for (size_t c = 0; c < classes; c++) {
             double log_p = (double)z[c] - top - log(sum);
-            double target =
-                smoothing / (double)classes + (c == labels[i] ? 1 - smoothing : 0);
+            double target = smoothing / (double)classes + (c == labels[i] ? 1 - smoothing : 0);
             total -= target > 0 ? target * log_p : 0;
             g[c] = (float)((exp(log_p) - target) / (double)n);
         }

@@ -72,8 +72,8 @@ int cpu_patch_gradient(struct device *device, const struct conv_spec *s, size_t 
         size_t count = n - first < chunk ? n - first : chunk;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
         for (size_t i = 0; i < count; i++) {
-            struct image_rows r = {plain_x + i * sx, plain_dy + i * sy,
-                                   columns + i * pixels * row, transposed + i * sy};
+            struct image_rows r = {plain_x + i * sx, plain_dy + i * sy, columns + i * pixels * row,
+                                   transposed + i * sy};
             to_plain(device, x, first + i, r.x);
             to_plain(device, dy, first + i, r.dy);
             fill_rows(s, dy, &r);

@@ -15,7 +15,7 @@ static int check(const struct net_spec *s, struct error *err)
         const char *name;
         int value, min, max;
     } ranges[] = {
-        {"width", s->width, 1, 512},        {"classes", s->classes, 2, 256},
+        {"width", s->width, 1, 512},           {"classes", s->classes, 2, 256},
         {"image_size", s->image_size, 32, 64}, {"batch", s->batch, 1, 65536},
         {"threads", s->threads, 1, 1024},
     };
@@ -51,8 +51,8 @@ static int make_params(struct net *net, struct error *err)
         const struct parameter *p = &net->program.params[i];
         struct net_param_state *s = &net->params[i];
         struct shape shape = shape_of(p);
-        s->public = (struct net_param){.name = p->name, .dims = p->dims, .count = 1,
-                                       .trainable = p->trainable};
+        s->public = (struct net_param){
+            .name = p->name, .dims = p->dims, .count = 1, .trainable = p->trainable};
         for (size_t d = 0; d < p->dims; d++) {
             s->public.shape[d] = p->shape[d];
             s->public.count *= p->shape[d];
@@ -74,8 +74,14 @@ static int make_conv(struct net *net, int i, struct error *err)
     const struct op *op = &net->program.ops[i];
     const struct extent *in = &net->program.values[op->in], *out = &net->program.values[op->out];
     struct conv_spec spec = {
-        .in = in->channels, .out = out->channels, .kernel = op->kernel, .stride = op->stride,
-        .pad = op->pad, .groups = op->groups, .height = in->height, .width = in->width,
+        .in = in->channels,
+        .out = out->channels,
+        .kernel = op->kernel,
+        .stride = op->stride,
+        .pad = op->pad,
+        .groups = op->groups,
+        .height = in->height,
+        .width = in->width,
         .batch = (size_t)net->spec.batch,
     };
     int e = net->backend->conv(net->device, &spec, &net->steps[i].conv, err);
@@ -94,9 +100,15 @@ static int make_norm(struct net *net, int i, struct error *err)
     struct norm *norm = &net->steps[i].norm;
     struct shape shape = {1, net->program.values[op->in].channels, 1, 1};
     *norm = (struct norm){
-        .gamma = p[0].value, .beta = p[1].value, .running_mean = p[2].value,
-        .running_var = p[3].value, .gamma_gradient = p[0].gradient,
-        .beta_gradient = p[1].gradient, .epsilon = 1e-5, .momentum = 0.1, .relu = op->relu,
+        .gamma = p[0].value,
+        .beta = p[1].value,
+        .running_mean = p[2].value,
+        .running_var = p[3].value,
+        .gamma_gradient = p[0].gradient,
+        .beta_gradient = p[1].gradient,
+        .epsilon = 1e-5,
+        .momentum = 0.1,
+        .relu = op->relu,
     };
     int e = make_plain(net, shape, &norm->mean, err);
     return e ? e : make_plain(net, shape, &norm->inverse, err);
@@ -135,12 +147,15 @@ static int make_values(struct net *net, struct error *err)
             net->values[v] = net->values[op->in];
             continue;
         }
-        int code = net->backend->tensor(
-            net->device, v == 0 ? TENSOR_IMAGE : plain ? TENSOR_PLAIN : TENSOR_ACTIVATION, shape,
-            &net->values[v], err);
+        int code = net->backend->tensor(net->device,
+                                        v == 0  ? TENSOR_IMAGE
+                                        : plain ? TENSOR_PLAIN
+                                                : TENSOR_ACTIVATION,
+                                        shape, &net->values[v], err);
         if (!code && plain && net->spec.training)
-            code = make_plain(net, shape, v == p->features ? &net->features_gradient
-                                                           : &net->logits_gradient, err);
+            code =
+                make_plain(net, shape,
+                           v == p->features ? &net->features_gradient : &net->logits_gradient, err);
         if (code)
             return code;
     }
@@ -276,22 +291,25 @@ static int need_training(const struct net *net, size_t i, struct error *err)
 int net_get_momentum(struct net *net, size_t i, float *values, struct error *err)
 {
     int e = need_training(net, i, err);
-    return e ? e : net->backend->read(net->device, net->params[i].momentum, values,
-                                      net->params[i].slices, err);
+    return e ? e
+             : net->backend->read(net->device, net->params[i].momentum, values,
+                                  net->params[i].slices, err);
 }
 
 int net_set_momentum(struct net *net, size_t i, const float *values, struct error *err)
 {
     int e = need_training(net, i, err);
-    return e ? e : net->backend->write(net->device, net->params[i].momentum, values,
-                                       net->params[i].slices, err);
+    return e ? e
+             : net->backend->write(net->device, net->params[i].momentum, values,
+                                   net->params[i].slices, err);
 }
 
 int net_get_gradient(struct net *net, size_t i, float *values, struct error *err)
 {
     int e = need_training(net, i, err);
-    return e ? e : net->backend->read(net->device, net->params[i].gradient, values,
-                                      net->params[i].slices, err);
+    return e ? e
+             : net->backend->read(net->device, net->params[i].gradient, values,
+                                  net->params[i].slices, err);
 }
 
 size_t net_features(const struct net *net)

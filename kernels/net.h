@@ -16,7 +16,8 @@ struct net_spec {
     enum net_model model;
     int width;      /* channels of the first stage: 64 in the paper; 1 to 512 */
     int classes;    /* 7 */
-    int image_size; /* height and width of the input: 32 to 64 (40 for crops, 48 for whole images) */
+    int image_size; /* height and width of the input: 32 to 64 (40 for crops, 48 for whole images)
+                     */
     int batch;      /* largest batch that will be asked for */
     bool training;  /* false: no gradients, no momentum; less memory, batch norm folded */
     enum net_precision precision;
@@ -29,13 +30,13 @@ struct net;
 int net_create(struct net **net, const struct net_spec *spec, struct error *err);
 void net_free(struct net *net); /* NULL is fine */
 
-/* He-normal (fan-out, as PyTorch's kaiming_normal_ does for convolutions): the same weights for the same seed on all
- * backends. */
+/* He-normal (fan-out, as PyTorch's kaiming_normal_ does for convolutions): the same weights for the
+ * same seed on all backends. */
 int net_init(struct net *net, uint64_t seed, struct error *err);
 
 /* Parameters and buffers, in the order and under the names of the usual PyTorch model
- * ("layer1.0.conv1.weight", OIHW float32; "...running_mean"; "...num_batches_tracked" is a scalar of
- * type int64 in PyTorch and has dims 0). */
+ * ("layer1.0.conv1.weight", OIHW float32; "...running_mean"; "...num_batches_tracked" is a scalar
+ * of type int64 in PyTorch and has dims 0). */
 struct net_param {
     const char *name;
     size_t dims, shape[4];

@@ -65,8 +65,8 @@ static int forward(struct net *net, size_t n, struct error *err)
         struct tensor *with = op->with >= 0 ? net->values[op->with] : NULL;
         switch (op->kind) {
         case OP_CONV:
-            e = b->conv_forward(net->steps[i].conv, n, x, p[0].value,
-                                op->bias ? p[1].value : NULL, y, 0, err);
+            e = b->conv_forward(net->steps[i].conv, n, x, p[0].value, op->bias ? p[1].value : NULL,
+                                y, 0, err);
             break;
         case OP_NORM:
             e = b->norm_forward(net->device, &net->steps[i].norm, n, x, with, y, true, err);
@@ -117,8 +117,8 @@ static int merge(struct net *net, size_t n, int value, struct pending *p, struct
         if (e)
             return e;
     }
-    int e = net->backend->add(net->device, n, p->gradients[0]->tensor, other->tensor, sum->tensor,
-                              err);
+    int e =
+        net->backend->add(net->device, n, p->gradients[0]->tensor, other->tensor, sum->tensor, err);
     if (sum != p->gradients[0])
         release(p->gradients[0]);
     release(other);
@@ -136,8 +136,8 @@ static int deliver(struct net *net, size_t n, int value, struct pending *p, stru
 }
 
 /* Takes a value's gradient out of its pending ones, merged. */
-static int collect(struct net *net, size_t n, int value, struct pending *p, struct buffer **gradient,
-                   struct error *err)
+static int collect(struct net *net, size_t n, int value, struct pending *p,
+                   struct buffer **gradient, struct error *err)
 {
     int e = merge(net, n, value, p, err);
     *gradient = p->gradients[0];
@@ -186,8 +186,7 @@ static int norm_backward(struct net *net, size_t n, int i, struct pending *pendi
         dx = dy;
     if (!e)
         e = net->backend->norm_backward(net->device, &net->steps[i].norm, n, net->values[op->in],
-                                        net->values[op->out], dy->tensor,
-                                        dy2 ? dy2->tensor : NULL,
+                                        net->values[op->out], dy->tensor, dy2 ? dy2->tensor : NULL,
                                         residual ? residual->tensor : NULL,
                                         add ? add->tensor : NULL, dx->tensor, err);
     if (e)
@@ -350,8 +349,8 @@ static int fold_one(struct net *net, int i, struct error *err)
         double scale = (double)norm[o] / sqrt((double)norm[3 * out + o] + epsilon);
         for (size_t k = o * each; k < (o + 1) * each; k++)
             w[k] = (float)((double)w[k] * scale);
-        bias[o] = (float)(((double)bias[o] - (double)norm[2 * out + o]) * scale +
-                          (double)norm[out + o]);
+        bias[o] =
+            (float)(((double)bias[o] - (double)norm[2 * out + o]) * scale + (double)norm[out + o]);
     }
     if (!e)
         e = net->backend->write(net->device, net->steps[i].weights, w, out, err);
@@ -419,11 +418,13 @@ static int evaluate_conv(struct net *net, size_t n, int i, struct evaluation *v,
     int e = place(net, v, out, *taken ? next->with : -1, err);
     if (e)
         return e;
-    unsigned flags = (*taken && next->with >= 0 ? CONV_ADD : 0U) |
-                     (norm && next->relu ? CONV_RELU : 0U);
+    unsigned flags =
+        (*taken && next->with >= 0 ? CONV_ADD : 0U) | (norm && next->relu ? CONV_RELU : 0U);
     e = net->backend->conv_forward(s->conv, n, value_of(net, v, op->in),
                                    norm ? s->weights : p[0].value,
-                                   norm ? s->bias : op->bias ? p[1].value : NULL,
+                                   norm       ? s->bias
+                                   : op->bias ? p[1].value
+                                              : NULL,
                                    v->where[out]->tensor, flags, err);
     used(v, op->in);
     return e;

@@ -22,8 +22,8 @@ struct buffer {
 /* What an operation of the program keeps. */
 struct step {
     struct conv *conv;
-    bool fused_norm, fused_add;      /* in evaluation this convolution does the next operation */
-    struct tensor *weights, *bias;   /* of a convolution with the next norm folded in */
+    bool fused_norm, fused_add;    /* in evaluation this convolution does the next operation */
+    struct tensor *weights, *bias; /* of a convolution with the next norm folded in */
     struct norm norm;
 };
 

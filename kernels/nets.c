@@ -26,32 +26,25 @@ struct row {
 };
 
 static const struct row vgg19[] = {
-    {VGG_CONV, 1, 1, ""}, {VGG_CONV, 1, 1, ""}, {VGG_POOL, 0, 0, ""},
-    {VGG_CONV, 2, 1, ""}, {VGG_CONV, 2, 1, ""}, {VGG_POOL, 0, 0, ""},
-    {VGG_CONV, 4, 1, ""}, {VGG_CONV, 4, 1, ""}, {VGG_CONV, 4, 1, ""}, {VGG_CONV, 4, 1, ""},
-    {VGG_POOL, 0, 0, ""},
-    {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""},
-    {VGG_POOL, 0, 0, ""},
-    {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""},
-    {VGG_POOL, 0, 0, ""},
-    {END, 0, 0, "classifier"},
+    {VGG_CONV, 1, 1, ""}, {VGG_CONV, 1, 1, ""},      {VGG_POOL, 0, 0, ""}, {VGG_CONV, 2, 1, ""},
+    {VGG_CONV, 2, 1, ""}, {VGG_POOL, 0, 0, ""},      {VGG_CONV, 4, 1, ""}, {VGG_CONV, 4, 1, ""},
+    {VGG_CONV, 4, 1, ""}, {VGG_CONV, 4, 1, ""},      {VGG_POOL, 0, 0, ""}, {VGG_CONV, 8, 1, ""},
+    {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""},      {VGG_CONV, 8, 1, ""}, {VGG_POOL, 0, 0, ""},
+    {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""},      {VGG_CONV, 8, 1, ""}, {VGG_CONV, 8, 1, ""},
+    {VGG_POOL, 0, 0, ""}, {END, 0, 0, "classifier"},
 };
 
 static const struct row resnet18[] = {
-    {STEM, 1, 3, ""},
-    {BASIC, 1, 1, "layer1.0"}, {BASIC, 1, 1, "layer1.1"},
-    {BASIC, 2, 2, "layer2.0"}, {BASIC, 2, 1, "layer2.1"},
-    {BASIC, 4, 2, "layer3.0"}, {BASIC, 4, 1, "layer3.1"},
-    {BASIC, 8, 2, "layer4.0"}, {BASIC, 8, 1, "layer4.1"},
+    {STEM, 1, 3, ""},          {BASIC, 1, 1, "layer1.0"}, {BASIC, 1, 1, "layer1.1"},
+    {BASIC, 2, 2, "layer2.0"}, {BASIC, 2, 1, "layer2.1"}, {BASIC, 4, 2, "layer3.0"},
+    {BASIC, 4, 1, "layer3.1"}, {BASIC, 8, 2, "layer4.0"}, {BASIC, 8, 1, "layer4.1"},
     {END, 0, 0, "linear"},
 };
 
 static const struct row preact_resnet18[] = {
-    {BARE_STEM, 1, 3, ""},
-    {PREACT, 1, 1, "layer1.0"}, {PREACT, 1, 1, "layer1.1"},
-    {PREACT, 2, 2, "layer2.0"}, {PREACT, 2, 1, "layer2.1"},
-    {PREACT, 4, 2, "layer3.0"}, {PREACT, 4, 1, "layer3.1"},
-    {PREACT, 8, 2, "layer4.0"}, {PREACT, 8, 1, "layer4.1"},
+    {BARE_STEM, 1, 3, ""},      {PREACT, 1, 1, "layer1.0"}, {PREACT, 1, 1, "layer1.1"},
+    {PREACT, 2, 2, "layer2.0"}, {PREACT, 2, 1, "layer2.1"}, {PREACT, 4, 2, "layer3.0"},
+    {PREACT, 4, 1, "layer3.1"}, {PREACT, 8, 2, "layer4.0"}, {PREACT, 8, 1, "layer4.1"},
     {END, 0, 0, "linear"},
 };
 
@@ -59,9 +52,15 @@ static const struct row preact_resnet18[] = {
  * grouped convolution. */
 static const struct row resnext29[] = {
     {STEM, 1, 1, ""},
-    {BOTTLENECK, 2, 1, "layer1.0"}, {BOTTLENECK, 2, 1, "layer1.1"}, {BOTTLENECK, 2, 1, "layer1.2"},
-    {BOTTLENECK, 4, 2, "layer2.0"}, {BOTTLENECK, 4, 1, "layer2.1"}, {BOTTLENECK, 4, 1, "layer2.2"},
-    {BOTTLENECK, 8, 2, "layer3.0"}, {BOTTLENECK, 8, 1, "layer3.1"}, {BOTTLENECK, 8, 1, "layer3.2"},
+    {BOTTLENECK, 2, 1, "layer1.0"},
+    {BOTTLENECK, 2, 1, "layer1.1"},
+    {BOTTLENECK, 2, 1, "layer1.2"},
+    {BOTTLENECK, 4, 2, "layer2.0"},
+    {BOTTLENECK, 4, 1, "layer2.1"},
+    {BOTTLENECK, 4, 1, "layer2.2"},
+    {BOTTLENECK, 8, 2, "layer3.0"},
+    {BOTTLENECK, 8, 1, "layer3.1"},
+    {BOTTLENECK, 8, 1, "layer3.2"},
     {END, 0, 0, "linear"},
 };
 
@@ -135,8 +134,15 @@ static int conv(struct program *p, int in, int param, size_t stride, size_t grou
     const size_t *shape = p->params[param].shape;
     struct extent e = p->values[in];
     size_t kernel = shape[2], pad = kernel / 2;
-    struct op op = {.kind = OP_CONV, .in = in, .with = -1, .param = param, .kernel = kernel,
-                    .stride = stride, .pad = pad, .groups = groups, .bias = bias};
+    struct op op = {.kind = OP_CONV,
+                    .in = in,
+                    .with = -1,
+                    .param = param,
+                    .kernel = kernel,
+                    .stride = stride,
+                    .pad = pad,
+                    .groups = groups,
+                    .bias = bias};
     e.channels = shape[0];
     e.height = (e.height + 2 * pad - kernel) / stride + 1;
     e.width = (e.width + 2 * pad - kernel) / stride + 1;

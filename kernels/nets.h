@@ -8,10 +8,10 @@
 #include "kernels/net.h"
 
 enum op_kind {
-    OP_CONV,         /* parameters: weight, then bias if `bias` */
-    OP_NORM,         /* weight, bias, running_mean, running_var, num_batches_tracked; `with` is its
-                        residual */
-    OP_ADD,          /* in + with */
+    OP_CONV, /* parameters: weight, then bias if `bias` */
+    OP_NORM, /* weight, bias, running_mean, running_var, num_batches_tracked; `with` is its
+                residual */
+    OP_ADD,  /* in + with */
     OP_MAX_POOL,
     OP_AVERAGE_POOL, /* out: a (features) vector an image */
     OP_LINEAR        /* weight, bias */

@@ -94,8 +94,7 @@ static dnnl_status_t make_backward_data(dnnl_primitive_desc_t *pd, dnnl_engine_t
 }
 
 static dnnl_status_t make_backward_weights(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                                           const struct parts *p,
-                                           const_dnnl_primitive_desc_t hint,
+                                           const struct parts *p, const_dnnl_primitive_desc_t hint,
                                            const_dnnl_primitive_attr_t attr)
 {
     const dnnl_dims_t dilates = {0, 0};
@@ -136,14 +135,12 @@ static dnnl_status_t make_backward_data(dnnl_primitive_desc_t *pd, dnnl_engine_t
 }
 
 static dnnl_status_t make_backward_weights(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                                           const struct parts *p,
-                                           const_dnnl_primitive_desc_t hint,
+                                           const struct parts *p, const_dnnl_primitive_desc_t hint,
                                            const_dnnl_primitive_attr_t attr)
 {
     dnnl_convolution_desc_t d;
     dnnl_status_t s = dnnl_convolution_backward_weights_desc_init(
-        &d, dnnl_convolution_direct, p->x, p->weights, p->bias, p->y, p->strides, p->pads,
-        p->pads);
+        &d, dnnl_convolution_direct, p->x, p->weights, p->bias, p->y, p->strides, p->pads, p->pads);
     return s ? s : dnnl_primitive_desc_create(pd, &d, attr, engine, hint);
 }
 
@@ -371,8 +368,8 @@ static dnnl_status_t make_arguments(struct dnn_conv *c, const struct dnn_shape *
                                dnnl_query_diff_src_md, dnnl_query_weights_md,
                                dnnl_query_diff_dst_md},
         [DNN_BACKWARD_WEIGHTS] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS,
-                                  DNNL_ARG_DIFF_DST, dnnl_query_src_md,
-                                  dnnl_query_diff_weights_md, dnnl_query_diff_dst_md},
+                                  DNNL_ARG_DIFF_DST, dnnl_query_src_md, dnnl_query_diff_weights_md,
+                                  dnnl_query_diff_dst_md},
     };
     enum dnn_direction d = c->direction;
     dnnl_query_t query_weights = table[d].query_weights;
@@ -449,8 +446,8 @@ size_t dnn_conv_weights_size(const struct dnn_conv *conv)
 const char *dnn_conv_name(const struct dnn_conv *conv)
 {
     const char *name = NULL;
-    dnnl_status_t e = dnnl_primitive_desc_query(conv->pd, dnnl_query_impl_info_str, 0,
-                                                (void *)&name);
+    dnnl_status_t e =
+        dnnl_primitive_desc_query(conv->pd, dnnl_query_impl_info_str, 0, (void *)&name);
     return e || !name ? "?" : name;
 }
 
@@ -462,8 +459,7 @@ static int reorder(struct dnn_conv *c, const_md_t from_md, const void *from, con
     dnnl_primitive_t primitive = NULL;
     dnnl_memory_t source = NULL, target = NULL;
     omp_set_num_threads(c->dnn->threads);
-    dnnl_status_t e =
-        dnnl_reorder_primitive_desc_create(&pd, from_md, engine, to_md, engine, NULL);
+    dnnl_status_t e = dnnl_reorder_primitive_desc_create(&pd, from_md, engine, to_md, engine, NULL);
     if (!e)
         e = dnnl_primitive_create(&primitive, pd);
     if (!e)

@@ -1,7 +1,8 @@
 /* oneDNN behind a face that is the same for its versions 2 and 3: convolutions on blocked
  * layouts, and GEMM. No other file includes its headers.
  *
- * Activations are nChw16c (AVX-512) or nChw8c, float32 or bf16; images may be plain nchw. Weights are packed into whatever layout a primitive prefers. */
+ * Activations are nChw16c (AVX-512) or nChw8c, float32 or bf16; images may be plain nchw. Weights
+ * are packed into whatever layout a primitive prefers. */
 #ifndef FERDAG_KERNELS_ONEDNN_H
 #define FERDAG_KERNELS_ONEDNN_H
 
@@ -17,9 +18,9 @@ enum dnn_direction { DNN_FORWARD, DNN_BACKWARD_DATA, DNN_BACKWARD_WEIGHTS, DNN_D
 struct dnn_shape {
     size_t n, in, out, height, width; /* of the input */
     size_t kernel, stride, pad, groups;
-    bool image;     /* the input is plain nchw */
-    bool bf16;      /* activations and packed weights; sums, bias and gradients of weights are float32 */
-    bool bias;      /* forward: add it; backward weights: compute its gradient */
+    bool image; /* the input is plain nchw */
+    bool bf16; /* activations and packed weights; sums, bias and gradients of weights are float32 */
+    bool bias; /* forward: add it; backward weights: compute its gradient */
     bool add, relu; /* forward: y += ..., then ReLU */
 };
 

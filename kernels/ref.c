@@ -118,7 +118,7 @@ static int ref_conv(struct device *device, const struct conv_spec *spec, struct 
 
 /* Every product x[xi] * weights[wi] that a convolution adds into y[yi] is one of these. */
 struct tap {
-    size_t n, in, out, weight_in;   /* image, channels, channel within the group */
+    size_t n, in, out, weight_in; /* image, channels, channel within the group */
     size_t ky, kx, xh, xw, yh, yw;
 };
 
@@ -160,8 +160,8 @@ struct operands {
 static void visit_forward(const struct tap *t, void *data)
 {
     const struct operands *o = data;
-    *at(o->y, t->n, t->out, t->yh, t->yw) += *at(o->x, t->n, t->in, t->xh, t->xw) *
-                                             *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
+    *at(o->y, t->n, t->out, t->yh, t->yw) +=
+        *at(o->x, t->n, t->in, t->xh, t->xw) * *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
 }
 
 static void visit_backward(const struct tap *t, void *data)
@@ -231,8 +231,8 @@ static void moments(const struct tensor *x, size_t n, size_t c, double *mean, do
 }
 
 static int ref_norm_forward(struct device *device, const struct norm *norm, size_t n,
-                            const struct tensor *x, const struct tensor *residual,
-                            struct tensor *y, bool training, struct error *err)
+                            const struct tensor *x, const struct tensor *residual, struct tensor *y,
+                            bool training, struct error *err)
 {
     size_t plane = x->shape.h * x->shape.w;
     double count = (double)(n * plane), rate = norm->momentum;
@@ -308,8 +308,8 @@ static double *largest(const struct tensor *x, size_t n, size_t c, size_t h, siz
     return best;
 }
 
-static int ref_pool_forward(struct device *device, enum pool pool, size_t n,
-                            const struct tensor *x, struct tensor *y, struct error *err)
+static int ref_pool_forward(struct device *device, enum pool pool, size_t n, const struct tensor *x,
+                            struct tensor *y, struct error *err)
 {
     size_t plane = x->shape.h * x->shape.w;
     (void)device;
@@ -421,8 +421,8 @@ static int ref_loss(struct device *device, size_t n, const struct tensor *logits
     return 0;
 }
 
-static int ref_add(struct device *device, size_t n, const struct tensor *a,
-                   const struct tensor *b, struct tensor *y, struct error *err)
+static int ref_add(struct device *device, size_t n, const struct tensor *a, const struct tensor *b,
+                   struct tensor *y, struct error *err)
 {
     (void)device;
     (void)err;

@@ -29,8 +29,8 @@
 
 /* What holds for all claims of an experiment. */
 struct claim_setting {
-    bool comparable;     /* false: the data isn't the paper's, so no claim is decided */
-    bool paper_settings; /* false: smaller settings, see `absolute` and `eased` */
+    bool comparable;          /* false: the data isn't the paper's, so no claim is decided */
+    bool paper_settings;      /* false: smaller settings, see `absolute` and `eased` */
     const char *incomparable; /* why, for the reader, where comparable is false */
 };
 

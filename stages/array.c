@@ -17,8 +17,8 @@ static const struct {
     const char *name;  /* for people */
     size_t size;
 } types[] = {
-    [ARRAY_U8] = {"|u1", "uint8", 1},     [ARRAY_I32] = {"<i4", "int32", 4},
-    [ARRAY_I64] = {"<i8", "int64", 8},    [ARRAY_F32] = {"<f4", "float32", 4},
+    [ARRAY_U8] = {"|u1", "uint8", 1},    [ARRAY_I32] = {"<i4", "int32", 4},
+    [ARRAY_I64] = {"<i8", "int64", 8},   [ARRAY_F32] = {"<f4", "float32", 4},
     [ARRAY_F64] = {"<f8", "float64", 8},
 };
 
@@ -197,7 +197,9 @@ static size_t make_header(const struct array *a, char *header, size_t room)
     size_t used = 0;
     for (size_t i = 0; i < a->dims; i++)
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%zu%s", a->shape[i],
-                                 a->dims == 1 ? "," : i + 1 < a->dims ? ", " : "");
+                                 a->dims == 1      ? ","
+                                 : i + 1 < a->dims ? ", "
+                                                   : "");
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     size_t length = (size_t)snprintf(header + 10, room - 10,
                                      "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",

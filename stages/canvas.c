@@ -149,7 +149,10 @@ void canvas_stroke(struct canvas *c, const double p[3][2], double r0, double r1,
         double nx = s * s * p[0][0] + 2 * s * t * p[1][0] + t * t * p[2][0];
         double ny = s * s * p[0][1] + 2 * s * t * p[1][1] + t * t * p[2][1];
         double dx = nx - x, dy = ny - y, length2 = dx * dx + dy * dy;
-        pieces[i] = (struct piece){.x = x, .y = y, .dx = dx, .dy = dy,
+        pieces[i] = (struct piece){.x = x,
+                                   .y = y,
+                                   .dx = dx,
+                                   .dy = dy,
                                    .inverse = length2 > 0 ? 1 / length2 : 0,
                                    .r = r0 + (r1 - r0) * i / STROKE_PIECES,
                                    .dr = (r1 - r0) / STROKE_PIECES};

@@ -11,9 +11,9 @@
 
 struct canvas {
     float pixels[FACE_SIZE * FACE_SIZE]; /* brightness, 0 black to 1 white; may run over */
-    double x, y;      /* pixel position of the frame's origin */
-    double cosine, sine, scale; /* its rotation, and pixels a unit */
-    double dx, dy, squeeze;     /* shift and horizontal factor inside the frame: a turned head */
+    double x, y;                         /* pixel position of the frame's origin */
+    double cosine, sine, scale;          /* its rotation, and pixels a unit */
+    double dx, dy, squeeze; /* shift and horizontal factor inside the frame: a turned head */
 };
 
 /* What a shape does where it covers. */

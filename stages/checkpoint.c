@@ -58,12 +58,12 @@ static int state_parse(const char *text, struct training_state *s, struct error 
     json_int_t batch, correct;
     json_t *root = json_loads(text, 0, &where), *metrics, *seconds;
     struct training_state read = {0};
-    if (!root || json_unpack_ex(root, &where, 0, "{s:i, s:I, s:F, s:I, s:i, s:F, s:o, s:o, s:F, s:i}",
-                                "epoch", &read.epoch, "batch", &batch, "loss", &read.loss,
-                                "correct", &correct, "best_epoch", &read.best_epoch,
-                                "best_accuracy", &read.best_accuracy, "metrics", &metrics,
-                                "seconds", &seconds, "epoch_seconds", &read.epoch_seconds,
-                                "resumed", &read.resumed) < 0) {
+    if (!root ||
+        json_unpack_ex(root, &where, 0, "{s:i, s:I, s:F, s:I, s:i, s:F, s:o, s:o, s:F, s:i}",
+                       "epoch", &read.epoch, "batch", &batch, "loss", &read.loss, "correct",
+                       &correct, "best_epoch", &read.best_epoch, "best_accuracy",
+                       &read.best_accuracy, "metrics", &metrics, "seconds", &seconds,
+                       "epoch_seconds", &read.epoch_seconds, "resumed", &read.resumed) < 0) {
         json_decref(root);
         return error_set(err, EINVAL, "state: %s", where.text);
     }
@@ -105,7 +105,8 @@ static int pack_add(struct pack *p, const char *prefix, const struct net_param *
                     const float *data, struct error *err)
 {
     struct tensor *t = &p->tensors[p->n];
-    *t = (struct tensor){.type = TENSOR_F32, .dims = param->dims, .count = param->count, .data = data};
+    *t = (struct tensor){
+        .type = TENSOR_F32, .dims = param->dims, .count = param->count, .data = data};
     memcpy(t->shape, param->shape, param->dims * sizeof *t->shape);
     t->name = file_path("%s%s", prefix, param->name);
     if (!t->name)
@@ -139,9 +140,8 @@ static int pack_net(struct pack *p, struct net *net, const struct weights *best,
     return rc;
 }
 
-int checkpoint_write(const char *path, const char *key, struct net *net,
-                     const struct weights *best, const struct training_state *state,
-                     struct error *err)
+int checkpoint_write(const char *path, const char *key, struct net *net, const struct weights *best,
+                     const struct training_state *state, struct error *err)
 {
     struct pack p;
     char digest[DIGEST_TEXT];
@@ -171,7 +171,8 @@ static int copy_tensor(const struct safetensors *s, const char *prefix,
     const struct tensor *t = name ? safetensors_find(s, name) : NULL;
     int rc = 0;
     if (!t || t->type != TENSOR_F32 || t->count != param->count)
-        rc = error_set(err, EINVAL, "tensor %s%s: missing or of another shape", prefix, param->name);
+        rc =
+            error_set(err, EINVAL, "tensor %s%s: missing or of another shape", prefix, param->name);
     else
         memcpy(out, t->data, t->count * sizeof *out);
     free(name);

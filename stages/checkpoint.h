@@ -1,6 +1,7 @@
-/* All that a training needs to go on after it was killed: weights, running statistics, momentum, the
- * best weights so far, and where it was. One .safetensors file, written whole; its metadata holds the
- * stage's key and a SHA-256 over all of it, so that a cut, altered or foreign file is noticed. */
+/* All that a training needs to go on after it was killed: weights, running statistics, momentum,
+ * the best weights so far, and where it was. One .safetensors file, written whole; its metadata
+ * holds the stage's key and a SHA-256 over all of it, so that a cut, altered or foreign file is
+ * noticed. */
 #ifndef FERDAG_STAGES_CHECKPOINT_H
 #define FERDAG_STAGES_CHECKPOINT_H
 
@@ -22,9 +23,8 @@ struct training_state {
     int resumed;          /* how often the training went on from a checkpoint */
 };
 
-int checkpoint_write(const char *path, const char *key, struct net *net,
-                     const struct weights *best, const struct training_state *state,
-                     struct error *err);
+int checkpoint_write(const char *path, const char *key, struct net *net, const struct weights *best,
+                     const struct training_state *state, struct error *err);
 
 /* Sets net, best and state from a checkpoint. Returns 1 if it did, 0 if there is no file, and
  * negative, with err telling why, if the file is no sound checkpoint of that key; then net and

@@ -41,8 +41,8 @@ int scale_fit(struct scale *s, const struct images *images, struct error *err)
     return 0;
 }
 
-void crop_cut(const struct images *images, size_t index, struct crop crop, const struct scale *scale,
-              float *out)
+void crop_cut(const struct images *images, size_t index, struct crop crop,
+              const struct scale *scale, float *out)
 {
     const uint8_t *image = (const uint8_t *)images->pixels.data + index * FACE_SIZE * FACE_SIZE;
     int last = crop.size - 1;

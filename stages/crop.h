@@ -23,15 +23,15 @@ struct crop {
 };
 
 /* Cuts image `index` out to (size, size) floats. */
-void crop_cut(const struct images *images, size_t index, struct crop crop, const struct scale *scale,
-              float *out);
+void crop_cut(const struct images *images, size_t index, struct crop crop,
+              const struct scale *scale, float *out);
 
 struct crop crop_center(int size);
 
 enum { TEN_CROPS = 10 };
-/* View 0-9: four corners (top left, top right, bottom left, bottom right), centre, then the same five
- * mirrored, 5 being 0 mirrored. The ten of torchvision's TenCrop, which cuts the mirrored image, so that
- * its 5 is our 6. */
+/* View 0-9: four corners (top left, top right, bottom left, bottom right), centre, then the same
+ * five mirrored, 5 being 0 mirrored. The ten of torchvision's TenCrop, which cuts the mirrored
+ * image, so that its 5 is our 6. */
 struct crop crop_of_ten(int view, int size);
 
 /* A crop at a uniformly random place, mirrored half of the time if flip is set. */

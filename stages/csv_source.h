@@ -8,8 +8,9 @@
 
 struct csv_source;
 
-/* Opens a file, which errors call `name` (borrowed until the close). What it is shows in its first bytes, not in its name. Inside a tar the entry whose
- * name ends in fer2013.csv is taken, or else the first that ends in .csv. The caller closes. */
+/* Opens a file, which errors call `name` (borrowed until the close). What it is shows in its first
+ * bytes, not in its name. Inside a tar the entry whose name ends in fer2013.csv is taken, or else
+ * the first that ends in .csv. The caller closes. */
 int csv_source_open(struct csv_source **source, const char *path, const char *name,
                     struct error *err);
 

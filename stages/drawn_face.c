@@ -30,24 +30,25 @@ static const double forms[CLASSES][2][MOVEMENTS] = {
            {-.13, .05, .9, .30, .35, .50, -.03, .17, .08, .04, .45, .9}},  /* shouting */
     [1] = {{-.08, -.02, .6, -.40, .70, 1.0, -.07, .03, -.06, .09, .90, 0}, /* disgust */
            {-.07, -.01, .5, -.45, .80, 1.0, -.04, .10, .05, .10, .90, .8}},
-    [2] = {{.12, .03, .5, .65, .05, .00, -.02, .13, .15, .01, .10, .4},    /* fear */
+    [2] = {{.12, .03, .5, .65, .05, .00, -.02, .13, .15, .01, .10, .4}, /* fear */
            {.10, .02, .6, .50, .10, .05, -.04, .05, .20, .00, .15, .6}},
-    [3] = {{.01, .01, .0, -.15, .45, .00, .13, .02, .26, .00, .70, 0},     /* happy, lips closed */
-           {.02, .02, .0, -.22, .60, .05, .14, .16, .32, .02, .90, 1}},    /* laughing */
-    [4] = {{.10, -.06, .5, -.35, .15, .00, -.10, .00, -.08, .00, .15, 0},  /* sad */
+    [3] = {{.01, .01, .0, -.15, .45, .00, .13, .02, .26, .00, .70, 0},    /* happy, lips closed */
+           {.02, .02, .0, -.22, .60, .05, .14, .16, .32, .02, .90, 1}},   /* laughing */
+    [4] = {{.10, -.06, .5, -.35, .15, .00, -.10, .00, -.08, .00, .15, 0}, /* sad */
            {.09, -.05, .6, -.50, .40, .10, -.11, .06, .04, .01, .35, .2}},
-    [5] = {{.14, .14, .0, .75, .00, .00, .00, .32, -.28, .00, .00, .1},    /* surprise */
+    [5] = {{.14, .14, .0, .75, .00, .00, .00, .32, -.28, .00, .00, .1}, /* surprise */
            {.11, .12, .0, .55, .00, .00, .01, .20, -.18, .00, .00, .3}},
     [6] = {{0}, {0}},
 };
 
 /* How far one person's neutral face is from another's in each direction (standard deviation). */
-static const double habit[MOVEMENTS] = {.022, .022, .12, .10, .10, .06, .022,
-                                        .012, .06,  .006, .14, .0};
+static const double habit[MOVEMENTS] = {.022, .022, .12, .10,  .10, .06,
+                                        .022, .012, .06, .006, .14, .0};
 
 struct person {
     double skin, hair, iris, jaw, width, brow_thick, brow_dark, brow_height;
-    double eye_x, eye_y, eye_wide, eye_open, nose_long, nose_wide, mouth_y, mouth_wide, lip, lip_dark;
+    double eye_x, eye_y, eye_wide, eye_open, nose_long, nose_wide, mouth_y, mouth_wide, lip,
+        lip_dark;
     double age; /* 0-1: how deep folds are */
     int hair_style, beard, glasses;
 };
@@ -142,7 +143,7 @@ static void draw_behind(struct canvas *c, const struct person *p)
     else if (p->hair_style >= 1)
         canvas_ellipse(c, 0, -.35, p->width + .14, .86, 0, 2, mix(p->hair, 1));
     canvas_ellipse(c, 0, 1.75, 1.15, .75, 0, 2.5, mix(.3 + .5 * p->iris, 1)); /* clothes */
-    canvas_ellipse(c, 0, 1.0, .40, .55, 0, 3, mix(p->skin * .72, 1));        /* neck */
+    canvas_ellipse(c, 0, 1.0, .40, .55, 0, 3, mix(p->skin * .72, 1));         /* neck */
     for (int side = -1; side <= 1; side += 2)
         canvas_ellipse(c, side * (p->width + .03), -.05, .10, .20, 0, 2, mix(p->skin * .82, 1));
 }
@@ -151,12 +152,13 @@ static void draw_skin(struct canvas *c, const struct person *p, double open)
 {
     double chin = .4 * open;
     canvas_ellipse(c, 0, 0, p->width, 1, 0, 2, mix(p->skin, 1));
-    canvas_ellipse(c, 0, .30 + chin / 2, p->width * .92, .68 + chin / 2, 0, p->jaw, mix(p->skin, 1));
+    canvas_ellipse(c, 0, .30 + chin / 2, p->width * .92, .68 + chin / 2, 0, p->jaw,
+                   mix(p->skin, 1));
     for (int side = -1; side <= 1; side += 2) { /* the sides turn away from the light */
         canvas_ellipse(c, side * p->width, .1, .22, .95, 0, 2, light(-.28, .35));
         canvas_ellipse(c, side * .38, .22, .24, .20, 0, 2, light(.14, .30)); /* cheekbone */
     }
-    canvas_ellipse(c, 0, -.62, .46, .24, 0, 2, light(.14, .35)); /* forehead */
+    canvas_ellipse(c, 0, -.62, .46, .24, 0, 2, light(.14, .35));       /* forehead */
     canvas_ellipse(c, 0, .86 + chin, .20, .10, 0, 2, light(.10, .18)); /* chin */
     canvas_ellipse(c, 0, 1.02 + chin, .45, .10, 0, 2, light(-.18, .15));
 }
@@ -191,20 +193,22 @@ static void draw_eye(struct canvas *c, const struct person *p, const double *m, 
     canvas_lens(c, x, y, half, 0, up, down, mix(fmin(1, p->skin + .25), .9));
     double iris = fmin(.072, .6 * (up + down) + .02);
     double iris_y = y + (down - up) * .35;
-    canvas_ellipse(c, x + gaze, iris_y, iris, fmin(iris, (up + down) * .55), 0, 2, mix(p->iris, .95));
+    canvas_ellipse(c, x + gaze, iris_y, iris, fmin(iris, (up + down) * .55), 0, 2,
+                   mix(p->iris, .95));
     /* lids: the upper one is the darkest line of a face */
     stroke(c, x - half, y, x, y - 2 * up, x + half, y, .018, .018, mix(.10, .75));
     stroke(c, x - half, y, x, y + 2 * down, x + half, y, .008, .008, mix(p->skin * .55, .5));
     if (m[LID] > 0) /* white above the iris */
         canvas_lens(c, x, y, half * .8, 0, up * .9, -up * .55, mix(fmin(1, p->skin + .3), .5));
-    stroke(c, x - half, y + .06 + down, x, y + .10 + 1.6 * down, x + half, y + .05 + down, .012, .012,
-           light(-.15 - .25 * m[LOWER_LID] - .15 * p->age, .03)); /* bag */
+    stroke(c, x - half, y + .06 + down, x, y + .10 + 1.6 * down, x + half, y + .05 + down, .012,
+           .012, light(-.15 - .25 * m[LOWER_LID] - .15 * p->age, .03)); /* bag */
 }
 
 static void draw_brow(struct canvas *c, const struct person *p, const double *m, int side)
 {
     double inner_x = side * (.13 - .06 * m[BROW_KNIT]), outer_x = side * .54;
-    double inner_y = p->brow_height + .03 - m[BROW_INNER], outer_y = p->brow_height + .05 - m[BROW_OUTER];
+    double inner_y = p->brow_height + .03 - m[BROW_INNER],
+           outer_y = p->brow_height + .05 - m[BROW_OUTER];
     double arch = p->brow_height - .05 - .4 * m[BROW_INNER] - .7 * m[BROW_OUTER];
     stroke(c, inner_x, inner_y, side * .33, arch, outer_x, outer_y, p->brow_thick,
            p->brow_thick * .45, mix(p->brow_dark * p->skin, .88));
@@ -231,11 +235,12 @@ static void draw_nose(struct canvas *c, const struct person *p, const double *m)
     double wide = p->nose_wide * (1 + .2 * m[NOSE]);
     stroke(c, 0, top, 0, .5 * (top + tip), 0, tip - .03, .035, .07, light(.20, .08)); /* bridge */
     for (int side = -1; side <= 1; side += 2) {
-        stroke(c, side * .10, top + .06, side * .08, .5 * (top + tip), side * wide * .9, tip, .02, .03,
-               light(-.16, .07));
-        canvas_ellipse(c, side * wide * .52, tip + .05, .042, .024, -side * .3, 2, mix(p->skin * .3, .75));
-        stroke(c, side * wide, tip - .04, side * (wide + .03), tip + .02, side * wide * .8, tip + .06,
-               .010, .010, light(-.28, .03));
+        stroke(c, side * .10, top + .06, side * .08, .5 * (top + tip), side * wide * .9, tip, .02,
+               .03, light(-.16, .07));
+        canvas_ellipse(c, side * wide * .52, tip + .05, .042, .024, -side * .3, 2,
+                       mix(p->skin * .3, .75));
+        stroke(c, side * wide, tip - .04, side * (wide + .03), tip + .02, side * wide * .8,
+               tip + .06, .010, .010, light(-.28, .03));
         for (int i = 0; i < 2; i++) /* wrinkles at the root */
             if (m[NOSE] > .1)
                 stroke(c, side * .02, top + .07 * i, side * .07, top + .02 + .07 * i, side * .12,
@@ -272,7 +277,8 @@ static void draw_mouth(struct canvas *c, const struct person *p, const double *m
 static void draw_extras(struct canvas *c, const struct person *p, struct random *r)
 {
     if (p->beard >= 2)
-        canvas_ellipse(c, 0, .84, p->width * .6, .20, 0, 2.5, (struct paint){p->hair, .75, .12, PAINT_MIX});
+        canvas_ellipse(c, 0, .84, p->width * .6, .20, 0, 2.5,
+                       (struct paint){p->hair, .75, .12, PAINT_MIX});
     if (p->beard & 1)
         stroke(c, -.26, p->mouth_y - .09, 0, p->mouth_y - .17, .26, p->mouth_y - .09, .035, .035,
                mix(p->hair, .8));
@@ -301,7 +307,8 @@ static void draw_occlusion(struct canvas *c, const struct person *p, struct rand
         stroke(c, side * .1, -1, side * .7, -.6, side * .55, .4, .12, .04, mix(p->hair, .95));
         break;
     default: { /* something held up from below */
-        double x = side * between(r, .1, .5), high = between(r, .2, .42), value = between(r, .1, .9);
+        double x = side * between(r, .1, .5), high = between(r, .2, .42),
+               value = between(r, .1, .9);
         canvas_ellipse(c, x, 1.0, .30, high, lean, 4, mix(value, 1));
     }
     }
@@ -328,7 +335,8 @@ void drawn_head(struct canvas *c, struct random *r, int class, double difficulty
     double m[MOVEMENTS];
     draw_movements(r, class, difficulty, m);
     double wild = .3 + .4 * difficulty;
-    double yaw = fmax(-1, fmin(1, .45 * wild * random_normal(r))), pitch = .05 * wild * random_normal(r);
+    double yaw = fmax(-1, fmin(1, .45 * wild * random_normal(r))),
+           pitch = .05 * wild * random_normal(r);
     double gaze = .02 * random_normal(r);
     canvas_frame(c, place.x, place.y, .14 * wild * random_normal(r), place.scale);
     draw_behind(c, &p);

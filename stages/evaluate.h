@@ -1,5 +1,5 @@
-/* How a trained net looks at images: the centre crop, ten crops averaged, or the whole image. One way
- * for all: training's look at PublicTest and the extraction of features. */
+/* How a trained net looks at images: the centre crop, ten crops averaged, or the whole image. One
+ * way for all: training's look at PublicTest and the extraction of features. */
 #ifndef FERDAG_STAGES_EVALUATE_H
 #define FERDAG_STAGES_EVALUATE_H
 
@@ -30,8 +30,8 @@ struct evaluation {
 int evaluate(const struct evaluation *e, const struct images *images, float *logits,
              float *features, struct error *err);
 
-/* Mean cross-entropy (natural logarithm) of logits (n, CLASSES); *correct counts the rows whose largest
- * logit is at their label. */
+/* Mean cross-entropy (natural logarithm) of logits (n, CLASSES); *correct counts the rows whose
+ * largest logit is at their label. */
 double evaluate_loss(const float *logits, const uint8_t *labels, size_t n, size_t *correct);
 
 /* The class of the largest logit, the first of equals, for each row. */

@@ -1,6 +1,6 @@
 /* extract_features: what a trained net says of every image of a data set: the output of its last
- * pooling layer, its logits and its decisions. Which net, and how images are scaled for it, stands in
- * the weights' own metadata. It also measures how long an image takes, alone and in a batch. */
+ * pooling layer, its logits and its decisions. Which net, and how images are scaled for it, stands
+ * in the weights' own metadata. It also measures how long an image takes, alone and in a batch. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ struct extraction {
     enum view decide, view; /* of logits; of features */
     int batch;
     struct images images[SPLITS];
-    struct array logits[SPLITS];     /* (n, CLASSES) */
+    struct array logits[SPLITS]; /* (n, CLASSES) */
     struct features features[SPLITS];
 
     size_t total, before, done; /* images: of all passes, of splits finished, for progress */
@@ -64,8 +64,13 @@ static int pass(struct extraction *x, enum view view, bool logits, bool features
 {
     struct net *net = NULL;
     int rc = open_net(x, view, x->batch, &net, err);
-    struct evaluation e = {.net = net, .view = view, .crop = x->notes.crop, .batch = x->batch,
-                           .scale = &x->scale, .tick = tick, .context = x};
+    struct evaluation e = {.net = net,
+                           .view = view,
+                           .crop = x->notes.crop,
+                           .batch = x->batch,
+                           .scale = &x->scale,
+                           .tick = tick,
+                           .context = x};
     for (int s = 0; rc == 0 && s < SPLITS; s++) {
         size_t shape[2] = {x->images[s].n, net_features(net)};
         if (features && !x->features[s].x.data)
@@ -104,8 +109,11 @@ static int measure(struct extraction *x, size_t batch, double *seconds_per_image
     float *features = rc == 0 ? malloc(window.n * net_features(net) * sizeof *features) : NULL;
     if (rc == 0 && !features)
         rc = error_set(err, ENOMEM, "out of memory");
-    struct evaluation e = {.net = net, .view = x->view, .crop = x->notes.crop,
-                           .batch = (int)window.n, .scale = &x->scale};
+    struct evaluation e = {.net = net,
+                           .view = x->view,
+                           .crop = x->notes.crop,
+                           .batch = (int)window.n,
+                           .scale = &x->scale};
     for (size_t i = 0; rc == 0 && n < MOST && (n < FEWEST || job_clock() - began < 4); i++) {
         const uint8_t *pixels = x->images[SPLIT_PUBLIC].pixels.data;
         window.pixels.data = (uint8_t *)pixels + i % places * FACE_SIZE * FACE_SIZE;
@@ -216,7 +224,8 @@ static int write_outputs(struct extraction *x, struct error *err)
         rc = job_write_json(job_output(x->job, "timing"),
                             json_pack("{s:f, s:f, s:i}", "seconds_per_image_single",
                                       x->single_seconds, "seconds_per_image_batch",
-                                      x->batch_seconds, "threads", x->job->threads), err);
+                                      x->batch_seconds, "threads", x->job->threads),
+                            err);
     return rc;
 }
 
@@ -248,30 +257,52 @@ static int run(struct job *job, struct error *err)
 
 static const struct port inputs[] = {
     {.name = "images", .form = PORT_TREE, .text = "a data set's folder"},
-    {.name = "weights", .form = PORT_FILE,
+    {.name = "weights",
+     .form = PORT_FILE,
      .text = "of train_cnn; its metadata tell model, width, crop, mean and deviation"},
     {0}};
 
 static const struct port outputs[] = {
-    {.name = "features", .form = PORT_TREE, .file = "features",
+    {.name = "features",
+     .form = PORT_TREE,
+     .file = "features",
      .text = "train, public and private: (n, d) float32 of the last pooling layer, and labels"},
-    {.name = "predictions", .form = PORT_TREE, .file = "predictions",
+    {.name = "predictions",
+     .form = PORT_TREE,
+     .file = "predictions",
      .text = "public and private: the class of the largest logit"},
-    {.name = "logits", .form = PORT_TREE, .file = "logits",
+    {.name = "logits",
+     .form = PORT_TREE,
+     .file = "logits",
      .text = "train, public and private: s_logits.npy, (n, 7) float32; means over the views"},
     {.name = "summary", .file = "summary.json", .text = "what was done, accuracy for each split"},
-    {.name = "timing", .file = "timing.json", .measured = true,
+    {.name = "timing",
+     .file = "timing.json",
+     .measured = true,
      .text = "seconds_per_image_single, seconds_per_image_batch, threads"},
     {0}};
 
 static const struct param params[] = {
-    {.name = "evaluate", .type = PARAM_ENUM, .standard = "center", .choices = VIEW_CHOICES,
+    {.name = "evaluate",
+     .type = PARAM_ENUM,
+     .standard = "center",
+     .choices = VIEW_CHOICES,
      .text = "what decisions and logits come from; ten_crop takes the mean of ten logits"},
-    {.name = "view", .type = PARAM_ENUM, .standard = "center", .choices = VIEW_CHOICES,
+    {.name = "view",
+     .type = PARAM_ENUM,
+     .standard = "center",
+     .choices = VIEW_CHOICES,
      .text = "what features come from; ten_crop takes the mean of ten feature vectors"},
-    {.name = "precision", .type = PARAM_ENUM, .standard = "fp32", .choices = "fp32|bf16",
+    {.name = "precision",
+     .type = PARAM_ENUM,
+     .standard = "fp32",
+     .choices = "fp32|bf16",
      .text = "of the arithmetic"},
-    {.name = "batch", .type = PARAM_INT, .standard = "128", .min = 1, .max = 4096,
+    {.name = "batch",
+     .type = PARAM_INT,
+     .standard = "128",
+     .min = 1,
+     .max = 4096,
      .text = "images at a time"},
     {0}};
 

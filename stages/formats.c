@@ -31,8 +31,8 @@ static int read_part(const char *folder, enum split split, const char *part, enu
     return rc < 0 ? rc : array_read(path, type, dims, a, err);
 }
 
-static int write_part(const char *folder, enum split split, const char *part,
-                      const struct array *a, struct error *err)
+static int write_part(const char *folder, enum split split, const char *part, const struct array *a,
+                      struct error *err)
 {
     char path[PATH_LIMIT];
     int rc = part_path(path, folder, split, part, err);
@@ -44,8 +44,8 @@ static int check_rows(const char *folder, enum split split, const char *part, si
 {
     if (found == expected)
         return 0;
-    return error_set(err, EINVAL, "%s/%s_%s.npy: has %zu rows, expected %zu as its fellows",
-                     folder, split_names[split], part, found, expected);
+    return error_set(err, EINVAL, "%s/%s_%s.npy: has %zu rows, expected %zu as its fellows", folder,
+                     split_names[split], part, found, expected);
 }
 
 static int check_classes(const char *folder, enum split split, const char *part,
@@ -70,8 +70,8 @@ int images_read(const char *folder, enum split split, struct images *images, str
     images->n = images->pixels.shape[0];
     if (rc == 0 && (images->pixels.shape[1] != FACE_SIZE || images->pixels.shape[2] != FACE_SIZE))
         rc = error_set(err, EINVAL, "%s/%s_images.npy: images of %zu x %zu, expected %d x %d",
-                       folder, split_names[split], images->pixels.shape[1],
-                       images->pixels.shape[2], FACE_SIZE, FACE_SIZE);
+                       folder, split_names[split], images->pixels.shape[1], images->pixels.shape[2],
+                       FACE_SIZE, FACE_SIZE);
     if (rc == 0)
         rc = check_rows(folder, split, "labels", images->labels.shape[0], images->n, err);
     if (rc == 0)

@@ -1,5 +1,6 @@
-/* The file formats that stages share: arrays (.npy), the data set's folder, predictions, feature folders. All
- * numbers little-endian. All reading is bounded and checked: files may be cut or hostile. */
+/* The file formats that stages share: arrays (.npy), the data set's folder, predictions, feature
+ * folders. All numbers little-endian. All reading is bounded and checked: files may be cut or
+ * hostile. */
 #ifndef FERDAG_STAGES_FORMATS_H
 #define FERDAG_STAGES_FORMATS_H
 
@@ -39,8 +40,8 @@ void array_free(struct array *a); /* a zeroed array is fine */
 enum split { SPLIT_TRAIN, SPLIT_PUBLIC, SPLIT_PRIVATE, SPLITS };
 enum { CLASSES = 7, FACE_SIZE = 48 };
 
-extern const char *const split_names[SPLITS];   /* "train", "public", "private" */
-extern const char *const class_names[CLASSES];  /* "angry" ... "neutral", in FER2013's order */
+extern const char *const split_names[SPLITS];  /* "train", "public", "private" */
+extern const char *const class_names[CLASSES]; /* "angry" ... "neutral", in FER2013's order */
 
 struct images {
     size_t n;

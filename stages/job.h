@@ -2,8 +2,8 @@
  * far it is. A stage is a child process whose current folder holds job.json, its inputs under
  * their ports' names, and whatever it left there when it was killed before.
  *
- * Params were checked against the kind's table when job.json was made and are checked again here, so a getter
- * can't fail; to ask for a name or type that the table lacks is a bug and aborts. */
+ * Params were checked against the kind's table when job.json was made and are checked again here,
+ * so a getter can't fail; to ask for a name or type that the table lacks is a bug and aborts. */
 #ifndef FERDAG_STAGES_JOB_H
 #define FERDAG_STAGES_JOB_H
 
@@ -48,7 +48,8 @@ const json_t *job_provenance(const struct job *job, const char *port, size_t i);
 const char *job_output(const struct job *job, const char *port);
 
 /* Says how far the stage is: done of total `unit`s ("epoch"), at `rate` `rate_unit` ("images/s";
- * NULL: none), `note` (may be NULL) such as "loss 1.02". Cheap; call it at most some times a second. */
+ * NULL: none), `note` (may be NULL) such as "loss 1.02". Cheap; call it at most some times a
+ * second. */
 void job_progress(const struct job *job, double done, double total, const char *unit, double rate,
                   const char *rate_unit, const char *note);
 

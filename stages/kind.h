@@ -61,16 +61,17 @@ struct kind {
     const struct port *inputs, *outputs;
     const struct param *params;
     enum numerics numerics; /* what of the machine decides results: it goes into the key */
-    bool report;   /* reads measured outputs and provenance: names, keys and measured digests of its
-                      input stages go into its key; inputs whose stage has no result are left
-                      out instead of stopping it */
+    bool report; /* reads measured outputs and provenance: names, keys and measured digests of its
+                    input stages go into its key; inputs whose stage has no result are left
+                    out instead of stopping it */
     bool open_ports; /* `command`: the YAML names the ports, inputs and outputs are not checked */
 
     /* Does the work in the current folder. Returns 0, or a negative code with err filled. */
     int (*run)(struct job *job, struct error *err);
 
     /* How much work a stage with these params is, in any unit: comparable between stages of this
-     * kind whose inputs are of the same size. For the forecast of a run's time; NULL: not worth one. */
+     * kind whose inputs are of the same size. For the forecast of a run's time; NULL: not worth
+     * one. */
     double (*work)(const json_t *params);
 };
 

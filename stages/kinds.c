@@ -9,11 +9,23 @@ extern const struct kind kind_ingest_csv, kind_synthetic_faces, kind_filter_nois
     kind_report_tables, kind_report_pdf;
 
 const struct kind *const kinds[] = {
-    &kind_ingest_csv,    &kind_synthetic_faces, &kind_filter_noise, &kind_train_cnn,
-    &kind_extract_features, &kind_fuse_features, &kind_train_svm,    &kind_predict,
-    &kind_knn,           &kind_decision_tree,   &kind_random_forest, &kind_naive_bayes,
-    &kind_metrics,       &kind_command,
-    &kind_report_tables, &kind_report_pdf,      NULL,
+    &kind_ingest_csv,
+    &kind_synthetic_faces,
+    &kind_filter_noise,
+    &kind_train_cnn,
+    &kind_extract_features,
+    &kind_fuse_features,
+    &kind_train_svm,
+    &kind_predict,
+    &kind_knn,
+    &kind_decision_tree,
+    &kind_random_forest,
+    &kind_naive_bayes,
+    &kind_metrics,
+    &kind_command,
+    &kind_report_tables,
+    &kind_report_pdf,
+    NULL,
 };
 
 const struct kind *kind_find(const char *name)

@@ -107,7 +107,8 @@ static int read_tensors(struct safetensors *s, const char *data, size_t data_siz
     s->tensors = calloc(json_object_size(s->header) + 1, sizeof *s->tensors);
     if (!s->tensors)
         return error_set(err, ENOMEM, "out of memory");
-    json_object_foreach(s->header, name, entry) {
+    json_object_foreach(s->header, name, entry)
+    {
         if (strcmp(name, "__metadata__") == 0)
             continue;
         int rc = read_tensor(name, entry, data, data_size, &s->tensors[s->n], err);
@@ -120,7 +121,8 @@ static int read_tensors(struct safetensors *s, const char *data, size_t data_siz
     for (size_t i = 0; i < s->n; i++) {
         const struct tensor *t = &s->tensors[i];
         if (t->data != next)
-            return error_set(err, EINVAL, "tensor %.80s: overlaps another or leaves a hole", t->name);
+            return error_set(err, EINVAL, "tensor %.80s: overlaps another or leaves a hole",
+                             t->name);
         next += t->count * types[t->type].size;
     }
     if (next != data + data_size)
@@ -136,9 +138,9 @@ static int read_metadata(const struct safetensors *s, struct error *err)
     json_t *value;
     if (metadata && !json_is_object(metadata))
         return error_set(err, EINVAL, "__metadata__: expected an object");
-    json_object_foreach((json_t *)metadata, key, value)
-        if (!json_is_string(value))
-            return error_set(err, EINVAL, "__metadata__: %.80s: expected a string", key);
+    json_object_foreach((json_t *)metadata, key, value) if (
+        !json_is_string(value)) return error_set(err, EINVAL,
+                                                 "__metadata__: %.80s: expected a string", key);
     return 0;
 }
 

@@ -17,7 +17,15 @@
  * set still has some. */
 static const double class_share[CLASSES] = {.137, .030, .141, .246, .165, .109, .172};
 
-enum noise { NOISE_NONE, NOISE_BLANK, NOISE_TEXTURE, NOISE_TEXT, NOISE_TINY, NOISE_SEVERAL, NOISES };
+enum noise {
+    NOISE_NONE,
+    NOISE_BLANK,
+    NOISE_TEXTURE,
+    NOISE_TEXT,
+    NOISE_TINY,
+    NOISE_SEVERAL,
+    NOISES
+};
 
 static const char *const noise_names[NOISES] = {"",     "blank",     "texture",
                                                 "text", "tiny_face", "several_faces"};
@@ -53,8 +61,8 @@ static void draw_texture(struct canvas *c, struct random *r)
     double stripes = between(r, 0, .4), grain = between(r, .05, .5), base = between(r, .3, .7);
     for (int y = 0; y < FACE_SIZE; y++)
         for (int x = 0; x < FACE_SIZE; x++)
-            c->pixels[y * FACE_SIZE + x] =
-                (float)(base + stripes * sin(fx * x + fy * y + phase) + grain * (random_unit(r) - .5));
+            c->pixels[y * FACE_SIZE + x] = (float)(base + stripes * sin(fx * x + fy * y + phase) +
+                                                   grain * (random_unit(r) - .5));
     canvas_blur(c, between(r, 0, 1.5));
 }
 
@@ -94,7 +102,8 @@ static void draw_several(struct canvas *c, struct random *r, int class, double d
     drawn_background(c, r);
     for (int i = 0; i < 2; i++) {
         double at = 24 + (i ? 13 : -13) + split, other = between(r, 21, 27);
-        struct head_place place = {upright ? other : at, upright ? at : other, between(r, 14, 16.5)};
+        struct head_place place = {upright ? other : at, upright ? at : other,
+                                   between(r, 14, 16.5)};
         drawn_head(c, r, i ? (int)random_below(r, CLASSES) : class, difficulty, place);
     }
     drawn_photograph(c, r, difficulty);
@@ -217,8 +226,9 @@ static const char *const usage_names[SPLITS] = {"Training", "PublicTest", "Priva
 
 static enum split split_of(const struct set *set, size_t row)
 {
-    return row < set->count[0] ? SPLIT_TRAIN
-           : row < set->count[0] + set->count[1] ? SPLIT_PUBLIC : SPLIT_PRIVATE;
+    return row < set->count[0]                   ? SPLIT_TRAIN
+           : row < set->count[0] + set->count[1] ? SPLIT_PUBLIC
+                                                 : SPLIT_PRIVATE;
 }
 
 static int write_csv(const struct set *set, const char *path, struct error *err)
@@ -272,10 +282,11 @@ static int write_sheet(const struct set *set, const char *path, struct error *er
             continue;
         uint8_t *to = sheet + (line * SHEET_CELL + 1) * WIDTH + used[line]++ * SHEET_CELL + 1;
         for (int y = 0; y < FACE_SIZE; y++)
-            memcpy(to + y * WIDTH, set->pixels + (i * FACE_SIZE + (size_t)y) * FACE_SIZE, FACE_SIZE);
+            memcpy(to + y * WIDTH, set->pixels + (i * FACE_SIZE + (size_t)y) * FACE_SIZE,
+                   FACE_SIZE);
     }
-    png_image image = {.version = PNG_IMAGE_VERSION, .width = WIDTH, .height = HEIGHT,
-                       .format = PNG_FORMAT_GRAY};
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = WIDTH, .height = HEIGHT, .format = PNG_FORMAT_GRAY};
     png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
     uint8_t *png = malloc(size);
     int rc = 0;
@@ -353,24 +364,52 @@ static const struct port inputs[] = {{0}};
 
 static const struct port outputs[] = {
     {.name = "csv", .file = "faces.csv", .text = "emotion,pixels,Usage, as in FER2013"},
-    {.name = "truth", .file = "truth.csv",
-     .text = "a line for each row: row (0 is the first), usage, emotion drawn, label given, kind of noise or empty"},
-    {.name = "sheet", .file = "sheet.png",
+    {.name = "truth",
+     .file = "truth.csv",
+     .text = "a line for each row: row (0 is the first), usage, emotion drawn, label given, kind "
+             "of noise or empty"},
+    {.name = "sheet",
+     .file = "sheet.png",
      .text = "16 training pictures of each emotion and of each kind of noise"},
     {0}};
 
 static const struct param params[] = {
-    {.name = "train", .type = PARAM_INT, .standard = "2000", .min = 7, .max = 200000,
+    {.name = "train",
+     .type = PARAM_INT,
+     .standard = "2000",
+     .min = 7,
+     .max = 200000,
      .text = "training rows, noise included"},
-    {.name = "public", .type = PARAM_INT, .standard = "500", .min = 7, .max = 100000,
+    {.name = "public",
+     .type = PARAM_INT,
+     .standard = "500",
+     .min = 7,
+     .max = 100000,
      .text = "PublicTest rows"},
-    {.name = "private", .type = PARAM_INT, .standard = "500", .min = 7, .max = 100000,
+    {.name = "private",
+     .type = PARAM_INT,
+     .standard = "500",
+     .min = 7,
+     .max = 100000,
      .text = "PrivateTest rows"},
-    {.name = "noise", .type = PARAM_REAL, .standard = "0.03", .min = 0, .max = 0.5,
+    {.name = "noise",
+     .type = PARAM_REAL,
+     .standard = "0.03",
+     .min = 0,
+     .max = 0.5,
      .text = "share of the training rows that are not one face"},
-    {.name = "difficulty", .type = PARAM_REAL, .standard = "0.15", .min = 0, .max = 1,
-     .text = "0: full and clean expressions; 1: weak, blended, badly lit and often mislabelled ones"},
-    {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9e15,
+    {.name = "difficulty",
+     .type = PARAM_REAL,
+     .standard = "0.15",
+     .min = 0,
+     .max = 1,
+     .text =
+         "0: full and clean expressions; 1: weak, blended, badly lit and often mislabelled ones"},
+    {.name = "seed",
+     .type = PARAM_INT,
+     .standard = "1",
+     .min = 0,
+     .max = 9e15,
      .text = "of everything random"},
     {0}};
 

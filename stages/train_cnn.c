@@ -1,8 +1,8 @@
 /* train_cnn: trains one of the four nets on the training split and watches PublicTest.
  *
- * Nothing here opens the private split. Every random choice is a function of the seed and of the place
- * in the training (crop.h), and all state goes into a checkpoint (checkpoint.h), so a training that
- * was killed ends with the bytes of one that was not. */
+ * Nothing here opens the private split. Every random choice is a function of the seed and of the
+ * place in the training (crop.h), and all state goes into a checkpoint (checkpoint.h), so a
+ * training that was killed ends with the bytes of one that was not. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -54,15 +54,16 @@ static int check_classes(const struct images *images, const char *set, struct er
         if (count[k] == 0)
             return error_set(err, EINVAL,
                              "images: the training split has no image of class %s (%zu images in "
-                             "all, set %s): every class needs at least one", class_names[k],
-                             images->n, set);
+                             "all, set %s): every class needs at least one",
+                             class_names[k], images->n, set);
     return 0;
 }
 
 /* What the set is called in the experiment, for messages. */
 static const char *set_name(const struct job *job)
 {
-    const char *stage = json_string_value(json_object_get(job_provenance(job, "images", 0), "stage"));
+    const char *stage =
+        json_string_value(json_object_get(job_provenance(job, "images", 0), "stage"));
     return stage ? stage : "images";
 }
 
@@ -223,7 +224,8 @@ static void say_progress(struct training *t, size_t batches)
         return;
     t->last_word = now;
     char note[96] = "";
-    size_t epochs = json_array_size(t->state.metrics), seen = t->state.batch * (size_t)t->spec.batch;
+    size_t epochs = json_array_size(t->state.metrics),
+           seen = t->state.batch * (size_t)t->spec.batch;
     if (seen > t->train.n)
         seen = t->train.n;
     if (seen > 0)
@@ -271,8 +273,9 @@ static int diverged(const struct training *t, const char *split, double loss, st
 {
     return error_set(err, EDOM,
                      "epoch %d, step %zu: the %s loss is %g: training diverged; try a lower lr (it "
-                     "is %g)%s", t->state.epoch + 1, t->state.batch + 1, split, loss,
-                     t->schedule.lr, t->step.clip > 0 ? "" : " or clip gradients");
+                     "is %g)%s",
+                     t->state.epoch + 1, t->state.batch + 1, split, loss, t->schedule.lr,
+                     t->step.clip > 0 ? "" : " or clip gradients");
 }
 
 static int train_batch(struct training *t, size_t batches, struct error *err)
@@ -302,7 +305,10 @@ static int train_batch(struct training *t, size_t batches, struct error *err)
 
 static int look_at_public(struct training *t, double *loss, size_t *correct, struct error *err)
 {
-    struct evaluation e = {.net = t->net, .view = t->view, .crop = t->crop, .batch = t->spec.batch,
+    struct evaluation e = {.net = t->net,
+                           .view = t->view,
+                           .crop = t->crop,
+                           .batch = t->spec.batch,
                            .scale = &t->scale};
     if (t->full_net) {
         int rc = weights_from_net(&t->now, t->net, err);
@@ -394,8 +400,11 @@ static int train(struct training *t, struct error *err)
 
 static int write_weights(struct training *t, struct error *err)
 {
-    struct weights_notes notes = {.model = t->spec.model, .width = t->spec.width, .crop = t->crop,
-                                  .mean = t->scale.mean, .deviation = t->scale.deviation};
+    struct weights_notes notes = {.model = t->spec.model,
+                                  .width = t->spec.width,
+                                  .crop = t->crop,
+                                  .mean = t->scale.mean,
+                                  .deviation = t->scale.deviation};
     int rc = weights_write(job_output(t->job, "best"), t->net, &t->best, &notes, err);
     if (rc == 0)
         rc = weights_from_net(&t->now, t->net, err);
@@ -413,7 +422,8 @@ static int write_metrics(const struct training *t, struct error *err)
     FILE *f = open_memstream(&text, &size);
     if (!f)
         return error_errno(err, errno, "cannot write %s", path);
-    json_array_foreach(t->state.metrics, i, line) {
+    json_array_foreach(t->state.metrics, i, line)
+    {
         json_dumpf(line, f, JSON_REAL_PRECISION(9));
         fputc('\n', f);
     }
@@ -435,10 +445,10 @@ static int write_summary(const struct training *t, struct error *err)
         "{s:s, s:i, s:s, s:s, s:I, s:f, s:I, s:I, s:f, s:f, s:i, s:i, s:f, s:O, s:O, s:O, s:O}",
         "model", net_model_names[t->spec.model], "width", t->spec.width, "precision",
         t->spec.precision == NET_BF16 ? "bf16" : "fp32", "backend", net_backend(t->net),
-        "parameters", (json_int_t)trainable, "flops_per_image", net_flops(t->net),
-        "train_images", (json_int_t)t->train.n, "public_images", (json_int_t)t->public.n,
-        "mean", t->scale.mean, "deviation", t->scale.deviation, "epochs", s->epoch, "best_epoch",
-        s->best_epoch, "best_public_accuracy", s->best_accuracy, "last_public_accuracy",
+        "parameters", (json_int_t)trainable, "flops_per_image", net_flops(t->net), "train_images",
+        (json_int_t)t->train.n, "public_images", (json_int_t)t->public.n, "mean", t->scale.mean,
+        "deviation", t->scale.deviation, "epochs", s->epoch, "best_epoch", s->best_epoch,
+        "best_public_accuracy", s->best_accuracy, "last_public_accuracy",
         json_object_get(last, "public_accuracy"), "last_public_loss",
         json_object_get(last, "public_loss"), "last_train_accuracy",
         json_object_get(last, "train_accuracy"), "last_train_loss",
@@ -451,13 +461,12 @@ static int write_timing(const struct training *t, struct error *err)
     double total = 0;
     size_t i;
     json_t *seconds;
-    json_array_foreach(t->state.seconds, i, seconds)
-        total += json_real_value(seconds);
+    json_array_foreach(t->state.seconds, i, seconds) total += json_real_value(seconds);
     double images = (double)t->state.epoch * (double)t->train.n;
-    json_t *timing = json_pack("{s:f, s:f, s:O, s:i, s:b, s:i}", "seconds", total, "images_per_second",
-                               total > 0 ? images / total : 0.0, "seconds_per_epoch",
-                               t->state.seconds, "threads", t->job->threads, "resumed",
-                               t->state.resumed > 0, "times_resumed", t->state.resumed);
+    json_t *timing = json_pack("{s:f, s:f, s:O, s:i, s:b, s:i}", "seconds", total,
+                               "images_per_second", total > 0 ? images / total : 0.0,
+                               "seconds_per_epoch", t->state.seconds, "threads", t->job->threads,
+                               "resumed", t->state.resumed > 0, "times_resumed", t->state.resumed);
     return job_write_json(job_output(t->job, "timing"), timing, err);
 }
 
@@ -501,65 +510,148 @@ static double work(const json_t *p)
 /* ---- tables ---- */
 
 static const struct port inputs[] = {
-    {.name = "images", .form = PORT_TREE,
+    {.name = "images",
+     .form = PORT_TREE,
      .text = "a data set's folder; only its training and public splits are opened"},
     {0}};
 
 static const struct port outputs[] = {
-    {.name = "best", .file = "best.safetensors",
-     .text = "weights of the epoch best on PublicTest (the first of equals), PyTorch's names and layouts"},
+    {.name = "best",
+     .file = "best.safetensors",
+     .text = "weights of the epoch best on PublicTest (the first of equals), PyTorch's names and "
+             "layouts"},
     {.name = "last", .file = "last.safetensors", .text = "weights after the last epoch"},
-    {.name = "metrics", .file = "metrics.jsonl",
-     .text = "a line for each epoch: epoch, lr, train_loss, train_accuracy, public_loss, public_accuracy"},
-    {.name = "summary", .file = "summary.json",
+    {.name = "metrics",
+     .file = "metrics.jsonl",
+     .text = "a line for each epoch: epoch, lr, train_loss, train_accuracy, public_loss, "
+             "public_accuracy"},
+    {.name = "summary",
+     .file = "summary.json",
      .text = "best and last accuracies, parameters, flops_per_image, mean, deviation, backend"},
-    {.name = "timing", .file = "timing.json", .measured = true,
+    {.name = "timing",
+     .file = "timing.json",
+     .measured = true,
      .text = "seconds, images_per_second, seconds_per_epoch, threads, resumed"},
     {0}};
 
 static const struct param params[] = {
-    {.name = "model", .type = PARAM_ENUM, .choices = "vgg19|resnet18|preact_resnet18|resnext29",
+    {.name = "model",
+     .type = PARAM_ENUM,
+     .choices = "vgg19|resnet18|preact_resnet18|resnext29",
      .text = "the net"},
-    {.name = "width", .type = PARAM_INT, .standard = "64", .min = 1, .max = 512,
+    {.name = "width",
+     .type = PARAM_INT,
+     .standard = "64",
+     .min = 1,
+     .max = 512,
      .text = "channels of the first stage"},
-    {.name = "epochs", .type = PARAM_INT, .standard = "200", .min = 1, .max = 100000,
+    {.name = "epochs",
+     .type = PARAM_INT,
+     .standard = "200",
+     .min = 1,
+     .max = 100000,
      .text = "passes over the training split"},
-    {.name = "batch", .type = PARAM_INT, .standard = "128", .min = 1, .max = 4096,
+    {.name = "batch",
+     .type = PARAM_INT,
+     .standard = "128",
+     .min = 1,
+     .max = 4096,
      .text = "images a step; the last step of an epoch takes what is left"},
-    {.name = "crop", .type = PARAM_INT, .standard = "40", .min = 32, .max = 48,
+    {.name = "crop",
+     .type = PARAM_INT,
+     .standard = "40",
+     .min = 32,
+     .max = 48,
      .text = "height and width of the random crop"},
-    {.name = "flip", .type = PARAM_BOOL, .standard = "false",
-     .text = "mirror half of the crops"},
-    {.name = "lr", .type = PARAM_REAL, .standard = "0.01", .min = 1e-8, .max = 100,
+    {.name = "flip", .type = PARAM_BOOL, .standard = "false", .text = "mirror half of the crops"},
+    {.name = "lr",
+     .type = PARAM_REAL,
+     .standard = "0.01",
+     .min = 1e-8,
+     .max = 100,
      .text = "highest learning rate"},
-    {.name = "schedule", .type = PARAM_ENUM, .standard = "step", .choices = "step|cosine",
+    {.name = "schedule",
+     .type = PARAM_ENUM,
+     .standard = "step",
+     .choices = "step|cosine",
      .text = "step: times decay_factor now and then; cosine: to 0 at the end, step by step"},
-    {.name = "decay_factor", .type = PARAM_REAL, .standard = "0.9", .min = 1e-6, .max = 1,
+    {.name = "decay_factor",
+     .type = PARAM_REAL,
+     .standard = "0.9",
+     .min = 1e-6,
+     .max = 1,
      .text = "step schedule: factor of each cut"},
-    {.name = "decay_every", .type = PARAM_INT, .standard = "5", .min = 1, .max = 100000,
+    {.name = "decay_every",
+     .type = PARAM_INT,
+     .standard = "5",
+     .min = 1,
+     .max = 100000,
      .text = "step schedule: epochs between cuts"},
-    {.name = "decay_start", .type = PARAM_INT, .standard = "80", .min = 0, .max = 100000,
+    {.name = "decay_start",
+     .type = PARAM_INT,
+     .standard = "80",
+     .min = 0,
+     .max = 100000,
      .text = "step schedule: epochs before; the first cut is decay_every later"},
-    {.name = "warmup_epochs", .type = PARAM_INT, .standard = "0", .min = 0, .max = 100000,
+    {.name = "warmup_epochs",
+     .type = PARAM_INT,
+     .standard = "0",
+     .min = 0,
+     .max = 100000,
      .text = "epochs over which the rate rises from 0 to lr"},
-    {.name = "momentum", .type = PARAM_REAL, .standard = "0.9", .min = 0, .max = 0.9999,
+    {.name = "momentum",
+     .type = PARAM_REAL,
+     .standard = "0.9",
+     .min = 0,
+     .max = 0.9999,
      .text = "of SGD"},
-    {.name = "weight_decay", .type = PARAM_REAL, .standard = "0.0005", .min = 0, .max = 1,
+    {.name = "weight_decay",
+     .type = PARAM_REAL,
+     .standard = "0.0005",
+     .min = 0,
+     .max = 1,
      .text = "times each weight, added to its gradient"},
-    {.name = "clip", .type = PARAM_REAL, .standard = "0.1", .min = 0, .max = 1e6,
+    {.name = "clip",
+     .type = PARAM_REAL,
+     .standard = "0.1",
+     .min = 0,
+     .max = 1e6,
      .text = "gradients are cut, each by itself, to +-clip; 0: off"},
-    {.name = "label_smoothing", .type = PARAM_REAL, .standard = "0", .min = 0, .max = 0.99,
+    {.name = "label_smoothing",
+     .type = PARAM_REAL,
+     .standard = "0",
+     .min = 0,
+     .max = 0.99,
      .text = "share of a label that is spread over all classes"},
-    {.name = "precision", .type = PARAM_ENUM, .standard = "fp32", .choices = "fp32|bf16",
+    {.name = "precision",
+     .type = PARAM_ENUM,
+     .standard = "fp32",
+     .choices = "fp32|bf16",
      .text = "of the arithmetic; weights are kept in float32"},
-    {.name = "evaluate", .type = PARAM_ENUM, .standard = "center", .choices = VIEW_CHOICES,
+    {.name = "evaluate",
+     .type = PARAM_ENUM,
+     .standard = "center",
+     .choices = VIEW_CHOICES,
      .text = "how the net looks at PublicTest after each epoch"},
-    {.name = "early_stop_patience", .type = PARAM_INT, .standard = "0", .min = 0, .max = 100000,
+    {.name = "early_stop_patience",
+     .type = PARAM_INT,
+     .standard = "0",
+     .min = 0,
+     .max = 100000,
      .text = "stop after so many epochs without a better PublicTest accuracy; 0: never"},
-    {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9e15,
+    {.name = "seed",
+     .type = PARAM_INT,
+     .standard = "1",
+     .min = 0,
+     .max = 9e15,
      .text = "of the first weights, the order and the crops"},
-    {.name = "checkpoint_seconds", .type = PARAM_REAL, .standard = "60", .min = 0, .max = 86400,
-     .keyless = true, .text = "a checkpoint is written so often, and after each epoch"},
+    {.name = "checkpoint_seconds",
+     .type = PARAM_REAL,
+     .standard = "60",
+     .min = 0,
+     .max = 86400,
+     .keyless = true,
+     .text = "a checkpoint is written so often, and after each epoch"},
     {0}};
 
 const struct kind kind_train_cnn = {

@@ -80,13 +80,17 @@ int weights_write(const char *path, const struct net *net, const struct weights 
     int64_t *counters = calloc(n, sizeof *counters);
     json_t *metadata = make_notes(notes);
     int rc = tensors && counters && metadata
-                 ? 0 : error_set(err, ENOMEM, "out of memory writing %s", path);
+                 ? 0
+                 : error_set(err, ENOMEM, "out of memory writing %s", path);
     const float *values = w->values;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const struct net_param *p = net_param(net, i);
         struct tensor *t = &tensors[i];
-        *t = (struct tensor){.name = p->name, .type = TENSOR_F32, .dims = p->dims,
-                             .count = p->count, .data = values};
+        *t = (struct tensor){.name = p->name,
+                             .type = TENSOR_F32,
+                             .dims = p->dims,
+                             .count = p->count,
+                             .data = values};
         memcpy(t->shape, p->shape, sizeof t->shape);
         if (is_counter(p)) {
             counters[i] = llroundf(*values);

@@ -46,15 +46,32 @@ static int parse(int argc, char **argv, struct options *o)
                 if (strcmp(optarg, net_model_names[m]) == 0)
                     o->spec.model = (enum net_model)m;
             break;
-        case 'w': o->spec.width = atoi(optarg); break;
-        case 't': o->spec.threads = atoi(optarg); break;
-        case 'b': o->spec.batch = atoi(optarg); break;
-        case 's': o->spec.image_size = atoi(optarg); break;
-        case 'p': o->spec.precision = strcmp(optarg, "bf16") == 0 ? NET_BF16 : NET_FP32; break;
-        case 'k': o->spec.backend = optarg; break;
-        case 'r': o->seconds = atof(optarg); break;
-        case 'c': o->cpu_time = true; break;
-        default: return -1;
+        case 'w':
+            o->spec.width = atoi(optarg);
+            break;
+        case 't':
+            o->spec.threads = atoi(optarg);
+            break;
+        case 'b':
+            o->spec.batch = atoi(optarg);
+            break;
+        case 's':
+            o->spec.image_size = atoi(optarg);
+            break;
+        case 'p':
+            o->spec.precision = strcmp(optarg, "bf16") == 0 ? NET_BF16 : NET_FP32;
+            break;
+        case 'k':
+            o->spec.backend = optarg;
+            break;
+        case 'r':
+            o->seconds = atof(optarg);
+            break;
+        case 'c':
+            o->cpu_time = true;
+            break;
+        default:
+            return -1;
         }
     }
     return 0;
@@ -83,9 +100,14 @@ static double best(struct net *net, const struct options *o, const float *images
 
 int main(int argc, char **argv)
 {
-    struct options o = {.spec = {.model = NET_RESNET18, .width = 16, .classes = 7,
-                                 .image_size = 40, .batch = 128, .training = true,
-                                 .backend = "auto", .threads = 1},
+    struct options o = {.spec = {.model = NET_RESNET18,
+                                 .width = 16,
+                                 .classes = 7,
+                                 .image_size = 40,
+                                 .batch = 128,
+                                 .training = true,
+                                 .backend = "auto",
+                                 .threads = 1},
                         .seconds = 4};
     struct error err = {""};
     struct net *net = NULL;

@@ -42,8 +42,8 @@ static int run(FILE *f, struct net *net, struct error *err)
     static float images[BATCH * SIZE * SIZE], logits[BATCH * CLASSES];
     static float features[BATCH * 16 * 512], wide[BATCH];
     uint8_t labels[BATCH];
-    const struct net_step step = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1,
-                                  .label_smoothing = 0.1};
+    const struct net_step step = {
+        .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1, .label_smoothing = 0.1};
     struct random r = random_start(5, 0);
     double loss;
     size_t correct;
@@ -79,8 +79,12 @@ static int run(FILE *f, struct net *net, struct error *err)
 
 int main(int argc, char **argv)
 {
-    struct net_spec spec = {.classes = CLASSES, .image_size = SIZE, .batch = BATCH,
-                            .training = true, .backend = "auto", .threads = 1};
+    struct net_spec spec = {.classes = CLASSES,
+                            .image_size = SIZE,
+                            .batch = BATCH,
+                            .training = true,
+                            .backend = "auto",
+                            .threads = 1};
     struct error err = {""};
     struct net *net = NULL;
     int model = 0;

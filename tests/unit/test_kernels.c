@@ -44,10 +44,10 @@ struct world {
     } result[MAX_RESULTS];
 };
 
-#define MUST(world, call)                        \
-    do {                                         \
-        if ((call) < 0)                          \
-            fail_msg("%s", (world)->err.text);   \
+#define MUST(world, call)                                                                          \
+    do {                                                                                           \
+        if ((call) < 0)                                                                            \
+            fail_msg("%s", (world)->err.text);                                                     \
     } while (0)
 
 static void start(struct world *w, const char *backend, enum net_precision precision, int threads,
@@ -182,9 +182,15 @@ static const struct conv_case conv_cases[] = {
 static void run_conv(struct world *w, const void *item)
 {
     const struct conv_case *c = item;
-    const struct conv_spec spec = {.in = c->in, .out = c->out, .kernel = c->kernel,
-                                   .stride = c->stride, .pad = c->kernel / 2, .groups = c->groups,
-                                   .height = c->height, .width = c->width, .batch = c->n};
+    const struct conv_spec spec = {.in = c->in,
+                                   .out = c->out,
+                                   .kernel = c->kernel,
+                                   .stride = c->stride,
+                                   .pad = c->kernel / 2,
+                                   .groups = c->groups,
+                                   .height = c->height,
+                                   .width = c->width,
+                                   .batch = c->n};
     struct shape sx = {c->n, c->in, c->height, c->width};
     struct shape sw = {c->out, c->in / c->groups, c->kernel, c->kernel}, sb = {1, c->out, 1, 1};
     struct shape sy = {c->n, c->out, (c->height - 1) / c->stride + 1,
@@ -232,27 +238,27 @@ struct norm_case {
 };
 
 static const struct norm_case norm_cases[] = {
-    {4, 16, 6, 6, true, false, false, false, true},
-    {4, 16, 6, 6, true, false, false, false, false},
-    {4, 32, 5, 7, true, true, true, false, false},
-    {4, 24, 5, 5, true, true, false, true, false},
-    {3, 8, 4, 4, false, false, false, false, true},
-    {3, 5, 4, 4, true, false, true, true, true},
-    {4, 40, 1, 1, true, false, false, true, false},
-    {4, 1, 3, 3, false, true, true, true, false},
+    {4, 16, 6, 6, true, false, false, false, true}, {4, 16, 6, 6, true, false, false, false, false},
+    {4, 32, 5, 7, true, true, true, false, false},  {4, 24, 5, 5, true, true, false, true, false},
+    {3, 8, 4, 4, false, false, false, false, true}, {3, 5, 4, 4, true, false, true, true, true},
+    {4, 40, 1, 1, true, false, false, true, false}, {4, 1, 3, 3, false, true, true, true, false},
     {2, 16, 1, 2, true, false, true, false, true},
 };
 
 static struct norm make_norm(struct world *w, const struct norm_case *c)
 {
     return (struct norm){
-        .gamma = vector(w, c->channels, 0.5, 17), .beta = vector(w, c->channels, -1, 33),
+        .gamma = vector(w, c->channels, 0.5, 17),
+        .beta = vector(w, c->channels, -1, 33),
         .running_mean = vector(w, c->channels, -1, 33),
         .running_var = vector(w, c->channels, 0.5, 17),
-        .mean = vector(w, c->channels, 0, 1), .inverse = vector(w, c->channels, 0, 1),
+        .mean = vector(w, c->channels, 0, 1),
+        .inverse = vector(w, c->channels, 0, 1),
         .gamma_gradient = vector(w, c->channels, 0, 1),
         .beta_gradient = vector(w, c->channels, 0, 1),
-        .epsilon = 1e-5, .momentum = 0.1, .relu = c->relu,
+        .epsilon = 1e-5,
+        .momentum = 0.1,
+        .relu = c->relu,
     };
 }
 
@@ -335,7 +341,10 @@ struct head_case {
 };
 
 static const struct head_case head_cases[] = {
-    {4, 32, 7, 0, 0}, {5, 64, 7, 0.1, 0.1}, {1, 8, 2, 0.5, 0.01}, {128, 512, 7, 0, 0.1},
+    {4, 32, 7, 0, 0},
+    {5, 64, 7, 0.1, 0.1},
+    {1, 8, 2, 0.5, 0.01},
+    {128, 512, 7, 0, 0.1},
 };
 
 static void run_head(struct world *w, const void *item)
@@ -352,8 +361,8 @@ static void run_head(struct world *w, const void *item)
     struct tensor *dy = tensor(w, TENSOR_PLAIN, sy, 0, 1), *dx = tensor(w, TENSOR_PLAIN, sx, 0, 1);
     struct tensor *dw = tensor(w, TENSOR_PLAIN, sw, 0, 1), *db = vector(w, c->classes, 0, 1);
     struct tensor *velocity = tensor(w, TENSOR_PLAIN, sw, -0.5, 17);
-    const struct net_step step = {.lr = 0.25, .momentum = 0.9, .weight_decay = 0.01,
-                                  .clip = c->clip};
+    const struct net_step step = {
+        .lr = 0.25, .momentum = 0.9, .weight_decay = 0.01, .clip = c->clip};
     double loss;
     size_t correct;
     MUST(w, w->b->linear_forward(w->d, c->n, x, weights, bias, y, &w->err));
@@ -411,17 +420,17 @@ static void evaluate(struct world *w, struct function *f)
 static void differentiate(struct world *w, struct function *f)
 {
     if (f->kind == F_CONV_X)
-        MUST(w, w->b->conv_backward(f->conv, f->x.n, f->tx, f->weights, f->tdy, f->tdx,
-                                    f->dweights, NULL, &w->err));
-    else if (f->kind == F_CONV_WEIGHTS)
-        MUST(w, w->b->conv_backward(f->conv, f->y.n, f->weights, f->tx, f->tdy, NULL, f->tdx,
+        MUST(w, w->b->conv_backward(f->conv, f->x.n, f->tx, f->weights, f->tdy, f->tdx, f->dweights,
                                     NULL, &w->err));
+    else if (f->kind == F_CONV_WEIGHTS)
+        MUST(w, w->b->conv_backward(f->conv, f->y.n, f->weights, f->tx, f->tdy, NULL, f->tdx, NULL,
+                                    &w->err));
     else if (f->kind == F_NORM)
         MUST(w, w->b->norm_backward(w->d, &f->norm, f->x.n, f->tx, f->ty, f->tdy, NULL, NULL, NULL,
                                     f->tdx, &w->err));
     else
-        MUST(w, w->b->pool_backward(w->d, f->kind == F_MAX ? POOL_MAX : POOL_AVERAGE, f->x.n,
-                                    f->tx, f->tdy, f->tdx, &w->err));
+        MUST(w, w->b->pool_backward(w->d, f->kind == F_MAX ? POOL_MAX : POOL_AVERAGE, f->x.n, f->tx,
+                                    f->tdy, f->tdx, &w->err));
 }
 
 /* sum(y * r) of the function at x. */
@@ -490,8 +499,15 @@ static void test_ref_differences(void **state)
     struct world w;
     (void)state;
     start(&w, "ref", NET_FP32, 1, 21);
-    const struct conv_spec spec = {.in = 4, .out = 6, .kernel = 3, .stride = 2, .pad = 1,
-                                   .groups = 2, .height = 5, .width = 4, .batch = 2};
+    const struct conv_spec spec = {.in = 4,
+                                   .out = 6,
+                                   .kernel = 3,
+                                   .stride = 2,
+                                   .pad = 1,
+                                   .groups = 2,
+                                   .height = 5,
+                                   .width = 4,
+                                   .batch = 2};
     const struct shape x = {2, 4, 5, 4}, y = {2, 6, 3, 2}, weights = {6, 2, 3, 3};
     const struct norm_case norm = {3, 2, 3, 2, false, false, false, false, false};
     struct function c = {.kind = F_CONV_X, .x = x, .y = y};
@@ -550,9 +566,12 @@ static void test_lesser_cpus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ref_differences), cmocka_unit_test(test_conv),
-        cmocka_unit_test(test_norm),            cmocka_unit_test(test_pools),
-        cmocka_unit_test(test_head),            cmocka_unit_test(test_names),
+        cmocka_unit_test(test_ref_differences),
+        cmocka_unit_test(test_conv),
+        cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_lesser_cpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

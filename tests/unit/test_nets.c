@@ -17,9 +17,15 @@ enum { BATCH = 4, CLASSES = 7 };
 static struct net *make(enum net_model model, int width, int size, const char *backend,
                         enum net_precision precision)
 {
-    struct net_spec spec = {.model = model, .width = width, .classes = CLASSES,
-                            .image_size = size, .batch = BATCH, .training = true,
-                            .precision = precision, .backend = backend, .threads = 1};
+    struct net_spec spec = {.model = model,
+                            .width = width,
+                            .classes = CLASSES,
+                            .image_size = size,
+                            .batch = BATCH,
+                            .training = true,
+                            .precision = precision,
+                            .backend = backend,
+                            .threads = 1};
     struct net *net = NULL;
     struct error err = {""};
     if (net_create(&net, &spec, &err) < 0 || net_init(net, 7, &err) < 0)
@@ -66,7 +72,7 @@ static bool no_gradient(enum net_model model, const char *name)
 {
     if (model == NET_RESNEXT29)
         return strcmp(name, "conv1.weight") == 0;
-    static const char *const biases[] = {"0", "3", "7", "10", "14", "17", "20", "23",
+    static const char *const biases[] = {"0",  "3",  "7",  "10", "14", "17", "20", "23",
                                          "27", "30", "33", "36", "40", "43", "46", "49"};
     char text[32];
     for (size_t i = 0; model == NET_VGG19 && i < sizeof biases / sizeof *biases; i++) {
@@ -198,8 +204,8 @@ static void test_ref_differences(void **state)
     }
 }
 
-static const struct net_step usual = {.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4,
-                                      .clip = 0.1, .label_smoothing = 0.1};
+static const struct net_step usual = {
+    .lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1, .label_smoothing = 0.1};
 
 static double train(struct net *net, const float *images, const uint8_t *labels, int steps)
 {
@@ -243,8 +249,9 @@ static void assert_same_state(struct net *a, struct net *b)
     }
 }
 
-/* Training lowers the loss, gives the same bytes twice, and goes on from a checkpoint, even on a net
- * that has predicted and trained other things before, with the bytes of one that wasn't stopped. */
+/* Training lowers the loss, gives the same bytes twice, and goes on from a checkpoint, even on a
+ * net that has predicted and trained other things before, with the bytes of one that wasn't
+ * stopped. */
 static void test_training(void **state)
 {
     (void)state;
@@ -287,8 +294,12 @@ static void test_prediction(void **state)
         float *images = make_images(BATCH, 48, labels), whole[BATCH * CLASSES], one[CLASSES];
         struct error err = {""};
         struct net *a = make((enum net_model)m, 8, 48, "cpu", NET_FP32), *b = NULL;
-        struct net_spec spec = {.model = (enum net_model)m, .width = 8, .classes = CLASSES,
-                                .image_size = 48, .batch = BATCH, .backend = "auto",
+        struct net_spec spec = {.model = (enum net_model)m,
+                                .width = 8,
+                                .classes = CLASSES,
+                                .image_size = 48,
+                                .batch = BATCH,
+                                .backend = "auto",
                                 .threads = 2};
         check(net_create(&b, &spec, &err), &err);
         train(a, images, labels, 2);
@@ -327,8 +338,8 @@ static void test_no_reference_code(void **state)
             uint8_t labels[BATCH];
             float *images = make_images(BATCH, 40, labels), logits[BATCH * CLASSES];
             struct error err = {""};
-            struct net *net = make((enum net_model)m, widths[k / 2], 40, "cpu",
-                                   k % 2 ? NET_BF16 : NET_FP32);
+            struct net *net =
+                make((enum net_model)m, widths[k / 2], 40, "cpu", k % 2 ? NET_BF16 : NET_FP32);
             train(net, images, labels, 1);
             check(net_predict(net, images, 1, logits, NULL, &err), &err);
             if (cpu_reference_code(net->device))
@@ -394,8 +405,13 @@ static void test_sizes(void **state)
     (void)state;
     for (int m = 0; m < NET_MODELS; m++) {
         struct error err = {""};
-        struct net_spec spec = {.model = (enum net_model)m, .width = 64, .classes = CLASSES,
-                                .image_size = 40, .batch = 1, .backend = "auto", .threads = 1};
+        struct net_spec spec = {.model = (enum net_model)m,
+                                .width = 64,
+                                .classes = CLASSES,
+                                .image_size = 40,
+                                .batch = 1,
+                                .backend = "auto",
+                                .threads = 1};
         struct net *net = NULL;
         size_t parameters = 0, n;
         check(net_create(&net, &spec, &err), &err);
@@ -416,10 +432,10 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_cpu_is_ref),
-        cmocka_unit_test(test_bf16),       cmocka_unit_test(test_ref_differences),
-        cmocka_unit_test(test_training),   cmocka_unit_test(test_prediction),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_no_reference_code),
+        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_cpu_is_ref),
+        cmocka_unit_test(test_bf16),     cmocka_unit_test(test_ref_differences),
+        cmocka_unit_test(test_training), cmocka_unit_test(test_prediction),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_no_reference_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

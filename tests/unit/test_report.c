@@ -651,13 +651,13 @@ static void test_missing_tools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pointer),     cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_escaping),    cmocka_unit_test(test_table),
-        cmocka_unit_test(test_claims),      cmocka_unit_test(test_bad_claims),
-        cmocka_unit_test(test_eased_claims),
-        cmocka_unit_test(test_programs),    cmocka_unit_test(test_bad_pictures),
-        cmocka_unit_test(test_tables_kind), cmocka_unit_test(test_missing_tools),
-        cmocka_unit_test(test_report_kind), cmocka_unit_test(test_plain_pdf),
+        cmocka_unit_test(test_pointer),       cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_escaping),      cmocka_unit_test(test_table),
+        cmocka_unit_test(test_claims),        cmocka_unit_test(test_bad_claims),
+        cmocka_unit_test(test_eased_claims),  cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_bad_pictures),  cmocka_unit_test(test_tables_kind),
+        cmocka_unit_test(test_missing_tools), cmocka_unit_test(test_report_kind),
+        cmocka_unit_test(test_plain_pdf),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

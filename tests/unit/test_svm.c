@@ -314,7 +314,8 @@ static void too_little_memory(void **state)
     csvc_model_free(&model);
 }
 
-/* With a negative coef0 rows may have small kernel values with themselves, vast ones with others. */
+/* With a negative coef0 rows may have small kernel values with themselves, vast ones with others.
+ */
 static void kernel_values_beyond_float(void **state)
 {
     (void)state;

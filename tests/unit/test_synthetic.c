@@ -18,7 +18,8 @@ static void run_with(const char *params)
 {
     struct error err = {""};
     char *text = file_path("{\"stage\":\"faces\",\"kind\":\"synthetic_faces\",\"key\":\"00\","
-                           "\"params\":%s,\"inputs\":{},\"outputs\":{},\"threads\":2}", params);
+                           "\"params\":%s,\"inputs\":{},\"outputs\":{},\"threads\":2}",
+                           params);
     assert_int_equal(file_write("job.json", text, strlen(text), &err), 0);
     free(text);
     struct job job;
@@ -93,10 +94,9 @@ static void seed_decides_the_bytes(void **state)
     (void)state;
     size_t n[3];
     char *text[3];
-    static const char *const params[3] = {
-        "{\"train\":30,\"public\":7,\"private\":7,\"seed\":5}",
-        "{\"train\":30,\"public\":7,\"private\":7,\"seed\":5}",
-        "{\"train\":30,\"public\":7,\"private\":7,\"seed\":6}"};
+    static const char *const params[3] = {"{\"train\":30,\"public\":7,\"private\":7,\"seed\":5}",
+                                          "{\"train\":30,\"public\":7,\"private\":7,\"seed\":5}",
+                                          "{\"train\":30,\"public\":7,\"private\":7,\"seed\":6}"};
     for (int i = 0; i < 3; i++) {
         run_with(params[i]);
         text[i] = read_text("faces.csv", &n[i]);
@@ -114,7 +114,7 @@ static void expressions_show(void **state)
 {
     (void)state;
     double mouth[CLASSES];
-    for (int class = 0; class < CLASSES; class++) {
+    for (int class = 0; class < CLASSES; class ++) {
         mouth[class] = 0;
         for (uint64_t person = 0; person < 40; person++) {
             struct random r = random_start(9, person);
@@ -147,8 +147,10 @@ static void blur_keeps_the_mean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv_has_the_layout_of_fer2013), cmocka_unit_test(truth_names_each_planted_row),
-        cmocka_unit_test(seed_decides_the_bytes),        cmocka_unit_test(expressions_show),
+        cmocka_unit_test(csv_has_the_layout_of_fer2013),
+        cmocka_unit_test(truth_names_each_planted_row),
+        cmocka_unit_test(seed_decides_the_bytes),
+        cmocka_unit_test(expressions_show),
         cmocka_unit_test(blur_keeps_the_mean),
     };
     struct error err;

@@ -1,4 +1,5 @@
-/* Training and features: crops, schedules, views; the same bytes twice, and after kill -9 at any moment. */
+/* Training and features: crops, schedules, views; the same bytes twice, and after kill -9 at any
+ * moment. */
 #define _GNU_SOURCE /* memmem */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,15 +28,20 @@ static char folder[] = "/tmp/test_training.XXXXXX";
 static void step_schedule(void **state)
 {
     (void)state;
-    const struct schedule s = {.form = SCHEDULE_STEP, .lr = .01, .epochs = 200, .decay_factor = .9,
-                               .decay_every = 5, .decay_start = 80};
+    const struct schedule s = {.form = SCHEDULE_STEP,
+                               .lr = .01,
+                               .epochs = 200,
+                               .decay_factor = .9,
+                               .decay_every = 5,
+                               .decay_start = 80};
     assert_float_equal(schedule_rate(&s, 0), .01, 1e-12);
     assert_float_equal(schedule_rate(&s, 80), .01, 1e-12);
     assert_float_equal(schedule_rate(&s, 84.99), .01, 1e-12);
     assert_float_equal(schedule_rate(&s, 85), .009, 1e-12);
     assert_float_equal(schedule_rate(&s, 89.5), .009, 1e-12);
     assert_float_equal(schedule_rate(&s, 90), .0081, 1e-12);
-    assert_float_equal(schedule_rate(&s, 199), (float)(.01 * 0.08862938119652507), 1e-7); /* 0.9^23 */
+    assert_float_equal(schedule_rate(&s, 199), (float)(.01 * 0.08862938119652507),
+                       1e-7); /* 0.9^23 */
 }
 
 static void cosine_schedule(void **state)
@@ -78,7 +84,8 @@ static void crops_take_the_right_pixels(void **state)
     crop_cut(&images, 1, (struct crop){.top = 3, .left = 5, .size = 40}, &scale, out);
     assert_float_equal(out[0], ((4 * 3 + 5) / 255. - .5) / .25, 1e-6);
     assert_float_equal(out[40 * 2 + 7], ((4 * 5 + 12) / 255. - .5) / .25, 1e-6);
-    crop_cut(&images, 1, (struct crop){.top = 3, .left = 5, .size = 40, .mirror = true}, &scale, out);
+    crop_cut(&images, 1, (struct crop){.top = 3, .left = 5, .size = 40, .mirror = true}, &scale,
+             out);
     assert_float_equal(out[39], ((4 * 3 + 5) / 255. - .5) / .25, 1e-6);
     free(out);
     images_free(&images);
@@ -146,8 +153,8 @@ static void loss_and_decisions(void **state)
 
 /* ---- the stage itself ---- */
 
-/* Drawn faces of all classes but `without`. private 0: no private split at all, as training must never
- * look for one. */
+/* Drawn faces of all classes but `without`. private 0: no private split at all, as training must
+ * never look for one. */
 static void make_data(const char *path, size_t train, size_t public, size_t private, int without)
 {
     struct error err = {""};
@@ -156,12 +163,13 @@ static void make_data(const char *path, size_t train, size_t public, size_t priv
     for (int s = 0; s < SPLITS && count[s] > 0; s++) {
         struct images images = make_images(count[s]);
         for (size_t i = 0; i < count[s]; i++) {
-            int class = (int)(i % CLASSES) == without ? (without + 1) % CLASSES : (int)(i % CLASSES);
+            int class =
+                (int)(i % CLASSES) == without ? (without + 1) % CLASSES : (int)(i % CLASSES);
             struct random r = random_start(77, i + (size_t)s * 1000);
             struct canvas c = {0};
             drawn_face(&c, &r, class, .3);
             canvas_bytes(&c, (uint8_t *)images.pixels.data + i * FACE_SIZE * FACE_SIZE);
-            ((uint8_t *)images.labels.data)[i] = (uint8_t)class;
+            ((uint8_t *)images.labels.data)[i] = (uint8_t) class;
         }
         assert_int_equal(images_write(path, (enum split)s, &images, &err), 0);
         images_free(&images);
@@ -169,14 +177,16 @@ static void make_data(const char *path, size_t train, size_t public, size_t priv
 }
 
 /* Runs a kind in a child, in folder `place`, on ../data and ../weights; killed after `milliseconds`
- * unless 0. Returns its exit status, or -1 if it was killed. Its error text goes to the file "error". */
+ * unless 0. Returns its exit status, or -1 if it was killed. Its error text goes to the file
+ * "error". */
 static int run_in(const char *place, const char *name, const char *params, int milliseconds)
 {
     struct error err = {""};
     char *text = file_path("{\"stage\":\"t\",\"kind\":\"%s\",\"key\":\"5eed\",\"params\":{%s},"
                            "\"inputs\":{\"images\":[{\"path\":\"../data\",\"stage\":\"cleaned\"}],"
                            "\"weights\":[{\"path\":\"../weights\"}]},"
-                           "\"outputs\":{},\"threads\":1,\"backend\":\"auto\"}", name, params);
+                           "\"outputs\":{},\"threads\":1,\"backend\":\"auto\"}",
+                           name, params);
     char *job_file = file_path("%s/job.json", place);
     assert_int_equal(file_make_folders(place, &err), 0);
     assert_int_equal(file_write(job_file, text, strlen(text), &err), 0);
@@ -236,7 +246,8 @@ static void same_files(const char *a, const char *b)
     }
 }
 
-#define TINY "\"model\":\"resnet18\",\"width\":16,\"epochs\":3,\"batch\":8,\"lr\":0.05,\"flip\":true"
+#define TINY                                                                                       \
+    "\"model\":\"resnet18\",\"width\":16,\"epochs\":3,\"batch\":8,\"lr\":0.05,\"flip\":true"
 
 static void same_bytes_twice(void **state)
 {
@@ -321,8 +332,9 @@ static void expect_failure(const char *params, const char *cause)
 static void failures_name_their_cause(void **state)
 {
     (void)state;
-    expect_failure("\"model\":\"resnet18\",\"width\":16,\"batch\":8,\"epochs\":50,\"lr\":100,\"clip\":0",
-                   "lower lr");
+    expect_failure(
+        "\"model\":\"resnet18\",\"width\":16,\"batch\":8,\"epochs\":50,\"lr\":100,\"clip\":0",
+        "lower lr");
     make_data("data", 28, 14, 0, 1);
     expect_failure(TINY, "no image of class disgust");
     expect_failure(TINY, "set cleaned");
@@ -369,9 +381,9 @@ static void features_of_all_splits(void **state)
 static void views_differ_batches_do_not(void **state)
 {
     (void)state;
-    static const char *const params[4] = {
-        "\"evaluate\":\"ten_crop\",\"batch\":5", "\"evaluate\":\"ten_crop\",\"batch\":9",
-        "\"evaluate\":\"center\"", "\"evaluate\":\"full\""};
+    static const char *const params[4] = {"\"evaluate\":\"ten_crop\",\"batch\":5",
+                                          "\"evaluate\":\"ten_crop\",\"batch\":9",
+                                          "\"evaluate\":\"center\"", "\"evaluate\":\"full\""};
     struct array logits[4];
     for (int i = 0; i < 4; i++) {
         assert_int_equal(run_in("y", "extract_features", params[i], 0), 0);
@@ -381,8 +393,8 @@ static void views_differ_batches_do_not(void **state)
     double difference[4] = {0};
     for (int i = 1; i < 4; i++)
         for (size_t k = 0; k < 9 * CLASSES; k++)
-            difference[i] = fmax(difference[i],
-                                 fabs((double)first[k] - (double)((float *)logits[i].data)[k]));
+            difference[i] =
+                fmax(difference[i], fabs((double)first[k] - (double)((float *)logits[i].data)[k]));
     assert_true(difference[1] < 1e-4);
     assert_true(difference[2] > 1e-3);
     assert_true(difference[3] > 1e-3);
