@@ -8,11 +8,14 @@
 #include "reports/sources.h"
 
 /* Evaluates the `tables` section (as the engine expanded it: {id: {title, columns, rows, cells,
- * ...}}) against the sources and the `paper` section ({table: {row: {column: number}}}). Settings
- * of a table, column or row (a row's win, then a column's): scale, digits, unit, commas    of our
- * number: x scale, decimals shown, "%", 28,709 paper_scale, paper_digits      of the paper's, where
- * it differs sum: [a, -b]                   of a column or row: the sum of others, instead of a
- * reference On success *tables is a new array of {"id", "title", "note", "stub", "columns": [{"id",
+ * ...}}) against the sources and the `paper` section ({table: {row: {column: number}}}).
+ *
+ * Settings of a table, column or row (a row's win, then a column's) are scale, digits, unit and
+ * commas of our number (x scale, decimals shown, "%", 28,709); paper_scale and paper_digits of the
+ * paper's, where they differ; and of a column or row sum, [a, -b]: the sum of others instead of a
+ * reference.
+ *
+ * On success *tables is a new array of {"id", "title", "note", "stub", "columns": [{"id",
  * "label", "group"}], "rows": [{"id", "label", "group", "strong", "cells": [cell, one a column]}]}.
  * A cell has, where known: "ours" and "paper" (scaled), "difference" (ours as shown - paper), "n"
  * (how many images an accuracy is over), "text": {"ours", "paper", "difference"}, "digits", "unit",
