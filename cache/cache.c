@@ -40,6 +40,36 @@ static void remove_old_temporaries(const char *folder)
     free(path);
 }
 
+/* A run killed between the commit of a result and its tidying leaves the lock's file, maybe the
+ * folder too; nobody works on that key again, so the next run tidies up. */
+static void remove_finished_work(struct cache *cache)
+{
+    enum { KEY_LENGTH = 64 };
+    char *path = file_path("%s/work", cache->folder), key[KEY_LENGTH + 1] = "";
+    DIR *dir = path ? opendir(path) : NULL;
+    struct dirent *entry;
+    struct result result;
+    while (dir && (entry = readdir(dir))) {
+        if (strspn(entry->d_name, "0123456789abcdef") != KEY_LENGTH)
+            continue;
+        memcpy(key, entry->d_name, KEY_LENGTH);
+        if (cache_find(cache, key, &result, NULL) < 0)
+            continue;
+        result_free(&result);
+        int lock = cache_lock(cache, key, NULL);
+        if (lock < 0)
+            continue;
+        char *folder = cache_work_folder(cache, key);
+        if (folder)
+            file_remove_tree(folder, NULL);
+        free(folder);
+        cache_unlock(cache, key, lock);
+    }
+    if (dir)
+        closedir(dir);
+    free(path);
+}
+
 /* To look into a folder that isn't a cache mustn't make it one. */
 static bool holds_cache(const char *folder)
 {
@@ -72,6 +102,8 @@ int cache_open(struct cache *cache, const char *folder, bool create, struct erro
     free(path);
     if (rc < 0)
         cache_close(cache);
+    else if (create)
+        remove_finished_work(cache);
     return rc;
 }
 
