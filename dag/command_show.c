@@ -13,6 +13,27 @@
 #include <sys/stat.h>
 #include <time.h>
 
+/* Says something of one stage: appended to list, or printed where list is NULL. */
+typedef int say_stage(const struct plan *plan, const struct task *task, json_t *list,
+                      struct error *err);
+
+/* Opens the session, lets `say` speak of each picked stage, and returns the exit status. */
+static int for_picked(const struct options *options, say_stage *say, struct error *err)
+{
+    struct session s;
+    int rc = session_open(&s, options, false, err);
+    if (rc != EXIT_DONE)
+        return rc;
+    json_t *list = options->json ? must(json_array()) : NULL;
+    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++)
+        if (s.picked[i])
+            rc = say(&s.plan, &s.plan.tasks[i], list, err);
+    if (list)
+        session_print(list);
+    session_close(&s);
+    return session_status(rc);
+}
+
 /* ---- status ---- */
 
 static int print_status(const struct plan *plan, const struct task *task, json_t *list,
@@ -37,18 +58,7 @@ static int print_status(const struct plan *plan, const struct task *task, json_t
 
 int command_status(const struct options *options, struct error *err)
 {
-    struct session s;
-    int rc = session_open(&s, options, false, err);
-    if (rc != EXIT_DONE)
-        return rc;
-    json_t *list = options->json ? must(json_array()) : NULL;
-    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++)
-        if (s.picked[i])
-            rc = print_status(&s.plan, &s.plan.tasks[i], list, err);
-    if (list)
-        session_print(list);
-    session_close(&s);
-    return session_status(rc);
+    return for_picked(options, print_status, err);
 }
 
 /* ---- explain ---- */
@@ -78,18 +88,7 @@ static int print_reasons(const struct plan *plan, const struct task *task, json_
 
 int command_explain(const struct options *options, struct error *err)
 {
-    struct session s;
-    int rc = session_open(&s, options, false, err);
-    if (rc != EXIT_DONE)
-        return rc;
-    json_t *list = options->json ? must(json_array()) : NULL;
-    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++)
-        if (s.picked[i])
-            rc = print_reasons(&s.plan, &s.plan.tasks[i], list, err);
-    if (list)
-        session_print(list);
-    session_close(&s);
-    return session_status(rc);
+    return for_picked(options, print_reasons, err);
 }
 
 /* ---- show ---- */
@@ -184,34 +183,28 @@ static void print_result(const struct plan *plan, const struct task *task, const
     print_outputs(plan, r);
 }
 
+static int show(const struct plan *plan, const struct task *task, json_t *list, struct error *err)
+{
+    struct result result;
+    int rc = find_result(plan, task, &result, err);
+    if (rc == -ENOENT) {
+        if (!list)
+            printf("%s\n  no result yet\n", task->stage->name);
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
+    if (list)
+        json_array_append_new(list, must(result_json(plan, task, &result)));
+    else
+        print_result(plan, task, &result);
+    result_free(&result);
+    return 0;
+}
+
 int command_show(const struct options *options, struct error *err)
 {
-    struct session s;
-    int rc = session_open(&s, options, false, err);
-    if (rc != EXIT_DONE)
-        return rc;
-    json_t *list = options->json ? must(json_array()) : NULL;
-    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++) {
-        const struct task *task = &s.plan.tasks[i];
-        struct result result;
-        if (!s.picked[i])
-            continue;
-        rc = find_result(&s.plan, task, &result, err);
-        if (rc == 0 && list)
-            json_array_append_new(list, must(result_json(&s.plan, task, &result)));
-        else if (rc == 0)
-            print_result(&s.plan, task, &result);
-        else if (rc == -ENOENT && !list)
-            printf("%s\n  no result yet\n", task->stage->name);
-        if (rc == 0)
-            result_free(&result);
-        if (rc == -ENOENT)
-            rc = 0;
-    }
-    if (list)
-        session_print(list);
-    session_close(&s);
-    return session_status(rc);
+    return for_picked(options, show, err);
 }
 
 /* ---- log ---- */

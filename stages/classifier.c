@@ -7,6 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct port classifier_inputs[] = {
+    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
+    {0},
+};
+
+const struct port classifier_outputs[] = {
+    {.name = "predictions",
+     .form = PORT_TREE,
+     .file = "predictions",
+     .text = "predicted and true classes, public and private"},
+    {.name = "timing",
+     .form = PORT_FILE,
+     .file = "timing.json",
+     .measured = true,
+     .text = "seconds to train and to predict"},
+    {0},
+};
+
 enum { REPEATS_ENOUGH = 5, REPEATS_MOST = 101 };
 static const double ENOUGH_SECONDS = 1, MOST_SECONDS = 10;
 

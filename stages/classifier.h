@@ -6,6 +6,10 @@
 #include "stages/formats.h"
 #include "stages/job.h"
 
+/* Ports of a kind that trains and predicts in one stage and keeps no model: `features` in,
+ * `predictions` and `timing` out. */
+extern const struct port classifier_inputs[], classifier_outputs[];
+
 /* Reads one split of the `features` port: at least one row and column, no NaN, no infinity. */
 int classifier_read(const struct job *job, enum split split, struct features *f, struct error *err);
 

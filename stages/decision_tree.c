@@ -1,4 +1,5 @@
 /* One CART tree, grown on every row; the tree is saved as JSON too. */
+#include "stages/classifier.h"
 #include "stages/formats.h"
 #include "stages/kind.h"
 #include "stages/trees.h"
@@ -41,11 +42,6 @@ static int run(struct job *job, struct error *err)
     forest_free(&forest);
     return rc;
 }
-
-static const struct port inputs[] = {
-    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
-    {0},
-};
 
 static const struct port outputs[] = {
     {.name = "predictions",
@@ -90,7 +86,7 @@ const struct kind kind_decision_tree = {
     .name = "decision_tree",
     .version = 1,
     .text = "decision tree: CART, Gini, exact splits; of equal splits the lowest column's",
-    .inputs = inputs,
+    .inputs = classifier_inputs,
     .outputs = outputs,
     .params = params,
     .run = run,

@@ -27,24 +27,6 @@ static int run(struct job *job, struct error *err)
     return rc;
 }
 
-static const struct port inputs[] = {
-    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
-    {0},
-};
-
-static const struct port outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = "seconds to train and to predict"},
-    {0},
-};
-
 static const struct param params[] = {
     {.name = "k",
      .type = PARAM_INT,
@@ -59,8 +41,8 @@ const struct kind kind_knn = {
     .name = "knn",
     .version = 1,
     .text = "k nearest neighbours: Euclidean, majority vote, ties to the nearest of the tied",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = classifier_inputs,
+    .outputs = classifier_outputs,
     .params = params,
     .numerics = NUMERICS_BLAS, /* products of OpenBLAS choose the candidates */
     .run = run,

@@ -29,24 +29,6 @@ static int run(struct job *job, struct error *err)
     return rc;
 }
 
-static const struct port inputs[] = {
-    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
-    {0},
-};
-
-static const struct port outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = "seconds to train and to predict"},
-    {0},
-};
-
 static const struct param params[] = {
     {.name = "smoothing",
      .type = PARAM_REAL,
@@ -61,8 +43,8 @@ const struct kind kind_naive_bayes = {
     .name = "naive_bayes",
     .version = 1,
     .text = "naive Bayes with a normal distribution for each class and column",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = classifier_inputs,
+    .outputs = classifier_outputs,
     .params = params,
     .run = run,
 };

@@ -1,4 +1,5 @@
 /* A random forest. */
+#include "stages/classifier.h"
 #include "stages/kind.h"
 #include "stages/trees.h"
 
@@ -16,24 +17,6 @@ static int run(struct job *job, struct error *err)
     forest_free(&forest);
     return rc;
 }
-
-static const struct port inputs[] = {
-    {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
-    {0},
-};
-
-static const struct port outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = "seconds to train and to predict"},
-    {0},
-};
 
 static const struct param params[] = {
     {.name = "trees",
@@ -71,8 +54,8 @@ const struct kind kind_random_forest = {
     .name = "random_forest",
     .version = 1,
     .text = "random forest of CART trees (Gini), shares of the leaves averaged",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = classifier_inputs,
+    .outputs = classifier_outputs,
     .params = params,
     .run = run,
 };
