@@ -23,6 +23,9 @@ struct training_state {
     int resumed;          /* how often the training went on from a checkpoint */
 };
 
+/* Its name in the stage's folder. */
+#define CHECKPOINT_FILE "checkpoint.safetensors"
+
 int checkpoint_write(const char *path, const char *key, struct net *net, const struct weights *best,
                      const struct training_state *state, struct error *err);
 

@@ -1,0 +1,54 @@
+/* One training of train_cnn, from its params to its last epoch: what it holds, and the steps that
+ * train_cnn.c takes one after the other. training_start.c begins it, training.c is its loop,
+ * training_outputs.c writes what comes out. */
+#ifndef FERDAG_STAGES_TRAINING_H
+#define FERDAG_STAGES_TRAINING_H
+
+#include "stages/checkpoint.h"
+#include "stages/crop.h"
+#include "stages/evaluate.h"
+#include "stages/formats.h"
+#include "stages/job.h"
+#include "stages/schedule.h"
+
+struct training {
+    const struct job *job;
+    struct net_spec spec;
+    struct net *net, *full_net; /* full_net: sees whole images, if evaluation wants them */
+    struct images train, public;
+    struct scale scale;
+    struct schedule schedule;
+    struct net_step step;
+    enum view view;
+    uint64_t seed;
+    int crop;
+    bool flip;
+
+    struct training_state state;
+    struct weights now, best;
+    uint32_t *order;
+    float *input;
+    uint8_t *labels;
+    float *logits; /* of PublicTest */
+
+    double started, last_checkpoint, last_word; /* on job_clock */
+    double trained_seconds;                     /* in this process, evaluation left out */
+    size_t trained_images;
+    bool estimated;
+};
+
+/* The net of that name; of one that is none of ours, any. */
+enum net_model training_model(const char *name);
+
+/* Reads the params and the images, makes nets and buffers, and sets the net from a checkpoint if
+ * there is a sound one, else from the seed. training_finish frees also what a failure left. */
+int training_start(struct training *t, const struct job *job, struct error *err);
+void training_finish(struct training *t);
+
+/* Trains until the last epoch, or until it stops early. */
+int training_run(struct training *t, struct error *err);
+
+/* Writes all outputs of a training that has ended. */
+int training_write(struct training *t, struct error *err);
+
+#endif
