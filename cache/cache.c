@@ -114,16 +114,30 @@ void cache_close(struct cache *cache)
     *cache = (struct cache){0};
 }
 
+static void drop_output(struct result *result, size_t i)
+{
+    free(result->outputs[i].port);
+    result->output_count--;
+    memmove(&result->outputs[i], &result->outputs[i + 1],
+            (result->output_count - i) * sizeof *result->outputs);
+}
+
 int cache_find(struct cache *cache, const char *key, struct result *result, struct error *err)
 {
     int rc = index_find(cache->index, key, result, err);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < result->output_count; i++)
-        if (!blob_present(cache->folder, &result->outputs[i].blob)) {
+    for (size_t i = 0; i < result->output_count;) {
+        const struct result_output *output = &result->outputs[i];
+        if (blob_present(cache->folder, &output->blob)) {
+            i++;
+        } else if (output->port[0] == '.') {
+            drop_output(result, i);
+        } else {
             result_free(result);
             return -ENOENT;
         }
+    }
     return 0;
 }
 

@@ -23,7 +23,9 @@ struct cache {
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err);
 void cache_close(struct cache *cache);
 
-/* As index_find, but a result with a blob missing or of the wrong size is -ENOENT. */
+/* As index_find, but a result with a blob missing or of the wrong size is -ENOENT. An output whose
+ * name starts with a dot is of use to stages to come alone: without its blob the result is there
+ * without that output. */
 int cache_find(struct cache *cache, const char *key, struct result *result, struct error *err);
 
 /* Digest of a file outside the cache, from the stat cache when the file looks unchanged. A file

@@ -34,6 +34,7 @@ static const char schema[] =
 enum statement {
     FIND_RESULT,
     FIND_OUTPUTS,
+    FIND_ALIKE,
     PUT_RESULT,
     DROP_OUTPUTS,
     PUT_OUTPUT,
@@ -52,6 +53,8 @@ static const char *const queries[STATEMENTS] = {
     [FIND_RESULT] = "SELECT stage, kind, params, inputs, key_text, started, finished, seconds,"
                     " cpu_seconds, peak_bytes, threads, log FROM result WHERE key = ?1",
     [FIND_OUTPUTS] = "SELECT port, digest, size, tree FROM output WHERE key = ?1 ORDER BY place",
+    [FIND_ALIKE] = "SELECT key FROM result WHERE kind = ?1 AND substr(key_text, 1, length(?2)) = ?2"
+                   " AND substr(key_text, -length(?3)) = ?3 ORDER BY key",
     [PUT_RESULT] = "INSERT OR REPLACE INTO result(key, stage, kind, params, inputs, key_text,"
                    " started, finished, seconds, cpu_seconds, peak_bytes, threads, log)"
                    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
@@ -342,6 +345,38 @@ int index_find(struct index *index, const char *key, struct result *result, stru
         rc = find_outputs(index, key, result, err);
     if (rc < 0)
         result_free(result);
+    return rc;
+}
+
+int index_find_alike(struct index *index, const char *kind, const char *start, const char *end,
+                     struct digest **keys, size_t *count, struct error *err)
+{
+    *keys = NULL;
+    *count = 0;
+    sqlite3_stmt *s = prepare(index, FIND_ALIKE, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, kind);
+    bind_text(s, 2, start);
+    bind_text(s, 3, end);
+    int code, rc = 0;
+    while (rc == 0 && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        struct digest *larger = realloc(*keys, (*count + 1) * sizeof *larger);
+        if (larger) {
+            *keys = larger;
+            column_digest(s, 0, &larger[(*count)++]);
+        } else {
+            rc = error_set(err, ENOMEM, "out of memory reading the cache index");
+        }
+    }
+    if (rc == 0 && code != SQLITE_DONE)
+        rc = fail(index, err);
+    sqlite3_reset(s);
+    if (rc < 0) {
+        free(*keys);
+        *keys = NULL;
+        *count = 0;
+    }
     return rc;
 }
 

@@ -58,6 +58,11 @@ void result_free(struct result *result); /* a zeroed one is fine */
 /* Output of that port, or NULL. */
 const struct blob *result_output(const struct result *result, const char *port);
 
+/* Keys of results of a kind whose key_text begins with `start` and ends with `end`: what differs
+ * lies between the two. *keys is malloc'd. */
+int index_find_alike(struct index *index, const char *kind, const char *start, const char *end,
+                     struct digest **keys, size_t *count, struct error *err);
+
 int index_fail(struct index *index, const struct failure *failure, struct error *err);
 int index_find_failure(struct index *index, const char *key, struct failure *failure,
                        struct error *err);

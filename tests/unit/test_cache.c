@@ -242,6 +242,60 @@ static void results_are_found_again(void **state)
     free(path);
 }
 
+static void an_output_with_a_dot_may_get_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct error err;
+    struct result found, result = sample(f, "aa");
+    struct result_output outputs[3] = {{.port = ".s"}, result.outputs[0], {.port = ".t"}};
+    assert_int_equal(blob_store_memory(f->cache.folder, "one", 3, &outputs[0].blob, &err), 0);
+    assert_int_equal(blob_store_memory(f->cache.folder, "two", 3, &outputs[2].blob, &err), 0);
+    result.outputs = outputs;
+    result.output_count = 3;
+    assert_int_equal(index_commit(f->cache.index, &result, &err), 0);
+    for (size_t left = 3; left > 0; left--) {
+        assert_int_equal(cache_find(&f->cache, "aa", &found, &err), 0);
+        assert_int_equal(found.output_count, left);
+        assert_non_null(result_output(&found, "o"));
+        result_free(&found);
+        char *path = blob_path(f->cache.folder, &outputs[left == 3 ? 0 : 2].blob.digest);
+        assert_int_equal(unlink(path), left == 1 ? -1 : 0);
+        free(path);
+    }
+    char *path = blob_path(f->cache.folder, &outputs[1].blob.digest);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(cache_find(&f->cache, "aa", &found, &err), -ENOENT);
+    free(path);
+}
+
+static void results_that_differ_in_the_middle(void **state)
+{
+    struct fixture *f = *state;
+    struct error err;
+    static char *const texts[] = {"kind k 1\nparam n 2\nin x\n", "kind k 1\nparam n 10\nin x\n",
+                                  "kind k 1\nparam n 2\nin y\n", "kind k 2\nparam n 2\nin x\n",
+                                  "kind k 1\nparam m 2\nin x\n"};
+    static char *const keys[] = {"aa", "ab", "ac", "ad", "ae"};
+    for (size_t i = 0; i < 5; i++) {
+        struct result result = sample(f, keys[i]);
+        result.key_text = texts[i];
+        assert_int_equal(index_commit(f->cache.index, &result, &err), 0);
+    }
+    struct digest *found;
+    size_t count;
+    assert_int_equal(index_find_alike(f->cache.index, "k", "kind k 1\nparam n ", "\nin x\n", &found,
+                                      &count, &err),
+                     0);
+    assert_int_equal(count, 2);
+    assert_string_equal(found[0].hex, "aa");
+    assert_string_equal(found[1].hex, "ab");
+    free(found);
+    assert_int_equal(index_find_alike(f->cache.index, "other", "kind k 1\nparam n ", "\nin x\n",
+                                      &found, &count, &err),
+                     0);
+    assert_int_equal(count, 0);
+}
+
 static void failures_last_until_a_result(void **state)
 {
     struct fixture *f = *state;
@@ -343,6 +397,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(trees_come_back_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(hostile_manifests_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(results_are_found_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_output_with_a_dot_may_get_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(results_that_differ_in_the_middle, setup, teardown),
         cmocka_unit_test_setup_teardown(failures_last_until_a_result, setup, teardown),
         cmocka_unit_test_setup_teardown(only_settled_files_are_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lock_is_held_by_one, setup, teardown),
