@@ -2,6 +2,9 @@
 #ifndef FERDAG_STAGES_SCHEDULE_H
 #define FERDAG_STAGES_SCHEDULE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 enum schedule_form { SCHEDULE_STEP, SCHEDULE_COSINE };
 
 struct schedule {
@@ -19,5 +22,13 @@ struct schedule {
  * cosine: lr * (1 + cos(pi * t)) / 2, t from 0 after the warm-up to 1 at the end (Loshchilov and
  * Hutter 2017, without restarts). */
 double schedule_rate(const struct schedule *s, double done);
+
+/* The rate of a step of an epoch that has so many, all counted from 0: that at the step's middle,
+ * so that a warm-up's first one isn't 0. */
+double schedule_step_rate(const struct schedule *s, int epoch, size_t step, size_t steps);
+
+/* Whether the first `epochs` epochs have the same rates in both, bit by bit. */
+bool schedule_same_start(const struct schedule *a, const struct schedule *b, int epochs,
+                         size_t steps);
 
 #endif

@@ -52,6 +52,12 @@ static void say_progress(struct training *t, size_t batches)
 
 /* ---- training ---- */
 
+size_t training_steps(const struct training *t)
+{
+    size_t batch = (size_t)t->spec.batch;
+    return (t->train.n + batch - 1) / batch;
+}
+
 static int save(struct training *t, struct error *err)
 {
     int rc = checkpoint_write(CHECKPOINT_FILE, t->job->key, t->net, &t->best, &t->state, err);
@@ -90,9 +96,7 @@ static int train_batch(struct training *t, size_t batches, struct error *err)
 {
     double before = job_clock(), loss = 0;
     size_t n = cut_batch(t), correct = 0;
-    /* the rate at the middle of the step, so that a warm-up's first one isn't 0 */
-    t->step.lr = schedule_rate(&t->schedule,
-                               t->state.epoch + ((double)t->state.batch + .5) / (double)batches);
+    t->step.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
     int rc = net_train_step(t->net, t->input, t->labels, n, &t->step, &loss, &correct, err);
     if (rc < 0)
         return rc;
@@ -183,7 +187,7 @@ static bool wants_more(const struct training *t)
 
 int training_run(struct training *t, struct error *err)
 {
-    size_t batch = (size_t)t->spec.batch, batches = (t->train.n + batch - 1) / batch;
+    size_t batches = training_steps(t);
     double every = job_real(t->job, "checkpoint_seconds");
     t->last_checkpoint = job_clock();
     say_progress(t, batches); /* before a first step that may take a minute: what was done before */

@@ -40,8 +40,12 @@ struct training {
 /* The net of that name; of one that is none of ours, any. */
 enum net_model training_model(const char *name);
 
-/* Reads the params and the images, makes nets and buffers, and sets the net from a checkpoint if
- * there is a sound one, else from the seed. training_finish frees also what a failure left. */
+/* Steps of an epoch. */
+size_t training_steps(const struct training *t);
+
+/* Reads the params and the images, makes nets and buffers, and sets the net from a checkpoint,
+ * else from a finished training of fewer epochs, else from the seed. training_finish frees also
+ * what a failure left. */
 int training_start(struct training *t, const struct job *job, struct error *err);
 void training_finish(struct training *t);
 

@@ -57,6 +57,34 @@ static void cosine_schedule(void **state)
     assert_float_equal(schedule_rate(&s, 6), .05, 1e-12);
 }
 
+static void schedules_with_the_same_start(void **state)
+{
+    (void)state;
+    enum { STEPS = 225 };
+    struct schedule a = {.form = SCHEDULE_STEP,
+                         .lr = .01,
+                         .epochs = 100,
+                         .warmup = 3,
+                         .decay_factor = .9,
+                         .decay_every = 5,
+                         .decay_start = 80};
+    struct schedule b = a;
+    b.epochs = 200;
+    assert_true(schedule_same_start(&a, &b, 100, STEPS));
+    b.decay_every = 6; /* the first cut is that at 85 */
+    assert_true(schedule_same_start(&a, &b, 85, STEPS));
+    assert_false(schedule_same_start(&a, &b, 86, STEPS));
+    a.form = SCHEDULE_COSINE;
+    b = a;
+    b.epochs = 101;
+    assert_true(schedule_same_start(&a, &b, 3, STEPS)); /* the warm-up alone */
+    assert_false(schedule_same_start(&a, &b, 4, STEPS));
+    a.warmup = b.warmup = 0;
+    assert_true(schedule_same_start(&a, &b, 0, STEPS));
+    assert_false(
+        schedule_same_start(&a, &b, 1, STEPS)); /* its first rate is the same, its last not */
+}
+
 /* ---- crops ---- */
 
 static struct images make_images(size_t n)
@@ -460,6 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(step_schedule),
         cmocka_unit_test(cosine_schedule),
+        cmocka_unit_test(schedules_with_the_same_start),
         cmocka_unit_test(crops_take_the_right_pixels),
         cmocka_unit_test(ten_crops_stand_in_the_usual_order),
         cmocka_unit_test(random_crops_reach_all_places),
