@@ -59,9 +59,10 @@ static json_t *params_json(const struct param *params)
 {
     json_t *list = must(json_array());
     for (const struct param *p = params; p->name; p++) {
-        json_t *item = must(json_pack("{s:s, s:s, s:s?, s:b, s:s?, s:s?}", "name", p->name, "type",
-                                      type_names[p->type], "default", p->standard, "keyless",
-                                      p->keyless, "choices", p->choices, "text", p->text));
+        json_t *item =
+            must(json_pack("{s:s, s:s, s:s?, s:b, s:b, s:s?, s:s?}", "name", p->name, "type",
+                           type_names[p->type], "default", p->standard, "keyless", p->keyless,
+                           "continues", p->continues, "choices", p->choices, "text", p->text));
         if (p->min != 0 || p->max != 0) {
             json_object_set_new(item, "min", json_real(p->min));
             json_object_set_new(item, "max", json_real(p->max));

@@ -1,6 +1,7 @@
 /* The commands that look and change nothing: status, explain, show, log, graph, check. */
 #include "dag/commands.h"
 #include "base/file.h"
+#include "dag/earlier.h"
 #include "dag/explain.h"
 #include "dag/progress.h"
 #include "dag/session.h"
@@ -70,6 +71,7 @@ static int print_reasons(const struct plan *plan, const struct task *task, json_
     int rc = explain_reasons(plan, task, &reasons, err);
     if (rc < 0)
         return rc;
+    rc = earlier_explain(plan, task, reasons, err);
     const char *what = state_has_result(task->state)  ? "is cached"
                        : task->state == STATE_READY   ? "would run"
                        : task->state == STATE_WAITING ? "may run"
@@ -83,7 +85,7 @@ static int print_reasons(const struct plan *plan, const struct task *task, json_
             printf("  %s\n", json_string_value(json_array_get(reasons, i)));
     }
     json_decref(reasons);
-    return 0;
+    return rc;
 }
 
 int command_explain(const struct options *options, struct error *err)
@@ -142,6 +144,27 @@ static void print_outputs(const struct plan *plan, const struct result *r)
     }
 }
 
+static const char *text_of(const json_t *item, const char *name)
+{
+    const char *text = json_string_value(json_object_get(item, name));
+    return text ? text : "";
+}
+
+static void print_input(const struct result *r, const json_t *item)
+{
+    const char *output = text_of(item, "output");
+    const json_t *value = json_object_get(item, "value");
+    const struct kind *kind = kind_find(r->kind);
+    if (value && kind) {
+        char *from = earlier_words(kind, json_integer_value(value), text_of(item, "key"));
+        printf("  continued from   %s, %s\n", from, text_of(item, "stage"));
+        free(from);
+        return;
+    }
+    printf("  input  %-16s %.12s from %s%s%s%s\n", text_of(item, "port"), text_of(item, "digest"),
+           text_of(item, "stage"), text_of(item, "input"), *output ? "." : "", output);
+}
+
 static void print_result(const struct plan *plan, const struct task *task, const struct result *r)
 {
     char when[64] = "", time[32];
@@ -165,19 +188,7 @@ static void print_result(const struct plan *plan, const struct task *task, const
         printf("  param  %-16s %.200s\n", name, text ? text : "");
         free(text);
     }
-    json_array_foreach(inputs, i, value)
-    {
-        const char *stage = json_string_value(json_object_get(value, "stage"));
-        const char *output = json_string_value(json_object_get(value, "output"));
-        const char *input = json_string_value(json_object_get(value, "input"));
-        const char *digest = json_string_value(json_object_get(value, "digest"));
-        const char *port = json_string_value(json_object_get(value, "port"));
-        printf("  input  %-16s %.12s from %s%s%s\n", port ? port : "", digest ? digest : "",
-               stage   ? stage
-               : input ? input
-                       : "",
-               output ? "." : "", output ? output : "");
-    }
+    json_array_foreach(inputs, i, value) print_input(r, value);
     json_decref(params);
     json_decref(inputs);
     print_outputs(plan, r);

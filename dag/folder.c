@@ -1,6 +1,7 @@
 /* See folder.h. */
 #include "dag/folder.h"
 #include "base/file.h"
+#include "dag/earlier.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -109,8 +110,9 @@ static json_t *stages_json(const struct plan *plan)
     return list;
 }
 
+/* Takes over earlier. */
 static int write_job(const struct plan *plan, const struct task *task, const char *folder,
-                     struct error *err)
+                     json_t *earlier, struct error *err)
 {
     const struct stage *stage = task->stage;
     json_t *job = must(json_object()), *outputs = must(json_object());
@@ -124,6 +126,9 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
     for (size_t i = 0; i < stage->output_count; i++)
         set(outputs, stage->outputs[i].port, json_string(stage->outputs[i].file));
     set(job, "outputs", outputs);
+    if (json_array_size(earlier) > 0)
+        set(job, "earlier", json_incref(earlier));
+    json_decref(earlier);
     if (stage->kind->report) {
         set(job, "experiment", json_string(plan->experiment->file));
         set(job, "stages", stages_json(plan));
@@ -175,8 +180,11 @@ int folder_prepare(const struct plan *plan, const struct task *task, char **out,
         rc = remove_outputs(stage, folder, err);
     for (size_t i = 0; rc == 0 && i < stage->input_count; i++)
         rc = link_input(plan, &stage->inputs[i], folder, err);
+    json_t *earlier = NULL;
     if (rc == 0)
-        rc = write_job(plan, task, folder, err);
+        rc = earlier_link(plan, task, folder, &earlier, err);
+    if (rc == 0)
+        rc = write_job(plan, task, folder, earlier, err);
     if (rc < 0)
         free(folder);
     else

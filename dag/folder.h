@@ -4,9 +4,10 @@
 
 #include "dag/plan.h"
 
-/* Makes the folder with job.json and links to the inputs. What a killed run of the same key left
- * there stays, so that the stage can go on from its checkpoint; kinds with open ports, whose
- * programs we can't know, and forced tasks start clean. *folder is malloc'd. */
+/* Makes the folder with job.json and links to the inputs, and to the outputs of finished stages
+ * that it can go on from. What a killed run of the same key left there stays, so that the stage can
+ * go on from its checkpoint; kinds with open ports, whose programs we can't know, and forced tasks
+ * start clean. *folder is malloc'd. */
 int folder_prepare(const struct plan *plan, const struct task *task, char **folder,
                    struct error *err);
 

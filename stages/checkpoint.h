@@ -21,6 +21,8 @@ struct training_state {
     json_t *seconds;      /* measured: a list, for each epoch done */
     double epoch_seconds; /* measured: of the running epoch */
     int resumed;          /* how often the training went on from a checkpoint */
+    char origin[65];      /* key of the finished training that it went on from; "": none */
+    int origin_epochs;    /* and what its param epochs was */
 };
 
 /* Its name in the stage's folder. */
@@ -34,5 +36,20 @@ int checkpoint_write(const char *path, const char *key, struct net *net, const s
  * best may hold anything and state is as it was. */
 int checkpoint_read(const char *path, const char *key, struct net *net, struct weights *best,
                     struct training_state *state, struct error *err);
+
+/* What a finished training leaves beside its outputs for one of more epochs: momentum and state
+ * without anything measured, in a file of one third of a checkpoint's size, as the weights are in
+ * best.safetensors and last.safetensors anyway. The SHA-256 is over all three. */
+#define CHECKPOINT_LEFT_FILE "state.safetensors"
+
+int checkpoint_leave(const char *path, const char *key, struct net *net, const struct weights *best,
+                     const struct training_state *state, struct error *err);
+
+/* Sets net, best and state from the outputs of a finished training with that key, its last, best,
+ * timing and state, in a folder. Returns 0, or negative, with err telling why, if one is missing or
+ * damaged or they don't belong together; then net and best may hold anything and state is as it
+ * was. */
+int checkpoint_take_over(const char *folder, const char *key, struct net *net, struct weights *best,
+                         struct training_state *state, struct error *err);
 
 #endif

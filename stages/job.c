@@ -207,19 +207,45 @@ const char *job_output(const struct job *job, const char *port)
     return path;
 }
 
+size_t job_earlier_count(const struct job *job)
+{
+    return json_array_size(json_object_get(job->root, "earlier"));
+}
+
+struct job_earlier job_earlier(const struct job *job, size_t i)
+{
+    const json_t *item = json_array_get(json_object_get(job->root, "earlier"), i);
+    return (struct job_earlier){
+        .folder = string_of(item, "folder", ""),
+        .key = string_of(item, "key", ""),
+        .value = json_integer_value(json_object_get(item, "value")),
+    };
+}
+
+/* Nobody listening is no reason to stop. */
+static void send_line(const struct job *job, json_t *line)
+{
+    char *text = line && job->progress >= 0 ? json_dumps(line, JSON_COMPACT) : NULL;
+    if (text)
+        dprintf(job->progress, "%s\n", text);
+    free(text);
+    json_decref(line);
+}
+
+void job_continues(const struct job *job, const char *key, int64_t value)
+{
+    send_line(job,
+              json_pack("{s:{s:s, s:I}}", "continues", "key", key, "value", (json_int_t)value));
+}
+
 void job_progress(const struct job *job, double done, double total, const char *unit, double rate,
                   const char *rate_unit, const char *note)
 {
     if (job->progress < 0)
         return;
-    json_t *line =
-        json_pack("{s:f, s:f, s:s, s:f, s:s*, s:s*}", "done", done, "total", total, "unit",
-                  unit ? unit : "", "rate", rate, "rate_unit", rate_unit, "note", note);
-    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
-    if (text)
-        dprintf(job->progress, "%s\n", text); /* nobody listening is no reason to stop */
-    free(text);
-    json_decref(line);
+    send_line(job,
+              json_pack("{s:f, s:f, s:s, s:f, s:s*, s:s*}", "done", done, "total", total, "unit",
+                        unit ? unit : "", "rate", rate, "rate_unit", rate_unit, "note", note));
 }
 
 double job_clock(void)

@@ -44,6 +44,20 @@ const char *job_input_name(const struct job *job, const char *port, size_t i);
 /* Provenance of that input: {"path", "stage", "port", "key", "digest", "kind", "seconds",
  * "peak_bytes", "finished", "params", "inputs"}; for kinds with `report` set. Borrowed. */
 const json_t *job_provenance(const struct job *job, const char *port, size_t i);
+/* A finished stage that was alike but for a smaller value of the param that its kind marks with
+ * `continues`, and the folder that has its outputs under their files' names. It must not show in
+ * the outputs whether the stage goes on from there or begins at the beginning. */
+struct job_earlier {
+    const char *folder, *key; /* belong to the job */
+    int64_t value;
+};
+
+size_t job_earlier_count(const struct job *job);
+/* The largest first. */
+struct job_earlier job_earlier(const struct job *job, size_t i);
+/* Says that the stage goes on from there, also after it was killed and goes on with that. */
+void job_continues(const struct job *job, const char *key, int64_t value);
+
 /* Path of an output; the stage creates it (a folder too, for a tree). */
 const char *job_output(const struct job *job, const char *port);
 

@@ -24,7 +24,9 @@ struct param {
                              both 0: no bounds of its own */
     const char *choices;  /* of ENUM: "one|two|three" */
     bool keyless;         /* true: cannot change any result, so it is left out of the key */
-    const char *text;     /* one line for `ferdag kinds` */
+    bool continues;   /* of one INT of a kind: a stage may go on from a finished one that differs
+                         in this alone, being smaller; see job_earlier in job.h */
+    const char *text; /* one line for `ferdag kinds` */
 };
 
 enum port_form {
@@ -34,7 +36,9 @@ enum port_form {
 
 /* A named input or output. Tables of ports end with name == NULL.
  * In its folder a stage finds input port p as `p` (a file, or a folder of files); a port that
- * takes many has `p.0`, `p.1`, ... in the order of the YAML. An output stands under `file`. */
+ * takes many has `p.0`, `p.1`, ... in the order of the YAML. An output stands under `file`. An
+ * optional output whose name starts with a dot is what a kind needs to be continued from: no input
+ * can name it, and if it gets lost the result is served without it. */
 struct port {
     const char *name;
     enum port_form form;

@@ -55,6 +55,10 @@ static const struct port outputs[] = {
      .file = "timing.json",
      .measured = true,
      .text = "seconds, images_per_second, seconds_per_epoch, threads, resumed"},
+    {.name = ".state",
+     .file = CHECKPOINT_LEFT_FILE,
+     .optional = true,
+     .text = "momentum and metrics: more epochs go on from it; none if the schedule forbids that"},
     {0}};
 
 static const struct param params[] = {
@@ -73,6 +77,7 @@ static const struct param params[] = {
      .standard = "200",
      .min = 1,
      .max = 100000,
+     .continues = true,
      .text = "passes over the training split"},
     {.name = "batch",
      .type = PARAM_INT,

@@ -70,11 +70,23 @@ static int write_timing(const struct training *t, struct error *err)
     json_t *seconds;
     json_array_foreach(t->state.seconds, i, seconds) total += json_real_value(seconds);
     double images = (double)t->state.epoch * (double)t->train.n;
-    json_t *timing = json_pack("{s:f, s:f, s:O, s:i, s:b, s:i}", "seconds", total,
-                               "images_per_second", total > 0 ? images / total : 0.0,
-                               "seconds_per_epoch", t->state.seconds, "threads", t->job->threads,
-                               "resumed", t->state.resumed > 0, "times_resumed", t->state.resumed);
+    json_t *timing =
+        json_pack("{s:f, s:f, s:O, s:i, s:b, s:i, s:i}", "seconds", total, "images_per_second",
+                  total > 0 ? images / total : 0.0, "seconds_per_epoch", t->state.seconds,
+                  "threads", t->job->threads, "resumed", t->state.resumed > 0, "times_resumed",
+                  t->state.resumed, "continued_from_epochs", t->state.origin_epochs);
     return job_write_json(job_output(t->job, "timing"), timing, err);
+}
+
+/* For a longer training, where one could go on from here. */
+static int write_state(struct training *t, struct error *err)
+{
+    struct schedule longer = t->schedule;
+    longer.epochs++;
+    if (!schedule_same_start(&t->schedule, &longer, t->schedule.epochs, training_steps(t)))
+        return 0;
+    return checkpoint_leave(job_output(t->job, ".state"), t->job->key, t->net, &t->best, &t->state,
+                            err);
 }
 
 int training_write(struct training *t, struct error *err)
@@ -84,5 +96,7 @@ int training_write(struct training *t, struct error *err)
         rc = write_metrics(t, err);
     if (rc == 0)
         rc = write_summary(t, err);
+    if (rc == 0)
+        rc = write_state(t, err);
     return rc < 0 ? rc : write_timing(t, err);
 }

@@ -121,7 +121,43 @@ static int make_buffers(struct training *t, struct error *err)
     return error_set(err, ENOMEM, "out of memory for batches of %zu images", batch);
 }
 
-/* From a checkpoint if there is a sound one, else from the seed. */
+/* Momentum, and all else that a file may have set in part, is gone. */
+static int renew_net(struct training *t, struct error *err)
+{
+    net_free(t->net);
+    t->net = NULL;
+    memset(t->best.values, 0, t->best.count * sizeof *t->best.values);
+    return net_create(&t->net, &t->spec, err);
+}
+
+/* Goes on from a finished training of fewer epochs if they are also the first of this one, which
+ * its schedule may forbid. Returns 1 if it does. */
+static int take_over(struct training *t, const struct job_earlier *earlier, struct error *err)
+{
+    struct schedule shorter = t->schedule;
+    shorter.epochs = (int)earlier->value;
+    struct error why = {""};
+    int rc;
+    if (shorter.epochs < 1 || shorter.epochs >= t->schedule.epochs)
+        rc = error_set(&why, EINVAL, "it is no shorter");
+    else if (!schedule_same_start(&shorter, &t->schedule, shorter.epochs, training_steps(t)))
+        rc = error_set(&why, EINVAL, "its learning rates were not those of %d epochs",
+                       t->schedule.epochs);
+    else
+        rc = checkpoint_take_over(earlier->folder, earlier->key, t->net, &t->best, &t->state, &why);
+    if (rc == 0) {
+        snprintf(t->state.origin, sizeof t->state.origin, "%s", earlier->key);
+        t->state.origin_epochs = shorter.epochs;
+        printf("goes on after epoch %d of the training of %d epochs with key %.12s\n",
+               t->state.epoch, shorter.epochs, earlier->key);
+        return 1;
+    }
+    printf("does not go on from the training of %d epochs with key %.12s: %s\n", shorter.epochs,
+           earlier->key, why.text);
+    return renew_net(t, err);
+}
+
+/* From a checkpoint if there is a sound one, else from a shorter training, else from the seed. */
 static int set_net(struct training *t, struct error *err)
 {
     struct error why = {""};
@@ -129,18 +165,25 @@ static int set_net(struct training *t, struct error *err)
     if (rc == 1) {
         t->state.resumed++;
         printf("goes on after epoch %d, batch %zu\n", t->state.epoch, t->state.batch);
+        if (t->state.origin[0])
+            job_continues(t->job, t->state.origin, t->state.origin_epochs);
         return 0;
     }
     if (rc < 0) {
-        /* momentum may hold some of the checkpoint: take a new net */
-        fprintf(stderr, "checkpoint ignored, training starts anew: %s\n", why.text);
-        net_free(t->net);
-        t->net = NULL;
-        rc = net_create(&t->net, &t->spec, err);
-        if (rc < 0)
-            return rc;
-        memset(t->best.values, 0, t->best.count * sizeof *t->best.values);
+        fprintf(stderr, "checkpoint ignored: %s\n", why.text);
+        rc = renew_net(t, err);
     }
+    for (size_t i = 0; rc == 0 && i < job_earlier_count(t->job); i++) {
+        struct job_earlier earlier = job_earlier(t->job, i);
+        rc = take_over(t, &earlier, err);
+    }
+    if (rc < 0)
+        return rc;
+    if (rc == 1) {
+        job_continues(t->job, t->state.origin, t->state.origin_epochs);
+        return 0;
+    }
+    printf("starts at the beginning\n");
     return net_init(t->net, t->seed, err);
 }
 
@@ -169,5 +212,8 @@ int training_start(struct training *t, const struct job *job, struct error *err)
         rc = make_nets(t, err);
     if (rc == 0)
         rc = make_buffers(t, err);
-    return rc < 0 ? rc : set_net(t, err);
+    if (rc == 0)
+        rc = set_net(t, err);
+    fflush(stdout); /* what was said of the start is to be in the log of one that is killed */
+    return rc;
 }

@@ -33,11 +33,32 @@ static void test_names_are_single(void **state)
     assert_null(kind_find("no such kind"));
 }
 
+/* What the scheduler relies on to let a stage go on from a finished one. */
+static void test_what_can_be_continued(void **state)
+{
+    (void)state;
+    for (size_t i = 0; kinds[i]; i++) {
+        int lengths = 0, states = 0;
+        for (const struct param *p = kinds[i]->params; p->name; p++) {
+            lengths += p->continues;
+            if (p->continues)
+                assert_true(p->type == PARAM_INT && !p->keyless);
+        }
+        for (const struct port *p = kinds[i]->outputs; p->name; p++) {
+            states += *p->name == '.';
+            if (*p->name == '.')
+                assert_true(p->optional && !p->measured && p != kinds[i]->outputs);
+        }
+        assert_true(lengths <= 1 && states == lengths);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outputs_miss_inputs),
         cmocka_unit_test(test_names_are_single),
+        cmocka_unit_test(test_what_can_be_continued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
