@@ -67,6 +67,11 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(LIBRARY)
 bench-train: $(BUILD)/tests/bench/bench_train
 	@for m in vgg19 resnet18 preact_resnet18 resnext29; do $< -m $$m; done
 
+# Where a training step's time goes. NET: options of tests/bench/bench_profile.c.
+bench-profile: $(BUILD)/tests/bench/bench_profile
+	@for w in 16 64; do for m in vgg19 resnet18 preact_resnet18 resnext29; do \
+	    $< -m $$m -w $$w $(NET); done; done
+
 # What the build, the tests and the report need, by Debian's names.
 PACKAGES = gcc g++ pkg-config libyaml-dev libsqlite3-dev libarchive-dev libssl-dev libuv1-dev \
            libjansson-dev libpng-dev libsvm-dev libopencv-objdetect-dev opencv-data libdnnl-dev \
@@ -122,5 +127,5 @@ lint:
 clean:
 	rm -rf $(BUILD) ferdag
 
-.PHONY: all units setup run check check-long bench bench-train install format lint clean
+.PHONY: all units setup run check check-long bench bench-train bench-profile install format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)

@@ -90,8 +90,8 @@ struct backend {
     int (*conv_forward)(struct conv *conv, size_t n, const struct tensor *x, struct tensor *weights,
                         const struct tensor *bias, struct tensor *y, unsigned flags,
                         struct error *err);
-    /* From the gradient dy of y: gradients of x (dx may be NULL: not wanted), weights and bias
-     * (dbias may be NULL). dx must not be dy. */
+    /* From the gradient dy of y: gradients of x (dx may be NULL: not wanted), weights (may be NULL)
+     * and bias (may be NULL, and is where dweights is). dx must not be dy. */
     int (*conv_backward)(struct conv *conv, size_t n, const struct tensor *x,
                          struct tensor *weights, const struct tensor *dy, struct tensor *dx,
                          struct tensor *dweights, struct tensor *dbias, struct error *err);

@@ -168,8 +168,9 @@ static void visit_backward(const struct tap *t, void *data)
 {
     const struct operands *o = data;
     double g = *at(o->dy, t->n, t->out, t->yh, t->yw);
-    *at(o->dweights, t->out, t->weight_in, t->ky, t->kx) +=
-        g * *at(o->x, t->n, t->in, t->xh, t->xw);
+    if (o->dweights)
+        *at(o->dweights, t->out, t->weight_in, t->ky, t->kx) +=
+            g * *at(o->x, t->n, t->in, t->xh, t->xw);
     if (o->dx)
         *at(o->dx, t->n, t->in, t->xh, t->xw) +=
             g * *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
@@ -203,7 +204,8 @@ static int ref_conv_backward(struct conv *conv, size_t n, const struct tensor *x
     struct operands o = {.x = x, .weights = weights, .dy = dy, .dx = dx, .dweights = dweights};
     size_t plane = dy->shape.h * dy->shape.w;
     (void)err;
-    memset(dweights->v, 0, dweights->shape.n * slice(dweights) * sizeof *dweights->v);
+    if (dweights)
+        memset(dweights->v, 0, dweights->shape.n * slice(dweights) * sizeof *dweights->v);
     if (dx)
         memset(dx->v, 0, n * slice(dx) * sizeof *dx->v);
     each_tap(&conv->spec, n, visit_backward, &o);

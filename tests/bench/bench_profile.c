@@ -1,0 +1,456 @@
+/* Where a training step's time goes, layer by layer and pass by pass.
+ * Usage: bench_profile [-m model] [-w width] [-b batch] [-s image size] [-p fp32|bf16] [-r steps]
+ *                      [-a] [-q]
+ * Prints the machine's peaks (-q: nothing else), then one line for each kind of layer (-a: each
+ * layer) and pass: milliseconds of a step, their share, GFLOP/s and GB/s and what fraction of the
+ * peaks they are. Bytes are those of each operand read or written once, so that a pass whose
+ * operands stay in cache may be above the bandwidth of memory.
+ *
+ * The net runs on a backend whose functions time those of `cpu`. One thread, whose own CPU time
+ * is the clock: another process on the core disturbs it little; medians over the steps. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/random.h"
+#include "kernels/cpu.h"
+#include "kernels/net_run.h"
+
+enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, UPDATE, PASSES };
+static const char *const pass_names[PASSES] = {"forward", "backward data", "backward weights",
+                                               "update"};
+
+enum { MAX_STEPS = 200, MAX_ENTRIES = 1024 };
+
+/* One pass of one operation. */
+struct entry {
+    const void *what; /* the convolution, norm, ... that it belongs to */
+    enum pass pass;
+    char label[64];
+    int layers;
+    double flops, bytes;
+    double seconds[MAX_STEPS], time; /* of each step; their median */
+};
+
+/* The state of the timing backend; a backend's functions take no other. */
+static struct {
+    struct entry entries[MAX_ENTRIES];
+    int count, step; /* step -1: warming up */
+} profile;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void record(const void *what, enum pass pass, const char *label, double flops, double bytes,
+                   double seconds)
+{
+    struct entry *e = profile.entries, *end = e + profile.count;
+    while (e < end && (e->what != what || e->pass != pass || strcmp(e->label, label) != 0))
+        e++;
+    if (e == end) {
+        if (profile.count == MAX_ENTRIES)
+            return;
+        profile.count++;
+        *e =
+            (struct entry){.what = what, .pass = pass, .layers = 1, .flops = flops, .bytes = bytes};
+        snprintf(e->label, sizeof e->label, "%s", label);
+    }
+    if (profile.step >= 0)
+        e->seconds[profile.step] += seconds;
+}
+
+/* ---- the timing backend ---- */
+
+/* Bytes of n images of `count` tensors like t. */
+static double bytes_of(size_t n, int count, const struct tensor *t)
+{
+    return t ? (double)count * (double)(n * t->slice) : 0;
+}
+
+static void record_conv(const void *conv, enum pass pass, size_t n, const struct tensor *x,
+                        const struct tensor *weights, const struct tensor *y, double seconds)
+{
+    const struct shape *w = &weights->shape;
+    char label[64];
+    snprintf(label, sizeof label, "conv %zux%zu/%zu %zu->%zu g%zu at %zu", w->h, w->w,
+             (x->shape.h + y->shape.h - 1) / y->shape.h, x->shape.c, w->n, x->shape.c / w->c,
+             x->shape.h);
+    double each = 2 * (double)(w->n * w->c * w->h * w->w);
+    record(conv, pass, label, each * (double)(n * y->pixels), bytes_of(n, 1, x) + bytes_of(n, 1, y),
+           seconds);
+}
+
+static int timed_conv_forward(struct conv *conv, size_t n, const struct tensor *x,
+                              struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                              unsigned flags, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.conv_forward(conv, n, x, weights, bias, y, flags, err);
+    record_conv(conv, FORWARD, n, x, weights, y, now() - t);
+    return e;
+}
+
+static int timed_conv_backward(struct conv *conv, size_t n, const struct tensor *x,
+                               struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                               struct tensor *dweights, struct tensor *dbias, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.conv_backward(conv, n, x, weights, dy, NULL, dweights, dbias, err);
+    record_conv(conv, BACKWARD_WEIGHTS, n, x, weights, dy, now() - t);
+    if (e || !dx)
+        return e;
+    t = now();
+    e = backend_cpu.conv_backward(conv, n, x, weights, dy, dx, NULL, NULL, err);
+    record_conv(conv, BACKWARD_DATA, n, x, weights, dy, now() - t);
+    return e;
+}
+
+static void record_plane(const void *what, enum pass pass, const char *name, const struct tensor *x,
+                         double bytes, double seconds)
+{
+    char label[64];
+    snprintf(label, sizeof label, "%s %zu at %zu", name, x->shape.c, x->shape.h);
+    record(what, pass, label, 0, bytes, seconds);
+}
+
+static int timed_norm_forward(struct device *device, const struct norm *norm, size_t n,
+                              const struct tensor *x, const struct tensor *residual,
+                              struct tensor *y, bool training, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.norm_forward(device, norm, n, x, residual, y, training, err);
+    record_plane(norm, FORWARD, residual ? "norm + residual" : "norm", x,
+                 bytes_of(n, 2, x) + bytes_of(n, 1, residual), now() - t);
+    return e;
+}
+
+static int timed_norm_backward(struct device *device, const struct norm *norm, size_t n,
+                               const struct tensor *x, const struct tensor *y, struct tensor *dy,
+                               const struct tensor *dy2, struct tensor *dresidual,
+                               const struct tensor *dx_add, struct tensor *dx, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.norm_backward(device, norm, n, x, y, dy, dy2, dresidual, dx_add, dx, err);
+    record_plane(norm, BACKWARD_DATA, dresidual ? "norm + residual" : "norm", x,
+                 bytes_of(n, 3, x) + bytes_of(n, 1, dy2) + bytes_of(n, 2, dresidual) +
+                     bytes_of(n, 1, dx_add),
+                 now() - t);
+    return e;
+}
+
+static int timed_pool_forward(struct device *device, enum pool pool, size_t n,
+                              const struct tensor *x, struct tensor *y, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.pool_forward(device, pool, n, x, y, err);
+    record_plane(x, FORWARD, pool == POOL_MAX ? "max-pool" : "average pool", x,
+                 bytes_of(n, 1, x) + bytes_of(n, 1, y), now() - t);
+    return e;
+}
+
+static int timed_pool_backward(struct device *device, enum pool pool, size_t n,
+                               const struct tensor *x, const struct tensor *dy, struct tensor *dx,
+                               struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.pool_backward(device, pool, n, x, dy, dx, err);
+    record_plane(x, BACKWARD_DATA, pool == POOL_MAX ? "max-pool" : "average pool", x,
+                 bytes_of(n, 2, x) + bytes_of(n, 1, dy), now() - t);
+    return e;
+}
+
+static int timed_add(struct device *device, size_t n, const struct tensor *a,
+                     const struct tensor *b, struct tensor *y, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.add(device, n, a, b, y, err);
+    record_plane(y, FORWARD, "add", a, bytes_of(n, 3, a), now() - t);
+    return e;
+}
+
+static int timed_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
+                     struct tensor *velocity, const struct net_step *step, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.sgd(device, value, gradient, velocity, step, err);
+    record(value, UPDATE, "sgd", 0, bytes_of(value->shape.n, 5, value), now() - t);
+    return e;
+}
+
+/* ---- the machine's peaks ---- */
+
+struct peaks {
+    double gflops, gbytes; /* GEMM in the net's precision; reading and writing memory */
+};
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, compare);
+    return values[count / 2];
+}
+
+/* The GEMM peak is that of a large 1x1 convolution: (8192 pixels, 1024) x (1024, 1024). */
+static int gemm_peak(enum net_precision precision, double *gflops, struct error *err)
+{
+    const struct conv_spec spec = {
+        .in = 1024, .out = 1024, .kernel = 1, .stride = 1, .groups = 1, .height = 16, .width = 16};
+    const size_t n = 32;
+    const struct shape s = {n, 1024, 16, 16}, sw = {1024, 1024, 1, 1};
+    const struct backend *b = &backend_cpu;
+    struct device *d;
+    struct conv *conv;
+    struct tensor *x, *y, *w;
+    double seconds[15];
+    int e = b->open(&d, 1, precision, err);
+    if (e)
+        return e;
+    e = b->conv(d, &spec, &conv, err);
+    e = e ? e : b->tensor(d, TENSOR_ACTIVATION, s, &x, err);
+    e = e ? e : b->tensor(d, TENSOR_ACTIVATION, s, &y, err);
+    e = e ? e : b->tensor(d, TENSOR_PLAIN, sw, &w, err);
+    for (int i = -2; !e && i < 15; i++) {
+        double t = now();
+        e = b->conv_forward(conv, n, x, w, NULL, y, 0, err);
+        seconds[i < 0 ? 0 : i] = now() - t;
+    }
+    if (!e)
+        *gflops = 2e-9 * 1024 * 1024 * 256 * (double)n / median(seconds, 15);
+    b->close(d);
+    return e;
+}
+
+/* Bytes read and written by a + b -> y on 3 x 64 MB. */
+static int memory_peak(double *gbytes, struct error *err)
+{
+    const struct shape s = {64, 256, 32, 32};
+    const struct backend *b = &backend_cpu;
+    struct device *d;
+    struct tensor *t[3];
+    double seconds[9];
+    int e = b->open(&d, 1, NET_FP32, err);
+    if (e)
+        return e;
+    for (int i = 0; !e && i < 3; i++)
+        e = b->tensor(d, TENSOR_ACTIVATION, s, &t[i], err);
+    for (int i = -1; !e && i < 9; i++) {
+        double start = now();
+        e = b->add(d, s.n, t[0], t[1], t[2], err);
+        seconds[i < 0 ? 0 : i] = now() - start;
+    }
+    if (!e)
+        *gbytes = 1e-9 * bytes_of(s.n, 3, t[0]) / median(seconds, 9);
+    b->close(d);
+    return e;
+}
+
+/* ---- the table ---- */
+
+/* Makes one line of those that have label and pass in common. */
+static void join_layers(void)
+{
+    for (int i = 0; i < profile.count; i++) {
+        struct entry *a = &profile.entries[i];
+        for (int j = profile.count - 1; j > i; j--) {
+            const struct entry *b = &profile.entries[j];
+            if (a->pass != b->pass || strcmp(a->label, b->label) != 0)
+                continue;
+            a->flops += b->flops;
+            a->bytes += b->bytes;
+            a->layers += b->layers;
+            for (int s = 0; s < MAX_STEPS; s++)
+                a->seconds[s] += b->seconds[s];
+            profile.entries[j] = profile.entries[--profile.count];
+        }
+    }
+}
+
+static int slower(const void *a, const void *b)
+{
+    return compare(&((const struct entry *)b)->time, &((const struct entry *)a)->time);
+}
+
+static void print_table(int steps, double step, const struct peaks *peaks)
+{
+    double sum = 0;
+    for (int i = 0; i < profile.count; i++) {
+        struct entry *e = &profile.entries[i];
+        e->time = median(e->seconds, steps);
+        sum += e->time;
+    }
+    qsort(profile.entries, (size_t)profile.count, sizeof *profile.entries, slower);
+    printf("%-36s %-16s %6s %8s %6s %8s %6s %7s %6s\n", "layer", "pass", "layers", "ms", "%",
+           "GFLOP/s", "% peak", "GB/s", "% peak");
+    for (int i = 0; i < profile.count; i++) {
+        const struct entry *e = &profile.entries[i];
+        double gflops = 1e-9 * e->flops / e->time, gbytes = 1e-9 * e->bytes / e->time;
+        printf("%-36s %-16s %6d %8.3f %6.1f", e->label, pass_names[e->pass], e->layers,
+               1e3 * e->time, 100 * e->time / step);
+        if (e->flops > 0)
+            printf(" %8.1f %6.1f", gflops, 100 * gflops / peaks->gflops);
+        else
+            printf(" %8s %6s", "-", "-");
+        printf(" %7.1f %6.1f\n", gbytes, 100 * gbytes / peaks->gbytes);
+    }
+    printf("%-36s %-16s %6s %8.3f %6.1f\n", "the rest", "", "", 1e3 * (step - sum),
+           100 * (step - sum) / step);
+    for (int pass = 0; pass < PASSES; pass++)
+        for (int conv = 1; conv >= 0; conv--) {
+            double time = 0, flops = 0;
+            for (int i = 0; i < profile.count; i++) {
+                const struct entry *e = &profile.entries[i];
+                if (e->pass != (enum pass)pass || (e->flops > 0) != conv)
+                    continue;
+                time += e->time;
+                flops += e->flops;
+            }
+            if (time > 0)
+                printf("%-36s %-16s %6s %8.3f %6.1f %8.1f %6.1f\n",
+                       conv ? "all convolutions" : "all else", pass_names[pass], "", 1e3 * time,
+                       100 * time / step, 1e-9 * flops / time,
+                       100e-9 * flops / time / peaks->gflops);
+        }
+}
+
+/* ---- the program ---- */
+
+struct options {
+    struct net_spec spec;
+    int steps;
+    bool all, quit;
+};
+
+static int parse(int argc, char **argv, struct options *o)
+{
+    int c;
+    while ((c = getopt(argc, argv, "m:w:b:s:p:r:aq")) != -1) {
+        if (c == 'm') {
+            int m = 0;
+            while (m < NET_MODELS && strcmp(optarg, net_model_names[m]) != 0)
+                m++;
+            if (m == NET_MODELS)
+                return -1;
+            o->spec.model = (enum net_model)m;
+        } else if (c == 'w') {
+            o->spec.width = atoi(optarg);
+        } else if (c == 'b') {
+            o->spec.batch = atoi(optarg);
+        } else if (c == 's') {
+            o->spec.image_size = atoi(optarg);
+        } else if (c == 'p') {
+            o->spec.precision = strcmp(optarg, "bf16") == 0 ? NET_BF16 : NET_FP32;
+        } else if (c == 'r') {
+            o->steps = atoi(optarg);
+        } else if (c == 'a') {
+            o->all = true;
+        } else if (c == 'q') {
+            o->quit = true;
+        } else {
+            return -1;
+        }
+    }
+    return optind < argc || o->steps < 1 || o->steps > MAX_STEPS ? -1 : 0;
+}
+
+/* Runs the steps on the timing backend; *step: median seconds of a whole one. */
+static int run(const struct options *o, double *step, struct error *err)
+{
+    struct backend timed = backend_cpu;
+    timed.conv_forward = timed_conv_forward;
+    timed.conv_backward = timed_conv_backward;
+    timed.norm_forward = timed_norm_forward;
+    timed.norm_backward = timed_norm_backward;
+    timed.pool_forward = timed_pool_forward;
+    timed.pool_backward = timed_pool_backward;
+    timed.add = timed_add;
+    timed.sgd = timed_sgd;
+    const struct net_step sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1};
+    size_t n = (size_t)o->spec.batch,
+           plane = (size_t)o->spec.image_size * (size_t)o->spec.image_size;
+    double seconds[MAX_STEPS], loss;
+    size_t correct;
+    struct net *net = NULL;
+    float *images = calloc(n * plane, sizeof *images);
+    uint8_t *labels = calloc(n, 1);
+    if (!images || !labels) {
+        free(images);
+        free(labels);
+        return error_set(err, ENOMEM, "out of memory");
+    }
+    struct random r = random_start(1, 0);
+    for (size_t i = 0; i < n * plane; i++)
+        images[i] = (float)random_normal(&r);
+    for (size_t i = 0; i < n; i++)
+        labels[i] = (uint8_t)random_below(&r, 7);
+    int e = net_create(&net, &o->spec, err);
+    if (!e)
+        net->backend = &timed;
+    for (profile.step = -2; !e && profile.step < o->steps; profile.step++) {
+        double t = now();
+        e = net_train_step(net, images, labels, n, &sgd, &loss, &correct, err);
+        if (profile.step >= 0)
+            seconds[profile.step] = now() - t;
+    }
+    if (!e)
+        *step = median(seconds, o->steps);
+    net_free(net);
+    free(images);
+    free(labels);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.spec = {.model = NET_RESNET18,
+                                 .width = 16,
+                                 .classes = 7,
+                                 .image_size = 40,
+                                 .batch = 128,
+                                 .training = true,
+                                 .precision = NET_BF16,
+                                 .backend = "cpu",
+                                 .threads = 1},
+                        .steps = 15};
+    struct error err = {""};
+    struct peaks peaks;
+    double step = 0;
+    if (parse(argc, argv, &o) < 0) {
+        fprintf(stderr, "usage: bench_profile [-m model] [-w width] [-b batch] [-s size] "
+                        "[-p fp32|bf16] [-r steps] [-a] [-q]\n");
+        return 2;
+    }
+    int e = gemm_peak(o.spec.precision, &peaks.gflops, &err);
+    if (!e)
+        e = memory_peak(&peaks.gbytes, &err);
+    if (!e)
+        printf("peaks of one thread: GEMM %.1f GFLOP/s, memory %.1f GB/s\n", peaks.gflops,
+               peaks.gbytes);
+    if (!e && !o.quit)
+        e = run(&o, &step, &err);
+    if (e) {
+        fprintf(stderr, "bench_profile: %s\n", err.text);
+        return 1;
+    }
+    if (o.quit)
+        return 0;
+    double flops = 3 * net_spec_flops(&o.spec) * o.spec.batch;
+    printf("%s, width %d, %s: %.1f ms a step, %.1f images/s, %.1f GFLOP/s, %.1f %% of the peak\n",
+           net_model_names[o.spec.model], o.spec.width,
+           o.spec.precision == NET_BF16 ? "bf16" : "fp32", 1e3 * step, o.spec.batch / step,
+           1e-9 * flops / step, 100e-9 * flops / step / peaks.gflops);
+    if (!o.all)
+        join_layers();
+    print_table(o.steps, step, &peaks);
+    return 0;
+}
