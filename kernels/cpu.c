@@ -355,9 +355,9 @@ static int backward_weights(struct conv *c, size_t n, const struct tensor *x,
                             struct error *err)
 {
     struct dnn_conv *primitive = NULL;
-    int e = settle(c, x, err);
-    if (!e)
-        e = find_plan(c, DNN_BACKWARD_WEIGHTS, n, 0, dbias, &primitive, err);
+    if (c->device->bf16 && !c->image)
+        return cpu_weight_gradient(c->device, &c->spec, n, x, dy, dweights, dbias, err);
+    int e = find_plan(c, DNN_BACKWARD_WEIGHTS, n, 0, dbias, &primitive, err);
     if (e)
         return e;
     const struct conv_spec *s = &c->spec;
@@ -390,7 +390,9 @@ static int cpu_conv_backward(struct conv *conv, size_t n, const struct tensor *x
                              struct tensor *dweights, struct tensor *dbias, struct error *err)
 {
     struct dnn_conv *primitive = NULL;
-    int e = backward_weights(conv, n, x, dy, dweights, dbias, err);
+    int e = settle(conv, x, err);
+    if (!e && dweights)
+        e = backward_weights(conv, n, x, dy, dweights, dbias, err);
     if (e || !dx)
         return e;
     e = find_plan(conv, DNN_BACKWARD_DATA, n, 0, false, &primitive, err);

@@ -89,6 +89,11 @@ int cpu_patch_gradient(struct device *device, const struct conv_spec *spec, size
                        const struct tensor *x, const struct tensor *dy, struct tensor *dweights,
                        struct tensor *dbias, struct error *err);
 
+/* The same for any convolution of an activation, where device->bf16. */
+int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, size_t n,
+                        const struct tensor *x, const struct tensor *dy, struct tensor *dweights,
+                        struct tensor *dbias, struct error *err);
+
 /* The name of the first convolution so far for which oneDNN had nothing better than its reference
  * code ("ref:any", 100 times slower), or NULL. For tests. */
 const char *cpu_reference_code(const struct device *device);

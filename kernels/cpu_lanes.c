@@ -5,6 +5,8 @@
 #include "kernels/cpu.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+#define WITH_BF16   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 #define WITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define WITH_AVX2   __attribute__((target("avx2")))
 #else
@@ -18,11 +20,13 @@
 #define NAME(x) avx512_##x
 #include "kernels/cpu_lanes.h"
 
+#if defined(__x86_64__)
 #define LANES   16
 #define BF16    1
-#define TARGET  WITH_AVX512
+#define TARGET  WITH_BF16
 #define NAME(x) bf16_##x
 #include "kernels/cpu_lanes.h"
+#endif
 
 #define LANES   8
 #define BF16    0
@@ -38,8 +42,10 @@
 
 const struct cpu_lanes *cpu_lanes_pick(bool bf16)
 {
+#if defined(__x86_64__)
     if (bf16 && dnn_has_bf16())
         return &bf16_table;
+#endif
     if (dnn_has_avx512())
         return &avx512_table;
     return dnn_has_avx2() ? &avx2_table : &any_table;

@@ -1,7 +1,7 @@
 /* The loops of struct cpu_lanes, written once and compiled for each vector width, precision and
  * instruction set by cpu_lanes.c, which defines before each inclusion:
  *   LANES   channels in a vector: 16 or 8
- *   BF16    1 for bf16 values, 0 for float32
+ *   BF16    1 for bf16 values (AVX-512 with avx512_bf16 only), 0 for float32
  *   TARGET  attribute that names the instruction set
  *   NAME(x) the function's name for this variant
  * Values are widened to float32 on loading and rounded to nearest even on storing. */
@@ -10,8 +10,6 @@ typedef float NAME(vector) __attribute__((vector_size(LANES * 4)));
 typedef int32_t NAME(mask) __attribute__((vector_size(LANES * 4)));
 typedef float NAME(loose) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 #if BF16
-typedef uint16_t NAME(half) __attribute__((vector_size(LANES * 2), aligned(2), may_alias));
-typedef uint32_t NAME(bits) __attribute__((vector_size(LANES * 4)));
 typedef uint16_t NAME(item);
 #else
 typedef float NAME(item);
@@ -21,34 +19,34 @@ typedef float NAME(item);
 #define M    NAME(mask)
 #define ITEM NAME(item)
 
-static inline __attribute__((always_inline)) void NAME(load)(V *v, const ITEM *x, size_t pixel)
+TARGET static inline __attribute__((always_inline)) void NAME(load)(V *v, const ITEM *x,
+                                                                    size_t pixel)
 {
 #if BF16
-    NAME(bits) wide = __builtin_convertvector(*(const NAME(half) *)(x + pixel * LANES), NAME(bits));
-    *v = (V)(wide << 16);
+    __m256i narrow = _mm256_loadu_si256((const __m256i *)(x + pixel * LANES));
+    *v = (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow), 16);
 #else
     *v = *(const NAME(loose) *)(x + pixel * LANES);
 #endif
 }
 
-static inline __attribute__((always_inline)) void NAME(store)(const V *v, ITEM *x, size_t pixel)
+TARGET static inline __attribute__((always_inline)) void NAME(store)(const V *v, ITEM *x,
+                                                                     size_t pixel)
 {
 #if BF16
-    NAME(bits) wide = (NAME(bits)) * v;
-    wide = (wide + 0x7FFF + ((wide >> 16) & 1)) >> 16;
-    *(NAME(half) *)(x + pixel * LANES) = __builtin_convertvector(wide, NAME(half));
+    _mm256_storeu_si256((__m256i *)(x + pixel * LANES), (__m256i)_mm512_cvtneps_pbh((__m512)*v));
 #else
     *(NAME(loose) *)(x + pixel * LANES) = *v;
 #endif
 }
 
-static inline __attribute__((always_inline)) void NAME(channel)(V *v, const float *values)
+TARGET static inline __attribute__((always_inline)) void NAME(channel)(V *v, const float *values)
 {
     *v = *(const NAME(loose) *)values;
 }
 
 /* v where gate > 0, else 0. */
-static inline __attribute__((always_inline)) void NAME(gate)(V *v, const V *gate)
+TARGET static inline __attribute__((always_inline)) void NAME(gate)(V *v, const V *gate)
 {
     const V zero = {0};
     *v = (V)((M)*v & (M)(*gate > zero));
@@ -79,7 +77,7 @@ TARGET static void NAME(moments)(const void *x, size_t pixels, const float *shif
     *(NAME(loose) *)(sums + LANES) = square + square2;
 }
 
-static inline __attribute__((always_inline)) void
+TARGET static inline __attribute__((always_inline)) void
 NAME(normalize_each)(const ITEM *x, const ITEM *residual, ITEM *y, size_t pixels,
                      const float *scale, const float *offset, bool relu)
 {
@@ -112,7 +110,7 @@ TARGET static void NAME(normalize)(const void *x, const void *residual, void *y,
         NAME(normalize_each)(x, NULL, y, pixels, scale, offset, false);
 }
 
-static inline __attribute__((always_inline)) void
+TARGET static inline __attribute__((always_inline)) void
 NAME(gradient_sums_each)(const ITEM *x, const ITEM *y, const ITEM *dy, const ITEM *dy2, ITEM *keep,
                          size_t pixels, const float *scale, const float *offset, const float *mean,
                          bool relu, float *sums)
@@ -159,7 +157,7 @@ TARGET static void NAME(gradient_sums)(const void *x, const void *y, const void 
         NAME(gradient_sums_each)(x, y, dy, dy2, keep, pixels, scale, offset, mean, relu, sums);
 }
 
-static inline __attribute__((always_inline)) void
+TARGET static inline __attribute__((always_inline)) void
 NAME(gradient_each)(const ITEM *x, const ITEM *dy, const ITEM *dy2, const ITEM *add, ITEM *dx,
                     size_t pixels, const float *scale, const float *offset, bool relu,
                     const float *a, const float *b, const float *c)
@@ -213,7 +211,7 @@ TARGET static void NAME(add)(const void *a, const void *b, void *y, size_t pixel
     }
 }
 
-static inline __attribute__((always_inline)) void NAME(larger)(V *v, const V *w)
+TARGET static inline __attribute__((always_inline)) void NAME(larger)(V *v, const V *w)
 {
     M take = (M)(*w > *v);
     *v = (V)(((M)*w & take) | ((M)*v & ~take));

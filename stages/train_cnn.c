@@ -184,7 +184,7 @@ static const struct param params[] = {
 
 const struct kind kind_train_cnn = {
     .name = "train_cnn",
-    .version = 1,
+    .version = 2,
     .text = "trains one of the four nets with SGD",
     .inputs = inputs,
     .outputs = outputs,

@@ -177,6 +177,10 @@ static const struct conv_case conv_cases[] = {
     {2, 16, 16, 6, 6, 3, 1, 2, false, false, 0},
     {2, 24, 24, 6, 6, 3, 2, 2, false, false, 0},
     {2, 2, 2, 6, 6, 3, 1, 2, false, false, 0},
+    {3, 32, 64, 15, 14, 3, 2, 1, false, true, 0},
+    {5, 32, 64, 15, 14, 3, 1, 2, false, true, 0},
+    {5, 48, 48, 5, 5, 3, 1, 2, false, false, 0},
+    {8, 16, 32, 23, 23, 1, 2, 1, false, false, 0},
 };
 
 static void run_conv(struct world *w, const void *item)
