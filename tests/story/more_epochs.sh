@@ -11,7 +11,7 @@ stages:
     kind: train_cnn
     in: { images: full }
     with: { model: resnet18, width: 8, epochs: "${epochs}", batch: 32, lr: "${lr}", seed: "${seed}",
-            schedule: "${schedule}", early_stop_patience: "${patience}", checkpoint_seconds: 0 }
+            schedule: "${schedule}", early_stop_patience: "${patience}" }
 Y
 digests() { grep -E '"(best|last|metrics|summary|.state)":'; }
 # train CACHE [--set epochs=N ...]: digests of its outputs.
