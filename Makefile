@@ -64,9 +64,6 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(LIBRARY)
 	clang $(CPPFLAGS) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	    -o $@ $< $$(sed -n 's/^ \* Sources: //p' $<) $(LIBRARY) $(LDLIBS) -lgomp
 
-bench-train: $(BUILD)/tests/bench/bench_train
-	@for m in vgg19 resnet18 preact_resnet18 resnext29; do $< -m $$m; done
-
 # Where a training step's time goes. NET: options of tests/bench/bench_profile.c.
 bench-profile: $(BUILD)/tests/bench/bench_profile
 	@for w in 16 64; do for m in vgg19 resnet18 preact_resnet18 resnext29; do \
@@ -103,12 +100,13 @@ check: setup
 check-long: check $(BUILD)/tests/oracles/net_dump
 	@tests/long.sh
 
-# Against PyTorch where PYTHON has it; else our own speed alone.
+# Training and feature extraction against PyTorch, where PYTHON has it; else our own speed alone.
+# BENCH: options of tests/bench/train.py, such as --models resnet18 --widths 16 --rounds 5.
 PYTHON ?= python3
-bench: ferdag $(BUILD)/tests/bench/bench_train
-	@if $(PYTHON) -c 'import torch' 2>/dev/null; \
-	then $(PYTHON) tests/bench/train.py $(BUILD)/tests/bench/bench_train; \
-	else $(MAKE) --no-print-directory bench-train; fi
+bench-train: $(BUILD)/tests/bench/bench_train $(BUILD)/tests/bench/bench_profile
+	@$(PYTHON) tests/bench/train.py $(BUILD) $(BENCH)
+
+bench: bench-train
 
 install: ferdag
 	install -D ferdag $(DESTDIR)$(PREFIX)/bin/ferdag

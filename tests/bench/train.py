@@ -1,74 +1,203 @@
-"""Images a second of a training step: ours (bench_train) and PyTorch (fp32, channels_last; with
---bf16 autocast), in turn, best of several short rounds each, because the machine may be shared.
+"""Training and feature extraction of the four nets, ours against PyTorch's, on the same drawn images
+(batch 128 of 40x40, bf16) and arranged the same way: one training of all threads ("1 x 2"), and as
+many trainings of one thread each ("2 x 1").
 
-  train.py PROGRAM [--widths 16,64] [--threads 1,2] [--rounds 2] [--seconds 3] [--bf16]
-           [--models vgg19,...] [--cpu-time]"""
+  train.py BUILD [--models resnet18,...] [--widths 16,64] [--arrangements 1x2,2x1] [--rounds 3]
+           [--seconds 4] [--compile both|yes|no] [--cpu-time] [--alone]
+
+Both sides stay loaded and take turns, A B A B, a few seconds each; figures are medians over the
+rounds, of the sum of the trainings that run at once. PyTorch runs channels_last under bf16 autocast,
+eager and compiled (torch.compile), and the faster of the two counts. A second is one of the clock, or
+with --cpu-time one of CPU time a thread, for a machine that does other things too. The fraction is of
+the GEMM peak measured by bench_profile on as many threads. Memory is the peak resident set of the
+trainings together, Python and libraries included, in MB. The last line is the geometric mean and
+the least of the ratios of training. Without PyTorch, or with --alone, only ours is measured."""
 import argparse
+import math
 import os
+import statistics
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "oracles"))
-import nets
-import torch
-from torch.nn import functional as F
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODELS = ["vgg19", "resnet18", "preact_resnet18", "resnext29"]
+BATCH, SIZE = 128, 40
 
 
-def pytorch(model, width, threads, seconds, bf16, cpu_time, batch=128):
-    clock = (lambda: time.process_time() / threads) if cpu_time else time.perf_counter
-    torch.manual_seed(1)
-    net = nets.make(model, width).to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.SGD(net.parameters(), 0.01, 0.9, weight_decay=5e-4)
-    x = torch.randn(batch, 1, 40, 40).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, 7, (batch,))
-    best, start, steps = 1e30, time.perf_counter(), 0
-    while steps < 3 or time.perf_counter() - start < seconds:
-        t = clock()
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = F.cross_entropy(net(x), labels)
+def have_torch():
+    return subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0
+
+
+# ---- PyTorch's side: a process that answers like bench_train -i ----
+
+class Torch:
+    def __init__(self, model, width, threads, compiled):
+        import torch
+        sys.path.insert(0, os.path.join(HERE, "..", "oracles"))
+        import nets
+        self.torch = torch
+        torch.set_num_threads(threads)
+        torch.manual_seed(1)
+        self.net = nets.make(model, width).to(memory_format=torch.channels_last).train()
+        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.01, 0.9, weight_decay=5e-4)
+        self.images = torch.randn(BATCH, 1, SIZE, SIZE).to(memory_format=torch.channels_last)
+        self.labels = torch.randint(0, 7, (BATCH,))
+        self.forward = torch.compile(self.net) if compiled else self.net
+        self.pooled = torch.compile(self.net.pooled) if compiled else self.net.pooled
+
+    def train(self):
+        torch = self.torch
+        self.optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = torch.nn.functional.cross_entropy(self.forward(self.images), self.labels)
         loss.backward()
-        torch.nn.utils.clip_grad_value_(net.parameters(), 0.1)
-        optimizer.step()
-        if steps > 0:
-            best = min(best, clock() - t)
-        steps += 1
-    return batch / best
+        torch.nn.utils.clip_grad_value_(self.net.parameters(), 0.1)
+        self.optimizer.step()
+
+    def predict(self):
+        with self.torch.inference_mode(), self.torch.autocast("cpu", self.torch.bfloat16):
+            self.pooled(self.images)
+
+    def answer(self):
+        import resource
+        for command in ("train", "predict"):
+            self.measure(command, 0)
+        print("ready", flush=True)
+        for line in sys.stdin:
+            command, seconds = line.split()
+            images, wall, cpu = self.measure(command, float(seconds))
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            print(images, wall, cpu, peak, flush=True)
+
+    def measure(self, command, seconds):
+        self.net.train(command == "train")
+        step = self.train if command == "train" else self.predict
+        step()
+        step()
+        images, cpu, start = 0, time.process_time(), time.perf_counter()
+        while images == 0 or time.perf_counter() - start < seconds:
+            step()
+            images += BATCH
+        return images, time.perf_counter() - start, time.process_time() - cpu
 
 
-def ours(program, model, width, threads, seconds, precision, cpu_time):
-    out = subprocess.run([program, "-m", model, "-w", str(width), "-t", str(threads), "-p",
-                          precision, "-r", str(2 * seconds)] + ["-c"] * cpu_time, check=True, capture_output=True,
-                         text=True).stdout.split()
-    return float(out[4])
+# ---- measuring ----
+
+class Side:
+    """Trainings of one kind that run at once; each is a process that waits for orders."""
+
+    def __init__(self, name, command, count, threads):
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OMP_WAIT_POLICY="passive")
+        self.name, self.threads, self.rates, self.peak = name, threads, {}, 0
+        self.workers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         text=True, env=environment) for _ in range(count)]
+        for w in self.workers:
+            if w.stdout.readline() != "ready\n":
+                sys.exit(f"train.py: {' '.join(command)} failed")
+
+    def run(self, command, seconds, cpu_time):
+        rate = peak = 0
+        for w in self.workers:
+            w.stdin.write(f"{command} {seconds}\n")
+            w.stdin.flush()
+        for w in self.workers:
+            images, wall, cpu, kilobytes = map(float, w.stdout.readline().split())
+            rate += images / (cpu / self.threads if cpu_time else wall)
+            peak += kilobytes / 1024
+        self.rates.setdefault(command, []).append(rate)
+        self.peak = peak
+
+    def rate(self, command):
+        return statistics.median(self.rates[command])
+
+    def close(self):
+        for w in self.workers:
+            w.stdin.close()
+            w.wait()
+
+
+def peak_gflops(build, threads):
+    """Sum of what `threads` processes reach at once."""
+    runs = [subprocess.Popen([f"{build}/tests/bench/bench_profile", "-q"], stdout=subprocess.PIPE,
+                             text=True) for _ in range(threads)]
+    return sum(float(r.communicate()[0].split("GEMM ")[1].split()[0]) for r in runs)
+
+
+def sides_of(a, model, width, count, threads):
+    ours = [f"{a.build}/tests/bench/bench_train", "-i", "-m", model, "-w", str(width), "-t",
+            str(threads)]
+    yield Side("ours", ours, count, threads)
+    for compiled in [] if a.alone else {"both": [False, True], "yes": [True], "no": [False]}[a.compile]:
+        command = [sys.executable, os.path.abspath(__file__), "--worker", model, str(width),
+                   str(threads), str(int(compiled))]
+        yield Side("compiled" if compiled else "eager", command, count, threads)
+
+
+def compare(a, model, width, count, threads, peak):
+    """One cell: prints its rows, returns the ratio of training (None if alone)."""
+    sides = list(sides_of(a, model, width, count, threads))
+    for _ in range(a.rounds):
+        for command in ("train", "predict"):
+            for side in sides:
+                side.run(command, a.seconds, a.cpu_time)
+    flops = subprocess.run([f"{a.build}/tests/bench/bench_train", "-m", model, "-w", str(width), "-f"],
+                           capture_output=True, text=True).stdout
+    us, ratio = sides[0], None
+    for command, factor in (("train", 3), ("predict", 1)):
+        fraction = us.rate(command) * factor * float(flops) * 1e-9 / peak
+        row = f"| {model} | {width} | {count} x {threads} | {command} | {us.rate(command):.0f} |"
+        if len(sides) > 1:
+            them = max(sides[1:], key=lambda s: s.rate(command))
+            this = us.rate(command) / them.rate(command)
+            ratio = ratio or this
+            others = ", ".join(f"{s.name} {s.rate(command):.0f}" for s in sides[1:])
+            row += f" {others} | {this:.2f} | {100 * fraction:.0f} % | {us.peak:.0f} | {them.peak:.0f} |"
+        else:
+            row += f" - | - | {100 * fraction:.0f} % | {us.peak:.0f} | - |"
+        print(row, flush=True)
+    for side in sides:
+        side.close()
+    return ratio
 
 
 def main():
-    a = argparse.ArgumentParser()
-    a.add_argument("program")
+    if sys.argv[1:2] == ["--worker"]:
+        model, width, threads, compiled = sys.argv[2:]
+        Torch(model, int(width), int(threads), int(compiled)).answer()
+        return
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    a.add_argument("build")
+    a.add_argument("--models", default=",".join(MODELS))
     a.add_argument("--widths", default="16,64")
-    a.add_argument("--threads", default="1,2")
-    a.add_argument("--models", default=",".join(nets.MODELS))
-    a.add_argument("--rounds", type=int, default=2)
-    a.add_argument("--seconds", type=float, default=3)
-    a.add_argument("--bf16", action="store_true")
+    a.add_argument("--arrangements", default="1x2,2x1")
+    a.add_argument("--rounds", type=int, default=3)
+    a.add_argument("--seconds", type=float, default=4)
+    a.add_argument("--compile", choices=["both", "yes", "no"], default="both")
     a.add_argument("--cpu-time", action="store_true")
+    a.add_argument("--alone", action="store_true")
     a = a.parse_args()
-    precision = "bf16" if a.bf16 else "fp32"
-    print(f"{'model':16} width threads {'ours':>8} {'PyTorch':>8}  ratio   ({precision}, images/s)")
-    for threads in map(int, a.threads.split(",")):
-        torch.set_num_threads(threads)
-        for width in map(int, a.widths.split(",")):
-            for model in a.models.split(","):
-                us = them = 0
-                for _ in range(a.rounds):
-                    us = max(us, ours(a.program, model, width, threads, a.seconds, precision,
-                                      a.cpu_time))
-                    them = max(them, pytorch(model, width, threads, a.seconds, a.bf16,
-                                              a.cpu_time))
-                print(f"{model:16} {width:5} {threads:7} {us:8.1f} {them:8.1f} {us / them:6.2f}",
-                      flush=True)
+    if not a.alone and not have_torch():
+        print("No PyTorch here (PYTHON=... picks another Python): ours alone.\n")
+        a.alone = True
+    if not a.alone:
+        import torch
+        print(f"PyTorch {torch.__version__}, channels_last, bf16 autocast; "
+              f"{torch.backends.cpu.get_cpu_capability()}\n")
+    print("| net | width | trainings x threads | what | ours, images/s | PyTorch, images/s | ratio "
+          "| of GEMM peak | ours, MB | PyTorch, MB |\n|---|---|---|---|---|---|---|---|---|---|")
+    ratios, peaks = [], {}
+    for width in map(int, a.widths.split(",")):
+        for model in a.models.split(","):
+            for arrangement in a.arrangements.split(","):
+                count, threads = map(int, arrangement.split("x"))
+                total = count * threads
+                peaks[total] = peaks.get(total) or peak_gflops(a.build, total)
+                ratios.append(compare(a, model, width, count, threads, peaks[total]))
+    print("\nGEMM peak: " + ", ".join(f"{p:.0f} GFLOP/s on {n} threads" for n, p in peaks.items()))
+    if not a.alone:
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        print(f"geomean {mean:.2f} min {min(ratios):.2f}")
 
 
 if __name__ == "__main__":
