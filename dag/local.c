@@ -127,7 +127,7 @@ static void free_environment(char **environment)
 static int spawn(struct child *child, uv_loop_t *loop, const char *kind, const char *folder,
                  int threads, int log, int lock)
 {
-    char *arguments[] = {"ferdag", "stage", (char *)kind, NULL};
+    char *arguments[] = {"ferdag", "stage", (char *)kind, child->trial ? "--trial" : NULL, NULL};
     char **environment = make_environment(threads);
     uv_stdio_container_t stdio[5] = {
         {.flags = UV_IGNORE},
@@ -143,7 +143,7 @@ static int spawn(struct child *child, uv_loop_t *loop, const char *kind, const c
         .env = environment,
         .cwd = folder,
         .flags = UV_PROCESS_DETACHED,
-        .stdio_count = 5,
+        .stdio_count = lock < 0 ? 4 : 5,
         .stdio = stdio,
     };
     int rc = uv_spawn(loop, &child->process, &options);
@@ -250,6 +250,17 @@ static json_t *text_json(const char *text)
         if ((unsigned char)*p >= 0x80)
             *p = '?';
     return json_string(plain);
+}
+
+void child_foretell(double seconds)
+{
+    if (!getenv("FERDAG_PARENT")) {
+        printf("%.1f s\n", seconds);
+        return;
+    }
+    json_t *line = json_pack("{s:f}", "seconds", seconds);
+    send_line(line);
+    json_decref(line);
 }
 
 void child_report(int rc, const struct error *err)

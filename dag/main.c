@@ -67,6 +67,7 @@ static const struct option {
     {0, "format", "NAME", "dot or mermaid (default: dot)", CMD_GRAPH},
     {0, "json", NULL, "results as JSON",
      CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_KINDS},
+    {0, "trial", NULL, "do some seconds of it, and say how long all of it would take", CMD_STAGE},
 };
 
 enum { OPTIONS = sizeof option_table / sizeof *option_table };
@@ -124,6 +125,8 @@ static int set_option(struct options *options, const struct option *o, const cha
         options->keep_going = true;
     else if (strcmp(o->name, "json") == 0)
         options->json = true;
+    else if (strcmp(o->name, "trial") == 0)
+        options->trial = true;
     else if (strcmp(o->name, "set") == 0)
         options->settings[options->setting_count++] = value;
     else if (strcmp(o->name, "force") == 0)

@@ -24,6 +24,7 @@ struct param {
                              both 0: no bounds of its own */
     const char *choices;  /* of ENUM: "one|two|three" */
     bool keyless;         /* true: cannot change any result, so it is left out of the key */
+    bool timeless;        /* true: cannot change how long a stage takes */
     bool continues;   /* of one INT of a kind: a stage may go on from a finished one that differs
                          in this alone, being smaller; see job_earlier in job.h */
     const char *text; /* one line for `ferdag kinds` */
@@ -77,6 +78,12 @@ struct kind {
      * kind whose inputs are of the same size. For the forecast of a run's time; NULL: not worth
      * one. */
     double (*work)(const json_t *params);
+
+    /* How many seconds `run` would take here, from the start, with this job: found by doing some
+     * seconds of it, with less memory than it takes, and leaving nothing behind. Called in a
+     * process and a folder of its own. NULL: none, or `work` is NULL too. Returns 0, or a negative
+     * code with err filled. */
+    int (*trial)(struct job *job, double *seconds, struct error *err);
 };
 
 /* All kinds, in the order in which `ferdag kinds` lists them; ends with NULL. */

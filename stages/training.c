@@ -7,24 +7,6 @@
 
 /* ---- words for people ---- */
 
-static void say_estimate(struct training *t, size_t batches)
-{
-    if (t->estimated || t->trained_seconds < 2)
-        return;
-    double rate = (double)t->trained_images / t->trained_seconds;
-    double part = t->state.epoch + (double)t->state.batch / (double)batches;
-    double left = (t->schedule.epochs - part) * (double)t->train.n / rate;
-    long minutes = lround(left / 60);
-    t->estimated = true;
-    if (minutes < 2)
-        printf("about %.0f s to go: %d epochs of %zu images at %.0f images/s\n", left,
-               t->schedule.epochs, t->train.n, rate);
-    else
-        printf("about %ld h %ld min to go: %d epochs of %zu images at %.0f images/s\n",
-               minutes / 60, minutes % 60, t->schedule.epochs, t->train.n, rate);
-    fflush(stdout);
-}
-
 static void say_progress(struct training *t, size_t batches)
 {
     double now = job_clock();
@@ -47,7 +29,6 @@ static void say_progress(struct training *t, size_t batches)
     double rate = t->trained_seconds > 0 ? (double)t->trained_images / t->trained_seconds : 0;
     job_progress(t->job, t->state.epoch + (double)t->state.batch / (double)batches,
                  t->schedule.epochs, "epoch", rate, "images/s", note);
-    say_estimate(t, batches);
 }
 
 /* ---- training ---- */
@@ -92,7 +73,7 @@ static int diverged(const struct training *t, const char *split, double loss, st
                      t->step.clip > 0 ? "" : " or clip gradients");
 }
 
-static int train_batch(struct training *t, size_t batches, struct error *err)
+int training_batch(struct training *t, size_t batches, struct error *err)
 {
     double before = job_clock(), loss = 0;
     size_t n = cut_batch(t), correct = 0;
@@ -107,30 +88,31 @@ static int train_batch(struct training *t, size_t batches, struct error *err)
     t->state.batch++;
     double seconds = job_clock() - before;
     t->state.epoch_seconds += seconds;
-    /* the first step also builds the backend's kernels: it says nothing about speed */
-    if (t->trained_images > 0 || t->state.batch > 1) {
+    if (t->warm) {
         t->trained_seconds += seconds;
         t->trained_images += n;
     }
+    t->warm = true;
     return 0;
+}
+
+int training_evaluation(struct training *t, struct evaluation *e, struct error *err)
+{
+    *e = (struct evaluation){.net = t->full_net ? t->full_net : t->net,
+                             .view = t->view,
+                             .crop = t->crop,
+                             .batch = t->spec.batch,
+                             .scale = &t->scale};
+    int rc = t->full_net ? weights_from_net(&t->now, t->net, err) : 0;
+    return rc < 0 || !t->full_net ? rc : weights_to_net(&t->now, t->full_net, err);
 }
 
 static int look_at_public(struct training *t, double *loss, size_t *correct, struct error *err)
 {
-    struct evaluation e = {.net = t->net,
-                           .view = t->view,
-                           .crop = t->crop,
-                           .batch = t->spec.batch,
-                           .scale = &t->scale};
-    if (t->full_net) {
-        int rc = weights_from_net(&t->now, t->net, err);
-        if (rc == 0)
-            rc = weights_to_net(&t->now, t->full_net, err);
-        if (rc < 0)
-            return rc;
-        e.net = t->full_net;
-    }
-    int rc = evaluate(&e, &t->public, t->logits, NULL, err);
+    struct evaluation e;
+    int rc = training_evaluation(t, &e, err);
+    if (rc == 0)
+        rc = evaluate(&e, &t->public, t->logits, NULL, err);
     if (rc < 0)
         return rc;
     *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);
@@ -194,7 +176,7 @@ int training_run(struct training *t, struct error *err)
     while (wants_more(t)) {
         crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);
         while (t->state.batch < batches) {
-            int rc = train_batch(t, batches, err);
+            int rc = training_batch(t, batches, err);
             if (rc == 0 && job_clock() - t->last_checkpoint >= every)
                 rc = save(t, err);
             if (rc < 0)

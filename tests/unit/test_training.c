@@ -204,10 +204,13 @@ static void make_data(const char *path, size_t train, size_t public, size_t priv
     }
 }
 
-/* Runs a kind in a child, in folder `place`, on ../data and ../weights; killed after `milliseconds`
- * unless 0. Returns its exit status, or -1 if it was killed. Its error text goes to the file
- * "error". */
-static int run_in(const char *place, const char *name, const char *params, int milliseconds)
+enum act { RUN, TRIAL };
+
+/* Runs a kind, or its trial, in a child, in folder `place`, on ../data and ../weights; killed after
+ * `milliseconds` unless 0. Returns its exit status, or -1 if it was killed. Its error text goes to
+ * the file "error", what a trial found to ../seconds. */
+static int act_in(const char *place, enum act act, const char *name, const char *params,
+                  int milliseconds)
 {
     struct error err = {""};
     char *text = file_path("{\"stage\":\"t\",\"kind\":\"%s\",\"key\":\"5eed\",\"params\":{%s},"
@@ -226,11 +229,14 @@ static int run_in(const char *place, const char *name, const char *params, int m
     if (child == 0) {
         const struct kind *kind = kind_find(name);
         struct job job;
+        double seconds = 0;
         if (chdir(place) < 0 || !freopen("log", "a", stdout) || !freopen("log", "a", stderr))
             _exit(3);
         int rc = job_open(&job, kind, &err);
         if (rc == 0)
-            rc = kind->run(&job, &err);
+            rc = act == RUN ? kind->run(&job, &err) : kind->trial(&job, &seconds, &err);
+        if (act == TRIAL)
+            file_write("../seconds", &seconds, sizeof seconds, NULL);
         file_write("error", err.text, strlen(err.text), NULL);
         fflush(NULL);
         _exit(rc < 0);
@@ -242,6 +248,11 @@ static int run_in(const char *place, const char *name, const char *params, int m
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run_in(const char *place, const char *name, const char *params, int milliseconds)
+{
+    return act_in(place, RUN, name, params, milliseconds);
 }
 
 static int train_in(const char *place, const char *params, int milliseconds)
@@ -290,6 +301,41 @@ static void same_bytes_twice(void **state)
     assert_true(m != n || memcmp(x, y, m) != 0);
     free(x);
     free(y);
+}
+
+/* What a trial with these params says. */
+static double try_in(const char *place, const char *params)
+{
+    size_t size;
+    assert_int_equal(act_in(place, TRIAL, "train_cnn", params, 0), 0);
+    char *text = slurp(".", "seconds", &size);
+    double seconds = 0;
+    assert_int_equal(size, sizeof seconds);
+    memcpy(&seconds, text, size);
+    free(text);
+    return seconds;
+}
+
+#define NARROW "\"model\":\"preact_resnet18\",\"width\":8"
+
+/* It grows with the epochs (other work on this machine may slow one of two down), in all views and
+ * sizes of batches, and leaves nothing. */
+static void a_trial_foretells_and_leaves_no_trace(void **state)
+{
+    (void)state;
+    double some = try_in("tried", NARROW ",\"epochs\":10"),
+           many = try_in("tried", NARROW ",\"epochs\":100000");
+    assert_true(some > 0 && many > some * 500 && many < some * 200000);
+    assert_true(try_in("tried", NARROW ",\"evaluate\":\"full\"") > 0);
+    assert_true(try_in("tried", NARROW ",\"evaluate\":\"ten_crop\",\"batch\":9") > 0);
+    assert_true(try_in("tried", NARROW ",\"batch\":1") > 0);
+    static const char *const all[] = {"error", "job.json", "log"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char *path = file_path("tried/%s", all[i]);
+        assert_int_equal(unlink(path), 0);
+        free(path);
+    }
+    assert_int_equal(rmdir("tried"), 0);
 }
 
 static void killed_training_ends_with_the_same_bytes(void **state)
@@ -495,6 +541,7 @@ int main(void)
         cmocka_unit_test(orders_are_permutations_that_change),
         cmocka_unit_test(loss_and_decisions),
         cmocka_unit_test(same_bytes_twice),
+        cmocka_unit_test(a_trial_foretells_and_leaves_no_trace),
         cmocka_unit_test(killed_training_ends_with_the_same_bytes),
         cmocka_unit_test(bad_checkpoints_are_not_believed),
         cmocka_unit_test(failures_name_their_cause),
