@@ -23,7 +23,15 @@ static int make_all(const char *folder, struct error *err)
     return rc;
 }
 
-/* What a killed run was writing: nobody will finish a file that a day hasn't. */
+static void remove_entry(const char *folder, const char *name)
+{
+    char *path = file_path("%s/%s", folder, name);
+    if (path)
+        file_remove_tree(path, NULL);
+    free(path);
+}
+
+/* What a killed run was writing, and its trials' folders: nobody will finish what a day hasn't. */
 static void remove_old_temporaries(const char *folder)
 {
     char *path = file_path("%s/tmp", folder);
@@ -33,8 +41,8 @@ static void remove_old_temporaries(const char *folder)
     time_t now = time(NULL);
     while (dir && (entry = readdir(dir)))
         if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode) && now - st.st_mtime > 24 * 3600)
-            unlinkat(dirfd(dir), entry->d_name, 0);
+            entry->d_name[0] != '.' && now - st.st_mtime > 24 * 3600)
+            remove_entry(path, entry->d_name);
     if (dir)
         closedir(dir);
     free(path);

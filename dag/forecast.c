@@ -1,5 +1,6 @@
 /* See forecast.h. */
 #include "dag/forecast.h"
+#include "dag/scheduler.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,20 +82,23 @@ static int lanes(const struct stage *stage, int jobs, uint64_t memory)
     return by_cpu > 1 ? by_cpu : 1;
 }
 
-/* Stages of the kind that are to be done or not done yet; returns how many. */
-static size_t gather(const struct kind *kind, const struct plan *plan,
-                     const struct progress *progress, int jobs, uint64_t memory,
-                     struct forecast_stage *stages)
+/* Stages of the kind that are to be done or not done yet; returns how many. *tried: their work is
+ * in seconds, by trials. */
+static size_t gather(const struct kind *kind, const struct run *run, struct forecast_stage *stages,
+                     bool *tried)
 {
     size_t count = 0;
-    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
-        const struct task *task = &plan->tasks[i];
+    for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
+        const struct task *task = &run->plan->tasks[i];
         if (!task->wanted || task->stage->kind != kind || state_is_settled(task->state))
             continue;
-        const struct activity *a = progress_find(progress, task->stage->name);
+        const struct activity *a = progress_find(&run->progress, task->stage->name);
         struct forecast_stage *s = &stages[count++];
-        *s = (struct forecast_stage){.work = task->stage->work,
-                                     .lanes = lanes(task->stage, jobs, memory)};
+        double seconds = trials_seconds(run->trials, task->stage);
+        *tried = seconds > 0; /* for one as for all */
+        *s = (struct forecast_stage){.work = *tried ? seconds : task->stage->work,
+                                     .lanes =
+                                         lanes(task->stage, run->options->jobs, run->memory_limit)};
         if (!a || !(a->total > 0))
             continue;
         s->done = fmin(fmax(a->done / a->total, 0), 1);
@@ -125,19 +129,21 @@ static void tell(struct forecast *f, struct progress *progress, size_t count, do
     f->said = (struct forecast_said){.seconds = left, .clock = now};
 }
 
-void forecast_look(struct forecast **forecasts, const struct plan *plan, struct progress *progress,
-                   int jobs, uint64_t memory)
+void forecast_look(struct run *run)
 {
-    struct forecast_stage *stages = must_alloc(plan->experiment->stage_count * sizeof *stages);
-    progress->outlook[0] = 0;
+    struct forecast_stage *stages = must_alloc(run->plan->experiment->stage_count * sizeof *stages);
+    run->progress.outlook[0] = 0;
     for (size_t i = 0; kinds[i]; i++) {
-        size_t count = kinds[i]->work ? gather(kinds[i], plan, progress, jobs, memory, stages) : 0;
-        if (count == 0)
+        bool tried = false;
+        size_t count = kinds[i]->work ? gather(kinds[i], run, stages, &tried) : 0;
+        if (count == 0 || trials_running(run, kinds[i]) || trials_due(run, kinds[i]))
             continue;
-        struct forecast *f = of_kind(forecasts, kinds[i]);
+        struct forecast *f = of_kind(&run->forecasts, kinds[i]);
+        if (tried && f->speed == 0 && !trials_begun(run->trials, kinds[i]))
+            f->speed = 1; /* until a stage was watched */
         double left = forecast_seconds(stages, count, &f->speed);
         if (left >= 0)
-            tell(f, progress, count, left, jobs);
+            tell(f, &run->progress, count, left, run->options->jobs);
     }
     free(stages);
 }

@@ -1,17 +1,20 @@
 /* How long a run will still take, by the kinds that say how much work their stages are.
  *
- * Work has no unit; how many seconds one of it takes shows as soon as a running stage of the kind
- * says how far it is. Stages of kinds that don't say aren't counted: what is shown names the kind.
- */
+ * Beforehand, trials tell how many seconds each stage will take (trial.h). Then running stages say
+ * how far they are, and so by how much the trials were wrong; of a kind without trials, how many
+ * seconds one of its work takes. Stages of kinds that say nothing of work aren't counted: what is
+ * shown names the kind. */
 #ifndef FERDAG_DAG_FORECAST_H
 #define FERDAG_DAG_FORECAST_H
 
 #include "dag/plan.h"
 #include "dag/progress.h"
 
+struct run;
+
 /* A stage that has not finished. */
 struct forecast_stage {
-    double work;
+    double work;    /* in seconds by the trials, or in the kind's unit */
     double done;    /* share of it, 0 to 1 */
     double gained;  /* share that was done while we watched */
     double seconds; /* in so long */
@@ -43,10 +46,9 @@ struct forecast {
     struct forecast *next;
 };
 
-/* Looks at all that runs and waits, puts the time to go into progress->outlook, and says what is
- * news. *forecasts starts as NULL. */
-void forecast_look(struct forecast **forecasts, const struct plan *plan, struct progress *progress,
-                   int jobs, uint64_t memory);
+/* Looks at all that runs and waits, puts the time to go into run->progress.outlook, and says what
+ * is news, but nothing of a kind whose trials aren't over. run->forecasts starts as NULL. */
+void forecast_look(struct run *run);
 void forecast_free(struct forecast *forecasts);
 
 #endif

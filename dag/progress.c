@@ -232,14 +232,19 @@ void progress_begin(struct progress *p, size_t total)
     p->terminal = isatty(STDERR_FILENO) && kind && strcmp(kind, "dumb") != 0;
 }
 
-void progress_start(struct progress *p, const char *stage)
+void progress_start_quietly(struct progress *p, const char *name)
 {
     if (p->count == p->room) {
         p->room = p->room ? p->room * 2 : 16;
         p->activities = must(realloc(p->activities, p->room * sizeof *p->activities));
     }
     double now = progress_clock();
-    p->activities[p->count++] = (struct activity){.stage = stage, .since = now, .printed = now};
+    p->activities[p->count++] = (struct activity){.stage = name, .since = now, .printed = now};
+}
+
+void progress_start(struct progress *p, const char *stage)
+{
+    progress_start_quietly(p, stage);
     if (!p->terminal)
         progress_say(p, "%s: started", stage);
 }

@@ -31,6 +31,8 @@ struct progress {
 
 void progress_begin(struct progress *p, size_t total);
 void progress_start(struct progress *p, const char *stage);
+/* The same of what only a terminal need see. */
+void progress_start_quietly(struct progress *p, const char *name);
 /* A line that a stage wrote: {"done", "total", "unit", "rate", "rate_unit", "note"}. */
 void progress_update(struct progress *p, const char *stage, const json_t *line);
 /* What a running stage last said, or NULL. */

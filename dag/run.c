@@ -3,13 +3,11 @@
  * settles it, which makes others ready. Storing outputs (hashing, syncing) is left to libuv's
  * workers. */
 #define _GNU_SOURCE
-#include "dag/run.h"
 #include "base/file.h"
 #include "dag/earlier.h"
 #include "dag/folder.h"
-#include "dag/forecast.h"
 #include "dag/local.h"
-#include "dag/progress.h"
+#include "dag/scheduler.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,25 +17,6 @@
 #include <unistd.h>
 
 enum { TICK_MS = 100, GRACE_SECONDS = 5 };
-
-struct run {
-    uv_loop_t loop;
-    uv_timer_t tick;
-    uv_signal_t signals[3];
-    struct plan *plan;
-    const struct run_options *options;
-    struct progress progress;
-    struct forecast *forecasts;
-    struct work *works; /* running stages, linked */
-    int cpus;           /* in use */
-    uint64_t memory, memory_limit;
-    bool stopping; /* start nothing more */
-    bool interrupted;
-    double interrupted_at;
-    size_t *ready; /* scratch for choosing */
-    int rc;        /* the cache failed */
-    struct error *err;
-};
 
 /* One stage that runs, or whose outputs are being stored. */
 struct work {
@@ -54,8 +33,6 @@ struct work {
     struct origin origin;
     struct error error;
 };
-
-static void start_ready(struct run *run);
 
 static void cache_broke(struct run *run, int rc, const struct error *error)
 {
@@ -276,7 +253,7 @@ static void gathered(uv_work_t *request, int status)
         fail_work(w);
     else
         succeed(w);
-    start_ready(run);
+    run_start_ready(run);
 }
 
 static void child_ended(struct child *child)
@@ -286,7 +263,7 @@ static void child_ended(struct child *child)
     w->failed = child->status != 0 || child->signal != 0;
     if (w->failed && run->interrupted_at > 0) {
         interrupt_work(w);
-        start_ready(run);
+        run_start_ready(run);
         return;
     }
     w->gather.data = w;
@@ -394,9 +371,9 @@ static int by_urgency(const void *a, const void *b, void *tasks)
     return x->place < y->place ? -1 : 1;
 }
 
-static bool fits(const struct run *run, const struct stage *stage)
+bool run_fits(const struct run *run, const struct stage *stage)
 {
-    if (!run->works)
+    if (!run->works && !trials_running(run, NULL))
         return true; /* alone, a stage may take more than there is */
     return run->cpus + stage->cpu <= run->options->jobs &&
            (stage->mem == 0 || run->memory + stage->mem <= run->memory_limit);
@@ -408,13 +385,15 @@ static bool may_start(const struct run *run, const struct task *task)
            (!run->options->only_report || task->stage->implicit);
 }
 
-static void start_ready(struct run *run)
+void run_start_ready(struct run *run)
 {
     size_t n = run->plan->experiment->stage_count, count;
     do { /* a result found by claim may make others ready */
         count = 0;
-        for (size_t i = 0; i < n && !run->stopping; i++)
-            if (may_start(run, &run->plan->tasks[i]))
+        bool room = trials_start(run);
+        for (size_t i = 0; i < n && room && !run->stopping; i++)
+            if (may_start(run, &run->plan->tasks[i]) &&
+                !trials_running(run, run->plan->tasks[i].stage->kind))
                 run->ready[count++] = i;
         qsort_r(run->ready, count, sizeof *run->ready, by_urgency, run->plan->tasks);
         size_t started = 0;
@@ -422,7 +401,7 @@ static void start_ready(struct run *run)
             struct task *task = &run->plan->tasks[run->ready[i]];
             /* The most urgent that doesn't fit waits for room, and nothing passes it: else
              * small ones could keep it waiting for ever. */
-            if (!fits(run, task->stage))
+            if (!run_fits(run, task->stage))
                 break;
             if (task->state == STATE_READY) {
                 start_task(run, task);
@@ -434,7 +413,9 @@ static void start_ready(struct run *run)
     bool blocked = false;
     for (size_t i = 0; i < n && !run->stopping; i++)
         blocked |= run->plan->tasks[i].state == STATE_READY && run->plan->tasks[i].blocked;
-    if (!run->works && !blocked)
+    if (run->stopping)
+        trials_tick(run);
+    if (!run->works && !trials_running(run, NULL) && !blocked)
         uv_stop(&run->loop);
 }
 
@@ -454,7 +435,7 @@ static void on_signal(uv_signal_t *handle, int number)
     run->interrupted = run->stopping = true;
     run->interrupted_at = progress_clock();
     progress_say(&run->progress, "ferdag: stopping; the next run goes on from here");
-    start_ready(run);
+    run_start_ready(run);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -464,21 +445,22 @@ static void on_tick(uv_timer_t *timer)
         stop_all(run, SIGKILL);
     for (struct work *w = run->works; w; w = w->next)
         child_tick(&w->child);
+    trials_tick(run);
     bool retry = false;
     for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
         struct task *task = &run->plan->tasks[i];
         if (task->state == STATE_READY && task->blocked && !run->stopping) {
-            task->blocked = !fits(run, task->stage) || cache_locked(run->plan->cache, task->key);
+            task->blocked =
+                !run_fits(run, task->stage) || cache_locked(run->plan->cache, task->key);
             retry |= !task->blocked;
         }
     }
     if (retry)
-        start_ready(run);
+        run_start_ready(run);
     if (run->stopping || run->options->only_report)
         run->progress.outlook[0] = 0;
     else
-        forecast_look(&run->forecasts, run->plan, &run->progress, run->options->jobs,
-                      run->memory_limit);
+        forecast_look(run);
     progress_tick(&run->progress);
 }
 
@@ -588,7 +570,7 @@ int run_plan(struct plan *plan, const struct run_options *options, struct run_to
     for (size_t i = 0; i < plan->experiment->stage_count; i++)
         any |= may_start(&run, &plan->tasks[i]);
     if (any && run.rc == 0) {
-        start_ready(&run);
+        run_start_ready(&run);
         if (run.works || !run.stopping)
             uv_run(&run.loop, UV_RUN_DEFAULT);
     }
@@ -596,6 +578,7 @@ int run_plan(struct plan *plan, const struct run_options *options, struct run_to
     finish(&run, totals);
     progress_end(&run.progress);
     forecast_free(run.forecasts);
+    trials_free(run.trials);
     free(run.ready);
     return run.rc;
 }

@@ -308,6 +308,21 @@ static void add_user(struct experiment *e, struct stage *from, struct stage *use
     from->users[from->user_count++] = user;
 }
 
+/* The params that time depends on, as JSON, and the threads. */
+static const char *make_pace(struct arena *arena, const struct stage *stage)
+{
+    json_t *params = must(json_object());
+    for (const struct param *p = stage->kind->params; p->name; p++)
+        if (!p->timeless &&
+            json_object_set(params, p->name, json_object_get(stage->params, p->name)) < 0)
+            must(NULL);
+    char *text = must(json_dumps(params, JSON_COMPACT | JSON_REAL_PRECISION(17)));
+    const char *pace = arena_print(arena, "%d %s", stage->cpu, text);
+    json_decref(params);
+    free(text);
+    return pace;
+}
+
 int wire_order(struct experiment *e, struct error *err)
 {
     size_t n = e->stage_count;
@@ -328,6 +343,7 @@ int wire_order(struct experiment *e, struct error *err)
         struct stage *stage = e->stages[i];
         stage->place = i;
         stage->work = stage->kind->work ? stage->kind->work(stage->params) : 0;
+        stage->pace = stage->kind->trial ? make_pace(e->arena, stage) : NULL;
         for (size_t k = 0; k < stage->input_count; k++)
             if (stage->inputs[k].from)
                 add_user(e, stage->inputs[k].from, stage);

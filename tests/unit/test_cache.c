@@ -379,11 +379,17 @@ static void old_temporaries_are_removed(void **state)
     struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
     put("cache/tmp/old", "x");
     put("cache/tmp/new", "x");
+    assert_int_equal(file_make_folders("cache/tmp/trial.old", &err), 0);
+    put("cache/tmp/trial.old/job.json", "x");
+    assert_int_equal(file_make_folders("cache/tmp/trial.new", &err), 0);
     assert_int_equal(utimensat(AT_FDCWD, "cache/tmp/old", old, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, "cache/tmp/trial.old", old, 0), 0);
     cache_close(&f->cache);
     assert_int_equal(cache_open(&f->cache, "cache", true, &err), 0);
     assert_int_equal(access("cache/tmp/old", F_OK), -1);
     assert_int_equal(access("cache/tmp/new", F_OK), 0);
+    assert_int_equal(access("cache/tmp/trial.old", F_OK), -1);
+    assert_int_equal(access("cache/tmp/trial.new", F_OK), 0);
 }
 
 int main(void)

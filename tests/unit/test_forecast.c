@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "dag/forecast.h"
+#include "dag/trial.h"
 
 static void test_seconds(void **state)
 {
@@ -64,6 +65,19 @@ static void test_seconds(void **state)
          80,
          40},
         {"between two stages the last speed holds", {{.work = 3, .lanes = 1}}, 1, 7, 21, 7},
+        {"before any was watched, by the trials' seconds",
+         {{.work = 100, .lanes = 1}, {.work = 50, .lanes = 1}},
+         2,
+         1,
+         150,
+         1},
+        {"then by as much as they were wrong of the watched",
+         {{.work = 100, .done = .1, .gained = .1, .seconds = 20, .lanes = 1},
+          {.work = 50, .lanes = 1}},
+         2,
+         1,
+         280,
+         2},
         {"all done", {{.work = 5, .done = 1, .gained = 1, .seconds = 9, .lanes = 1}}, 1, 0, 0, 1.8},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -73,6 +87,40 @@ static void test_seconds(void **state)
             speed < cases[i].speed_after - 1e-9 || speed > cases[i].speed_after + 1e-9)
             fail_msg("%s: %g s at speed %g", cases[i].what, seconds, speed);
     }
+}
+
+static const struct kind quick = {.name = "quick"}, other = {.name = "other"};
+
+static void test_trials(void **state)
+{
+    (void)state;
+    const struct stage a = {.kind = &quick, .pace = "a", .work = 10},
+                       b = {.kind = &quick, .pace = "b", .work = 30},
+                       failed = {.kind = &quick, .pace = "failed", .work = 5},
+                       same_name = {.kind = &other, .pace = "c", .work = 7};
+    const struct trial foreign = {.stage = &same_name, .seconds = 1000},
+                       third = {.stage = &failed, .next = (struct trial *)&foreign},
+                       second = {.stage = &b, .seconds = 70, .next = (struct trial *)&third},
+                       first = {.stage = &a, .seconds = 10, .next = (struct trial *)&second};
+    static const struct {
+        const char *what;
+        struct stage stage;
+        double seconds;
+    } cases[] = {
+        {"a kind without trials", {.kind = &quick, .work = 1}, -1},
+        {"of its own pace", {.kind = &quick, .pace = "b", .work = 30}, 70},
+        {"not tried: by work at the mean speed", {.kind = &quick, .pace = "d", .work = 4}, 8},
+        {"tried in vain: the same", {.kind = &quick, .pace = "failed", .work = 5}, 10},
+        {"another kind has the same pace", {.kind = &other, .pace = "a", .work = 14}, 2000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double seconds = trials_seconds(&first, &cases[i].stage);
+        if (seconds < cases[i].seconds - 1e-9 || seconds > cases[i].seconds + 1e-9)
+            fail_msg("%s: %g s", cases[i].what, seconds);
+    }
+    assert_true(trials_seconds(NULL, &a) < 0);
+    const struct trial alone = {.stage = &failed};
+    assert_true(trials_seconds(&alone, &failed) < 0);
 }
 
 static void test_words(void **state)
@@ -145,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seconds),
+        cmocka_unit_test(test_trials),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_news),
         cmocka_unit_test(test_work_of_a_training),
