@@ -74,6 +74,7 @@ struct backend {
     int (*open)(struct device **device, int threads, enum net_precision precision,
                 struct error *err);
     void (*close)(struct device *device);
+    enum net_precision (*precision)(const struct device *device); /* what it became */
 
     /* Makes a zeroed tensor. write and read copy its first n images (plain: its first n outermost
      * slices) from and to plain NCHW float32. */

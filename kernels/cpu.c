@@ -87,6 +87,11 @@ static int cpu_open(struct device **device, int threads, enum net_precision prec
     return 0;
 }
 
+static enum net_precision cpu_precision(const struct device *device)
+{
+    return device->bf16 ? NET_BF16 : NET_FP32;
+}
+
 /* Zeroed, aligned memory in whole 64 bytes, so that oneDNN may read and write the padding of a
  * bias; size > 0. */
 static void *allocate(size_t size)
@@ -218,7 +223,7 @@ static int settle(struct conv *c, const struct tensor *x, struct error *err)
     size_t lanes = c->device->lanes->lanes;
     if (c->out)
         return 0;
-    bool odd = s->groups > 1 && (s->in / s->groups % lanes || s->out / s->groups % lanes);
+    bool odd = s->groups != 1 && (s->in / s->groups % lanes || s->out / s->groups % lanes);
     c->image = x->use == TENSOR_IMAGE;
     c->groups = odd ? 1 : s->groups;
     c->out = (s->out + lanes - 1) / lanes * lanes;
@@ -409,6 +414,7 @@ const struct backend backend_cpu = {
     .numerics = cpu_numerics,
     .open = cpu_open,
     .close = cpu_close,
+    .precision = cpu_precision,
     .tensor = cpu_tensor,
     .write = cpu_write,
     .read = cpu_read,

@@ -335,6 +335,11 @@ const char *net_backend(const struct net *net)
     return net->backend->name;
 }
 
+enum net_precision net_precision(const struct net *net)
+{
+    return net->backend->precision(net->device);
+}
+
 int net_numerics(const char *backend, char *text, size_t size, struct error *err)
 {
     char features[128];

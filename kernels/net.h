@@ -86,6 +86,10 @@ double net_spec_flops(const struct net_spec *spec);
 /* "cpu", "ref", ...: the backend that `auto` became. */
 const char *net_backend(const struct net *net);
 
+/* The precision it computes in: fp32 where bf16 was asked for and the CPU or the backend lacks it.
+ */
+enum net_precision net_precision(const struct net *net);
+
 /* "vgg19", "resnet18", "preact_resnet18", "resnext29". */
 extern const char *const net_model_names[NET_MODELS];
 

@@ -58,6 +58,12 @@ static void ref_close(struct device *device)
     free(device);
 }
 
+static enum net_precision ref_precision(const struct device *device)
+{
+    (void)device;
+    return NET_FP32;
+}
+
 static int ref_tensor(struct device *device, enum tensor_use use, struct shape s,
                       struct tensor **tensor, struct error *err)
 {
@@ -454,6 +460,7 @@ const struct backend backend_ref = {
     .numerics = ref_numerics,
     .open = ref_open,
     .close = ref_close,
+    .precision = ref_precision,
     .tensor = ref_tensor,
     .write = ref_write,
     .read = ref_read,
