@@ -65,6 +65,8 @@ static void judge_faces(const struct noise_evidence *e, const struct noise_setti
         v->face = (float)settings->face_share * (e->window[i] + e->predicted_window[i]) / 2;
         if (v->face > 0)
             v->scores[SMALL_FACE] = (float)settings->min_face / v->face;
+        if (v->face >= (float)settings->min_face) /* of exactly that size: not under it */
+            v->scores[SMALL_FACE] = fminf(v->scores[SMALL_FACE], nextafterf(1, 0));
     }
     v->scores[SEVERAL_FACES] = (float)e->faces[i] / (float)(settings->max_faces + 1);
 }

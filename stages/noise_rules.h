@@ -33,7 +33,8 @@ struct noise_verdict {
 /* Judges every image; verdicts has evidence->n entries. A piece of evidence counts by the share of
  * the set that is at least as odd: -log10 of it, so 2 for the oddest hundredth. NO_FACE and DRAWING
  * are weighted means of those over `threshold`; SMALL_FACE is min_face over the side of the face
- * region; SEVERAL_FACES is faces over max_faces + 1. Returns 0 or -ENOMEM. */
+ * region, below 1 where they are equal; SEVERAL_FACES is faces over max_faces + 1. Returns 0 or
+ * -ENOMEM. */
 int noise_judge(const struct noise_evidence *evidence, const struct noise_settings *settings,
                 struct noise_verdict *verdicts, struct error *err);
 

@@ -262,6 +262,22 @@ static void test_rules_one_by_one(void **state)
     assert_true(verdicts[31].score < 1);
 }
 
+/* A region of exactly min_face is not under it. */
+static void test_rules_exact_size(void **state)
+{
+    (void)state;
+    struct noise_settings s = usual_settings();
+    struct noise_evidence e = plain_evidence();
+    s.face_share = 0.5;
+    windows[30] = 48;
+    windows[31] = nextafterf(48, 0);
+    judge_made_up(&e, &s);
+    assert_true(verdicts[30].face == 24);
+    assert_true(verdicts[30].score < 1);
+    assert_true(verdicts[31].face < 24);
+    assert_true(verdicts[31].score >= 1);
+}
+
 static void test_rules_settings(void **state)
 {
     (void)state;
@@ -515,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_subspace_flat),
         cmocka_unit_test(test_rules_plain),
         cmocka_unit_test(test_rules_one_by_one),
+        cmocka_unit_test(test_rules_exact_size),
         cmocka_unit_test(test_rules_settings),
         cmocka_unit_test(test_ranks_of_equals),
         cmocka_unit_test(test_sheet),
