@@ -229,6 +229,20 @@ static int step_row(struct index *index, sqlite3_stmt *statement, struct error *
     return rc;
 }
 
+/* Looks up what has a key, or two (or NULL): 0 with the statement on its one row, which the caller
+ * resets, -ENOENT, or an error. */
+static int find(struct index *index, enum statement which, const char *key, const char *second,
+                sqlite3_stmt **statement, struct error *err)
+{
+    sqlite3_stmt *s = *statement = prepare(index, which, err);
+    if (!s)
+        return -EIO;
+    bind_text(s, 1, key);
+    if (second)
+        bind_text(s, 2, second);
+    return step_row(index, s, err);
+}
+
 static char *column(sqlite3_stmt *statement, int place)
 {
     const unsigned char *text = sqlite3_column_text(statement, place);
@@ -315,11 +329,8 @@ static int find_outputs(struct index *index, const char *key, struct result *res
 int index_find(struct index *index, const char *key, struct result *result, struct error *err)
 {
     *result = (struct result){0};
-    sqlite3_stmt *s = prepare(index, FIND_RESULT, err);
-    if (!s)
-        return -EIO;
-    bind_text(s, 1, key);
-    int rc = step_row(index, s, err);
+    sqlite3_stmt *s;
+    int rc = find(index, FIND_RESULT, key, NULL, &s, err);
     if (rc < 0)
         return rc;
     *result = (struct result){
@@ -470,11 +481,8 @@ int index_fail(struct index *index, const struct failure *f, struct error *err)
 int index_find_failure(struct index *index, const char *key, struct failure *f, struct error *err)
 {
     *f = (struct failure){0};
-    sqlite3_stmt *s = prepare(index, FIND_FAILURE, err);
-    if (!s)
-        return -EIO;
-    bind_text(s, 1, key);
-    int rc = step_row(index, s, err);
+    sqlite3_stmt *s;
+    int rc = find(index, FIND_FAILURE, key, NULL, &s, err);
     if (rc < 0)
         return rc;
     *f = (struct failure){
@@ -509,12 +517,8 @@ int index_set_latest(struct index *index, const char *file, const char *stage, c
 int index_latest(struct index *index, const char *file, const char *stage, char key[65],
                  struct error *err)
 {
-    sqlite3_stmt *s = prepare(index, FIND_LATEST, err);
-    if (!s)
-        return -EIO;
-    bind_text(s, 1, file);
-    bind_text(s, 2, stage);
-    int rc = step_row(index, s, err);
+    sqlite3_stmt *s;
+    int rc = find(index, FIND_LATEST, file, stage, &s, err);
     if (rc < 0)
         return rc;
     struct digest digest;
