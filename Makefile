@@ -118,9 +118,21 @@ FORMATTED = $(wildcard */*.c */*.h */*.cpp tests/*/*.c tests/*/*.h)
 format:
 	clang-format -i $(FORMATTED)
 
-lint:
+# clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h,$(FORMATTED)))
+
+lint: PACKAGES += clang-format clang-tidy shellcheck
+lint: setup
 	clang-format --dry-run -Werror $(FORMATTED)
-	clang-tidy --quiet $(SOURCES) dag/main.c -- $(CPPFLAGS) -std=gnu11
+	shellcheck .ci/run tests/*.sh tests/story/*.sh
+	@$(MAKE) --no-print-directory -j2 -k $(TIDIED)
+
+$(BUILD)/lint/%.said: % .clang-tidy $(wildcard */*.h)
+	@mkdir -p $(@D)
+	@echo "clang-tidy $<"
+	@clang-tidy --quiet $< -- $(CPPFLAGS) $(if $(filter %.cpp,$<),-std=c++17 -isystem /usr/include/opencv4,-std=gnu11) \
+	    >$@.part 2>&1 || { cat $@.part; exit 1; }
+	@mv $@.part $@
 
 clean:
 	rm -rf $(BUILD) ferdag

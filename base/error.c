@@ -34,7 +34,7 @@ static void one_line(char *text)
     }
 }
 
-int error_set(struct error *err, int code, const char *format, ...)
+int(error_set)(struct error *err, int code, const char *format, ...)
 {
     if (err) {
         va_list args;
@@ -46,7 +46,7 @@ int error_set(struct error *err, int code, const char *format, ...)
     return -code;
 }
 
-int error_errno(struct error *err, int code, const char *format, ...)
+int(error_errno)(struct error *err, int code, const char *format, ...)
 {
     if (err) {
         va_list args;

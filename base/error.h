@@ -21,6 +21,12 @@ int error_set(struct error *err, int code, const char *format, ...)
 int error_errno(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__ /* it sees one file at a time: tell it that these never return 0 */
+#define ERROR_NEGATIVE(code)        (__builtin_constant_p(code) && (code) > 0 ? -(code) : -1)
+#define error_set(err, code, ...)   (error_set(err, code, __VA_ARGS__), ERROR_NEGATIVE(code))
+#define error_errno(err, code, ...) (error_errno(err, code, __VA_ARGS__), ERROR_NEGATIVE(code))
+#endif
+
 /* Puts a printf-style text and ": " in front of what err already says. */
 void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -207,7 +207,7 @@ static int store_folder(const char *cache, const char *root, const char *below, 
         char *full = path ? file_path("%s/%s", root, path) : NULL;
         struct stat st;
         struct digest digest;
-        uint64_t size;
+        uint64_t size = 0;
         if (!full) {
             rc = error_set(err, ENOMEM, "out of memory storing %s", root);
         } else if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode)) {

@@ -165,7 +165,7 @@ bool earlier_origin(const json_t *line, struct origin *origin)
     const char *key = json_string_value(json_object_get(said, "key"));
     if (!key || strlen(key) >= sizeof origin->key)
         return false;
-    strcpy(origin->key, key);
+    memcpy(origin->key, key, strlen(key) + 1);
     origin->value = json_integer_value(json_object_get(said, "value"));
     return true;
 }

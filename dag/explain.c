@@ -70,7 +70,7 @@ static int cut(const char *text, size_t limit)
  */
 static void add_change(json_t *reasons, const char *old, const char *new)
 {
-    const char *line = old ? old : new;
+    const char *line = new ? new : old;
     size_t n = name_length(line);
     const char *label = strncmp(line, "in ", 3) == 0 ? "input " : "";
     const char *name = *label ? line + 3 : line;

@@ -120,7 +120,7 @@ static int load_one(struct loader *l, const char *file, const struct chain *chai
     const char *path = *name->text == '/' ? name->text
                                           : arena_print(l->arena, "%s%s",
                                                         include_folder(l->arena, file), name->text);
-    struct node *root;
+    struct node *root = NULL;
     int rc = load(l, path, chain, name, &root);
     if (rc == 0)
         *merged = *merged ? merge_top(l->arena, *merged, root) : root;
@@ -207,7 +207,7 @@ int include_set(struct arena *arena, struct node *root, const char *setting, str
         return error_set(err, EINVAL, "--set %s: expected name=value", setting);
     char *path = arena_copy(arena, setting, (size_t)(equals - setting));
     struct node here = {.file = arena_print(arena, "--set %s", path), .line = 1, .column = 1};
-    struct node *value = node_scalar(arena, &here, "", false), *params;
+    struct node *value = node_scalar(arena, &here, "", false), *params = NULL;
     int rc = 0;
     if (equals[1])
         rc = yaml_parse(arena, here.file, equals + 1, strlen(equals + 1), &value, err);

@@ -163,7 +163,7 @@ static int read_option(struct options *options, const struct command *command, i
             return error_set(err, EINVAL, "%s: expected %s", argument, o->argument);
         value = argv[++*i];
     }
-    return set_option(options, o, value, err);
+    return set_option(options, o, value ? value : "", err);
 }
 
 static int read_arguments(struct options *options, const struct command *command, int argc,

@@ -123,9 +123,8 @@ static void draw_bar(const struct activity *a, char text[BAR * 3 + 1])
 {
     double part = a->total > 0 ? a->done / a->total : 0;
     int full = (int)(part < 0 ? 0 : part > 1 ? BAR : part * BAR);
-    text[0] = 0;
-    for (int i = 0; i < BAR; i++)
-        strcat(text, i < full ? "━" : "─");
+    for (size_t i = 0; i < BAR; i++) /* a line's piece is 3 bytes of UTF-8 */
+        memcpy(text + 3 * i, (int)i < full ? "━" : "─", 4);
 }
 
 static size_t length(const char *text)

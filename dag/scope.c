@@ -73,16 +73,16 @@ static void offer_names(const struct scope *scope, struct nearest *nearest, cons
         nearest_offer(nearest, arena_print(scope->arena, "%s.%s", above, map->keys[i]->text));
 }
 
-static int unknown(const struct scope *scope, const struct node *node, const char *path,
-                   struct error *err)
+static void say_unknown(const struct scope *scope, const struct node *node, const char *path,
+                        struct error *err)
 {
     struct nearest nearest = {.wrong = path};
     offer_names(scope, &nearest, path);
-    return node_error(err, node, "unknown %s '%s'%s",
-                      scope->environment   ? "param or environment variable"
-                      : scope->local_count ? "param or variable"
-                                           : "param",
-                      path, nearest_hint(&nearest));
+    node_error(err, node, "unknown %s '%s'%s",
+               scope->environment   ? "param or environment variable"
+               : scope->local_count ? "param or variable"
+                                    : "param",
+               path, nearest_hint(&nearest));
 }
 
 /* The value of a name: an expanded node. `otherwise` is what stands after ":-", or NULL. */
@@ -116,7 +116,8 @@ static int look_up(struct scope *scope, const struct node *node, const char *pat
     }
     if (otherwise)
         return node_error(err, node, "':-' gives a default only in the path of an input");
-    return unknown(scope, node, path, err);
+    say_unknown(scope, node, path, err);
+    return -EINVAL;
 }
 
 struct buffer {
@@ -210,7 +211,7 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
     if (p[0] == '$' && p[1] == '{') {
         struct node *value;
         int rc = reference(scope, node, &p, depth, &value, err);
-        if (rc < 0)
+        if (rc != 0)
             return rc;
         if (!*p) { /* the whole scalar: the value itself, standing here */
             *out = arena_alloc(scope->arena, sizeof **out);

@@ -101,9 +101,9 @@ int experiment_resolve(const struct experiment *e, const char *text, const struc
 static int check_edge(const struct stage *stage, const struct port *port, const struct edge *edge,
                       struct error *err)
 {
-    const struct output *output = edge->from ? &edge->from->outputs[edge->output] : NULL;
     if (edge->from == stage)
         return node_error(err, edge->where, "cycle: %s -> %s", stage->name, stage->name);
+    const struct output *output = edge->from ? &edge->from->outputs[edge->output] : NULL;
     if (output && output->measured && !stage->kind->report)
         return node_error(err, edge->where,
                           "%s.%s holds measured times, which only the report may "

@@ -31,7 +31,7 @@ struct reader {
     struct error *err;
 };
 
-int node_error(struct error *err, const struct node *node, const char *format, ...)
+int(node_error)(struct error *err, const struct node *node, const char *format, ...)
 {
     char text[900];
     va_list args;
@@ -197,7 +197,7 @@ static int read_map(struct reader *r, int depth, struct node *map)
             rc = node_error(r->err, key, "a key must be a scalar, not %s", node_form(key));
         if (rc == 0)
             rc = read_node(r, depth + 1, &value);
-        if (rc < 0)
+        if (rc != 0)
             return rc;
         node_append(r->arena, map, key, value);
     }

@@ -52,6 +52,10 @@ json_t *node_json(const struct node *node);
 int node_error(struct error *err, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__ /* see error.h */
+#define node_error(err, node, ...) (node_error(err, node, __VA_ARGS__), -1)
+#endif
+
 /* "a map", "a list" or "a scalar", for errors. */
 const char *node_form(const struct node *node);
 

@@ -99,7 +99,7 @@ static int scratch_make(struct scratch *s, const struct csvc_model *m)
     s->wide = malloc(ROWS * width * sizeof *s->wide);
     s->parts = malloc(m->classes * ROWS * (m->classes - 1) * sizeof *s->parts);
     s->norms = malloc(ROWS * sizeof *s->norms);
-    s->scores = malloc(ROWS * pairs * sizeof *s->scores);
+    s->scores = calloc(ROWS * pairs, sizeof *s->scores);
     return s->values && s->wide && s->parts && s->norms && s->scores ? 0 : -ENOMEM;
 }
 

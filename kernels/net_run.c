@@ -1,5 +1,6 @@
 /* Runs a net's program on its backend: forward and backward for training, and evaluation, where
  * each convolution takes the norm, residual, addition and ReLU that follow it. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -52,6 +53,12 @@ static void release_all(struct net *net)
         b->holders = 0;
 }
 
+/* Weights and bias of an op, one after the other; of an op that has none, nobody looks at them. */
+static const struct net_param_state *params_of(const struct net *net, const struct op *op)
+{
+    return &net->params[op->param > 0 ? op->param : 0];
+}
+
 /* ---- training, forward ---- */
 
 static int forward(struct net *net, size_t n, struct error *err)
@@ -60,7 +67,7 @@ static int forward(struct net *net, size_t n, struct error *err)
     int e = 0;
     for (int i = 0; !e && i < net->program.op_count; i++) {
         const struct op *op = &net->program.ops[i];
-        const struct net_param_state *p = op->param >= 0 ? &net->params[op->param] : NULL;
+        const struct net_param_state *p = params_of(net, op);
         struct tensor *x = net->values[op->in], *y = net->values[op->out];
         struct tensor *with = op->with >= 0 ? net->values[op->with] : NULL;
         switch (op->kind) {
@@ -139,6 +146,7 @@ static int deliver(struct net *net, size_t n, int value, struct pending *p, stru
 static int collect(struct net *net, size_t n, int value, struct pending *p,
                    struct buffer **gradient, struct error *err)
 {
+    assert(p->count > 0 && p->gradients[0]);
     int e = merge(net, n, value, p, err);
     *gradient = p->gradients[0];
     *p = (struct pending){0};
@@ -172,6 +180,7 @@ static int norm_backward(struct net *net, size_t n, int i, struct pending *pendi
     const struct op *op = &net->program.ops[i];
     struct pending *out = &pending[op->out], *in = &pending[op->in];
     struct buffer *dy = out->gradients[0], *dy2 = out->gradients[1], *dx = NULL, *residual = NULL;
+    assert(dy);
     int e = merge(net, n, op->in, in, err);
     struct buffer *add = in->count ? in->gradients[0] : NULL;
     *out = *in = (struct pending){0};
@@ -247,7 +256,7 @@ static int backward(struct net *net, size_t n, struct error *err)
     int e = 0;
     for (int i = net->program.op_count - 1; !e && i >= 0; i--) {
         const struct op *op = &net->program.ops[i];
-        const struct net_param_state *p = op->param >= 0 ? &net->params[op->param] : NULL;
+        const struct net_param_state *p = params_of(net, op);
         switch (op->kind) {
         case OP_CONV:
             e = conv_backward(net, n, i, pending, err);
@@ -434,7 +443,7 @@ static int evaluate_op(struct net *net, size_t n, int i, struct evaluation *v, s
 {
     const struct backend *b = net->backend;
     const struct op *op = &net->program.ops[i];
-    const struct net_param_state *p = op->param >= 0 ? &net->params[op->param] : NULL;
+    const struct net_param_state *p = params_of(net, op);
     struct tensor *x = value_of(net, v, op->in);
     struct tensor *with = op->with >= 0 ? value_of(net, v, op->with) : NULL;
     int e = 0;

@@ -87,7 +87,7 @@ static int state_parse(const char *text, json_t *seconds, struct training_state 
     read.correct = (size_t)correct;
     read.metrics = json_incref(metrics);
     read.seconds = json_incref(seconds);
-    strcpy(read.origin, origin);
+    memcpy(read.origin, origin, strlen(origin) + 1);
     json_decref(root);
     json_decref(s->metrics);
     json_decref(s->seconds);

@@ -29,9 +29,10 @@ static void end_together(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    if (getenv("FERDAG_PARENT")) {
+    const char *parent = getenv("FERDAG_PARENT");
+    if (parent) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() != (pid_t)strtol(getenv("FERDAG_PARENT"), NULL, 10))
+        if (getppid() != (pid_t)strtol(parent, NULL, 10))
             _exit(1);
     }
 }

@@ -366,7 +366,7 @@ void drawn_photograph(struct canvas *c, struct random *r, double difficulty)
     for (int y = 0; y < FACE_SIZE; y++)
         for (int x = 0; x < FACE_SIZE; x++) {
             float *p = &c->pixels[y * FACE_SIZE + x];
-            double shade = 1 + gx * (x - FACE_SIZE / 2) + gy * (y - FACE_SIZE / 2);
+            double shade = 1 + gx * (x - FACE_SIZE / 2.0) + gy * (y - FACE_SIZE / 2.0);
             /* the sum of three uniforms is near enough to a normal, and cheaper */
             double grain = random_unit(r) + random_unit(r) + random_unit(r) - 1.5;
             *p = (float)(.5 + bright + contrast * (*p * shade - .5) + 2 * noise * grain);

@@ -396,7 +396,8 @@ static const struct port outputs[] = {
 
 #define WEIGHT(NAME, STANDARD, TEXT)                                                               \
     {                                                                                              \
-        .name = NAME, .type = PARAM_REAL, .standard = STANDARD, .min = 0, .max = 100, .text = TEXT \
+        .name = (NAME), .type = PARAM_REAL, .standard = (STANDARD), .min = 0, .max = 100,          \
+        .text = (TEXT)                                                                             \
     }
 
 static const struct param params[] = {

@@ -207,7 +207,7 @@ static json_t *header_entry(const struct tensor *t, size_t begin, size_t bytes)
     for (size_t i = 0; i < t->dims; i++)
         json_array_append_new(shape, json_integer((json_int_t)t->shape[i]));
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[t->type].name, "shape", shape,
-                     "data_offsets", (json_int_t)begin, (json_int_t)(begin + bytes));
+                     "data_offsets", (json_int_t)begin, (json_int_t)begin + (json_int_t)bytes);
 }
 
 /* The header's text, padded so that the data is aligned; *data_size is what follows it. */

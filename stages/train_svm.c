@@ -119,7 +119,7 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
         rc = scale_gamma(f, &training.kernel.gamma, err);
     if (rc == 0)
         rc = sort_by_class(f, counts, err);
-    struct csvc_report report;
+    struct csvc_report report = {0};
     if (rc == 0)
         rc = csvc_train(&training, f->x.data, counts, CLASSES, f->d, model, &report, err);
     if (rc < 0)

@@ -169,7 +169,7 @@ static int load_one(struct net *net, size_t i, const struct safetensors *s, stru
     if (t->type != (counter ? TENSOR_I64 : TENSOR_F32) || t->dims != p->dims ||
         t->count != p->count || memcmp(t->shape, p->shape, p->dims * sizeof *p->shape) != 0)
         return error_set(err, EINVAL, "tensor %s: another type or shape than the net's", p->name);
-    float *values = malloc(p->count * sizeof *values);
+    float *values = calloc(p->count, sizeof *values);
     if (!values)
         return error_set(err, ENOMEM, "out of memory for tensor %s", p->name);
     if (counter) {

@@ -49,7 +49,7 @@ fuzz() {
 
 attempt 'build with sanitizers' sanitized
 for program in build/sanitized/tests/unit/test_*; do
-    [ -x "$program" ] && [ -f "$program" ] || continue
+    { [ -x "$program" ] && [ -f "$program" ]; } || continue
     # oneDNN's generated code and OpenBLAS keep memory until the end
     ASAN_OPTIONS=detect_leaks=0 attempt "sanitized $(basename "$program")" timeout 900 "$program"
 done

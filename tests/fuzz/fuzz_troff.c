@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(s, data, size);
     s[size] = 0;
-    strcat(s, "x"); /* never nothing, which is no paragraph */
+    memcpy(s + strlen(s), "x", 2); /* never nothing, which is no paragraph */
     struct text t = {0};
     troff_text(&t, s);
     check_text(&t);

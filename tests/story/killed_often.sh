@@ -10,7 +10,7 @@ stages:
 Y
 digests() { grep -E '"(o|d)":' | sort; }
 "$FERDAG" run x.yaml -j 3 --cache whole --json 2> err | digests > whole.txt
-for i in $(seq 12); do
+for _ in $(seq 12); do
     "$FERDAG" run x.yaml -j 3 --cache torn > out 2> err &
     run=$!
     sleep 0.0$((RANDOM % 90 + 10))

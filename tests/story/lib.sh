@@ -26,8 +26,7 @@ would_run() { "$FERDAG" run -n "$@" --json 2>err | in_state would_run; }
 
 # Waits until a command succeeds, at most ten seconds.
 until_true() {
-    local i
-    for i in $(seq 200); do
+    for _ in $(seq 200); do
         "$@" && return 0
         sleep 0.05
     done

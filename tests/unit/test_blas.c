@@ -38,7 +38,8 @@ static void dots_equal_loops(void **state)
         size_t n = sizes[s][0], m = sizes[s][1], d = sizes[s][2], ld = m + 3;
         float *a = random_rows(n, d, 1), *b = random_rows(m, d, 2);
         float *one = calloc(n * ld, sizeof *one), *three = calloc(n * ld, sizeof *three);
-        assert_true(one && three);
+        assert_non_null(one);
+        assert_non_null(three);
         blas_dots(a, n, b, m, d, one, ld, 1);
         blas_dots(a, n, b, m, d, three, ld, 3);
         assert_memory_equal(one, three, n * ld * sizeof *one);
@@ -60,7 +61,8 @@ static void gram_is_symmetric(void **state)
     size_t n = 1030, d = 11;
     float *a = random_rows(n, d, 3), *k = malloc(n * n * sizeof *k),
           *three = malloc(n * n * sizeof *k);
-    assert_true(k && three);
+    assert_non_null(k);
+    assert_non_null(three);
     blas_gram(a, n, d, k, 1);
     blas_gram(a, n, d, three, 3);
     assert_memory_equal(k, three, n * n * sizeof *k);

@@ -278,7 +278,7 @@ static uint8_t brute_force(const float *x, const uint8_t *labels, size_t n, size
                            const float *query, size_t k)
 {
     double *distance = malloc(n * sizeof *distance);
-    size_t votes[8] = {0}, *order = malloc(n * sizeof *order), most = 0, i = 0;
+    size_t votes[8] = {0}, *order = calloc(n, sizeof *order), most = 0, i = 0;
     assert_true(distance && order);
     for (size_t r = 0; r < n; r++) {
         distance[r] = 0;

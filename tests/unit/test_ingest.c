@@ -433,7 +433,7 @@ static void test_limit_seed(void **state)
     struct text t = classes_csv();
     struct error err;
     size_t counts[CLASSES], n, larger_n;
-    int32_t rows[3][100], larger[100];
+    int32_t rows[3][100] = {{0}}, larger[100] = {0};
     static const char *const params[] = {"\"limit\":20,\"seed\":5", "\"limit\":20,\"seed\":5",
                                          "\"limit\":20,\"seed\":6"};
     for (int i = 0; i < 3; i++) {

@@ -574,7 +574,8 @@ static void test_tables_kind(void **state)
 
 static bool installed(const char *name)
 {
-    char *paths = getenv("PATH") ? strdup(getenv("PATH")) : NULL, *rest = paths;
+    const char *path_setting = getenv("PATH");
+    char *paths = path_setting ? strdup(path_setting) : NULL, *rest = paths;
     bool found = false;
     for (char *path; !found && paths && (path = strsep(&rest, ":"));) {
         char *file = file_path("%s/%s", path, name);
@@ -638,7 +639,8 @@ static void test_missing_tools(void **state)
 {
     (void)state;
     struct error err = {""};
-    char *path = getenv("PATH") ? strdup(getenv("PATH")) : NULL;
+    const char *setting = getenv("PATH");
+    char *path = setting ? strdup(setting) : NULL;
     run_tables();
     setenv("PATH", "/nonexistent", 1);
     run_report(-ENOENT, &err);
