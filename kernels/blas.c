@@ -98,6 +98,15 @@ void blas_add_product(const double *a, size_t lda, size_t n, const double *b, si
                 (int)ldb, 1, out, (int)ld);
 }
 
+void blas_add_transposed_product(const double *a, size_t lda, size_t n, const double *b, size_t ldb,
+                                 size_t m, size_t k, double *out, size_t ld)
+{
+    if (n == 0 || m == 0 || k == 0)
+        return;
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)n, (int)m, (int)k, 1, a, (int)lda, b,
+                (int)ldb, 1, out, (int)ld);
+}
+
 /* The same for a block of n rows within a matrix of ld values a row, one element at a time. */
 static int cholesky_block(double *a, size_t n, size_t ld)
 {

@@ -36,6 +36,10 @@ void blas_squared_distances(const float *a, const double *norms_a, size_t n, con
 void blas_add_product(const double *a, size_t lda, size_t n, const double *b, size_t ldb, size_t m,
                       size_t k, double *out, size_t ld);
 
+/* out (n, m) += a (k, n)^T b (k, m) in double; ld are values a row. No threads. */
+void blas_add_transposed_product(const double *a, size_t lda, size_t n, const double *b, size_t ldb,
+                                 size_t m, size_t k, double *out, size_t ld);
+
 /* Factors a symmetric positive definite a (n, n) as L L^T; the lower triangle is read and becomes
  * L. Returns 0, or -EDOM if a isn't positive definite to working precision. No threads. */
 int blas_cholesky(double *a, size_t n);

@@ -5,16 +5,12 @@
 #include <cblas.h>
 #include <errno.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/blas.h"
+#include "kernels/eigen.h"
 
-/* LAPACK: eigenvalues of a symmetric matrix; solution of a positive definite system. */
-void dsyevr_(const char *jobz, const char *range, const char *uplo, const int *n, double *a,
-             const int *lda, const double *vl, const double *vu, const int *il, const int *iu,
-             const double *abstol, int *m, double *w, double *z, const int *ldz, int *isuppz,
-             double *work, const int *lwork, int *iwork, const int *liwork, int *info);
+/* LAPACK: solution of a positive definite system. */
 void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b,
             const int *ldb, int *info);
 
@@ -32,29 +28,6 @@ static void centre(float *x, size_t n, size_t d, double *mean)
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < d; j++)
             x[i * d + j] -= (float)mean[j];
-}
-
-/* The upper eigenvalues of a (d, d), largest last, and their vectors as the columns of z. */
-static int eigen(double *a, int d, int k, double *w, double *z, struct error *err)
-{
-    const int first = d - k + 1, size = 40 * d + 64;
-    const double none = 0;
-    int found = 0, info = -1;
-    int *support = malloc(2 * (size_t)d * sizeof *support),
-        *iwork = malloc((size_t)size * sizeof *iwork);
-    double *work = malloc((size_t)size * sizeof *work);
-    bool memory = support && iwork && work;
-    if (memory)
-        dsyevr_("V", "I", "U", &d, a, &d, &none, &none, &first, &d, &none, &found, w, z, &d,
-                support, work, &size, iwork, &size, &info);
-    free(support);
-    free(iwork);
-    free(work);
-    if (!memory)
-        return error_set(err, ENOMEM, "out of memory for %d eigenvectors", k);
-    if (info != 0 || found != k)
-        return error_set(err, EINVAL, "the eigenvalues of %d dimensions did not converge", d);
-    return 0;
 }
 
 /* Covariance of the centred x, as the full d x d matrix of which LAPACK reads one half. */
@@ -117,7 +90,7 @@ int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct 
         blas_single_threaded();
         centre(x, n, d, w);
         covariance(x, n, d, half, a);
-        rc = eigen(a, (int)d, (int)k, w, z, err);
+        rc = eigen_largest(a, d, k, w, z, err);
     }
     if (rc == 0) {
         s->k = scaled_basis(w, z, d, k, basis, sd);

@@ -25,6 +25,8 @@ const struct port classifier_outputs[] = {
     {0},
 };
 
+static const float LARGEST = 1e15f; /* so that a row's squares add up within float32 */
+
 enum { REPEATS_ENOUGH = 5, REPEATS_MOST = 101 };
 static const double ENOUGH_SECONDS = 1, MOST_SECONDS = 10;
 
@@ -38,11 +40,16 @@ static int check_values(const struct features *f, enum split split, struct error
                          split_names[split], INT_MAX);
     const float *x = f->x.data;
     for (size_t i = 0; i < f->n * f->d; i++)
-        if (!isfinite(x[i]))
+        if (!(fabsf(x[i]) <= LARGEST))
             return error_set(
                 err, EINVAL,
-                "features: %s split, row %zu, column %zu: %s, expected a finite number",
-                split_names[split], i / f->d, i % f->d, isnan(x[i]) ? "not a number" : "infinite");
+                "features: %s split, row %zu, column %zu: %s, expected a finite number "
+                "of at most %g",
+                split_names[split], i / f->d, i % f->d,
+                isnan(x[i])   ? "not a number"
+                : isinf(x[i]) ? "infinite"
+                              : "too large",
+                (double)LARGEST);
     return 0;
 }
 
@@ -119,7 +126,7 @@ static int predict_split(const struct job *job, const struct classifier *c, enum
                          struct timing *timing, size_t *n, struct error *err)
 {
     struct features f;
-    int rc = classifier_read(job, split, &f, err);
+    int rc = (c->read ? c->read : classifier_read)(job, split, &f, err);
     if (rc < 0)
         return rc;
     *n = f.n;

@@ -10,7 +10,8 @@
  * `predictions` and `timing` out. */
 extern const struct port classifier_inputs[], classifier_outputs[];
 
-/* Reads one split of the `features` port: at least one row and column, no NaN, no infinity. */
+/* Reads one split of the `features` port: at least one row and column, no NaN, no infinity, and no
+ * value whose square could leave the range of float32 in a sum over a row. */
 int classifier_read(const struct job *job, enum split split, struct features *f, struct error *err);
 
 /* As classifier_read for the training split; further each of the seven classes must have a row,
@@ -22,6 +23,8 @@ struct classifier {
     size_t d;          /* columns that it was trained on */
     const void *model; /* handed to predict */
     int (*predict)(const void *model, const float *x, size_t n, uint8_t *out, struct error *err);
+    /* Reads a split's rows and labels; NULL: classifier_read. */
+    int (*read)(const struct job *job, enum split split, struct features *f, struct error *err);
 };
 
 /* Reads the public and private split, predicts them, and writes the outputs `predictions` and

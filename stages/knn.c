@@ -19,7 +19,7 @@ static int run(struct job *job, struct error *err)
     rc = knn_start(&knn, train.x.data, train.labels.data, train.n, train.d,
                    (size_t)job_int(job, "k"), job->threads, err);
     if (rc == 0) {
-        struct classifier classifier = {train.d, &knn, predict};
+        struct classifier classifier = {.d = train.d, .model = &knn, .predict = predict};
         rc = classifier_finish(job, &classifier, job_clock() - start, err);
     }
     knn_free(&knn);

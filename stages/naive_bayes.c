@@ -17,7 +17,7 @@ static int run(struct job *job, struct error *err)
     int rc = classifier_read_training(job, &train, err);
     if (rc < 0)
         return rc;
-    struct classifier classifier = {train.d, &bayes, predict};
+    struct classifier classifier = {.d = train.d, .model = &bayes, .predict = predict};
     double start = job_clock();
     rc = bayes_fit(&bayes, train.x.data, train.labels.data, train.n, train.d, CLASSES,
                    job_real(job, "smoothing"), job->threads, err);

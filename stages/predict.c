@@ -23,7 +23,7 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = csvc_predictor_make(&predictor, &model, job->threads, err);
     if (rc == 0) {
-        struct classifier classifier = {d, &predictor, predict};
+        struct classifier classifier = {.d = d, .model = &predictor, .predict = predict};
         rc = classifier_finish(job, &classifier, -1, err);
     }
     csvc_predictor_free(&predictor);

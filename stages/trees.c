@@ -61,6 +61,6 @@ int trees_run(struct job *job, struct forest_spec *spec, bool root, struct fores
     double seconds = job_clock() - start;
     free(columns);
     features_free(&train);
-    struct classifier classifier = {data.d, forest, predict};
+    struct classifier classifier = {.d = data.d, .model = forest, .predict = predict};
     return rc < 0 ? rc : classifier_finish(job, &classifier, seconds, err);
 }

@@ -16,7 +16,9 @@ import tempfile
 import numpy as np
 import sklearn
 from scipy.spatial.distance import cdist
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
@@ -51,6 +53,14 @@ def figures():
               t.score(q, z))
     nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(x.astype(float))
     print("knn 1", digits(y[nearest.kneighbors(q.astype(float), return_distance=False)[:, 0]]))
+    small = x.astype(float) / 65536, q.astype(float) / 65536
+    for name, model in (("logistic", LogisticRegression(C=2, tol=1e-12, max_iter=1000,
+                                                      solver="newton-cg")),
+                        ("discriminant", LinearDiscriminantAnalysis()),
+                        ("shrunk", LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.2))):
+        model.fit(small[0], y)
+        w, b = model.coef_ - model.coef_[0], model.intercept_ - model.intercept_[0]
+        print(name, digits(model.predict(small[1])), w[1, 2], w[3, 0], b[3])
     for depth in (None, 2):
         s = [RandomForestClassifier(100, max_depth=depth, random_state=i).fit(x, y).score(q, z)
              for i in range(40)]
@@ -133,6 +143,14 @@ def main():
         same("svm " + kernel, SVC(kernel=kernel, cache_size=1000).fit(x, y).predict(q), 0.999)
     stages.run("naive_bayes", {})
     same("naive_bayes", GaussianNB().fit(x.astype(float), y).predict(q.astype(float)), 0.999)
+    stages.run("logistic_regression", {"tolerance": 1e-6, "max_iterations": 5000})
+    same("logistic", LogisticRegression(tol=1e-6, max_iter=5000).fit(x, y).predict(q), 0.999)
+    wide = x.astype(float), q.astype(float)
+    for shrinkage in (None, 0.1):
+        stages.run("linear_discriminant", {"shrinkage": shrinkage or 0})
+        theirs = LinearDiscriminantAnalysis(solver="lsqr" if shrinkage else "svd",
+                                            shrinkage=shrinkage)
+        same(f"discriminant {shrinkage or 0}", theirs.fit(wide[0], y).predict(wide[1]), 0.999)
     # scikit-learn leaves the order of rows at the same distance open; FER2013 has such rows
     neighbours = np.concatenate([np.argsort(cdist(part, x, "sqeuclidean"), kind="stable")[:, :9]
                                  for part in np.array_split(q.astype(float), 20)])

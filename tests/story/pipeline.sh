@@ -35,7 +35,7 @@ results() { awk '$2 != "timing" && $1 != "tables" && $1 != "report"' "$1.digests
 mv out out.one
 run two -j 2 --cache other
 diff <(results one) <(results two) || fail 'results at -j 1 and -j 2 differ'
-same 'stages with results' 99 "$(results one | cut -d' ' -f1 | uniq | wc -l)"
+same 'stages with results' 105 "$(results one | cut -d' ' -f1 | uniq | wc -l)"
 for table in table1 table2 table3 table4 table6 claims; do
     cmp out.one/tiny/tables/$table.csv out/tiny/tables/$table.csv || fail "$table differs"
 done
@@ -52,7 +52,7 @@ for _ in 1 2 3 4 5; do # the best of five: what else the machine does is not the
     start=$(date +%s%N)
     "$FERDAG" run tiny.yaml 2> err || fail "$(cat err)"
     took=$((($(date +%s%N) - start) / 1000000))
-    has 'nothing ran' '101 stages: 101 cached, 0 ran' "$(cat err)"
+    has 'nothing ran' '107 stages: 107 cached, 0 ran' "$(cat err)"
     [ $took -lt $best ] && best=$took
 done
 [ $best -lt 200 ] || fail "a second run took $best ms"
@@ -91,13 +91,13 @@ mv before/* .
 # The stages that read one other stage's main output, and which that is.
 reads() {
     sed -nE 's,^(svm_predict|single_predict)(/.*) .* .*,\1\2 \1\2,p
-             s,^(cnn|single|svm_score|knn_score|tree_score|forest_score|bayes_score)(/[^ ]*)? .* .*,\1\2 \1\2,p' one.digests |
+             s,^(cnn|single|svm_score|knn_score|tree_score|forest_score|bayes_score|logistic_score|discriminant_score|vote_score)(/[^ ]*)? .* .*,\1\2 \1\2,p' one.digests |
         sort -u | awk '{ sub("svm_predict", "svm", $2); sub("single_predict", "single_svm", $2)
                          sub("^cnn", "features", $2); sub("^single/", "single_predict/", $2)
                          sub("^svm_score", "svm_predict", $2); sub("_score", "", $2); print }'
 }
 reads > reads
-same 'stages with one input' 51 "$(wc -l < reads)"
+same 'stages with one input' 54 "$(wc -l < reads)"
 
 # expected NEW OLD STAGES: of these, those whose input has a content that no stage of that kind read
 # before, each content once.
@@ -115,7 +115,7 @@ contents_read() {
         FILENAME == ARGV[2] { if ($1 in from) want[from[$1]]++; next }
         ($2 == "predictions" || ($2 == "model" && $1 != "tree")) && ($1 in want) { for (; want[$1]; want[$1]--) print $3 }' reads "$1.ran" "$1.digests" | sort
 }
-scores='^(cnn|single|svm_score|knn_score|tree_score|forest_score|bayes_score)(/|$)'
+scores='^(cnn|single|svm_score|knn_score|tree_score|forest_score|bayes_score|logistic_score|discriminant_score|vote_score)(/|$)'
 predictors='^(svm|single)_predict/'
 # ran_rightly WHAT NEW REST: scores and predictions by SVMs ran if and only if what they read was
 # new; and besides them just the REST did
@@ -139,6 +139,6 @@ same 'min_face that removes the same rows' 'cleaned report tables' "$(only . < n
 run far --set min_face=30
 grep '^cleaned images' one.digests > kept.one
 cmp -s kept.one <(grep '^cleaned images' far.digests) && fail 'min_face=30 removed no other rows'
-hang=$(cut -d' ' -f1 one.digests | sort -u | grep -E '/cleaned|^(cleaned|knn/|tree|forest/|bayes|report|tables)' | grep -vE "$scores|$predictors" | only .)
+hang=$(cut -d' ' -f1 one.digests | sort -u | grep -E '/cleaned|^(cleaned|knn/|tree|forest/|bayes|logistic|discriminant|vote|report|tables)' | grep -vE "$scores|$predictors" | only .)
 ran_rightly 'min_face' far "$hang"
 same 'min_face: nothing of the full set' '' "$(only '(^|/)full(/|$)' < far.ran)"

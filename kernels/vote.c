@@ -1,0 +1,34 @@
+/* See vote.h. */
+#include "kernels/vote.h"
+
+#include <math.h>
+#include <string.h>
+
+void vote_probabilities(const float *logits, size_t nets, size_t classes, double *mean)
+{
+    memset(mean, 0, classes * sizeof *mean);
+    for (size_t k = 0; k < nets; k++, logits += classes) {
+        double most = logits[0], sum = 0, power[VOTE_MOST_CLASSES];
+        for (size_t c = 1; c < classes; c++)
+            most = fmax(most, logits[c]);
+        for (size_t c = 0; c < classes; c++)
+            sum += power[c] = exp(logits[c] - most);
+        for (size_t c = 0; c < classes; c++)
+            mean[c] += power[c] / sum / (double)nets;
+    }
+}
+
+void vote_soft(const float *logits, size_t n, size_t nets, size_t classes, int threads,
+               uint8_t *out)
+{
+#pragma omp parallel for num_threads(threads)
+    for (size_t i = 0; i < n; i++) {
+        double mean[VOTE_MOST_CLASSES];
+        size_t best = 0;
+        vote_probabilities(logits + i * nets * classes, nets, classes, mean);
+        for (size_t c = 1; c < classes; c++)
+            if (mean[c] > mean[best])
+                best = c;
+        out[i] = (uint8_t)best;
+    }
+}
