@@ -5,7 +5,6 @@
 #include "kernels/nets.h"
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 enum block {
     VGG_CONV,   /* conv 3x3 with bias, norm, ReLU */
@@ -95,7 +94,8 @@ static int add_param(struct program *p, bool trainable, size_t dims, const size_
     va_end(list);
     q->dims = dims;
     q->trainable = trainable;
-    memcpy(q->shape, shape, dims * sizeof *shape);
+    for (size_t d = 0; d < dims; d++)
+        q->shape[d] = shape[d];
     return p->param_count++;
 }
 

@@ -66,7 +66,7 @@ done
 
 if "$python" -c 'import torch, safetensors' 2>/dev/null; then
     attempt 'nets against PyTorch' "$python" tests/oracles/nets.py dump build/tests/oracles/net_dump
-    attempt 'weights in PyTorch' "$python" tests/oracles/weights.py "$PWD/ferdag"
+    attempt 'weights in PyTorch' "$python" tests/oracles/weights.py "$PWD/ferdag" build/tests/oracles/net_dump
 else
     skip 'nets against PyTorch' "$python has no torch and safetensors"
     skip 'weights in PyTorch' "$python has no torch and safetensors"

@@ -1,11 +1,13 @@
 /* Runs one small training step and a prediction, and writes all that went in and came out for
  * nets.py: float32 into a file, one line "name shape..." for each array on stdout.
- * Usage: net_dump model width fp32|bf16 file */
+ * Starts from drawn weights, or from those that train_cnn wrote.
+ * Usage: net_dump model width fp32|bf16 file [weights.safetensors] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/random.h"
 #include "kernels/net.h"
+#include "stages/weights.h"
 
 enum { BATCH = 8, CLASSES = 7, SIZE = 40 };
 
@@ -77,6 +79,18 @@ static int run(FILE *f, struct net *net, struct error *err)
     return e;
 }
 
+static int load(struct net *net, const char *path, struct error *err)
+{
+    struct safetensors s;
+    struct weights_notes notes;
+    int e = weights_open(path, &s, &notes, err);
+    if (e < 0)
+        return e;
+    e = weights_load(net, &s, err);
+    safetensors_free(&s);
+    return e;
+}
+
 int main(int argc, char **argv)
 {
     struct net_spec spec = {.classes = CLASSES,
@@ -88,7 +102,7 @@ int main(int argc, char **argv)
     struct error err = {""};
     struct net *net = NULL;
     int model = 0;
-    if (argc != 5)
+    if (argc != 5 && argc != 6)
         return 2;
     while (model < NET_MODELS && strcmp(argv[1], net_model_names[model]) != 0)
         model++;
@@ -98,7 +112,7 @@ int main(int argc, char **argv)
     FILE *f = fopen(argv[4], "wb");
     int e = f ? net_create(&net, &spec, &err) : -1;
     if (e == 0)
-        e = net_init(net, 1, &err);
+        e = argc == 6 ? load(net, argv[5], &err) : net_init(net, 1, &err);
     if (e == 0)
         e = run(f, net, &err);
     net_free(net);

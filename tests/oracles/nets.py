@@ -4,13 +4,14 @@
                                  net and compares logits, features, loss and gradients
   nets.py load MODEL WIDTH FILE.safetensors  loads weights that train_cnn wrote, strictly, and prints
                                  the logits of one image of zeros
-Exit 0 when all is within bounds. Needs numpy, torch (and safetensors for load)."""
+Exit 0 when all is within bounds. Needs numpy, torch, safetensors."""
 import subprocess
 import sys
 import tempfile
 
 import numpy
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -131,11 +132,12 @@ def distance(a, b):
     return float((a - b).norm() / (b.norm() + 1e-30))
 
 
-def read_dump(program, model, width, precision):
-    """Runs net_dump; returns {name: tensor} of what it wrote (see net_dump.c)."""
+def read_dump(program, model, width, precision, weights=None):
+    """Runs net_dump, from a file of weights if given; returns {name: tensor} of what it wrote (see
+    net_dump.c)."""
     with tempfile.NamedTemporaryFile() as raw:
-        run = subprocess.run([program, model, str(width), precision, raw.name], check=True,
-                             capture_output=True, text=True)
+        run = subprocess.run([program, model, str(width), precision, raw.name] + ([weights] if weights else []),
+                             check=True, capture_output=True, text=True)
         values = torch.from_numpy(numpy.fromfile(raw.name, "<f4"))
     out, at = {}, 0
     for line in run.stdout.splitlines():
@@ -148,12 +150,13 @@ def read_dump(program, model, width, precision):
     return out
 
 
-def compare(program, model, width, precision):
-    d = read_dump(program, model, width, precision)
+def compare(program, model, width, precision, weights=None):
+    """One step from the same weights, drawn ones or those of a file, which each side reads itself."""
+    d = read_dump(program, model, width, precision, weights)
     net = make(model, width).double()
     state = {k[6:]: v for k, v in d.items() if k.startswith("start.")}
     assert list(state) == list(net.state_dict()), "names or their order differ"
-    net.load_state_dict(state, strict=True)
+    net.load_state_dict(load_file(weights) if weights else state, strict=True)
     x, labels = d["images"].double(), d["labels"].long()
     net.train()
     loss = F.cross_entropy(net(x), labels, label_smoothing=0.1)
@@ -192,7 +195,6 @@ def main():
         width = int(sys.argv[3]) if len(sys.argv) > 3 else 16
         precision = sys.argv[4] if len(sys.argv) > 4 else "fp32"
         sys.exit(not all([compare(sys.argv[2], m, width, precision) for m in MODELS]))
-    from safetensors.torch import load_file
     net = make(sys.argv[2], int(sys.argv[3]))
     net.load_state_dict(load_file(sys.argv[4]), strict=True)
     with torch.no_grad():

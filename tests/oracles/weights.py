@@ -1,8 +1,10 @@
 """Weights that train_cnn wrote, in the PyTorch models that people have: loads best.safetensors
 strictly into each of the four nets (nets.py), feeds it the same images and compares logits and features
-with those of extract_features, in all three views.
+with those of extract_features, in all three views, and the gradients and the step of a batch with
+ours from the same file (nets.compare).
 
-  weights.py FERDAG     path of the program; works in a temporary folder; exit 0 when all agree to 1e-3
+  weights.py FERDAG NET_DUMP     paths of the programs; works in a temporary folder; exit 0 when all
+                                 features and logits agree to 1e-3 and the rest within nets.py's bounds
 """
 import json
 import os
@@ -80,7 +82,7 @@ def compare(model, folder, view, weights):
 
 
 def main():
-    program = os.path.abspath(sys.argv[1])
+    program, net_dump = (os.path.abspath(a) for a in sys.argv[1:3])
     good = True
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)
@@ -94,6 +96,7 @@ def main():
                 folder = f"{net}-{view}"
                 stage(program, "extract_features", folder, {"evaluate": view, "view": view}, net)
                 good &= compare(model, folder, view, f"{net}/best.safetensors")
+            good &= nets.compare(net_dump, model, 16, "fp32", f"{net}/best.safetensors")
     sys.exit(not good)
 
 

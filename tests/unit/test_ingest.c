@@ -178,7 +178,7 @@ static struct text good_csv(const char *newline, const char *quote, const char *
     struct text t = {0};
     add_string(&t, "emotion,pixels,Usage");
     for (int i = 0; i < 4; i++) {
-        char emotion[8];
+        char emotion[16];
         snprintf(emotion, sizeof emotion, "%d,", i + 3);
         add_string(&t, newline);
         add_string(&t, emotion);
@@ -372,7 +372,7 @@ static struct text classes_csv(void)
     add_string(&t, "emotion,pixels,Usage\n");
     for (size_t c = 0; c < 3; c++) {
         for (int i = 0; i < classes[c].train + classes[c].public; i++) {
-            char emotion[8];
+            char emotion[16];
             snprintf(emotion, sizeof emotion, "%d,", classes[c].label);
             add_string(&t, emotion);
             add(&t, pixels.bytes, pixels.size);
