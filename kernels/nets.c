@@ -5,6 +5,7 @@
 #include "kernels/nets.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum block {
     VGG_CONV,   /* conv 3x3 with bias, norm, ReLU */
