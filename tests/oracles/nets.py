@@ -162,15 +162,16 @@ def compare(program, model, width, precision, weights=None):
     loss = F.cross_entropy(net(x), labels, label_smoothing=0.1)
     loss.backward()
     optimizer = torch.optim.SGD(net.parameters(), 0.01, 0.9, weight_decay=5e-4)
-    # Conv biases before a norm have no gradient but rounding.
+    # Conv biases before a norm have no gradient but rounding, and after training they are nothing else.
+    rounding = {k for k, p in net.named_parameters() if p.grad.norm() <= 1e-9}
     each = sorted((distance(d["gradient." + k].double(), p.grad), k)
-                  for k, p in net.named_parameters() if p.grad.norm() > 1e-9)
+                  for k, p in net.named_parameters() if k not in rounding)
     (worst, name), middle = each[-1], each[len(each) // 2][0]
     for p in net.parameters():
         p.grad.clamp_(-0.1, 0.1)
     optimizer.step()
     after = max(distance(d["after." + k].double(), v.double())
-                for k, v in net.state_dict().items() if v.double().norm() > 1e-6)
+                for k, v in net.state_dict().items() if k not in rounding and v.double().norm() > 1e-6)
     net.eval()
     with torch.no_grad():
         logits = distance(d["logits"].double(), net(x))
