@@ -82,6 +82,8 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = cells_evaluate(job_json(job, "tables"), paper, &sources, &tables, err);
     if (rc == 0)
+        rc = claims_answer(job_json(job, "tables"), tables, err);
+    if (rc == 0)
         rc = claims_decide(job_json(job, "claims"), tables, &setting, &claims, err);
     if (rc == 0)
         rc = plain_write(folder, tables, claims, text_string(&notice), err);
@@ -141,7 +143,7 @@ static const struct param params[] = {
 
 const struct kind kind_report_tables = {
     .name = "report_tables",
-    .version = 2,
+    .version = 3,
     .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
     .inputs = inputs,
     .outputs = outputs,

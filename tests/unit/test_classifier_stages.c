@@ -146,10 +146,9 @@ static void check_timing(bool trained)
 static const struct {
     const char *kind, *params;
 } trainers[] = {
-    {"knn", "\"k\":3"},
-    {"naive_bayes", ""},
-    {"decision_tree", ""},
-    {"random_forest", "\"trees\":20"},
+    {"knn", "\"k\":3"},          {"naive_bayes", ""},
+    {"decision_tree", ""},       {"random_forest", "\"trees\":20"},
+    {"logistic_regression", ""}, {"linear_discriminant", ""},
 };
 enum { TRAINERS = sizeof trainers / sizeof *trainers };
 
@@ -178,14 +177,14 @@ static void trainers_learn(void **state)
 static void svm_trains_then_predicts(void **state)
 {
     (void)state;
-    static const char *const kernels[] = {"linear", "poly", "rbf", "sigmoid"};
+    static const char *const names[] = {"linear", "poly", "rbf", "sigmoid"};
     const char *both = "\"features\":[{\"path\":\"features\"}],\"model\":[{\"path\":\"model\"}]";
     put_features("features", D);
     for (size_t k = 0; k < 4; k++) {
         char params[64], *one, *two;
         size_t size, again;
         struct error err = {""};
-        snprintf(params, sizeof params, "\"kernel\":\"%s\"", kernels[k]);
+        snprintf(params, sizeof params, "\"kernel\":\"%s\"", names[k]);
         expect_success("train_svm", params, FEATURES, 2);
         assert_int_equal(file_read("model", 1 << 20, &two, &again, &err), 0);
         expect_success("train_svm", params, FEATURES, 1);
@@ -204,6 +203,13 @@ static void svm_trains_then_predicts(void **state)
     put_features("features", D - 1);
     expect_error("predict", "", both, "features have 5 columns");
 }
+
+static const char *const kernels[] = {"\"kernel\":\"linear\"", "\"kernel\":\"poly\"",
+                                      "\"kernel\":\"rbf\"", "\"kernel\":\"sigmoid\""};
+enum { KERNELS = sizeof kernels / sizeof *kernels };
+
+static const char WITH_MODEL[] =
+    "\"features\":[{\"path\":\"features\"}],\"model\":[{\"path\":\"model\"}]";
 
 /* Writes a training split that `spoil` has changed, and expects each trainer to say so. */
 static void expect_all_refuse(void (*spoil)(struct features *), const char *says)
@@ -227,6 +233,11 @@ static void spoil_nan(struct features *f)
 static void spoil_infinite(struct features *f)
 {
     ((float *)f->x.data)[TRAIN * D - 1] = INFINITY;
+}
+
+static void spoil_large(struct features *f)
+{
+    ((float *)f->x.data)[D] = -1e30f;
 }
 
 static void spoil_disgust(struct features *f)
@@ -262,6 +273,7 @@ static void bad_training_rows(void **state)
     (void)state;
     expect_all_refuse(spoil_nan, "train split, row 2, column 3: not a number");
     expect_all_refuse(spoil_infinite, "row 139, column 5: infinite");
+    expect_all_refuse(spoil_large, "row 1, column 0: too large");
     expect_all_refuse(spoil_disgust, "no row of class disgust");
     expect_all_refuse(spoil_all_classes, "no row of class angry");
     expect_all_refuse(spoil_variance, "are the same");
@@ -277,15 +289,112 @@ static void meagre_training_rows(void **state)
     struct features f = {0};
     make_split(&f, TRAIN, D, 0);
     for (size_t i = 0; i < TRAIN; i++) {
-        ((float *)f.x.data)[i * D + 2] = 5;
+        ((float *)f.x.data)[i * D + 2] = 0.5f;
         if (i > 7 && i % CLASSES == 1)
             ((uint8_t *)f.labels.data)[i] = 0;
     }
     put("features", SPLIT_TRAIN, &f);
     features_free(&f);
-    for (size_t i = 0; i < TRAINERS; i++)
+    for (size_t i = 0; i < TRAINERS; i++) {
         expect_success(trainers[i].kind, trainers[i].params, FEATURES, 1);
-    expect_success("train_svm", "\"kernel\":\"rbf\"", FEATURES, 1);
+        assert_true(accuracy(SPLIT_PRIVATE) > 2.0 / 7); /* twice what chance gives */
+    }
+    for (size_t k = 0; k < KERNELS; k++) {
+        expect_success("train_svm", kernels[k], FEATURES, 1);
+        expect_success("predict", "", WITH_MODEL, 1);
+        assert_true(accuracy(SPLIT_PRIVATE) > 2.0 / 7);
+    }
+}
+
+/* A single row of each class is enough for all but discriminants, which need a deviation; as many
+ * neighbours as rows are no error either. */
+static void one_row_a_class(void **state)
+{
+    (void)state;
+    put_features("features", D);
+    struct features f = {0};
+    make_split(&f, CLASSES, D, 0);
+    put("features", SPLIT_TRAIN, &f);
+    features_free(&f);
+    for (size_t i = 0; i < TRAINERS; i++)
+        if (strcmp(trainers[i].kind, "linear_discriminant") != 0)
+            expect_success(trainers[i].kind, trainers[i].params, FEATURES, 1);
+    expect_success("knn", "\"k\":7", FEATURES, 1);
+    expect_error("knn", "\"k\":8", FEATURES, "k is 8, but there are 7 training rows");
+    expect_error("linear_discriminant", "", FEATURES, "7 training rows for 7 classes");
+    for (size_t k = 0; k < KERNELS; k++) {
+        expect_success("train_svm", kernels[k], FEATURES, 1);
+        expect_success("predict", "", WITH_MODEL, 1);
+    }
+}
+
+/* What is to be predicted is checked as what is learned from. */
+static void bad_test_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        enum split split;
+        void (*spoil)(struct features *f);
+        const char *says;
+    } cases[] = {
+        {SPLIT_PUBLIC, spoil_nan, "public split, row 2, column 3: not a number"},
+        {SPLIT_PRIVATE, spoil_nan, "private split, row 2, column 3: not a number"},
+        {SPLIT_PUBLIC, spoil_large, "public split, row 1, column 0: too large"},
+        {SPLIT_PRIVATE, spoil_labels, "private_labels.npy: row 7: class 9"},
+        {SPLIT_PRIVATE, spoil_rows, "private split is empty"},
+    };
+    put_features("features", D);
+    expect_success("train_svm", "", FEATURES, 1);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        put_features("features", D);
+        struct features f = {0};
+        make_split(&f, TEST, D, cases[c].split);
+        cases[c].spoil(&f);
+        put("features", cases[c].split, &f);
+        features_free(&f);
+        for (size_t i = 0; i < TRAINERS; i++)
+            expect_error(trainers[i].kind, trainers[i].params, FEATURES, cases[c].says);
+        expect_error("predict", "", WITH_MODEL, cases[c].says);
+    }
+}
+
+/* Cuts a file to a share of its length. */
+static void cut(const char *path, double share)
+{
+    char *data;
+    size_t size;
+    struct error err = {""};
+    assert_int_equal(file_read(path, 1 << 20, &data, &size, &err), 0);
+    assert_int_equal(truncate(path, (off_t)((double)size * share)), 0);
+    free(data);
+}
+
+static void cut_files(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"train_features.npy", "public_features.npy",
+                                        "private_labels.npy"};
+    static const double shares[] = {0, 0.02, 0.6, 0.999};
+    for (size_t c = 0; c < sizeof files / sizeof *files; c++)
+        for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
+            char path[64];
+            snprintf(path, sizeof path, "features/%s", files[c]);
+            put_features("features", D);
+            expect_success("train_svm", "", FEATURES, 1);
+            cut(path, shares[k]);
+            for (size_t i = 0; i < TRAINERS; i++)
+                expect_error(trainers[i].kind, trainers[i].params, FEATURES, files[c]);
+            if (c == 0)
+                expect_error("train_svm", "", FEATURES, files[c]);
+            else
+                expect_error("predict", "", WITH_MODEL, files[c]);
+        }
+    for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
+        put_features("features", D);
+        expect_success("train_svm", "", FEATURES, 1);
+        cut("model", shares[k]);
+        expect_error("predict", "", WITH_MODEL, "model:");
+    }
 }
 
 static void bad_params_and_splits(void **state)
@@ -295,6 +404,9 @@ static void bad_params_and_splits(void **state)
     expect_error("knn", "\"k\":141", FEATURES, "k is 141, but there are 140 training rows");
     expect_error("knn", "\"k\":0", FEATURES, "param k");
     expect_error("random_forest", "\"max_features\":7", FEATURES, "6 columns");
+    expect_error("decision_tree", "\"max_features\":7", FEATURES, "6 columns");
+    expect_error("logistic_regression", "\"c\":0", FEATURES, "param c");
+    expect_error("linear_discriminant", "\"shrinkage\":1.5", FEATURES, "param shrinkage");
     expect_error("train_svm", "\"c\":0", FEATURES, "param c");
     for (size_t i = 0; i < TRAINERS; i++) {
         put_features("features", D);
@@ -307,6 +419,78 @@ static void bad_params_and_splits(void **state)
         assert_int_equal(unlink("features/public_labels.npy"), 0);
         expect_error(trainers[i].kind, trainers[i].params, FEATURES, "public_labels.npy");
     }
+}
+
+/* ---- votes ---- */
+
+static const char VOTES[] = "\"logits\":[{\"path\":\"l0\"},{\"path\":\"l1\"}],"
+                            "\"images\":[{\"path\":\"set\"}]";
+
+/* Logits (n, width) of a net: 3 at the true class, or 2 `turn` classes further; 0 elsewhere, but
+ * `first` is the very first. */
+static void put_logits(const char *name, enum split split, size_t n, size_t width, size_t turn,
+                       float first)
+{
+    struct array a;
+    struct error err = {""};
+    size_t shape[] = {n, width};
+    assert_int_equal(array_make(&a, ARRAY_F32, 2, shape, &err), 0);
+    for (size_t i = 0; i < n; i++)
+        ((float *)a.data)[i * width + (i + turn) % width] = turn ? 2 : 3;
+    if (n > 0)
+        ((float *)a.data)[0] = first;
+    char *path = file_path("%s/%s_logits.npy", name, split_names[split]);
+    assert_int_equal(file_make_folders(name, &err), 0);
+    assert_int_equal(array_write(path, &a, &err), 0);
+    free(path);
+    array_free(&a);
+}
+
+/* Two nets: the first is right and surer of it than the second, which is wrong. */
+static void put_votes(void)
+{
+    for (enum split s = SPLIT_PUBLIC; s < SPLITS; s++) {
+        struct images images = {.n = TEST};
+        struct error err = {""};
+        size_t shape[] = {TEST, FACE_SIZE, FACE_SIZE};
+        assert_int_equal(array_make(&images.pixels, ARRAY_U8, 3, shape, &err), 0);
+        assert_int_equal(array_make(&images.labels, ARRAY_U8, 1, shape, &err), 0);
+        assert_int_equal(array_make(&images.rows, ARRAY_I32, 1, shape, &err), 0);
+        for (size_t i = 0; i < TEST; i++)
+            ((uint8_t *)images.labels.data)[i] = (uint8_t)(i % CLASSES);
+        assert_int_equal(images_write("set", s, &images, &err), 0);
+        images_free(&images);
+        put_logits("l0", s, TEST, CLASSES, 0, 3);
+        put_logits("l1", s, TEST, CLASSES, 1, 0);
+    }
+}
+
+static void votes(void **state)
+{
+    (void)state;
+    put_votes();
+    expect_success("soft_vote", "", VOTES, 2);
+    assert_true(accuracy(SPLIT_PUBLIC) == 1 && accuracy(SPLIT_PRIVATE) == 1);
+    check_timing(false);
+    put_logits("l1", SPLIT_PUBLIC, TEST, CLASSES, 1, 9); /* very sure, and right */
+    put_logits("l0", SPLIT_PUBLIC, TEST, CLASSES, 3, 0); /* wrong, as sure as the other */
+    expect_success("soft_vote", "", VOTES, 1);
+    assert_true(accuracy(SPLIT_PUBLIC) == 1.0 / TEST);
+
+    put_votes();
+    put_logits("l1", SPLIT_PRIVATE, TEST, CLASSES, 1, NAN);
+    expect_error("soft_vote", "", VOTES, "private_logits.npy: row 0, class angry: not a number");
+    put_logits("l1", SPLIT_PRIVATE, TEST, CLASSES, 1, -INFINITY);
+    expect_error("soft_vote", "", VOTES, "row 0, class angry: infinite");
+    put_logits("l1", SPLIT_PRIVATE, TEST - 1, CLASSES, 1, 0);
+    expect_error("soft_vote", "", VOTES, "private_logits.npy: 34 x 7 logits, expected 35 x 7");
+    put_logits("l1", SPLIT_PRIVATE, TEST, CLASSES + 1, 1, 0);
+    expect_error("soft_vote", "", VOTES, "35 x 8 logits, expected 35 x 7");
+    put_votes();
+    cut("l0/public_logits.npy", 0.5);
+    expect_error("soft_vote", "", VOTES, "l0/public_logits.npy");
+    assert_int_equal(unlink("l0/public_logits.npy"), 0);
+    expect_error("soft_vote", "", VOTES, "l0/public_logits.npy");
 }
 
 static const char PREDICTIONS[] = "\"predictions\":[{\"path\":\"given\"}]";
@@ -454,10 +638,18 @@ static void fuse_refuses_strangers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trainers_learn),         cmocka_unit_test(svm_trains_then_predicts),
-        cmocka_unit_test(bad_training_rows),      cmocka_unit_test(meagre_training_rows),
-        cmocka_unit_test(bad_params_and_splits),  cmocka_unit_test(metrics_by_hand),
-        cmocka_unit_test(fuse_concatenates),      cmocka_unit_test(fuse_standardizes_by_training),
+        cmocka_unit_test(trainers_learn),
+        cmocka_unit_test(svm_trains_then_predicts),
+        cmocka_unit_test(bad_training_rows),
+        cmocka_unit_test(meagre_training_rows),
+        cmocka_unit_test(one_row_a_class),
+        cmocka_unit_test(bad_test_rows),
+        cmocka_unit_test(cut_files),
+        cmocka_unit_test(votes),
+        cmocka_unit_test(bad_params_and_splits),
+        cmocka_unit_test(metrics_by_hand),
+        cmocka_unit_test(fuse_concatenates),
+        cmocka_unit_test(fuse_standardizes_by_training),
         cmocka_unit_test(fuse_refuses_strangers),
     };
     return cmocka_run_group_tests(tests, enter, leave);

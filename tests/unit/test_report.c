@@ -400,6 +400,29 @@ static void test_bad_claims(void **state)
     json_decref(tables);
 }
 
+static void test_answers(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    json_t *tables = evaluate();
+    json_t *section = parse(
+        "{\"t\": {\"asks\": ["
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": 60, \"text\": \"Sixty\"},"
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": 90, \"text\": \"Ninety\"}]}}");
+    assert_int_equal(claims_answer(section, tables, &err), 0);
+    const char *note = cells_string(json_array_get(tables, 0), "note");
+    const char *first = strstr(note, "Sixty: yes, "), *second = strstr(note, ". Ninety: no, ");
+    assert_true(first && second && first < second);
+    assert_non_null(strstr(second, " against 90.00 ("));
+    assert_string_equal(note + strlen(note) - 2, ").");
+    json_decref(section);
+    section = parse("{\"t\": {\"asks\": [{\"check\": \"abov\"}]}}");
+    assert_int_equal(claims_answer(section, tables, &err), -EINVAL);
+    assert_true(strncmp(err.text, "tables.t: asks 1: unknown check 'abov'", 38) == 0);
+    json_decref(section);
+    json_decref(tables);
+}
+
 /* ---- programs ---- */
 
 static void test_programs(void **state)
@@ -653,13 +676,13 @@ static void test_missing_tools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pointer),       cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_escaping),      cmocka_unit_test(test_table),
-        cmocka_unit_test(test_claims),        cmocka_unit_test(test_bad_claims),
-        cmocka_unit_test(test_eased_claims),  cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_bad_pictures),  cmocka_unit_test(test_tables_kind),
-        cmocka_unit_test(test_missing_tools), cmocka_unit_test(test_report_kind),
-        cmocka_unit_test(test_plain_pdf),
+        cmocka_unit_test(test_pointer),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_escaping),    cmocka_unit_test(test_table),
+        cmocka_unit_test(test_claims),      cmocka_unit_test(test_bad_claims),
+        cmocka_unit_test(test_answers),     cmocka_unit_test(test_eased_claims),
+        cmocka_unit_test(test_programs),    cmocka_unit_test(test_bad_pictures),
+        cmocka_unit_test(test_tables_kind), cmocka_unit_test(test_missing_tools),
+        cmocka_unit_test(test_report_kind), cmocka_unit_test(test_plain_pdf),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
