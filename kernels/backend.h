@@ -1,10 +1,13 @@
 /* One small interface that every numeric backend implements: tensors, the operations of a
- * convolutional net forward and backward, and an SGD step. kernels/net.c strings them together.
+ * convolutional net forward and backward, and an SGD step. kernels/net_plan.c strings them
+ * together.
  *
  * A device owns all tensors and convolutions made on it, and frees them when it is closed.
  * The interface speaks of shapes only: how an activation lies in memory (blocked, bf16) is the
- * backend's business. Every operation takes the number of images n, at most the n its tensors
- * were made for, and touches only those. All return 0, or a negative code with err filled.
+ * backend's business. Operations on activations take a range of the batch's images, so that several
+ * operations in a row can be done on a few images while those are in cache; the ranges of a batch
+ * come in order. The others take the number of images n. All return 0, or a negative code with err
+ * filled.
  * Results depend on inputs, precision, threads and CPU features only: no atomics, fixed orders
  * of summation. */
 #ifndef FERDAG_KERNELS_BACKEND_H
@@ -30,6 +33,13 @@ enum tensor_use {
     TENSOR_IMAGE,      /* what the first convolution reads; has no gradient */
     TENSOR_ACTIVATION, /* layout and precision as the backend likes */
     TENSOR_PLAIN       /* float32: parameters, and the matrices around the linear layer */
+};
+
+/* Images first to first + count - 1 of a batch of `batch`. A tensor made for at least `batch`
+ * images holds them all; one made for fewer (but count at least) holds those of the current range
+ * only. */
+struct range {
+    size_t first, count, batch;
 };
 
 struct conv_spec {
@@ -88,33 +98,45 @@ struct backend {
     int (*conv)(struct device *device, const struct conv_spec *spec, struct conv **conv,
                 struct error *err);
     /* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
-    int (*conv_forward)(struct conv *conv, size_t n, const struct tensor *x, struct tensor *weights,
-                        const struct tensor *bias, struct tensor *y, unsigned flags,
-                        struct error *err);
+    int (*conv_forward)(struct conv *conv, struct range range, const struct tensor *x,
+                        struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                        unsigned flags, struct error *err);
     /* From the gradient dy of y: gradients of x (dx may be NULL: not wanted), weights (may be NULL)
-     * and bias (may be NULL, and is where dweights is). dx must not be dy. */
-    int (*conv_backward)(struct conv *conv, size_t n, const struct tensor *x,
+     * and bias (may be NULL, and is where dweights is). dx must not be dy. dweights and dbias are
+     * complete after the last range of the batch. */
+    int (*conv_backward)(struct conv *conv, struct range range, const struct tensor *x,
                          struct tensor *weights, const struct tensor *dy, struct tensor *dx,
                          struct tensor *dweights, struct tensor *dbias, struct error *err);
 
-    /* residual may be NULL. training: batch statistics, which also move the running ones. y may
-     * be residual; in evaluation it may be x. */
-    int (*norm_forward)(struct device *device, const struct norm *norm, size_t n,
+    /* Gathers mean and variance of x, which holds the whole batch; the last range sets mean and
+     * inverse and moves the running ones. */
+    int (*norm_moments)(struct device *device, const struct norm *norm, struct range range,
+                        const struct tensor *x, struct error *err);
+    /* residual may be NULL. training: with the moments of norm_moments, else the running ones. y
+     * may be residual; in evaluation it may be x. */
+    int (*norm_forward)(struct device *device, const struct norm *norm, struct range range,
                         const struct tensor *x, const struct tensor *residual, struct tensor *y,
                         bool training, struct error *err);
-    /* The gradient of y is dy + dy2 (dy2 may be NULL). With g = that where y > 0 (everywhere,
-     * without ReLU): dx = the gradient of x through the norm, + dx_add (may be NULL), and
-     * dresidual, when the forward pass had a residual, = g. dx may be dy when dresidual isn't;
-     * dresidual may be dy; dx may be dx_add. */
-    int (*norm_backward)(struct device *device, const struct norm *norm, size_t n,
-                         const struct tensor *x, const struct tensor *y, struct tensor *dy,
-                         const struct tensor *dy2, struct tensor *dresidual,
-                         const struct tensor *dx_add, struct tensor *dx, struct error *err);
+    /* The gradient of y is dy + dy2 (dy2 may be NULL); g is that where y > 0 (everywhere, without
+     * ReLU). y and dresidual are for a norm that had a residual, else NULL: dresidual = g, and may
+     * be dy. The last range sets the gradients of gamma and beta. x, dy and dy2 hold the whole
+     * batch. */
+    int (*norm_sums)(struct device *device, const struct norm *norm, struct range range,
+                     const struct tensor *x, const struct tensor *y, const struct tensor *dy,
+                     const struct tensor *dy2, struct tensor *dresidual, struct error *err);
+    /* After norm_sums of all: dx = the gradient of x through the norm, + dx_add (may be NULL, may
+     * be dx). dy and dy2 are what norm_sums had; with `residual` dy is its dresidual, and dy2 NULL.
+     */
+    int (*norm_backward)(struct device *device, const struct norm *norm, struct range range,
+                         const struct tensor *x, const struct tensor *dy, const struct tensor *dy2,
+                         bool residual, const struct tensor *dx_add, struct tensor *dx,
+                         struct error *err);
 
-    int (*pool_forward)(struct device *device, enum pool pool, size_t n, const struct tensor *x,
-                        struct tensor *y, struct error *err);
-    int (*pool_backward)(struct device *device, enum pool pool, size_t n, const struct tensor *x,
-                         const struct tensor *dy, struct tensor *dx, struct error *err);
+    int (*pool_forward)(struct device *device, enum pool pool, struct range range,
+                        const struct tensor *x, struct tensor *y, struct error *err);
+    int (*pool_backward)(struct device *device, enum pool pool, struct range range,
+                         const struct tensor *x, const struct tensor *dy, struct tensor *dx,
+                         struct error *err);
 
     /* y = x * weights^T + bias: x (n, in), weights (out, in), y (n, out), all plain. */
     int (*linear_forward)(struct device *device, size_t n, const struct tensor *x,
@@ -132,8 +154,8 @@ struct backend {
                 struct error *err);
 
     /* y = a + b, activations; y may be either. */
-    int (*add)(struct device *device, size_t n, const struct tensor *a, const struct tensor *b,
-               struct tensor *y, struct error *err);
+    int (*add)(struct device *device, struct range range, const struct tensor *a,
+               const struct tensor *b, struct tensor *y, struct error *err);
 
     /* g = clip(gradient) + weight_decay * value; velocity = momentum * velocity + g;
      * value -= lr * velocity. The gradient itself stays. */

@@ -27,8 +27,9 @@ struct conv {
     bool image;             /* x is a TENSOR_IMAGE; known from the first call on */
     size_t in, out, groups; /* as oneDNN sees them */
     float *spread;          /* zeros around the weights; NULL where the weights do as they are */
-    void *gradient;         /* packed gradient of the weights */
+    void *gradient;         /* packed gradient of the weights, or its sums in bf16 */
     size_t gradient_size;
+    float *part; /* plain gradient of the weights and bias of one range */
     struct plan *plans;
     struct conv *next;
 };
@@ -54,6 +55,7 @@ static void cpu_close(struct device *device)
         }
         free(c->spread);
         free(c->gradient);
+        free(c->part);
         free(c);
     }
     while (device->tensors) {
@@ -61,6 +63,7 @@ static void cpu_close(struct device *device)
         device->tensors = t->next;
         for (int d = 0; d < DNN_DIRECTIONS; d++)
             free(t->packed[d]);
+        free(t->work);
         free(t->data);
         free(t);
     }
@@ -339,73 +342,112 @@ static int pack(struct conv *c, enum dnn_direction direction, struct dnn_conv *p
     return e;
 }
 
-static int cpu_conv_forward(struct conv *conv, size_t n, const struct tensor *x,
+static int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
                             struct tensor *weights, const struct tensor *bias, struct tensor *y,
                             unsigned flags, struct error *err)
 {
     struct dnn_conv *primitive = NULL;
     int e = settle(conv, x, err);
     if (!e)
-        e = find_plan(conv, DNN_FORWARD, n, flags, bias, &primitive, err);
+        e = find_plan(conv, DNN_FORWARD, range.count, flags, bias, &primitive, err);
     if (!e)
         e = pack(conv, DNN_FORWARD, primitive, weights, err);
     if (!e)
-        e = dnn_conv_run(primitive, x->data, weights->packed[DNN_FORWARD], bias ? bias->data : NULL,
-                         y->data, err);
+        e = dnn_conv_run(primitive, cpu_images(x, range), weights->packed[DNN_FORWARD],
+                         bias ? bias->data : NULL, cpu_images(y, range), err);
     return e;
 }
 
-static int backward_weights(struct conv *c, size_t n, const struct tensor *x,
-                            const struct tensor *dy, struct tensor *dweights, struct tensor *dbias,
-                            struct error *err)
+/* Makes c->gradient hold `size` bytes. */
+static int need_gradient(struct conv *c, size_t size, struct error *err)
 {
+    if (size <= c->gradient_size)
+        return 0;
+    free(c->gradient);
+    c->gradient_size = 0;
+    c->gradient = allocate(size);
+    if (!c->gradient)
+        return error_set(err, ENOMEM, "out of memory");
+    c->gradient_size = size;
+    return 0;
+}
+
+/* Plain gradient of the weights (and bias, unless NULL) of one range, by oneDNN or what stands in
+ * for its reference code. */
+static int range_gradient(struct conv *c, struct range range, const struct tensor *x,
+                          const struct tensor *dy, float *dweights, float *dbias, struct error *err)
+{
+    const struct conv_spec *s = &c->spec;
     struct dnn_conv *primitive = NULL;
-    if (c->device->bf16 && !c->image)
-        return cpu_weight_gradient(c->device, &c->spec, n, x, dy, dweights, dbias, err);
-    int e = find_plan(c, DNN_BACKWARD_WEIGHTS, n, 0, dbias, &primitive, err);
+    int e = find_plan(c, DNN_BACKWARD_WEIGHTS, range.count, 0, dbias, &primitive, err);
     if (e)
         return e;
-    const struct conv_spec *s = &c->spec;
     if (c->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
         is_reference(primitive))
-        return cpu_image_gradient(c->device, s->kernel, n, x, dy, dweights, dbias, err);
+        return cpu_image_gradient(c->device, s->kernel, range, x, dy, dweights, dbias, err);
     if (!c->image && s->groups == 1 && is_reference(primitive))
-        return cpu_patch_gradient(c->device, s, n, x, dy, dweights, dbias, err);
-    size_t size = dnn_conv_weights_size(primitive);
-    if (size > c->gradient_size) {
-        free(c->gradient);
-        c->gradient_size = 0;
-        c->gradient = allocate(size);
-        if (!c->gradient)
-            return error_set(err, ENOMEM, "out of memory");
-        c->gradient_size = size;
-    }
-    e = dnn_conv_run(primitive, x->data, c->gradient, dbias ? dbias->data : NULL, dy->data, err);
+        return cpu_patch_gradient(c->device, s, range, x, dy, dweights, dbias, err);
+    e = need_gradient(c, dnn_conv_weights_size(primitive), err);
     if (!e)
-        e = dnn_conv_unpack(primitive, c->gradient, c->spread ? c->spread : dweights->data, err);
+        e = dnn_conv_run(primitive, cpu_images(x, range), c->gradient, dbias, cpu_images(dy, range),
+                         err);
+    if (!e)
+        e = dnn_conv_unpack(primitive, c->gradient, c->spread ? c->spread : dweights, err);
     if (!e && c->spread) {
-        spread(c, dweights->data, true);
+        spread(c, dweights, true);
         memset(c->spread, 0, spread_size(c));
     }
     return e;
 }
 
-static int cpu_conv_backward(struct conv *conv, size_t n, const struct tensor *x,
+static void add_to(float *sum, const float *part, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] += part[i];
+}
+
+static int backward_weights(struct conv *c, struct range range, const struct tensor *x,
+                            const struct tensor *dy, float *dweights, float *dbias,
+                            struct error *err)
+{
+    const struct conv_spec *s = &c->spec;
+    size_t count = s->out * (s->in / s->groups) * s->kernel * s->kernel;
+    if (c->device->bf16 && !c->image) {
+        int e = need_gradient(c, cpu_weight_sums(s) * sizeof(float), err);
+        return e ? e
+                 : cpu_weight_gradient(c->device, s, range, x, dy, c->gradient, dweights, dbias,
+                                       err);
+    }
+    if (range.first == 0)
+        return range_gradient(c, range, x, dy, dweights, dbias, err);
+    if (!c->part)
+        c->part = allocate((count + c->out) * sizeof *c->part); /* oneDNN pads the bias */
+    if (!c->part)
+        return error_set(err, ENOMEM, "out of memory");
+    int e = range_gradient(c, range, x, dy, c->part, dbias ? c->part + count : NULL, err);
+    if (!e)
+        add_to(dweights, c->part, count);
+    if (!e && dbias)
+        add_to(dbias, c->part + count, s->out);
+    return e;
+}
+
+static int cpu_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
                              struct tensor *weights, const struct tensor *dy, struct tensor *dx,
                              struct tensor *dweights, struct tensor *dbias, struct error *err)
 {
     struct dnn_conv *primitive = NULL;
     int e = settle(conv, x, err);
     if (!e && dweights)
-        e = backward_weights(conv, n, x, dy, dweights, dbias, err);
+        e = backward_weights(conv, range, x, dy, dweights->data, dbias ? dbias->data : NULL, err);
     if (e || !dx)
         return e;
-    e = find_plan(conv, DNN_BACKWARD_DATA, n, 0, false, &primitive, err);
+    e = find_plan(conv, DNN_BACKWARD_DATA, range.count, 0, false, &primitive, err);
     if (!e)
         e = pack(conv, DNN_BACKWARD_DATA, primitive, weights, err);
     if (!e)
-        e = dnn_conv_run(primitive, dx->data, weights->packed[DNN_BACKWARD_DATA], NULL, dy->data,
-                         err);
+        e = dnn_conv_run(primitive, cpu_images(dx, range), weights->packed[DNN_BACKWARD_DATA], NULL,
+                         cpu_images(dy, range), err);
     return e;
 }
 
@@ -421,7 +463,9 @@ const struct backend backend_cpu = {
     .conv = cpu_conv,
     .conv_forward = cpu_conv_forward,
     .conv_backward = cpu_conv_backward,
+    .norm_moments = cpu_norm_moments,
     .norm_forward = cpu_norm_forward,
+    .norm_sums = cpu_norm_sums,
     .norm_backward = cpu_norm_backward,
     .pool_forward = cpu_pool_forward,
     .pool_backward = cpu_pool_backward,

@@ -34,6 +34,8 @@ struct tensor {
     uint64_t version;                        /* goes up whenever a parameter changes */
     void *packed[DNN_DIRECTIONS];            /* weights in the layouts of oneDNN */
     uint64_t packed_version[DNN_DIRECTIONS]; /* version of each, 0: never packed */
+    float *work;                             /* what a norm keeps, in its tensor `mean` */
+    size_t work_count;
     struct tensor *next;
 };
 
@@ -75,41 +77,56 @@ struct cpu_lanes {
 /* The loops that suit this CPU. */
 const struct cpu_lanes *cpu_lanes_pick(bool bf16);
 
+/* The first image of a range. */
+static inline char *cpu_images(const struct tensor *t, struct range range)
+{
+    return (char *)t->data + (t->shape.n < range.batch ? 0 : range.first) * t->slice;
+}
+
 /* Makes device->partial hold at least `count` floats. */
 int cpu_partial(struct device *device, size_t count, struct error *err);
 
 /* Weight gradient of the first convolution, where oneDNN has only reference code for it (2.6 on
- * AVX2): x a one-channel image, stride 1, pad kernel / 2; dbias may be NULL. */
-int cpu_image_gradient(struct device *device, size_t kernel, size_t n, const struct tensor *x,
-                       const struct tensor *dy, struct tensor *dweights, struct tensor *dbias,
-                       struct error *err);
+ * AVX2): x a one-channel image, stride 1, pad kernel / 2; dbias may be NULL. Of the range alone. */
+int cpu_image_gradient(struct device *device, size_t kernel, struct range range,
+                       const struct tensor *x, const struct tensor *dy, float *dweights,
+                       float *dbias, struct error *err);
 
 /* The same for other ungrouped convolutions: x an activation. */
-int cpu_patch_gradient(struct device *device, const struct conv_spec *spec, size_t n,
-                       const struct tensor *x, const struct tensor *dy, struct tensor *dweights,
-                       struct tensor *dbias, struct error *err);
+int cpu_patch_gradient(struct device *device, const struct conv_spec *spec, struct range range,
+                       const struct tensor *x, const struct tensor *dy, float *dweights,
+                       float *dbias, struct error *err);
 
-/* The same for any convolution of an activation, where device->bf16. */
-int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, size_t n,
-                        const struct tensor *x, const struct tensor *dy, struct tensor *dweights,
-                        struct tensor *dbias, struct error *err);
+/* The same for any convolution of an activation, where device->bf16, and of all ranges up to this
+ * one: sums, of cpu_weight_sums floats, keeps what they gave; dweights and dbias are set by the
+ * last. */
+int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, struct range range,
+                        const struct tensor *x, const struct tensor *dy, float *sums,
+                        float *dweights, float *dbias, struct error *err);
+size_t cpu_weight_sums(const struct conv_spec *spec);
 
 /* The name of the first convolution so far for which oneDNN had nothing better than its reference
  * code ("ref:any", 100 times slower), or NULL. For tests. */
 const char *cpu_reference_code(const struct device *device);
 
 /* The operations, as backend.h says. */
-int cpu_norm_forward(struct device *device, const struct norm *norm, size_t n,
+int cpu_norm_moments(struct device *device, const struct norm *norm, struct range range,
+                     const struct tensor *x, struct error *err);
+int cpu_norm_forward(struct device *device, const struct norm *norm, struct range range,
                      const struct tensor *x, const struct tensor *residual, struct tensor *y,
                      bool training, struct error *err);
-int cpu_norm_backward(struct device *device, const struct norm *norm, size_t n,
-                      const struct tensor *x, const struct tensor *y, struct tensor *dy,
-                      const struct tensor *dy2, struct tensor *dresidual,
-                      const struct tensor *dx_add, struct tensor *dx, struct error *err);
-int cpu_pool_forward(struct device *device, enum pool pool, size_t n, const struct tensor *x,
-                     struct tensor *y, struct error *err);
-int cpu_pool_backward(struct device *device, enum pool pool, size_t n, const struct tensor *x,
-                      const struct tensor *dy, struct tensor *dx, struct error *err);
+int cpu_norm_sums(struct device *device, const struct norm *norm, struct range range,
+                  const struct tensor *x, const struct tensor *y, const struct tensor *dy,
+                  const struct tensor *dy2, struct tensor *dresidual, struct error *err);
+int cpu_norm_backward(struct device *device, const struct norm *norm, struct range range,
+                      const struct tensor *x, const struct tensor *dy, const struct tensor *dy2,
+                      bool residual, const struct tensor *dx_add, struct tensor *dx,
+                      struct error *err);
+int cpu_pool_forward(struct device *device, enum pool pool, struct range range,
+                     const struct tensor *x, struct tensor *y, struct error *err);
+int cpu_pool_backward(struct device *device, enum pool pool, struct range range,
+                      const struct tensor *x, const struct tensor *dy, struct tensor *dx,
+                      struct error *err);
 int cpu_linear_forward(struct device *device, size_t n, const struct tensor *x,
                        const struct tensor *weights, const struct tensor *bias, struct tensor *y,
                        struct error *err);
@@ -119,8 +136,8 @@ int cpu_linear_backward(struct device *device, size_t n, const struct tensor *x,
 int cpu_loss(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
              double smoothing, struct tensor *dlogits, double *loss, size_t *correct,
              struct error *err);
-int cpu_add(struct device *device, size_t n, const struct tensor *a, const struct tensor *b,
-            struct tensor *y, struct error *err);
+int cpu_add(struct device *device, struct range range, const struct tensor *a,
+            const struct tensor *b, struct tensor *y, struct error *err);
 int cpu_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
             struct tensor *velocity, const struct net_step *step, struct error *err);
 

@@ -3,9 +3,11 @@
 #include <string.h>
 #include "kernels/cpu.h"
 
-static void *plane_of(const struct device *device, const struct tensor *t, size_t plane)
+/* A plane, counted within the range. */
+static void *plane_of(const struct device *device, const struct tensor *t, struct range range,
+                      size_t plane)
 {
-    return (char *)t->data + plane * t->pixels * device->lanes->lanes * device->lanes->item;
+    return cpu_images(t, range) + plane * t->pixels * device->lanes->lanes * device->lanes->item;
 }
 
 /* Channels of a block that exist, given the channel it starts with. */
@@ -15,73 +17,72 @@ static size_t channels_from(const struct device *device, const struct tensor *t,
     return left < lanes ? left : lanes;
 }
 
-int cpu_pool_forward(struct device *device, enum pool pool, size_t n, const struct tensor *x,
+int cpu_pool_forward(struct device *device, enum pool pool, struct range r, const struct tensor *x,
                      struct tensor *y, struct error *err)
 {
     const struct cpu_lanes *l = device->lanes;
     (void)err;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
-    for (size_t i = 0; i < n * x->blocks; i++) {
+    for (size_t i = 0; i < r.count * x->blocks; i++) {
         if (pool == POOL_MAX) {
-            l->max_forward(plane_of(device, x, i), plane_of(device, y, i), x->shape.h, x->shape.w);
+            l->max_forward(plane_of(device, x, r, i), plane_of(device, y, r, i), x->shape.h,
+                           x->shape.w);
         } else {
             float mean[CPU_MAX_LANES];
             size_t first = i % x->blocks * l->lanes;
-            l->average_forward(plane_of(device, x, i), mean, x->pixels);
-            memcpy((float *)y->data + i / x->blocks * x->shape.c + first, mean,
+            l->average_forward(plane_of(device, x, r, i), mean, x->pixels);
+            memcpy((float *)cpu_images(y, r) + i / x->blocks * x->shape.c + first, mean,
                    channels_from(device, x, first) * sizeof *mean);
         }
     }
     return 0;
 }
 
-int cpu_pool_backward(struct device *device, enum pool pool, size_t n, const struct tensor *x,
+int cpu_pool_backward(struct device *device, enum pool pool, struct range r, const struct tensor *x,
                       const struct tensor *dy, struct tensor *dx, struct error *err)
 {
     const struct cpu_lanes *l = device->lanes;
     (void)err;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
-    for (size_t i = 0; i < n * x->blocks; i++) {
+    for (size_t i = 0; i < r.count * x->blocks; i++) {
         if (pool == POOL_MAX) {
-            l->max_backward(plane_of(device, x, i), plane_of(device, dy, i),
-                            plane_of(device, dx, i), x->shape.h, x->shape.w);
+            l->max_backward(plane_of(device, x, r, i), plane_of(device, dy, r, i),
+                            plane_of(device, dx, r, i), x->shape.h, x->shape.w);
         } else {
             float share[CPU_MAX_LANES] = {0};
             size_t first = i % x->blocks * l->lanes, count = channels_from(device, x, first);
-            const float *g = (const float *)dy->data + i / x->blocks * x->shape.c + first;
+            const float *g = (const float *)cpu_images(dy, r) + i / x->blocks * x->shape.c + first;
             for (size_t c = 0; c < count; c++)
                 share[c] = g[c] / (float)x->pixels;
-            l->fill(plane_of(device, dx, i), x->pixels, share);
+            l->fill(plane_of(device, dx, r, i), x->pixels, share);
         }
     }
     return 0;
 }
 
-int cpu_image_gradient(struct device *device, size_t kernel, size_t n, const struct tensor *x,
-                       const struct tensor *dy, struct tensor *dweights, struct tensor *dbias,
-                       struct error *err)
+int cpu_image_gradient(struct device *device, size_t kernel, struct range r, const struct tensor *x,
+                       const struct tensor *dy, float *dweights, float *dbias, struct error *err)
 {
     static const float zeros[CPU_MAX_LANES];
     const struct cpu_lanes *l = device->lanes;
-    size_t taps = kernel * kernel, planes = n * dy->blocks;
+    size_t taps = kernel * kernel, planes = r.count * dy->blocks;
     size_t stride = (taps + 2) * l->lanes; /* each tap's sums, then those of dy and its square */
-    float *out = dweights->data;
     int e = cpu_partial(device, planes * stride, err);
     if (e)
         return e;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
     for (size_t i = 0; i < planes; i++) {
         float *sums = device->partial + i * stride;
-        l->image_gradient((const char *)x->data + i / dy->blocks * x->slice,
-                          plane_of(device, dy, i), x->shape.h, x->shape.w, kernel, sums);
-        l->moments(plane_of(device, dy, i), dy->pixels, zeros, sums + taps * l->lanes);
+        l->image_gradient(cpu_images(x, r) + i / dy->blocks * x->slice, plane_of(device, dy, r, i),
+                          x->shape.h, x->shape.w, kernel, sums);
+        l->moments(plane_of(device, dy, r, i), dy->pixels, zeros, sums + taps * l->lanes);
     }
     for (size_t o = 0; o < dy->shape.c; o++)
         for (size_t t = 0; t < taps + (dbias ? 1 : 0); t++) {
             double sum = 0;
             for (size_t i = o / l->lanes; i < planes; i += dy->blocks)
                 sum += (double)device->partial[i * stride + t * l->lanes + o % l->lanes];
-            *(t < taps ? &out[o * taps + t] : (float *)dbias->data + o) = (float)sum;
+            *(t < taps ? &dweights[o * taps + t] : &dbias[o]) = (float)sum;
         }
     return 0;
 }
@@ -151,14 +152,14 @@ int cpu_loss(struct device *device, size_t n, const struct tensor *logits, const
     return 0;
 }
 
-int cpu_add(struct device *device, size_t n, const struct tensor *a, const struct tensor *b,
+int cpu_add(struct device *device, struct range r, const struct tensor *a, const struct tensor *b,
             struct tensor *y, struct error *err)
 {
     (void)err;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
-    for (size_t i = 0; i < n * a->blocks; i++)
-        device->lanes->add(plane_of(device, a, i), plane_of(device, b, i), plane_of(device, y, i),
-                           a->pixels);
+    for (size_t i = 0; i < r.count * a->blocks; i++)
+        device->lanes->add(plane_of(device, a, r, i), plane_of(device, b, r, i),
+                           plane_of(device, y, r, i), a->pixels);
     return 0;
 }
 

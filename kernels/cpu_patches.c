@@ -13,10 +13,10 @@ struct image_rows {
     float *transposed; /* (pixels of y, out) */
 };
 
-static void to_plain(const struct device *device, const struct tensor *t, size_t image, float *out)
+static void to_plain(const struct device *device, const struct tensor *t, const char *data,
+                     float *out)
 {
     const struct cpu_lanes *l = device->lanes;
-    const char *data = (const char *)t->data + image * t->slice;
     for (size_t b = 0; b < t->blocks; b++) {
         size_t left = t->shape.c - b * l->lanes;
         l->to_plain(data + b * t->pixels * l->lanes * l->item, out + b * l->lanes * t->pixels,
@@ -52,13 +52,13 @@ static void bias_gradient(const struct conv_spec *s, size_t rows, const float *t
     }
 }
 
-int cpu_patch_gradient(struct device *device, const struct conv_spec *s, size_t n,
-                       const struct tensor *x, const struct tensor *dy, struct tensor *dweights,
-                       struct tensor *dbias, struct error *err)
+int cpu_patch_gradient(struct device *device, const struct conv_spec *s, struct range range,
+                       const struct tensor *x, const struct tensor *dy, float *dweights,
+                       float *dbias, struct error *err)
 {
     size_t row = s->in * s->kernel * s->kernel, pixels = dy->pixels;
     size_t chunk = MAX_FLOATS / (pixels * row) + 1;
-    chunk = chunk < n ? chunk : n;
+    chunk = chunk < range.count ? chunk : range.count;
     size_t sx = s->in * x->pixels, sy = s->out * pixels;
     float *memory = calloc(chunk, (sx + 2 * sy + pixels * row) * sizeof *memory);
     float *columns = memory, *transposed = memory + chunk * pixels * row;
@@ -67,21 +67,21 @@ int cpu_patch_gradient(struct device *device, const struct conv_spec *s, size_t 
     if (!memory)
         return error_set(err, ENOMEM, "out of memory");
     for (size_t o = 0; dbias && o < s->out; o++)
-        ((float *)dbias->data)[o] = 0;
-    for (size_t first = 0; !e && first < n; first += chunk) {
-        size_t count = n - first < chunk ? n - first : chunk;
+        dbias[o] = 0;
+    for (size_t first = 0; !e && first < range.count; first += chunk) {
+        size_t count = range.count - first < chunk ? range.count - first : chunk;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
         for (size_t i = 0; i < count; i++) {
             struct image_rows r = {plain_x + i * sx, plain_dy + i * sy, columns + i * pixels * row,
                                    transposed + i * sy};
-            to_plain(device, x, first + i, r.x);
-            to_plain(device, dy, first + i, r.dy);
+            to_plain(device, x, cpu_images(x, range) + (first + i) * x->slice, r.x);
+            to_plain(device, dy, cpu_images(dy, range) + (first + i) * dy->slice, r.dy);
             fill_rows(s, dy, &r);
         }
         e = dnn_gemm(device->dnn, true, false, s->out, row, count * pixels, transposed, s->out,
-                     columns, row, first ? 1 : 0, dweights->data, row, err);
+                     columns, row, first ? 1 : 0, dweights, row, err);
         if (dbias)
-            bias_gradient(s, count * pixels, transposed, dbias->data);
+            bias_gradient(s, count * pixels, transposed, dbias);
     }
     free(memory);
     return e;

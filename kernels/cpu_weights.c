@@ -27,7 +27,8 @@ enum {
 struct product {
     const struct conv_spec *spec;
     const struct tensor *x, *dy;
-    size_t n, in, taps; /* in: input channels that a block of output channels reads */
+    struct range range;
+    size_t in, taps;    /* in: input channels that a block of output channels reads */
     size_t chunk;       /* pairs of images */
     uint32_t *xs, *dys; /* [block][pair][pixel][LANES], of a chunk */
     float *sums;        /* [output block][tap][in][LANES] */
@@ -133,9 +134,9 @@ static void interleave_pair(const struct product *p, const struct tensor *t, siz
                             size_t pair, uint32_t *out)
 {
     size_t image = first + 2 * pair, plane = t->pixels * LANES;
-    const uint16_t *a = (const uint16_t *)t->data + image * t->blocks * plane;
+    const uint16_t *a = (const uint16_t *)cpu_images(t, p->range) + image * t->blocks * plane;
     for (size_t b = 0; b < t->blocks; b++)
-        interleave(a + b * plane, image + 1 < p->n ? a + (t->blocks + b) * plane : NULL,
+        interleave(a + b * plane, image + 1 < p->range.count ? a + (t->blocks + b) * plane : NULL,
                    out + (b * p->chunk + pair) * plane, t->pixels);
 }
 
@@ -230,37 +231,62 @@ static void deliver(const struct product *p, float *dweights)
     }
 }
 
-static int start(struct product *p, struct device *device, bool bias, struct error *err)
+static size_t blocks_of(size_t channels)
+{
+    return (channels + LANES - 1) / LANES;
+}
+
+/* Blocks of output channels, taps, and input channels of the sums. */
+static void sizes(struct product *p, size_t *blocks)
 {
     const struct conv_spec *s = p->spec;
-    size_t out = s->out / s->groups;
-    size_t x = p->x->blocks * p->x->pixels, dy = p->dy->blocks * p->dy->pixels;
+    *blocks = blocks_of(s->out);
     p->taps = s->kernel * s->kernel;
-    for (size_t b = 0; b < p->dy->blocks; b++)
+    for (size_t b = 0; b < *blocks; b++)
         p->in = p->in > inputs(p, b) ? p->in : inputs(p, b);
-    p->together = p->dy->blocks % 2 == 0 && (s->groups == 1 || out % (2 * LANES) == 0) ? 2 : 1;
+}
+
+size_t cpu_weight_sums(const struct conv_spec *spec)
+{
+    struct product p = {.spec = spec};
+    size_t blocks;
+    sizes(&p, &blocks);
+    return blocks * (p.taps * p.in + 1) * LANES;
+}
+
+static int start(struct product *p, struct device *device, float *sums, bool bias,
+                 struct error *err)
+{
+    const struct conv_spec *s = p->spec;
+    size_t x = p->x->blocks * p->x->pixels, dy = p->dy->blocks * p->dy->pixels;
+    size_t pairs = (p->range.count + 1) / 2, blocks;
+    sizes(p, &blocks);
+    p->together =
+        blocks % 2 == 0 && (s->groups == 1 || s->out / s->groups % (2 * LANES) == 0) ? 2 : 1;
     p->chunk = CHUNK_BYTES / ((x + dy) * LANES * sizeof *p->xs);
-    p->chunk = p->chunk < 1 ? 1 : p->chunk > (p->n + 1) / 2 ? (p->n + 1) / 2 : p->chunk;
-    size_t sums = p->dy->blocks * p->taps * p->in * LANES, rest = sums + p->dy->blocks * LANES;
-    int e = cpu_partial(device, p->chunk * (x + dy) * LANES + rest, err);
+    p->chunk = p->chunk < 1 ? 1 : p->chunk > pairs ? pairs : p->chunk;
+    int e = cpu_partial(device, p->chunk * (x + dy) * LANES, err);
     if (e)
         return e;
-    p->sums = device->partial;
-    p->bias_sums = bias ? p->sums + sums : NULL;
-    p->xs = (uint32_t *)device->partial + rest;
+    p->sums = sums;
+    p->bias_sums = bias ? sums + blocks * p->taps * p->in * LANES : NULL;
+    p->xs = (uint32_t *)device->partial;
     p->dys = p->xs + p->chunk * x * LANES;
-    memset(p->sums, 0, rest * sizeof *p->sums);
+    if (p->range.first == 0)
+        memset(sums, 0, cpu_weight_sums(s) * sizeof *sums);
     return 0;
 }
 
-int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, size_t n,
-                        const struct tensor *x, const struct tensor *dy, struct tensor *dweights,
-                        struct tensor *dbias, struct error *err)
+int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, struct range range,
+                        const struct tensor *x, const struct tensor *dy, float *sums,
+                        float *dweights, float *dbias, struct error *err)
 {
-    struct product p = {.spec = spec, .x = x, .dy = dy, .n = n};
-    int e = start(&p, device, dbias, err);
-    for (size_t first = 0; !e && first < n; first += 2 * p.chunk) {
-        size_t pairs = (n - first + 1) / 2 < p.chunk ? (n - first + 1) / 2 : p.chunk;
+    struct product p = {.spec = spec, .x = x, .dy = dy, .range = range};
+    int e = start(&p, device, sums, dbias, err);
+    if (e)
+        return e;
+    for (size_t first = 0; first < range.count; first += 2 * p.chunk) {
+        size_t left = (range.count - first + 1) / 2, pairs = left < p.chunk ? left : p.chunk;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
         for (size_t i = 0; i < pairs; i++) {
             interleave_pair(&p, x, first, i, p.xs);
@@ -270,18 +296,26 @@ int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, siz
         if (dbias)
             add_bias(&p, pairs, device->threads);
     }
-    if (!e)
-        deliver(&p, dweights->data);
-    if (!e && dbias)
-        memcpy(dbias->data, p.bias_sums, spec->out * sizeof *p.bias_sums);
-    return e;
+    if (range.first + range.count == range.batch) {
+        deliver(&p, dweights);
+        if (dbias)
+            memcpy(dbias, p.bias_sums, spec->out * sizeof *dbias);
+    }
+    return 0;
 }
 #else
-int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, size_t n,
-                        const struct tensor *x, const struct tensor *dy, struct tensor *dweights,
-                        struct tensor *dbias, struct error *err)
+size_t cpu_weight_sums(const struct conv_spec *spec)
 {
-    (void)device, (void)spec, (void)n, (void)x, (void)dy, (void)dweights, (void)dbias;
+    (void)spec;
+    return 0;
+}
+
+int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, struct range range,
+                        const struct tensor *x, const struct tensor *dy, float *sums,
+                        float *dweights, float *dbias, struct error *err)
+{
+    (void)device, (void)spec, (void)range, (void)x, (void)dy, (void)sums, (void)dweights,
+        (void)dbias;
     return error_set(err, ENOTSUP, "this CPU has no bf16");
 }
 #endif

@@ -132,34 +132,25 @@ static void find_fusions(struct net *net)
     }
 }
 
+/* Those that go in and out; the others are planned, or come and go in evaluation. */
 static int make_values(struct net *net, struct error *err)
 {
     const struct program *p = &net->program;
+    const struct extent *image = &p->values[0];
     size_t batch = (size_t)net->spec.batch;
-    for (int v = 0; v < p->value_count; v++) {
-        const struct extent *e = &p->values[v];
-        struct shape shape = {batch, e->channels, e->height, e->width};
-        bool plain = v == p->features || v == p->logits;
-        if (v > 0 && !plain && !net->spec.training)
-            continue;
-        const struct op *op = v > 0 ? &p->ops[v - 1] : NULL;
-        if (op && op->kind == OP_ADD) { /* nobody needs its summand again */
-            net->values[v] = net->values[op->in];
-            continue;
-        }
-        int code = net->backend->tensor(net->device,
-                                        v == 0  ? TENSOR_IMAGE
-                                        : plain ? TENSOR_PLAIN
-                                                : TENSOR_ACTIVATION,
-                                        shape, &net->values[v], err);
-        if (!code && plain && net->spec.training)
-            code =
-                make_plain(net, shape,
-                           v == p->features ? &net->features_gradient : &net->logits_gradient, err);
-        if (code)
-            return code;
-    }
-    return 0;
+    struct shape shape = {batch, image->channels, image->height, image->width};
+    struct shape features = {batch, p->values[p->features].channels, 1, 1};
+    struct shape logits = {batch, p->values[p->logits].channels, 1, 1};
+    int e = net->backend->tensor(net->device, TENSOR_IMAGE, shape, &net->values[0], err);
+    if (!e)
+        e = make_plain(net, features, &net->values[p->features], err);
+    if (!e)
+        e = make_plain(net, logits, &net->values[p->logits], err);
+    if (!e && net->spec.training)
+        e = make_plain(net, features, &net->features_gradient, err);
+    if (!e && net->spec.training)
+        e = make_plain(net, logits, &net->logits_gradient, err);
+    return e;
 }
 
 int net_create(struct net **net, const struct net_spec *spec, struct error *err)
@@ -187,6 +178,8 @@ int net_create(struct net **net, const struct net_spec *spec, struct error *err)
     }
     if (!e)
         e = make_values(n, err);
+    if (!e && spec->training)
+        e = net_plan(n, err);
     if (!e)
         e = net_init(n, 0, err);
     if (e) {

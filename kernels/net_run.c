@@ -1,94 +1,89 @@
-/* Runs a net's program on its backend: forward and backward for training, and evaluation, where
+/* Runs a net on its backend: the plan of a training step, range by range, and evaluation, where
  * each convolution takes the norm, residual, addition and ReLU that follow it. */
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include "kernels/net_run.h"
 
-/* The gradients of a value that its readers have delivered so far. */
-struct pending {
-    struct buffer *gradients[2];
-    int count;
-};
+/* ---- training ---- */
 
-/* ---- scratch activations ---- */
-
-static int take(struct net *net, int value, struct buffer **buffer, struct error *err)
+static struct tensor *operand(const struct net *net, const struct instruction *in, int which)
 {
-    const struct extent *want = &net->program.values[value];
-    for (struct buffer *b = net->buffers; b; b = b->next)
-        if (b->holders == 0 && b->extent.channels == want->channels &&
-            b->extent.height == want->height && b->extent.width == want->width) {
-            b->holders = 1;
-            *buffer = b;
-            return 0;
-        }
-    struct buffer *b = calloc(1, sizeof *b);
-    if (!b)
-        return error_set(err, ENOMEM, "out of memory");
-    b->extent = *want;
-    struct shape shape = {(size_t)net->spec.batch, want->channels, want->height, want->width};
-    int e = net->backend->tensor(net->device, TENSOR_ACTIVATION, shape, &b->tensor, err);
-    if (e) {
-        free(b);
-        return e;
-    }
-    b->holders = 1;
-    b->next = net->buffers;
-    net->buffers = b;
-    *buffer = b;
-    return 0;
+    return net->plan.slots[in->slots[which]].tensor; /* slot 0 has none */
 }
 
-static void release(struct buffer *buffer)
+static int do_conv(struct net *net, const struct instruction *in, struct range range,
+                   struct error *err)
 {
-    if (buffer)
-        buffer->holders--;
+    const struct op *op = &net->program.ops[in->op];
+    const struct net_param_state *p = &net->params[op->param];
+    struct tensor *x = operand(net, in, IN_X);
+    if (in->action == DO_CONV)
+        return net->backend->conv_forward(net->steps[in->op].conv, range, x, p[0].value,
+                                          op->bias ? p[1].value : NULL, operand(net, in, Y), 0,
+                                          err);
+    return net->backend->conv_backward(net->steps[in->op].conv, range, x, p[0].value,
+                                       operand(net, in, DY), operand(net, in, DX), p[0].gradient,
+                                       op->bias ? p[1].gradient : NULL, err);
 }
 
-static void release_all(struct net *net)
-{
-    for (struct buffer *b = net->buffers; b; b = b->next)
-        b->holders = 0;
-}
-
-/* Weights and bias of an op, one after the other; of an op that has none, nobody looks at them. */
-static const struct net_param_state *params_of(const struct net *net, const struct op *op)
-{
-    return &net->params[op->param > 0 ? op->param : 0];
-}
-
-/* ---- training, forward ---- */
-
-static int forward(struct net *net, size_t n, struct error *err)
+static int do_norm(struct net *net, const struct instruction *in, struct range range,
+                   struct error *err)
 {
     const struct backend *b = net->backend;
+    const struct norm *norm = &net->steps[in->op].norm;
+    struct tensor *x = operand(net, in, IN_X), *y = operand(net, in, Y);
+    struct tensor *dy = operand(net, in, DY), *dy2 = operand(net, in, DY2);
+    switch (in->action) {
+    case DO_MOMENTS:
+        return b->norm_moments(net->device, norm, range, x, err);
+    case DO_NORM:
+        return b->norm_forward(net->device, norm, range, x, operand(net, in, IN_WITH), y, true,
+                               err);
+    case DO_NORM_SUMS:
+        return b->norm_sums(net->device, norm, range, x, y, dy, dy2, operand(net, in, DRESIDUAL),
+                            err);
+    default:
+        return b->norm_backward(net->device, norm, range, x, dy, dy2,
+                                net->program.ops[in->op].with >= 0, operand(net, in, DX_ADD),
+                                operand(net, in, DX), err);
+    }
+}
+
+static int do_one(struct net *net, const struct instruction *in, struct range range,
+                  struct error *err)
+{
+    const struct backend *b = net->backend;
+    struct tensor *x = operand(net, in, IN_X), *y = operand(net, in, Y);
+    struct tensor *dy = operand(net, in, DY), *dx = operand(net, in, DX);
+    switch (in->action) {
+    case DO_CONV:
+    case DO_CONV_BACKWARD:
+        return do_conv(net, in, range, err);
+    case DO_ADD:
+        return b->add(net->device, range, x, operand(net, in, IN_WITH), y, err);
+    case DO_MAX_POOL:
+        return b->pool_forward(net->device, POOL_MAX, range, x, y, err);
+    case DO_AVERAGE_POOL:
+        return b->pool_forward(net->device, POOL_AVERAGE, range, x, y, err);
+    case DO_MAX_POOL_BACKWARD:
+        return b->pool_backward(net->device, POOL_MAX, range, x, dy, dx, err);
+    case DO_AVERAGE_POOL_BACKWARD:
+        return b->pool_backward(net->device, POOL_AVERAGE, range, x, dy, dx, err);
+    default:
+        return do_norm(net, in, range, err);
+    }
+}
+
+static int do_segments(struct net *net, size_t n, int first, int end, struct error *err)
+{
     int e = 0;
-    for (int i = 0; !e && i < net->program.op_count; i++) {
-        const struct op *op = &net->program.ops[i];
-        const struct net_param_state *p = params_of(net, op);
-        struct tensor *x = net->values[op->in], *y = net->values[op->out];
-        struct tensor *with = op->with >= 0 ? net->values[op->with] : NULL;
-        switch (op->kind) {
-        case OP_CONV:
-            e = b->conv_forward(net->steps[i].conv, n, x, p[0].value, op->bias ? p[1].value : NULL,
-                                y, 0, err);
-            break;
-        case OP_NORM:
-            e = b->norm_forward(net->device, &net->steps[i].norm, n, x, with, y, true, err);
-            break;
-        case OP_ADD:
-            e = b->add(net->device, n, x, with, y, err);
-            break;
-        case OP_MAX_POOL:
-        case OP_AVERAGE_POOL:
-            e = b->pool_forward(net->device, op->kind == OP_MAX_POOL ? POOL_MAX : POOL_AVERAGE, n,
-                                x, y, err);
-            break;
-        case OP_LINEAR:
-            e = b->linear_forward(net->device, n, x, p[0].value, p[1].value, y, err);
-            break;
+    for (int k = first; !e && k < end; k++) {
+        const struct segment *s = &net->plan.segments[k];
+        for (size_t image = 0; !e && image < n; image += s->range) {
+            struct range range = {image, n - image < s->range ? n - image : s->range, n};
+            for (int i = s->first; !e && i < s->end; i++)
+                e = do_one(net, &net->plan.instructions[i], range, err);
         }
     }
     return e;
@@ -108,179 +103,6 @@ static int count_batch(struct net *net, struct error *err)
             e = net_set(net, (size_t)i, &count, err);
     }
     net->folded = false;
-    return e;
-}
-
-/* ---- training, backward ---- */
-
-/* Makes the two gradients of a value one. */
-static int merge(struct net *net, size_t n, int value, struct pending *p, struct error *err)
-{
-    if (p->count < 2)
-        return 0;
-    struct buffer *sum = p->gradients[0], *other = p->gradients[1];
-    if (sum->holders > 1) {
-        int e = take(net, value, &sum, err);
-        if (e)
-            return e;
-    }
-    int e =
-        net->backend->add(net->device, n, p->gradients[0]->tensor, other->tensor, sum->tensor, err);
-    if (sum != p->gradients[0])
-        release(p->gradients[0]);
-    release(other);
-    *p = (struct pending){{sum, NULL}, 1};
-    return e;
-}
-
-static int deliver(struct net *net, size_t n, int value, struct pending *p, struct buffer *gradient,
-                   struct error *err)
-{
-    int e = merge(net, n, value, p, err);
-    if (!e)
-        p->gradients[p->count++] = gradient;
-    return e;
-}
-
-/* Takes a value's gradient out of its pending ones, merged. */
-static int collect(struct net *net, size_t n, int value, struct pending *p,
-                   struct buffer **gradient, struct error *err)
-{
-    assert(p->count > 0 && p->gradients[0]);
-    int e = merge(net, n, value, p, err);
-    *gradient = p->gradients[0];
-    *p = (struct pending){0};
-    return e;
-}
-
-static int conv_backward(struct net *net, size_t n, int i, struct pending *pending,
-                         struct error *err)
-{
-    const struct op *op = &net->program.ops[i];
-    const struct net_param_state *p = &net->params[op->param];
-    struct buffer *dy, *dx = NULL;
-    int e = collect(net, n, op->out, &pending[op->out], &dy, err);
-    if (!e && op->in > 0)
-        e = take(net, op->in, &dx, err);
-    if (!e)
-        e = net->backend->conv_backward(net->steps[i].conv, n, net->values[op->in], p[0].value,
-                                        dy->tensor, dx ? dx->tensor : NULL, p[0].gradient,
-                                        op->bias ? p[1].gradient : NULL, err);
-    if (e)
-        return e;
-    release(dy);
-    return dx ? deliver(net, n, op->in, &pending[op->in], dx, err) : 0;
-}
-
-/* Both gradients of y go in unmerged, and a gradient that x already has is added on the way, so
- * that no pass over memory is spent on sums. */
-static int norm_backward(struct net *net, size_t n, int i, struct pending *pending,
-                         struct error *err)
-{
-    const struct op *op = &net->program.ops[i];
-    struct pending *out = &pending[op->out], *in = &pending[op->in];
-    struct buffer *dy = out->gradients[0], *dy2 = out->gradients[1], *dx = NULL, *residual = NULL;
-    assert(dy);
-    int e = merge(net, n, op->in, in, err);
-    struct buffer *add = in->count ? in->gradients[0] : NULL;
-    *out = *in = (struct pending){0};
-    if (!e && op->with >= 0) {
-        residual = dy;
-        if (dy->holders > 1)
-            e = take(net, op->out, &residual, err);
-    }
-    if (!e && (op->with >= 0 || dy->holders > 1))
-        e = take(net, op->in, &dx, err);
-    else
-        dx = dy;
-    if (!e)
-        e = net->backend->norm_backward(net->device, &net->steps[i].norm, n, net->values[op->in],
-                                        net->values[op->out], dy->tensor, dy2 ? dy2->tensor : NULL,
-                                        residual ? residual->tensor : NULL,
-                                        add ? add->tensor : NULL, dx->tensor, err);
-    if (e)
-        return e;
-    release(dy2);
-    release(add);
-    if (dy != dx && dy != residual)
-        release(dy);
-    e = deliver(net, n, op->in, in, dx, err);
-    return e || !residual ? e : deliver(net, n, op->with, &pending[op->with], residual, err);
-}
-
-static int add_backward(struct net *net, size_t n, int i, struct pending *pending,
-                        struct error *err)
-{
-    const struct op *op = &net->program.ops[i];
-    struct buffer *dy;
-    int e = collect(net, n, op->out, &pending[op->out], &dy, err);
-    if (e)
-        return e;
-    dy->holders++;
-    e = deliver(net, n, op->in, &pending[op->in], dy, err);
-    return e ? e : deliver(net, n, op->with, &pending[op->with], dy, err);
-}
-
-static int max_pool_backward(struct net *net, size_t n, int i, struct pending *pending,
-                             struct error *err)
-{
-    const struct op *op = &net->program.ops[i];
-    struct buffer *dy, *dx;
-    int e = collect(net, n, op->out, &pending[op->out], &dy, err);
-    if (!e)
-        e = take(net, op->in, &dx, err);
-    if (!e)
-        e = net->backend->pool_backward(net->device, POOL_MAX, n, net->values[op->in], dy->tensor,
-                                        dx->tensor, err);
-    if (e)
-        return e;
-    release(dy);
-    return deliver(net, n, op->in, &pending[op->in], dx, err);
-}
-
-static int average_pool_backward(struct net *net, size_t n, int i, struct pending *pending,
-                                 struct error *err)
-{
-    const struct op *op = &net->program.ops[i];
-    struct buffer *dx;
-    int e = take(net, op->in, &dx, err);
-    if (!e)
-        e = net->backend->pool_backward(net->device, POOL_AVERAGE, n, net->values[op->in],
-                                        net->features_gradient, dx->tensor, err);
-    return e ? e : deliver(net, n, op->in, &pending[op->in], dx, err);
-}
-
-static int backward(struct net *net, size_t n, struct error *err)
-{
-    struct pending pending[NETS_MAX_OPS + 1] = {0};
-    int e = 0;
-    for (int i = net->program.op_count - 1; !e && i >= 0; i--) {
-        const struct op *op = &net->program.ops[i];
-        const struct net_param_state *p = params_of(net, op);
-        switch (op->kind) {
-        case OP_CONV:
-            e = conv_backward(net, n, i, pending, err);
-            break;
-        case OP_NORM:
-            e = norm_backward(net, n, i, pending, err);
-            break;
-        case OP_ADD:
-            e = add_backward(net, n, i, pending, err);
-            break;
-        case OP_MAX_POOL:
-            e = max_pool_backward(net, n, i, pending, err);
-            break;
-        case OP_AVERAGE_POOL:
-            e = average_pool_backward(net, n, i, pending, err);
-            break;
-        case OP_LINEAR:
-            e = net->backend->linear_backward(net->device, n, net->values[op->in], p[0].value,
-                                              net->logits_gradient, net->features_gradient,
-                                              p[0].gradient, p[1].gradient, err);
-            break;
-        }
-    }
-    release_all(net);
     return e;
 }
 
@@ -305,15 +127,25 @@ static int gradients(struct net *net, const float *images, const uint8_t *labels
             return error_set(err, EINVAL, "label %d of image %zu: the net has %d classes",
                              labels[i], i, net->spec.classes);
     e = net->backend->write(net->device, net->values[0], images, n, err);
+    const struct program *p = &net->program;
+    const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
+    struct tensor *x = net->values[p->features], *y = net->values[p->logits];
     if (!e)
-        e = forward(net, n, err);
+        e = do_segments(net, n, 0, net->plan.forward, err);
     if (!e)
         e = count_batch(net, err);
     if (!e)
-        e = net->backend->loss(net->device, n, net->values[net->program.logits], labels,
-                               label_smoothing, net->logits_gradient, loss, correct, err);
+        e = net->backend->linear_forward(net->device, n, x, linear[0].value, linear[1].value, y,
+                                         err);
     if (!e)
-        e = backward(net, n, err);
+        e = net->backend->loss(net->device, n, y, labels, label_smoothing, net->logits_gradient,
+                               loss, correct, err);
+    if (!e)
+        e = net->backend->linear_backward(net->device, n, x, linear[0].value, net->logits_gradient,
+                                          net->features_gradient, linear[0].gradient,
+                                          linear[1].gradient, err);
+    if (!e)
+        e = do_segments(net, n, net->plan.forward, net->plan.segment_count, err);
     return e;
 }
 
@@ -386,10 +218,23 @@ struct evaluation {
     int left[NETS_MAX_OPS + 1];
 };
 
+/* Images that are evaluated at a time: activations stay in cache, weights are used often enough. */
+enum { EVALUATED = 32 };
+
+static size_t evaluated(const struct net *net)
+{
+    return net->spec.batch < EVALUATED ? (size_t)net->spec.batch : EVALUATED;
+}
+
+static int take(struct net *net, struct evaluation *v, int value, struct error *err)
+{
+    return net_take(net, &net->program.values[value], evaluated(net), &v->where[value], err);
+}
+
 static void used(struct evaluation *v, int value)
 {
-    if (value > 0 && --v->left[value] == 0) {
-        release(v->where[value]);
+    if (value > 0 && --v->left[value] == 0 && v->where[value]) {
+        v->where[value]->taken = false;
         v->where[value] = NULL;
     }
 }
@@ -403,7 +248,7 @@ static int place(struct net *net, struct evaluation *v, int out, int with, struc
         v->left[with] = 0;
         return 0;
     }
-    return take(net, out, &v->where[out], err);
+    return take(net, v, out, err);
 }
 
 static struct tensor *value_of(const struct net *net, const struct evaluation *v, int value)
@@ -429,7 +274,7 @@ static int evaluate_conv(struct net *net, size_t n, int i, struct evaluation *v,
         return e;
     unsigned flags =
         (*taken && next->with >= 0 ? CONV_ADD : 0U) | (norm && next->relu ? CONV_RELU : 0U);
-    e = net->backend->conv_forward(s->conv, n, value_of(net, v, op->in),
+    e = net->backend->conv_forward(s->conv, (struct range){0, n, n}, value_of(net, v, op->in),
                                    norm ? s->weights : p[0].value,
                                    norm       ? s->bias
                                    : op->bias ? p[1].value
@@ -437,6 +282,12 @@ static int evaluate_conv(struct net *net, size_t n, int i, struct evaluation *v,
                                    v->where[out]->tensor, flags, err);
     used(v, op->in);
     return e;
+}
+
+/* Weights and bias of an op, one after the other; of an op that has none, nobody looks at them. */
+static const struct net_param_state *params_of(const struct net *net, const struct op *op)
+{
+    return &net->params[op->param > 0 ? op->param : 0];
 }
 
 static int evaluate_op(struct net *net, size_t n, int i, struct evaluation *v, struct error *err)
@@ -448,18 +299,19 @@ static int evaluate_op(struct net *net, size_t n, int i, struct evaluation *v, s
     struct tensor *with = op->with >= 0 ? value_of(net, v, op->with) : NULL;
     int e = 0;
     if (op->kind == OP_NORM || op->kind == OP_ADD || op->kind == OP_MAX_POOL)
-        e = take(net, op->out, &v->where[op->out], err);
+        e = take(net, v, op->out, err);
     if (e)
         return e;
     struct tensor *y = value_of(net, v, op->out);
+    struct range all = {0, n, n};
     if (op->kind == OP_NORM)
-        e = b->norm_forward(net->device, &net->steps[i].norm, n, x, with, y, false, err);
+        e = b->norm_forward(net->device, &net->steps[i].norm, all, x, with, y, false, err);
     else if (op->kind == OP_ADD)
-        e = b->add(net->device, n, x, with, y, err);
+        e = b->add(net->device, all, x, with, y, err);
     else if (op->kind == OP_MAX_POOL)
-        e = b->pool_forward(net->device, POOL_MAX, n, x, y, err);
+        e = b->pool_forward(net->device, POOL_MAX, all, x, y, err);
     else if (op->kind == OP_AVERAGE_POOL)
-        e = b->pool_forward(net->device, POOL_AVERAGE, n, x, y, err);
+        e = b->pool_forward(net->device, POOL_AVERAGE, all, x, y, err);
     else
         e = b->linear_forward(net->device, n, x, p[0].value, p[1].value, y, err);
     used(v, op->in);
@@ -467,15 +319,10 @@ static int evaluate_op(struct net *net, size_t n, int i, struct evaluation *v, s
     return e;
 }
 
-int net_predict(struct net *net, const float *images, size_t n, float *logits, float *features,
-                struct error *err)
+static int evaluate(struct net *net, const float *images, size_t n, struct error *err)
 {
     struct evaluation v = {0};
-    int e = check_batch(net, n, err);
-    if (!e)
-        e = fold(net, err);
-    if (!e)
-        e = net->backend->write(net->device, net->values[0], images, n, err);
+    int e = net->backend->write(net->device, net->values[0], images, n, err);
     for (int k = 0; k < net->program.value_count; k++)
         v.left[k] = net->uses[k];
     for (int i = 0; !e && i < net->program.op_count; i++) {
@@ -486,10 +333,29 @@ int net_predict(struct net *net, const float *images, size_t n, float *logits, f
             e = evaluate_op(net, n, i, &v, err);
         i += taken;
     }
-    release_all(net);
-    if (!e && logits)
-        e = net->backend->read(net->device, net->values[net->program.logits], logits, n, err);
-    if (!e && features)
-        e = net->backend->read(net->device, net->values[net->program.features], features, n, err);
+    for (struct buffer *b = net->buffers; b; b = b->next)
+        b->taken = false;
+    return e;
+}
+
+int net_predict(struct net *net, const float *images, size_t n, float *logits, float *features,
+                struct error *err)
+{
+    const struct backend *b = net->backend;
+    const struct program *p = &net->program;
+    size_t image = p->values[0].height * p->values[0].width,
+           classes = p->values[p->logits].channels;
+    int e = check_batch(net, n, err);
+    if (!e)
+        e = fold(net, err);
+    for (size_t first = 0; !e && first < n; first += evaluated(net)) {
+        size_t left = n - first, count = left < evaluated(net) ? left : evaluated(net);
+        e = evaluate(net, images + first * image, count, err);
+        if (!e && logits)
+            e = b->read(net->device, net->values[p->logits], logits + first * classes, count, err);
+        if (!e && features)
+            e = b->read(net->device, net->values[p->features], features + first * net_features(net),
+                        count, err);
+    }
     return e;
 }

@@ -1,4 +1,5 @@
-/* The inside of a net, shared by net.c (what it is) and net_run.c (what it computes). */
+/* The inside of a net, shared by net.c (what it is), net_plan.c (the plan of a training step) and
+ * net_run.c (what it computes). */
 #ifndef FERDAG_KERNELS_NET_RUN_H
 #define FERDAG_KERNELS_NET_RUN_H
 
@@ -11,12 +12,62 @@ struct net_param_state {
     struct tensor *value, *gradient, *momentum;
 };
 
-/* A scratch activation, taken and released as a pass goes on. */
+/* An activation's memory, taken and released as a pass goes on. */
 struct buffer {
     struct tensor *tensor;
     struct extent extent;
-    int holders; /* 0: free */
+    size_t batch;
+    bool taken;
     struct buffer *next;
+};
+
+enum action {
+    DO_CONV,
+    DO_MOMENTS,
+    DO_NORM,
+    DO_ADD,
+    DO_MAX_POOL,
+    DO_AVERAGE_POOL,
+    DO_CONV_BACKWARD,
+    DO_NORM_SUMS,
+    DO_NORM_BACKWARD,
+    DO_MAX_POOL_BACKWARD,
+    DO_AVERAGE_POOL_BACKWARD
+};
+
+/* Operands of an instruction, as backend.h calls them; ADD: IN_X + IN_WITH -> Y. */
+enum { IN_X, IN_WITH, Y, DY, DY2, DRESIDUAL, DX_ADD, DX, OPERANDS };
+
+enum { PLAN_MAX_INSTRUCTIONS = 8 * NETS_MAX_OPS, PLAN_MAX_SLOTS = 4 * NETS_MAX_OPS };
+
+struct instruction {
+    enum action action;
+    int op;              /* -1: none */
+    int slots[OPERANDS]; /* 0: none */
+};
+
+/* A value or gradient, and where it is. */
+struct slot {
+    struct extent extent;
+    int first, last; /* instructions that use it */
+    int segment;     /* of the first */
+    bool whole;      /* other segments use it too: holds the batch, not a range */
+    struct tensor *tensor;
+};
+
+/* Instructions that are done range by range: all of them for the first `range` images, and so on.
+ */
+struct segment {
+    int first, end;
+    size_t range;
+};
+
+struct plan {
+    struct instruction instructions[PLAN_MAX_INSTRUCTIONS];
+    struct slot slots[PLAN_MAX_SLOTS];
+    struct segment segments[2 * NETS_MAX_OPS];
+    int instruction_count, slot_count, segment_count;
+    int forward; /* segments of the forward pass; the others are the backward pass */
 };
 
 /* What an operation of the program keeps. */
@@ -34,11 +85,19 @@ struct net {
     struct program program;
     struct net_param_state params[NETS_MAX_PARAMS];
     struct step steps[NETS_MAX_OPS];
-    struct tensor *values[NETS_MAX_OPS + 1]; /* of a training pass */
+    struct plan plan;                        /* of a training step */
+    struct tensor *values[NETS_MAX_OPS + 1]; /* images, features, logits; the others are NULL */
     int uses[NETS_MAX_OPS + 1];              /* how many operations read a value */
     struct tensor *features_gradient, *logits_gradient;
     struct buffer *buffers;
     bool folded; /* steps' weights and bias are those of the current parameters */
 };
+
+/* Makes the plan of a net for training, with its tensors. */
+int net_plan(struct net *net, struct error *err);
+
+/* A free buffer of this size, made if need be. */
+int net_take(struct net *net, const struct extent *want, size_t batch, struct buffer **buffer,
+             struct error *err);
 
 #endif

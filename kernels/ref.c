@@ -122,6 +122,22 @@ static int ref_conv(struct device *device, const struct conv_spec *spec, struct 
     return 0;
 }
 
+static size_t slice(const struct tensor *t)
+{
+    return t->shape.c * t->shape.h * t->shape.w;
+}
+
+/* The same of the n-th image of a range. */
+static double *of(const struct tensor *t, struct range r, size_t n, size_t c, size_t h, size_t w)
+{
+    return at(t, t->shape.n < r.batch ? n : r.first + n, c, h, w);
+}
+
+static bool last(struct range r)
+{
+    return r.first + r.count == r.batch;
+}
+
 /* Every product x[xi] * weights[wi] that a convolution adds into y[yi] is one of these. */
 struct tap {
     size_t n, in, out, weight_in; /* image, channels, channel within the group */
@@ -144,7 +160,7 @@ static void taps_of(const struct conv_spec *s, struct tap t,
             }
 }
 
-/* Calls `visit` for each tap of n images. */
+/* Calls `visit` for each tap of a range's images. */
 static void each_tap(const struct conv_spec *s, size_t n,
                      void (*visit)(const struct tap *tap, void *data), void *data)
 {
@@ -159,6 +175,7 @@ static void each_tap(const struct conv_spec *s, size_t n,
 }
 
 struct operands {
+    struct range range;
     const struct tensor *x, *weights, *dy;
     struct tensor *y, *dx, *dweights;
 };
@@ -166,60 +183,56 @@ struct operands {
 static void visit_forward(const struct tap *t, void *data)
 {
     const struct operands *o = data;
-    *at(o->y, t->n, t->out, t->yh, t->yw) +=
-        *at(o->x, t->n, t->in, t->xh, t->xw) * *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
+    *of(o->y, o->range, t->n, t->out, t->yh, t->yw) +=
+        *of(o->x, o->range, t->n, t->in, t->xh, t->xw) *
+        *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
 }
 
 static void visit_backward(const struct tap *t, void *data)
 {
     const struct operands *o = data;
-    double g = *at(o->dy, t->n, t->out, t->yh, t->yw);
+    double g = *of(o->dy, o->range, t->n, t->out, t->yh, t->yw);
     if (o->dweights)
         *at(o->dweights, t->out, t->weight_in, t->ky, t->kx) +=
-            g * *at(o->x, t->n, t->in, t->xh, t->xw);
+            g * *of(o->x, o->range, t->n, t->in, t->xh, t->xw);
     if (o->dx)
-        *at(o->dx, t->n, t->in, t->xh, t->xw) +=
+        *of(o->dx, o->range, t->n, t->in, t->xh, t->xw) +=
             g * *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
 }
 
-static size_t slice(const struct tensor *t)
-{
-    return t->shape.c * t->shape.h * t->shape.w;
-}
-
-static int ref_conv_forward(struct conv *conv, size_t n, const struct tensor *x,
+static int ref_conv_forward(struct conv *conv, struct range r, const struct tensor *x,
                             struct tensor *weights, const struct tensor *bias, struct tensor *y,
                             unsigned flags, struct error *err)
 {
     size_t plane = y->shape.h * y->shape.w;
-    struct operands o = {.x = x, .weights = weights, .y = y};
+    double *v = of(y, r, 0, 0, 0, 0);
+    struct operands o = {.range = r, .x = x, .weights = weights, .y = y};
     (void)err;
-    for (size_t i = 0; i < n * slice(y); i++)
-        y->v[i] = (flags & CONV_ADD ? y->v[i] : 0) + (bias ? bias->v[i / plane % y->shape.c] : 0);
-    each_tap(&conv->spec, n, visit_forward, &o);
-    for (size_t i = 0; i < n * slice(y); i++)
-        if (flags & CONV_RELU && y->v[i] < 0)
-            y->v[i] = 0;
+    for (size_t i = 0; i < r.count * slice(y); i++)
+        v[i] = (flags & CONV_ADD ? v[i] : 0) + (bias ? bias->v[i / plane % y->shape.c] : 0);
+    each_tap(&conv->spec, r.count, visit_forward, &o);
+    for (size_t i = 0; i < r.count * slice(y); i++)
+        if (flags & CONV_RELU && v[i] < 0)
+            v[i] = 0;
     return 0;
 }
 
-static int ref_conv_backward(struct conv *conv, size_t n, const struct tensor *x,
+static int ref_conv_backward(struct conv *conv, struct range r, const struct tensor *x,
                              struct tensor *weights, const struct tensor *dy, struct tensor *dx,
                              struct tensor *dweights, struct tensor *dbias, struct error *err)
 {
-    struct operands o = {.x = x, .weights = weights, .dy = dy, .dx = dx, .dweights = dweights};
+    struct operands o = {r, .x = x, .weights = weights, .dy = dy, .dx = dx, .dweights = dweights};
     size_t plane = dy->shape.h * dy->shape.w;
     (void)err;
-    if (dweights)
+    if (dweights && r.first == 0)
         memset(dweights->v, 0, dweights->shape.n * slice(dweights) * sizeof *dweights->v);
-    if (dx)
-        memset(dx->v, 0, n * slice(dx) * sizeof *dx->v);
-    each_tap(&conv->spec, n, visit_backward, &o);
-    if (dbias) {
+    if (dbias && r.first == 0)
         memset(dbias->v, 0, slice(dbias) * sizeof *dbias->v);
-        for (size_t i = 0; i < n * slice(dy); i++)
-            dbias->v[i / plane % dy->shape.c] += dy->v[i];
-    }
+    if (dx)
+        memset(of(dx, r, 0, 0, 0, 0), 0, r.count * slice(dx) * sizeof *dx->v);
+    each_tap(&conv->spec, r.count, visit_backward, &o);
+    for (size_t i = 0; dbias && i < r.count * slice(dy); i++)
+        dbias->v[i / plane % dy->shape.c] += of(dy, r, 0, 0, 0, 0)[i];
     return 0;
 }
 
@@ -238,124 +251,155 @@ static void moments(const struct tensor *x, size_t n, size_t c, double *mean, do
     *var = square / (double)(n * plane);
 }
 
-static int ref_norm_forward(struct device *device, const struct norm *norm, size_t n,
-                            const struct tensor *x, const struct tensor *residual, struct tensor *y,
-                            bool training, struct error *err)
+static int ref_norm_moments(struct device *device, const struct norm *norm, struct range r,
+                            const struct tensor *x, struct error *err)
 {
-    size_t plane = x->shape.h * x->shape.w;
-    double count = (double)(n * plane), rate = norm->momentum;
+    double count = (double)(r.batch * x->shape.h * x->shape.w), rate = norm->momentum;
     (void)device;
     (void)err;
-    for (size_t c = 0; c < x->shape.c; c++) {
-        double mean = norm->running_mean->v[c], var = norm->running_var->v[c];
-        if (training) {
-            moments(x, n, c, &mean, &var);
-            double unbiased = count > 1 ? var * count / (count - 1) : var;
-            norm->mean->v[c] = mean;
-            norm->inverse->v[c] = 1 / sqrt(var + norm->epsilon);
-            norm->running_mean->v[c] = (1 - rate) * norm->running_mean->v[c] + rate * mean;
-            norm->running_var->v[c] = (1 - rate) * norm->running_var->v[c] + rate * unbiased;
-        }
-        double inverse = 1 / sqrt(var + norm->epsilon);
-        for (size_t i = 0; i < n * plane; i++) {
-            double v = norm->gamma->v[c] * (*at(x, i / plane, c, 0, i % plane) - mean) * inverse +
-                       norm->beta->v[c];
-            if (residual)
-                v += *at(residual, i / plane, c, 0, i % plane);
-            *at(y, i / plane, c, 0, i % plane) = norm->relu && v < 0 ? 0 : v;
-        }
+    for (size_t c = 0; last(r) && c < x->shape.c; c++) {
+        double mean, var;
+        moments(x, r.batch, c, &mean, &var);
+        double unbiased = count > 1 ? var * count / (count - 1) : var;
+        norm->mean->v[c] = mean;
+        norm->inverse->v[c] = 1 / sqrt(var + norm->epsilon);
+        norm->running_mean->v[c] = (1 - rate) * norm->running_mean->v[c] + rate * mean;
+        norm->running_var->v[c] = (1 - rate) * norm->running_var->v[c] + rate * unbiased;
     }
     return 0;
 }
 
-static int ref_norm_backward(struct device *device, const struct norm *norm, size_t n,
-                             const struct tensor *x, const struct tensor *y, struct tensor *dy,
-                             const struct tensor *dy2, struct tensor *dresidual,
-                             const struct tensor *dx_add, struct tensor *dx, struct error *err)
+/* The normalised value, before residual and ReLU. */
+static double normal(const struct norm *norm, size_t c, double x, bool training)
+{
+    double mean = training ? norm->mean->v[c] : norm->running_mean->v[c];
+    double inverse =
+        training ? norm->inverse->v[c] : 1 / sqrt(norm->running_var->v[c] + norm->epsilon);
+    return norm->gamma->v[c] * (x - mean) * inverse + norm->beta->v[c];
+}
+
+static int ref_norm_forward(struct device *device, const struct norm *norm, struct range r,
+                            const struct tensor *x, const struct tensor *residual, struct tensor *y,
+                            bool training, struct error *err)
 {
     size_t plane = x->shape.h * x->shape.w;
-    double count = (double)(n * plane);
     (void)device;
     (void)err;
-    for (size_t i = 0; i < n * slice(y); i++) {
-        dy->v[i] += dy2 ? dy2->v[i] : 0;
-        if (norm->relu && !(y->v[i] > 0))
-            dy->v[i] = 0;
-        if (dresidual)
-            dresidual->v[i] = dy->v[i];
+    for (size_t i = 0; i < r.count * slice(x); i++) {
+        double v = normal(norm, i / plane % x->shape.c, of(x, r, 0, 0, 0, 0)[i], training);
+        if (residual)
+            v += of(residual, r, 0, 0, 0, 0)[i];
+        of(y, r, 0, 0, 0, 0)[i] = norm->relu && v < 0 ? 0 : v;
     }
-    for (size_t c = 0; c < x->shape.c; c++) {
-        double mean = norm->mean->v[c], inverse = norm->inverse->v[c], sum = 0, product = 0;
-        for (size_t i = 0; i < n * plane; i++) {
-            double g = *at(dy, i / plane, c, 0, i % plane);
-            sum += g;
-            product += g * (*at(x, i / plane, c, 0, i % plane) - mean) * inverse;
-        }
-        norm->beta_gradient->v[c] = sum;
-        norm->gamma_gradient->v[c] = product;
-        for (size_t i = 0; i < n * plane; i++) {
-            double g = *at(dy, i / plane, c, 0, i % plane);
-            double normal = (*at(x, i / plane, c, 0, i % plane) - mean) * inverse;
-            double d = norm->gamma->v[c] * inverse * (g - sum / count - normal * product / count);
-            *at(dx, i / plane, c, 0, i % plane) =
-                d + (dx_add ? *at(dx_add, i / plane, c, 0, i % plane) : 0);
-        }
+    return 0;
+}
+
+/* What comes through the ReLU at place i of the range, of channel c; y is NULL without a residual.
+ */
+static double gated(const struct norm *norm, struct range r, const struct tensor *x,
+                    const struct tensor *y, const struct tensor *dy, const struct tensor *dy2,
+                    size_t c, size_t i)
+{
+    double out = y ? of(y, r, 0, 0, 0, 0)[i] : normal(norm, c, of(x, r, 0, 0, 0, 0)[i], true);
+    double g = of(dy, r, 0, 0, 0, 0)[i] + (dy2 ? of(dy2, r, 0, 0, 0, 0)[i] : 0);
+    return norm->relu && !(out > 0) ? 0 : g;
+}
+
+static int ref_norm_sums(struct device *device, const struct norm *norm, struct range r,
+                         const struct tensor *x, const struct tensor *y, const struct tensor *dy,
+                         const struct tensor *dy2, struct tensor *dresidual, struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    (void)device;
+    (void)err;
+    for (size_t c = 0; r.first == 0 && c < x->shape.c; c++)
+        norm->beta_gradient->v[c] = norm->gamma_gradient->v[c] = 0;
+    for (size_t i = 0; i < r.count * slice(x); i++) {
+        size_t c = i / plane % x->shape.c;
+        double g = gated(norm, r, x, y, dy, dy2, c, i), v = of(x, r, 0, 0, 0, 0)[i];
+        if (dresidual)
+            of(dresidual, r, 0, 0, 0, 0)[i] = g;
+        norm->beta_gradient->v[c] += g;
+        norm->gamma_gradient->v[c] += g * (v - norm->mean->v[c]) * norm->inverse->v[c];
+    }
+    return 0;
+}
+
+static int ref_norm_backward(struct device *device, const struct norm *norm, struct range r,
+                             const struct tensor *x, const struct tensor *dy,
+                             const struct tensor *dy2, bool residual, const struct tensor *dx_add,
+                             struct tensor *dx, struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    double count = (double)(r.batch * plane);
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < r.count * slice(x); i++) {
+        size_t c = i / plane % x->shape.c;
+        double inverse = norm->inverse->v[c];
+        double v = (of(x, r, 0, 0, 0, 0)[i] - norm->mean->v[c]) * inverse;
+        double g = residual ? of(dy, r, 0, 0, 0, 0)[i] : gated(norm, r, x, NULL, dy, dy2, c, i);
+        double sum = norm->beta_gradient->v[c], product = norm->gamma_gradient->v[c];
+        double d = norm->gamma->v[c] * inverse * (g - sum / count - v * product / count);
+        of(dx, r, 0, 0, 0, 0)[i] = d + (dx_add ? of(dx_add, r, 0, 0, 0, 0)[i] : 0);
     }
     return 0;
 }
 
 /* The place in x of the largest of the 2x2 window of (h, w) of y, the first of equals. */
-static double *largest(const struct tensor *x, size_t n, size_t c, size_t h, size_t w)
+static double *largest(const struct tensor *x, struct range r, size_t n, size_t c, size_t h,
+                       size_t w)
 {
-    double *best = at(x, n, c, 2 * h, 2 * w);
+    double *best = of(x, r, n, c, 2 * h, 2 * w);
     for (size_t k = 1; k < 4; k++) {
-        double *v = at(x, n, c, 2 * h + k / 2, 2 * w + k % 2);
+        double *v = of(x, r, n, c, 2 * h + k / 2, 2 * w + k % 2);
         if (*v > *best)
             best = v;
     }
     return best;
 }
 
-static int ref_pool_forward(struct device *device, enum pool pool, size_t n, const struct tensor *x,
-                            struct tensor *y, struct error *err)
+static int ref_pool_forward(struct device *device, enum pool pool, struct range r,
+                            const struct tensor *x, struct tensor *y, struct error *err)
 {
     size_t plane = x->shape.h * x->shape.w;
     (void)device;
     (void)err;
-    for (size_t i = 0; i < n * x->shape.c; i++) {
+    for (size_t i = 0; i < r.count * x->shape.c; i++) {
         size_t image = i / x->shape.c, c = i % x->shape.c;
         if (pool == POOL_AVERAGE) {
             double sum = 0;
             for (size_t k = 0; k < plane; k++)
-                sum += *at(x, image, c, 0, k);
-            *at(y, image, c, 0, 0) = sum / (double)plane;
+                sum += *of(x, r, image, c, 0, k);
+            *of(y, r, image, c, 0, 0) = sum / (double)plane;
             continue;
         }
         for (size_t h = 0; h < x->shape.h / 2; h++)
             for (size_t w = 0; w < x->shape.w / 2; w++)
-                *at(y, image, c, h, w) = *largest(x, image, c, h, w);
+                *of(y, r, image, c, h, w) = *largest(x, r, image, c, h, w);
     }
     return 0;
 }
 
-static int ref_pool_backward(struct device *device, enum pool pool, size_t n,
+static int ref_pool_backward(struct device *device, enum pool pool, struct range r,
                              const struct tensor *x, const struct tensor *dy, struct tensor *dx,
                              struct error *err)
 {
     size_t plane = x->shape.h * x->shape.w;
     (void)device;
     (void)err;
-    memset(dx->v, 0, n * slice(dx) * sizeof *dx->v);
-    for (size_t i = 0; i < n * x->shape.c; i++) {
+    memset(of(dx, r, 0, 0, 0, 0), 0, r.count * slice(dx) * sizeof *dx->v);
+    for (size_t i = 0; i < r.count * x->shape.c; i++) {
         size_t image = i / x->shape.c, c = i % x->shape.c;
         if (pool == POOL_AVERAGE) {
             for (size_t k = 0; k < plane; k++)
-                *at(dx, image, c, 0, k) = *at(dy, image, c, 0, 0) / (double)plane;
+                *of(dx, r, image, c, 0, k) = *of(dy, r, image, c, 0, 0) / (double)plane;
             continue;
         }
         for (size_t h = 0; h < x->shape.h / 2; h++)
             for (size_t w = 0; w < x->shape.w / 2; w++)
-                dx->v[largest(x, image, c, h, w) - x->v] = *at(dy, image, c, h, w);
+                of(dx, r, 0, 0, 0, 0)[largest(x, r, image, c, h, w) - of(x, r, 0, 0, 0, 0)] =
+                    *of(dy, r, image, c, h, w);
     }
     return 0;
 }
@@ -429,13 +473,13 @@ static int ref_loss(struct device *device, size_t n, const struct tensor *logits
     return 0;
 }
 
-static int ref_add(struct device *device, size_t n, const struct tensor *a, const struct tensor *b,
-                   struct tensor *y, struct error *err)
+static int ref_add(struct device *device, struct range r, const struct tensor *a,
+                   const struct tensor *b, struct tensor *y, struct error *err)
 {
     (void)device;
     (void)err;
-    for (size_t i = 0; i < n * slice(y); i++)
-        y->v[i] = a->v[i] + b->v[i];
+    for (size_t i = 0; i < r.count * slice(y); i++)
+        of(y, r, 0, 0, 0, 0)[i] = of(a, r, 0, 0, 0, 0)[i] + of(b, r, 0, 0, 0, 0)[i];
     return 0;
 }
 
@@ -467,7 +511,9 @@ const struct backend backend_ref = {
     .conv = ref_conv,
     .conv_forward = ref_conv_forward,
     .conv_backward = ref_conv_backward,
+    .norm_moments = ref_norm_moments,
     .norm_forward = ref_norm_forward,
+    .norm_sums = ref_norm_sums,
     .norm_backward = ref_norm_backward,
     .pool_forward = ref_pool_forward,
     .pool_backward = ref_pool_backward,

@@ -3,8 +3,9 @@
  *                      [-a] [-q]
  * Prints the machine's peaks (-q: nothing else), then one line for each kind of layer (-a: each
  * layer) and pass: milliseconds of a step, their share, GFLOP/s and GB/s and what fraction of the
- * peaks they are. Bytes are those of each operand read or written once, so that a pass whose
- * operands stay in cache may be above the bandwidth of memory.
+ * peaks they are. Bytes are those of each operand read or written once: a pass whose operands
+ * stay in cache may be above the bandwidth of memory. FLOPs count the taps that fall into the
+ * padding, which oneDNN skips: a convolution of small planes may be above the peak.
  *
  * The net runs on a backend whose functions time those of `cpu`. One thread, whose own CPU time
  * is the clock: another process on the core disturbs it little; medians over the steps. */
@@ -28,6 +29,7 @@ enum { MAX_STEPS = 200, MAX_ENTRIES = 1024 };
 struct entry {
     const void *what; /* the convolution, norm, ... that it belongs to */
     enum pass pass;
+    const char *kind;
     char label[64];
     int layers;
     double flops, bytes;
@@ -47,19 +49,23 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void record(const void *what, enum pass pass, const char *label, double flops, double bytes,
-                   double seconds)
+/* The entry of a pass of an operation; one without label is new. `kind` is a literal. */
+static struct entry *find(const void *what, enum pass pass, const char *kind)
 {
     struct entry *e = profile.entries, *end = e + profile.count;
-    while (e < end && (e->what != what || e->pass != pass || strcmp(e->label, label) != 0))
+    while (e < end && (e->what != what || e->pass != pass || e->kind != kind))
         e++;
-    if (e == end) {
-        if (profile.count == MAX_ENTRIES)
-            return;
+    if (e == end && profile.count < MAX_ENTRIES - 1)
         profile.count++;
-        *e =
-            (struct entry){.what = what, .pass = pass, .layers = 1, .flops = flops, .bytes = bytes};
-        snprintf(e->label, sizeof e->label, "%s", label);
+    *e = e == end ? (struct entry){.what = what, .pass = pass, .kind = kind, .layers = 1} : *e;
+    return e;
+}
+
+static void add(struct entry *e, double flops, double bytes, double seconds)
+{
+    if (profile.step == 0) {
+        e->flops += flops;
+        e->bytes += bytes;
     }
     if (profile.step >= 0)
         e->seconds[profile.step] += seconds;
@@ -77,100 +83,123 @@ static void record_conv(const void *conv, enum pass pass, size_t n, const struct
                         const struct tensor *weights, const struct tensor *y, double seconds)
 {
     const struct shape *w = &weights->shape;
-    char label[64];
-    snprintf(label, sizeof label, "conv %zux%zu/%zu %zu->%zu g%zu at %zu", w->h, w->w,
-             (x->shape.h + y->shape.h - 1) / y->shape.h, x->shape.c, w->n, x->shape.c / w->c,
-             x->shape.h);
+    struct entry *e = find(conv, pass, "conv");
+    if (!*e->label)
+        snprintf(e->label, sizeof e->label, "conv %zux%zu/%zu %zu->%zu g%zu at %zu", w->h, w->w,
+                 (x->shape.h + y->shape.h - 1) / y->shape.h, x->shape.c, w->n, x->shape.c / w->c,
+                 x->shape.h);
     double each = 2 * (double)(w->n * w->c * w->h * w->w);
-    record(conv, pass, label, each * (double)(n * y->pixels), bytes_of(n, 1, x) + bytes_of(n, 1, y),
-           seconds);
+    add(e, each * (double)(n * y->pixels), bytes_of(n, 1, x) + bytes_of(n, 1, y), seconds);
 }
 
-static int timed_conv_forward(struct conv *conv, size_t n, const struct tensor *x,
+static int timed_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
                               struct tensor *weights, const struct tensor *bias, struct tensor *y,
                               unsigned flags, struct error *err)
 {
     double t = now();
-    int e = backend_cpu.conv_forward(conv, n, x, weights, bias, y, flags, err);
-    record_conv(conv, FORWARD, n, x, weights, y, now() - t);
+    int e = backend_cpu.conv_forward(conv, range, x, weights, bias, y, flags, err);
+    record_conv(conv, FORWARD, range.count, x, weights, y, now() - t);
     return e;
 }
 
-static int timed_conv_backward(struct conv *conv, size_t n, const struct tensor *x,
+static int timed_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
                                struct tensor *weights, const struct tensor *dy, struct tensor *dx,
                                struct tensor *dweights, struct tensor *dbias, struct error *err)
 {
     double t = now();
-    int e = backend_cpu.conv_backward(conv, n, x, weights, dy, NULL, dweights, dbias, err);
-    record_conv(conv, BACKWARD_WEIGHTS, n, x, weights, dy, now() - t);
+    int e = backend_cpu.conv_backward(conv, range, x, weights, dy, NULL, dweights, dbias, err);
+    record_conv(conv, BACKWARD_WEIGHTS, range.count, x, weights, dy, now() - t);
     if (e || !dx)
         return e;
     t = now();
-    e = backend_cpu.conv_backward(conv, n, x, weights, dy, dx, NULL, NULL, err);
-    record_conv(conv, BACKWARD_DATA, n, x, weights, dy, now() - t);
+    e = backend_cpu.conv_backward(conv, range, x, weights, dy, dx, NULL, NULL, err);
+    record_conv(conv, BACKWARD_DATA, range.count, x, weights, dy, now() - t);
     return e;
 }
 
-static void record_plane(const void *what, enum pass pass, const char *name, const struct tensor *x,
+static void record_plane(const void *what, enum pass pass, const char *kind, const struct tensor *x,
                          double bytes, double seconds)
 {
-    char label[64];
-    snprintf(label, sizeof label, "%s %zu at %zu", name, x->shape.c, x->shape.h);
-    record(what, pass, label, 0, bytes, seconds);
+    struct entry *e = find(what, pass, kind);
+    if (!*e->label)
+        snprintf(e->label, sizeof e->label, "%s %zu at %zu", kind, x->shape.c, x->shape.h);
+    add(e, 0, bytes, seconds);
 }
 
-static int timed_norm_forward(struct device *device, const struct norm *norm, size_t n,
+static int timed_norm_moments(struct device *device, const struct norm *norm, struct range range,
+                              const struct tensor *x, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.norm_moments(device, norm, range, x, err);
+    record_plane(norm, FORWARD, "moments", x, bytes_of(range.count, 1, x), now() - t);
+    return e;
+}
+
+static int timed_norm_forward(struct device *device, const struct norm *norm, struct range range,
                               const struct tensor *x, const struct tensor *residual,
                               struct tensor *y, bool training, struct error *err)
 {
     double t = now();
-    int e = backend_cpu.norm_forward(device, norm, n, x, residual, y, training, err);
+    int e = backend_cpu.norm_forward(device, norm, range, x, residual, y, training, err);
     record_plane(norm, FORWARD, residual ? "norm + residual" : "norm", x,
-                 bytes_of(n, 2, x) + bytes_of(n, 1, residual), now() - t);
+                 bytes_of(range.count, 2, x) + bytes_of(range.count, 1, residual), now() - t);
     return e;
 }
 
-static int timed_norm_backward(struct device *device, const struct norm *norm, size_t n,
-                               const struct tensor *x, const struct tensor *y, struct tensor *dy,
-                               const struct tensor *dy2, struct tensor *dresidual,
-                               const struct tensor *dx_add, struct tensor *dx, struct error *err)
+static int timed_norm_sums(struct device *device, const struct norm *norm, struct range range,
+                           const struct tensor *x, const struct tensor *y, const struct tensor *dy,
+                           const struct tensor *dy2, struct tensor *dresidual, struct error *err)
 {
     double t = now();
-    int e = backend_cpu.norm_backward(device, norm, n, x, y, dy, dy2, dresidual, dx_add, dx, err);
-    record_plane(norm, BACKWARD_DATA, dresidual ? "norm + residual" : "norm", x,
-                 bytes_of(n, 3, x) + bytes_of(n, 1, dy2) + bytes_of(n, 2, dresidual) +
-                     bytes_of(n, 1, dx_add),
+    int e = backend_cpu.norm_sums(device, norm, range, x, y, dy, dy2, dresidual, err);
+    record_plane(norm, BACKWARD_DATA, dresidual ? "sums + residual" : "sums", x,
+                 bytes_of(range.count, 2, x) + bytes_of(range.count, 1, dy2) +
+                     bytes_of(range.count, 2, dresidual),
                  now() - t);
     return e;
 }
 
-static int timed_pool_forward(struct device *device, enum pool pool, size_t n,
-                              const struct tensor *x, struct tensor *y, struct error *err)
+static int timed_norm_backward(struct device *device, const struct norm *norm, struct range range,
+                               const struct tensor *x, const struct tensor *dy,
+                               const struct tensor *dy2, bool residual, const struct tensor *dx_add,
+                               struct tensor *dx, struct error *err)
 {
     double t = now();
-    int e = backend_cpu.pool_forward(device, pool, n, x, y, err);
-    record_plane(x, FORWARD, pool == POOL_MAX ? "max-pool" : "average pool", x,
-                 bytes_of(n, 1, x) + bytes_of(n, 1, y), now() - t);
+    int e = backend_cpu.norm_backward(device, norm, range, x, dy, dy2, residual, dx_add, dx, err);
+    record_plane(norm, BACKWARD_DATA, "norm", x,
+                 bytes_of(range.count, 3, x) + bytes_of(range.count, 1, dy2) +
+                     bytes_of(range.count, 1, dx_add),
+                 now() - t);
     return e;
 }
 
-static int timed_pool_backward(struct device *device, enum pool pool, size_t n,
+static int timed_pool_forward(struct device *device, enum pool pool, struct range range,
+                              const struct tensor *x, struct tensor *y, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.pool_forward(device, pool, range, x, y, err);
+    record_plane(x, FORWARD, pool == POOL_MAX ? "max-pool" : "average pool", x,
+                 bytes_of(range.count, 1, x) + bytes_of(range.count, 1, y), now() - t);
+    return e;
+}
+
+static int timed_pool_backward(struct device *device, enum pool pool, struct range range,
                                const struct tensor *x, const struct tensor *dy, struct tensor *dx,
                                struct error *err)
 {
     double t = now();
-    int e = backend_cpu.pool_backward(device, pool, n, x, dy, dx, err);
+    int e = backend_cpu.pool_backward(device, pool, range, x, dy, dx, err);
     record_plane(x, BACKWARD_DATA, pool == POOL_MAX ? "max-pool" : "average pool", x,
-                 bytes_of(n, 2, x) + bytes_of(n, 1, dy), now() - t);
+                 bytes_of(range.count, 2, x) + bytes_of(range.count, 1, dy), now() - t);
     return e;
 }
 
-static int timed_add(struct device *device, size_t n, const struct tensor *a,
+static int timed_add(struct device *device, struct range range, const struct tensor *a,
                      const struct tensor *b, struct tensor *y, struct error *err)
 {
     double t = now();
-    int e = backend_cpu.add(device, n, a, b, y, err);
-    record_plane(y, FORWARD, "add", a, bytes_of(n, 3, a), now() - t);
+    int e = backend_cpu.add(device, range, a, b, y, err);
+    record_plane(y, FORWARD, "add", a, bytes_of(range.count, 3, a), now() - t);
     return e;
 }
 
@@ -179,7 +208,10 @@ static int timed_sgd(struct device *device, struct tensor *value, const struct t
 {
     double t = now();
     int e = backend_cpu.sgd(device, value, gradient, velocity, step, err);
-    record(value, UPDATE, "sgd", 0, bytes_of(value->shape.n, 5, value), now() - t);
+    t = now() - t;
+    struct entry *entry = find(NULL, UPDATE, "sgd");
+    snprintf(entry->label, sizeof entry->label, "sgd");
+    add(entry, 0, bytes_of(value->shape.n, 5, value), t);
     return e;
 }
 
@@ -222,7 +254,7 @@ static int gemm_peak(enum net_precision precision, double *gflops, struct error 
     e = e ? e : b->tensor(d, TENSOR_PLAIN, sw, &w, err);
     for (int i = -2; !e && i < 15; i++) {
         double t = now();
-        e = b->conv_forward(conv, n, x, w, NULL, y, 0, err);
+        e = b->conv_forward(conv, (struct range){0, n, n}, x, w, NULL, y, 0, err);
         seconds[i < 0 ? 0 : i] = now() - t;
     }
     if (!e)
@@ -246,7 +278,7 @@ static int memory_peak(double *gbytes, struct error *err)
         e = b->tensor(d, TENSOR_ACTIVATION, s, &t[i], err);
     for (int i = -1; !e && i < 9; i++) {
         double start = now();
-        e = b->add(d, s.n, t[0], t[1], t[2], err);
+        e = b->add(d, (struct range){0, s.n, s.n}, t[0], t[1], t[2], err);
         seconds[i < 0 ? 0 : i] = now() - start;
     }
     if (!e)
@@ -369,7 +401,9 @@ static int run(const struct options *o, double *step, struct error *err)
     struct backend timed = backend_cpu;
     timed.conv_forward = timed_conv_forward;
     timed.conv_backward = timed_conv_backward;
+    timed.norm_moments = timed_norm_moments;
     timed.norm_forward = timed_norm_forward;
+    timed.norm_sums = timed_norm_sums;
     timed.norm_backward = timed_norm_backward;
     timed.pool_forward = timed_pool_forward;
     timed.pool_backward = timed_pool_backward;

@@ -147,6 +147,25 @@ static void conform(void (*run)(struct world *w, const void *item), const void *
     }
 }
 
+/* ---- ranges of images ---- */
+
+static struct range all(size_t n)
+{
+    return (struct range){0, n, n};
+}
+
+/* Batches are done in ranges of 2, the last of which may be of 1. */
+static struct range first_range(size_t n)
+{
+    return (struct range){0, n < 2 ? n : 2, n};
+}
+
+static struct range next_range(struct range r)
+{
+    size_t first = r.first + r.count, left = r.batch - first;
+    return (struct range){first, left < 2 ? left : 2, r.batch};
+}
+
 /* ---- convolutions ---- */
 
 struct conv_case {
@@ -207,8 +226,10 @@ static void run_conv(struct world *w, const void *item)
     struct tensor *y = activation(w, sy), *dy = activation(w, sy);
     struct tensor *dx = c->image ? NULL : activation(w, sx);
     struct tensor *dw = tensor(w, TENSOR_PLAIN, sw, 0, 3), *db = vector(w, c->out, 0, 3);
-    MUST(w, w->b->conv_forward(conv, c->n, x, weights, bias, y, c->flags, &w->err));
-    MUST(w, w->b->conv_backward(conv, c->n, x, weights, dy, dx, dw, bias ? db : NULL, &w->err));
+    for (struct range r = first_range(c->n); r.count; r = next_range(r)) {
+        MUST(w, w->b->conv_forward(conv, r, x, weights, bias, y, c->flags, &w->err));
+        MUST(w, w->b->conv_backward(conv, r, x, weights, dy, dx, dw, bias ? db : NULL, &w->err));
+    }
     keep(w, "y", y, sy);
     keep(w, "dweights", dw, sw);
     if (dx)
@@ -219,7 +240,7 @@ static void run_conv(struct world *w, const void *item)
     float *other = draw(w, count_of(sw), -1, 33);
     MUST(w, w->b->write(w->d, weights, other, sw.n, &w->err));
     free(other);
-    MUST(w, w->b->conv_forward(conv, 1, x, weights, NULL, y, 0, &w->err));
+    MUST(w, w->b->conv_forward(conv, all(1), x, weights, NULL, y, 0, &w->err));
     sy.n = 1;
     keep(w, "y of one image", y, sy);
 }
@@ -275,12 +296,20 @@ static void run_norm(struct world *w, const void *item)
     struct tensor *residual = activation(w, s), *dy2 = activation(w, s), *add = activation(w, s);
     struct tensor *e = activation(w, s);
     struct tensor *dx = c->in_place ? dy : activation(w, s);
+    struct tensor *second = c->second ? dy2 : NULL, *on_top = c->add ? add : NULL;
     if (!c->residual)
         residual = NULL;
-    MUST(w, w->b->norm_forward(w->d, &norm, c->n, x, residual, e, false, &w->err));
-    MUST(w, w->b->norm_forward(w->d, &norm, c->n, x, residual, y, true, &w->err));
-    MUST(w, w->b->norm_backward(w->d, &norm, c->n, x, y, dy, c->second ? dy2 : NULL,
-                                residual ? dy : NULL, c->add ? add : NULL, dx, &w->err));
+    MUST(w, w->b->norm_forward(w->d, &norm, all(c->n), x, residual, e, false, &w->err));
+    for (struct range r = first_range(c->n); r.count; r = next_range(r))
+        MUST(w, w->b->norm_moments(w->d, &norm, r, x, &w->err));
+    for (struct range r = first_range(c->n); r.count; r = next_range(r))
+        MUST(w, w->b->norm_forward(w->d, &norm, r, x, residual, y, true, &w->err));
+    for (struct range r = first_range(c->n); r.count; r = next_range(r))
+        MUST(w, w->b->norm_sums(w->d, &norm, r, x, residual ? y : NULL, dy, second,
+                                residual ? dy : NULL, &w->err));
+    for (struct range r = first_range(c->n); r.count; r = next_range(r))
+        MUST(w, w->b->norm_backward(w->d, &norm, r, x, dy, residual ? NULL : second, residual,
+                                    on_top, dx, &w->err));
     keep(w, "y in evaluation", e, s);
     keep(w, "y", y, s);
     keep(w, "running mean", norm.running_mean, v);
@@ -317,11 +346,11 @@ static void run_pool(struct world *w, const void *item)
     struct tensor *mean = tensor(w, TENSOR_PLAIN, flat, 0, 1);
     struct tensor *dmean = tensor(w, TENSOR_PLAIN, flat, -2, 65), *dx2 = activation(w, *s);
     struct tensor *sum = activation(w, *s);
-    MUST(w, w->b->pool_forward(w->d, POOL_MAX, s->n, x, y, &w->err));
-    MUST(w, w->b->pool_backward(w->d, POOL_MAX, s->n, x, dy, dx, &w->err));
-    MUST(w, w->b->pool_forward(w->d, POOL_AVERAGE, s->n, x, mean, &w->err));
-    MUST(w, w->b->pool_backward(w->d, POOL_AVERAGE, s->n, x, dmean, dx2, &w->err));
-    MUST(w, w->b->add(w->d, s->n, dx, x, sum, &w->err));
+    MUST(w, w->b->pool_forward(w->d, POOL_MAX, all(s->n), x, y, &w->err));
+    MUST(w, w->b->pool_backward(w->d, POOL_MAX, all(s->n), x, dy, dx, &w->err));
+    MUST(w, w->b->pool_forward(w->d, POOL_AVERAGE, all(s->n), x, mean, &w->err));
+    MUST(w, w->b->pool_backward(w->d, POOL_AVERAGE, all(s->n), x, dmean, dx2, &w->err));
+    MUST(w, w->b->add(w->d, all(s->n), dx, x, sum, &w->err));
     keep(w, "max", y, half);
     keep(w, "dx of max", dx, *s);
     keep(w, "mean", mean, flat);
@@ -411,30 +440,35 @@ struct function {
 static void evaluate(struct world *w, struct function *f)
 {
     if (f->kind == F_CONV_X)
-        MUST(w, w->b->conv_forward(f->conv, f->x.n, f->tx, f->weights, NULL, f->ty, 0, &w->err));
+        MUST(w,
+             w->b->conv_forward(f->conv, all(f->x.n), f->tx, f->weights, NULL, f->ty, 0, &w->err));
     else if (f->kind == F_CONV_WEIGHTS)
-        MUST(w, w->b->conv_forward(f->conv, f->y.n, f->weights, f->tx, NULL, f->ty, 0, &w->err));
-    else if (f->kind == F_NORM)
-        MUST(w, w->b->norm_forward(w->d, &f->norm, f->x.n, f->tx, NULL, f->ty, true, &w->err));
-    else
-        MUST(w, w->b->pool_forward(w->d, f->kind == F_MAX ? POOL_MAX : POOL_AVERAGE, f->x.n, f->tx,
-                                   f->ty, &w->err));
+        MUST(w,
+             w->b->conv_forward(f->conv, all(f->y.n), f->weights, f->tx, NULL, f->ty, 0, &w->err));
+    else if (f->kind == F_NORM) {
+        MUST(w, w->b->norm_moments(w->d, &f->norm, all(f->x.n), f->tx, &w->err));
+        MUST(w, w->b->norm_forward(w->d, &f->norm, all(f->x.n), f->tx, NULL, f->ty, true, &w->err));
+    } else
+        MUST(w, w->b->pool_forward(w->d, f->kind == F_MAX ? POOL_MAX : POOL_AVERAGE, all(f->x.n),
+                                   f->tx, f->ty, &w->err));
 }
 
 static void differentiate(struct world *w, struct function *f)
 {
     if (f->kind == F_CONV_X)
-        MUST(w, w->b->conv_backward(f->conv, f->x.n, f->tx, f->weights, f->tdy, f->tdx, f->dweights,
-                                    NULL, &w->err));
+        MUST(w, w->b->conv_backward(f->conv, all(f->x.n), f->tx, f->weights, f->tdy, f->tdx,
+                                    f->dweights, NULL, &w->err));
     else if (f->kind == F_CONV_WEIGHTS)
-        MUST(w, w->b->conv_backward(f->conv, f->y.n, f->weights, f->tx, f->tdy, NULL, f->tdx, NULL,
-                                    &w->err));
-    else if (f->kind == F_NORM)
-        MUST(w, w->b->norm_backward(w->d, &f->norm, f->x.n, f->tx, f->ty, f->tdy, NULL, NULL, NULL,
+        MUST(w, w->b->conv_backward(f->conv, all(f->y.n), f->weights, f->tx, f->tdy, NULL, f->tdx,
+                                    NULL, &w->err));
+    else if (f->kind == F_NORM) {
+        MUST(w, w->b->norm_sums(w->d, &f->norm, all(f->x.n), f->tx, NULL, f->tdy, NULL, NULL,
+                                &w->err));
+        MUST(w, w->b->norm_backward(w->d, &f->norm, all(f->x.n), f->tx, f->tdy, NULL, false, NULL,
                                     f->tdx, &w->err));
-    else
-        MUST(w, w->b->pool_backward(w->d, f->kind == F_MAX ? POOL_MAX : POOL_AVERAGE, f->x.n, f->tx,
-                                    f->tdy, f->tdx, &w->err));
+    } else
+        MUST(w, w->b->pool_backward(w->d, f->kind == F_MAX ? POOL_MAX : POOL_AVERAGE, all(f->x.n),
+                                    f->tx, f->tdy, f->tdx, &w->err));
 }
 
 /* sum(y * r) of the function at x. */

@@ -1,5 +1,6 @@
-/* The four nets, small: `cpu` against `ref` in logits, features, loss and gradients; `ref` against
- * finite differences; training steps; bf16 against fp32. */
+/* The four nets, small: range by range against all at once; `cpu` against `ref` in logits,
+ * features, loss and gradients; `ref` against finite differences; training steps; bf16 against
+ * fp32. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,14 +15,14 @@
 
 enum { BATCH = 4, CLASSES = 7 };
 
-static struct net *make(enum net_model model, int width, int size, const char *backend,
-                        enum net_precision precision)
+static struct net *make_for(enum net_model model, int width, int size, const char *backend,
+                            enum net_precision precision, int batch)
 {
     struct net_spec spec = {.model = model,
                             .width = width,
                             .classes = CLASSES,
                             .image_size = size,
-                            .batch = BATCH,
+                            .batch = batch,
                             .training = true,
                             .precision = precision,
                             .backend = backend,
@@ -31,6 +32,12 @@ static struct net *make(enum net_model model, int width, int size, const char *b
     if (net_create(&net, &spec, &err) < 0 || net_init(net, 7, &err) < 0)
         fail_msg("%s", err.text);
     return net;
+}
+
+static struct net *make(enum net_model model, int width, int size, const char *backend,
+                        enum net_precision precision)
+{
+    return make_for(model, width, size, backend, precision, BATCH);
 }
 
 /* Images with some structure, and labels; the same for the same seed. */
@@ -142,6 +149,57 @@ static void test_cpu_is_ref(void **state)
  * in logits. ReLUs near 0 open or shut, which turns the gradients of deep layers by half and more,
  * PyTorch's autocast as well as ours (tests/oracles/nets.py); single operations are checked sharply
  * in test_kernels.c. */
+/* A batch of the same images many times over has their moments, loss and gradients. It is done
+ * in several ranges, the single one at once. */
+static void compare_ranges(enum net_model model, enum net_precision precision, double bound)
+{
+    enum { TIMES = 21, ALL = TIMES * BATCH, SIZE = 40, WIDTH = 6 };
+    struct error err = {""};
+    uint8_t labels[ALL];
+    size_t count = (size_t)BATCH * SIZE * SIZE;
+    float *images = make_images(BATCH, SIZE, labels);
+    float *again = calloc(TIMES * count, sizeof *again);
+    assert_non_null(again);
+    for (size_t t = 0; t < TIMES; t++) {
+        memcpy(again + t * count, images, count * sizeof *images);
+        memcpy(labels + t * BATCH, labels, BATCH);
+    }
+    struct net *a = make_for(model, WIDTH, SIZE, "cpu", precision, ALL);
+    struct net *b = make_for(model, WIDTH, SIZE, "cpu", precision, BATCH);
+    assert_true(a->plan.segments[1].range < ALL && ALL % a->plan.segments[1].range != 0);
+    double loss_a, loss_b;
+    check(net_gradients(a, again, labels, ALL, 0.1, &loss_a, &err), &err);
+    check(net_gradients(b, images, labels, BATCH, 0.1, &loss_b, &err), &err);
+    assert_true(fabs(loss_a - loss_b) < bound);
+    for (size_t i = 0; i < net_param_count(a); i++) {
+        const struct net_param *p = net_param(a, i);
+        float *x = calloc(2 * p->count, sizeof *x), *y = x + p->count;
+        assert_non_null(x);
+        if (p->trainable && !no_gradient(model, p->name)) {
+            check(net_get_gradient(a, i, x, &err), &err);
+            check(net_get_gradient(b, i, y, &err), &err);
+            double d = distance(x, y, p->count);
+            if (!(d < bound))
+                fail_msg("%s: the gradient of %s in ranges is %.1e from the one at once",
+                         net_model_names[model], p->name, d);
+        }
+        free(x);
+    }
+    net_free(a);
+    net_free(b);
+    free(images);
+    free(again);
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++) {
+        compare_ranges((enum net_model)m, NET_FP32, 1e-3);
+        compare_ranges((enum net_model)m, NET_BF16, 0.15);
+    }
+}
+
 static void test_bf16(void **state)
 {
     (void)state;
@@ -432,10 +490,15 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_cpu_is_ref),
-        cmocka_unit_test(test_bf16),     cmocka_unit_test(test_ref_differences),
-        cmocka_unit_test(test_training), cmocka_unit_test(test_prediction),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_no_reference_code),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_cpu_is_ref),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_ref_differences),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_prediction),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_no_reference_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
