@@ -67,12 +67,12 @@ static void near(double got, double expected, double by)
 /* Weights and biases less those of class 0: what all classes have in common changes no decision,
  * and scikit-learn's solvers differ in it. */
 static void expect_figures(const struct linear *model, double weight_1_2, double weight_3_0,
-                           double bias_3)
+                           double bias_3, double by)
 {
     const double *w = model->weights, *b = linear_biases(model);
-    near(w[1 * D + 2] - w[2], weight_1_2, 1e-6);
-    near(w[3 * D] - w[0], weight_3_0, 1e-6);
-    near(b[3] - b[0], bias_3, 1e-5);
+    near(w[1 * D + 2] - w[2], weight_1_2, by);
+    near(w[3 * D] - w[0], weight_3_0, by);
+    near(b[3] - b[0], bias_3, by);
 }
 
 /* ---- L-BFGS ---- */
@@ -223,7 +223,7 @@ static void logistic_as_sklearn(void **state)
     struct error err = {""};
     assert_int_equal(logistic_fit(&problem, 1e-9, 10000, NULL, NULL, &model, &report, &err), 0);
     assert_true(report.converged);
-    expect_figures(&model, 1.8248166709, 3.5957039779, -7.2486668949);
+    expect_figures(&model, 1.8248166709, 3.5957039779, -7.2486668949, 1e-4); /* its end is flat */
     expect_classes(&model, "01230323012202120123012311230123012001230111012301100133112311231121022"
                            "30133012301130122012301231122");
     linear_free(&model);
@@ -264,7 +264,7 @@ static void discriminant_as_sklearn(void **state)
         struct error err = {""};
         assert_int_equal(discriminant_fit(&problem, &model, &report, &err), 0);
         assert_int_equal(report.rank, D);
-        expect_figures(&model, cases[i].weight_1_2, cases[i].weight_3_0, cases[i].bias_3);
+        expect_figures(&model, cases[i].weight_1_2, cases[i].weight_3_0, cases[i].bias_3, 1e-9);
         expect_classes(&model, cases[i].digits);
         problem.threads = 3;
         assert_int_equal(discriminant_fit(&problem, &again, &report, &err), 0);
