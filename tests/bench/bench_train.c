@@ -3,7 +3,7 @@
  * Usage: bench_train [-m model] [-w width] [-t threads] [-b batch] [-s image size] [-p fp32|bf16]
  *                    [-k backend] [-r seconds] [-i | -f]
  * With -i it prints "ready", then reads lines "train SECONDS" and "predict SECONDS" and answers
- * each with "images wall_seconds cpu_seconds peak_kilobytes" of so many seconds of whole steps.
+ * each with "images wall_seconds cpu_seconds" of so many seconds of whole steps.
  * Without, it does both for -r seconds and prints: model width threads precision, images/s of
  * training and of evaluation, GFLOP/s of training (3 times the forward pass); a second is one of
  * CPU time a thread, which a busy machine disturbs less. -f prints the FLOPs of one image forward,
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/random.h"
@@ -135,12 +134,10 @@ static int answer(struct bench *b, struct error *err)
     fflush(stdout);
     while (scanf("%15s %lf", command, &seconds) == 2) {
         struct result r;
-        struct rusage usage;
         int e = measure(b, strcmp(command, "train") == 0, seconds, &r, err);
         if (e)
             return e;
-        getrusage(RUSAGE_SELF, &usage);
-        printf("%.0f %.6f %.6f %ld\n", r.images, r.wall, r.cpu, usage.ru_maxrss);
+        printf("%.0f %.6f %.6f\n", r.images, r.wall, r.cpu);
         fflush(stdout);
     }
     return 0;
