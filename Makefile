@@ -3,7 +3,8 @@
 #   make run       installs what is missing, builds, runs the demo and says where its PDF is
 #   make check     installs what is missing, builds, runs every test that takes seconds
 #   make check-long  ... and those that take real data, sanitizers, fuzzing or long
-#   make bench     speed against other programs
+#   make bench     speed against other programs: make bench-train; make bench-profile says
+#                  where a training step's time goes
 #   make install   PREFIX=/usr/local
 #   make format, make lint, make clean
 
@@ -64,10 +65,12 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(LIBRARY)
 	clang $(CPPFLAGS) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	    -o $@ $< $$(sed -n 's/^ \* Sources: //p' $<) $(LIBRARY) $(LDLIBS) -lgomp
 
-# Where a training step's time goes. NET: options of tests/bench/bench_profile.c.
+# Where a training step's time goes: one thread of ours, layer by layer. PROFILE: options of
+# tests/bench/bench_profile.c, such as -m resnext29 -w 16; else the four nets at two widths.
 bench-profile: $(BUILD)/tests/bench/bench_profile
-	@for w in 16 64; do for m in vgg19 resnet18 preact_resnet18 resnext29; do \
-	    $< -m $$m -w $$w $(NET); done; done
+	@if [ -n "$(PROFILE)" ]; then $< $(PROFILE); else \
+	for w in 16 64; do for m in vgg19 resnet18 preact_resnet18 resnext29; do \
+	    $< -m $$m -w $$w -r 9 || exit 1; done; done; fi
 
 # What the build, the tests and the report need, by Debian's names.
 PACKAGES = gcc g++ pkg-config libyaml-dev libsqlite3-dev libarchive-dev libssl-dev libuv1-dev \
