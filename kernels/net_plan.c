@@ -14,9 +14,11 @@
 #include <string.h>
 #include "kernels/net_run.h"
 
-/* Values of all operations of a segment that a range should not exceed: half a core's second-level
- * cache in bf16. */
-enum { RANGE_VALUES = 1 << 20, LEAST_RANGE = 2 };
+/* Values of all operations of a segment that a range should not exceed: 2 MB in bf16. ResNeXt29 at
+ * width 16 trains 15 % faster than with whole batches, and 3 % faster than with a quarter of it or
+ * 4 times as much. Several threads wait for each other after each operation, and want more: with 2,
+ * ResNet18 is 18 % faster with 8 MB than with 2. */
+enum { RANGE_VALUES = 1 << 20, SHARED_RANGE_VALUES = 1 << 22, LEAST_RANGE = 2 };
 
 /* The gradients of a value that its readers have delivered so far. */
 struct pending {
@@ -77,7 +79,8 @@ static size_t values_of(const struct net *net, int value)
 static size_t range_of_level(const struct planner *p, int level)
 {
     const struct net *net = p->net;
-    size_t values = 0, room = RANGE_VALUES, weights = 0, range = LEAST_RANGE;
+    size_t room = net->spec.threads > 1 ? SHARED_RANGE_VALUES : RANGE_VALUES;
+    size_t values = 0, weights = 0, range = LEAST_RANGE;
     for (int i = 0; i < planned(net); i++) {
         const struct op *op = &net->program.ops[i];
         if (p->level[i] != level)
