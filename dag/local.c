@@ -94,23 +94,31 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal)
     close_once((uv_handle_t *)process);
 }
 
+enum { OURS = 5 };
+
+static bool same_name(const char *a, const char *b)
+{
+    return strncmp(a, b, strcspn(b, "=") + 1) == 0;
+}
+
 /* Our environment with some names set; the array and the new texts are freed by free_environment.
- */
+ * Threads that wait for each other sleep: those that spin, as is OpenMP's wont, take the cores from
+ * the ones that work when other stages or programs run beside them. */
 static char **make_environment(int threads)
 {
     size_t n = 0, k = 0;
     while (environ[n])
         n++;
-    char **all = must_alloc((n + 5) * sizeof *all);
-    static const char *const ours[] = {
-        "OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=", "FERDAG_PROGRESS_FD=", "FERDAG_PARENT="};
-    const long values[] = {threads, threads, PROGRESS_FD, (long)getpid()};
-    for (size_t i = 0; i < 4; i++)
-        all[k++] = must(file_path("%s%ld", ours[i], values[i]));
+    char **all = must_alloc((n + OURS + 1) * sizeof *all);
+    all[k++] = must(file_path("OMP_NUM_THREADS=%d", threads));
+    all[k++] = must(file_path("OPENBLAS_NUM_THREADS=%d", threads));
+    all[k++] = must(file_path("OMP_WAIT_POLICY=passive"));
+    all[k++] = must(file_path("FERDAG_PROGRESS_FD=%d", PROGRESS_FD));
+    all[k++] = must(file_path("FERDAG_PARENT=%ld", (long)getpid()));
     for (size_t i = 0; i < n; i++) {
         bool replaced = false;
-        for (size_t m = 0; m < 4; m++)
-            replaced |= strncmp(environ[i], ours[m], strlen(ours[m])) == 0;
+        for (size_t m = 0; m < OURS; m++)
+            replaced |= same_name(environ[i], all[m]);
         if (!replaced)
             all[k++] = environ[i];
     }
@@ -119,7 +127,7 @@ static char **make_environment(int threads)
 
 static void free_environment(char **environment)
 {
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < OURS; i++)
         free(environment[i]);
     free(environment);
 }
