@@ -158,8 +158,8 @@ static void add_tile(const struct product *p, const struct unit *u, size_t block
     size_t row = u->row, row_end = u->row + u->rows, column = 0, column_end = p->dy->shape.w;
     seen(s, ky, s->height, &row, &row_end);
     seen(s, kx, s->width, &column, &column_end);
-    if (row >= row_end || column >= column_end)
-        return;
+    if (row >= row_end || column >= column_end || i >= inputs(p, block))
+        return; /* no pixel sees x through this tap, or the block's groups have fewer channels */
     size_t channel = first_input(p, block) + i;
     size_t x_plane = p->x->pixels * LANES, dy_plane = p->dy->pixels * LANES;
     size_t at = (row * s->stride + ky - s->pad) * s->width + column * s->stride + kx - s->pad;

@@ -316,8 +316,8 @@ static void test_training(void **state)
     for (int m = 0; m < NET_MODELS; m++)
         for (int precision = 0; precision < 2; precision++) {
             enum net_precision p = precision ? NET_BF16 : NET_FP32;
-            uint8_t labels[BATCH];
-            float *images = make_images(BATCH, 40, labels), logits[BATCH * CLASSES];
+            uint8_t labels[BATCH + 1];
+            float *images = make_images(BATCH + 1, 40, labels), logits[BATCH * CLASSES];
             struct error err = {""};
             struct net *a = make((enum net_model)m, 8, 40, "cpu", p);
             struct net *b = make((enum net_model)m, 8, 40, "cpu", p);
