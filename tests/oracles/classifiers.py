@@ -144,7 +144,8 @@ def main():
     stages.run("naive_bayes", {})
     same("naive_bayes", GaussianNB().fit(x.astype(float), y).predict(q.astype(float)), 0.999)
     stages.run("logistic_regression", {"tolerance": 1e-6, "max_iterations": 5000})
-    same("logistic", LogisticRegression(tol=1e-6, max_iter=5000).fit(x, y).predict(q), 0.999)
+    same("logistic", LogisticRegression(tol=1e-6, max_iter=5000)
+         .fit(x.astype(float), y).predict(q.astype(float)), 0.999)
     wide = x.astype(float), q.astype(float)
     for shrinkage in (None, 0.1):
         stages.run("linear_discriminant", {"shrinkage": shrinkage or 0})
