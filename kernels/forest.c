@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernels/vote.h"
 
 enum {
     ROWS = 64,
@@ -73,15 +74,6 @@ static void add_shares(const struct cart *tree, const float *row, double *shares
         shares[c] += counts[c] / sum;
 }
 
-static uint8_t greatest(const double *shares, size_t classes)
-{
-    size_t best = 0;
-    for (size_t c = 1; c < classes; c++)
-        if (shares[c] > shares[best])
-            best = c;
-    return (uint8_t)best;
-}
-
 void forest_predict(const struct forest *forest, const float *x, size_t n, uint8_t *out)
 {
     size_t classes = forest->classes, d = forest->d;
@@ -95,6 +87,6 @@ void forest_predict(const struct forest *forest, const float *x, size_t n, uint8
             for (size_t r = 0; r < rows; r++)
                 add_shares(&forest->tree[t], x + (start + r) * d, shares[r]);
         for (size_t r = 0; r < rows; r++)
-            out[start + r] = greatest(shares[r], classes);
+            out[start + r] = vote_highest(shares[r], classes);
     }
 }

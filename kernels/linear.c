@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/blas.h"
+#include "kernels/vote.h"
 
 enum { ROWS = 32 }; /* of a tile, which becomes double in the second-level cache */
 
@@ -36,15 +37,6 @@ void linear_scores(const struct linear *model, const double *x, size_t n, double
     blas_add_product(x, d, n, model->weights, d, classes, d, out, classes);
 }
 
-static uint8_t highest(const double *scores, size_t classes)
-{
-    size_t best = 0;
-    for (size_t c = 1; c < classes; c++)
-        if (scores[c] > scores[best])
-            best = c;
-    return (uint8_t)best;
-}
-
 int linear_predict(const struct linear *model, const float *x, size_t n, uint8_t *out,
                    struct error *err)
 {
@@ -69,7 +61,7 @@ int linear_predict(const struct linear *model, const float *x, size_t n, uint8_t
                 wide[k] = x[i * d + k];
             linear_scores(model, wide, rows, scores);
             for (size_t r = 0; r < rows; r++)
-                out[i + r] = highest(scores + r * classes, classes);
+                out[i + r] = vote_highest(scores + r * classes, classes);
         }
         free(wide);
         free(scores);

@@ -4,6 +4,15 @@
 #include <math.h>
 #include <string.h>
 
+uint8_t vote_highest(const double *scores, size_t classes)
+{
+    size_t best = 0;
+    for (size_t c = 1; c < classes; c++)
+        if (scores[c] > scores[best])
+            best = c;
+    return (uint8_t)best;
+}
+
 void vote_probabilities(const float *logits, size_t nets, size_t classes, double *mean)
 {
     memset(mean, 0, classes * sizeof *mean);
@@ -24,11 +33,7 @@ void vote_soft(const float *logits, size_t n, size_t nets, size_t classes, int t
 #pragma omp parallel for num_threads(threads)
     for (size_t i = 0; i < n; i++) {
         double mean[VOTE_MOST_CLASSES];
-        size_t best = 0;
         vote_probabilities(logits + i * nets * classes, nets, classes, mean);
-        for (size_t c = 1; c < classes; c++)
-            if (mean[c] > mean[best])
-                best = c;
-        out[i] = (uint8_t)best;
+        out[i] = vote_highest(mean, classes);
     }
 }

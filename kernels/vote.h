@@ -1,9 +1,12 @@
-/* Soft voting: the mean of what several nets give as probabilities. */
+/* Which class wins: by its score, or by the mean of several nets' probabilities (soft voting). */
 #ifndef FERDAG_KERNELS_VOTE_H
 #define FERDAG_KERNELS_VOTE_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* The class of the highest score, of equal ones the lowest class. */
+uint8_t vote_highest(const double *scores, size_t classes);
 
 /* mean (classes) = the mean over the nets of the softmax of their logits (nets, classes), finite
  * ones, in double. */

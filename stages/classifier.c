@@ -25,6 +25,19 @@ const struct port classifier_outputs[] = {
     {0},
 };
 
+const struct port prediction_outputs[] = {
+    {.name = "predictions",
+     .form = PORT_TREE,
+     .file = "predictions",
+     .text = "predicted and true classes, public and private"},
+    {.name = "timing",
+     .form = PORT_FILE,
+     .file = "timing.json",
+     .measured = true,
+     .text = "seconds to predict"},
+    {0},
+};
+
 static const float LARGEST = 1e15f; /* so that a row's squares add up within float32 */
 
 enum { REPEATS_ENOUGH = 5, REPEATS_MOST = 101 };

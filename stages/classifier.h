@@ -10,6 +10,9 @@
  * `predictions` and `timing` out. */
 extern const struct port classifier_inputs[], classifier_outputs[];
 
+/* The same outputs of a kind that only predicts. */
+extern const struct port prediction_outputs[];
+
 /* Reads one split of the `features` port: at least one row and column, no NaN, no infinity, and no
  * value whose square could leave the range of float32 in a sum over a row. */
 int classifier_read(const struct job *job, enum split split, struct features *f, struct error *err);

@@ -39,19 +39,6 @@ static const struct port inputs[] = {
     {0},
 };
 
-static const struct port outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = "seconds to predict"},
-    {0},
-};
-
 static const struct param params[] = {{0}};
 
 const struct kind kind_predict = {
@@ -59,7 +46,7 @@ const struct kind kind_predict = {
     .version = 1,
     .text = "classes by a support vector machine, votes as svm-predict counts them",
     .inputs = inputs,
-    .outputs = outputs,
+    .outputs = prediction_outputs,
     .params = params,
     .numerics = NUMERICS_BLAS,
     .run = run,

@@ -98,19 +98,6 @@ static const struct port inputs[] = {
     {0},
 };
 
-static const struct port outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = "seconds to predict from the logits"},
-    {0},
-};
-
 static const struct param params[] = {{0}};
 
 const struct kind kind_soft_vote = {
@@ -118,7 +105,7 @@ const struct kind kind_soft_vote = {
     .version = 1,
     .text = "the class of the highest mean of several nets' softmax probabilities",
     .inputs = inputs,
-    .outputs = outputs,
+    .outputs = prediction_outputs,
     .params = params,
     .run = run,
 };
