@@ -35,11 +35,12 @@ enum tensor_use {
     TENSOR_PLAIN       /* float32: parameters, and the matrices around the linear layer */
 };
 
-/* Images first to first + count - 1 of a batch of `batch`. A tensor made for at least `batch`
- * images holds them all; one made for fewer (but count at least) holds those of the current range
- * only. */
+/* Images first to first + count - 1 of a batch of `batch`, which a worker does. A tensor made for
+ * at least `batch` images holds them all; one made for fewer (but count at least) holds those of
+ * the current range only, and is this worker's alone. */
 struct range {
     size_t first, count, batch;
+    int worker;
 };
 
 struct conv_spec {
@@ -48,7 +49,7 @@ struct conv_spec {
     size_t pad;            /* zeros on each side */
     size_t groups;         /* divides in and out; weights are (out, in/groups, kernel, kernel) */
     size_t height, width;  /* of the input */
-    size_t batch;          /* largest n */
+    bool image;            /* the input is a TENSOR_IMAGE */
 };
 
 /* How conv_forward ends. */
@@ -56,6 +57,9 @@ enum conv_flags {
     CONV_ADD = 1, /* y += convolution, instead of y = */
     CONV_RELU = 2 /* then max(y, 0) */
 };
+
+/* What conv_backward gathers. */
+enum conv_gradients { CONV_WEIGHTS = 1, CONV_BIAS = 2 /* with CONV_WEIGHTS only */ };
 
 /* Batch normalisation over n, h, w for each channel, then an optional residual, then ReLU:
  *   y = relu(gamma * (x - mean) / sqrt(var + epsilon) + beta + residual)
@@ -85,6 +89,7 @@ struct backend {
                 struct error *err);
     void (*close)(struct device *device);
     enum net_precision (*precision)(const struct device *device); /* what it became */
+    int (*workers)(const struct device *device); /* that may be busy at the same time */
 
     /* Makes a zeroed tensor. write and read copy its first n images (plain: its first n outermost
      * slices) from and to plain NCHW float32. */
@@ -97,21 +102,35 @@ struct backend {
 
     int (*conv)(struct device *device, const struct conv_spec *spec, struct conv **conv,
                 struct error *err);
+    /* What the convolution needs of its weights, again whenever these have changed, and before a
+     * batch: for conv_forward, and for conv_backward's dx too where `backward`. May be called at
+     * the same time for different convolutions by different workers. `count` is that of the ranges
+     * to come, or near it. */
+    int (*conv_ready)(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                      bool backward, struct error *err);
     /* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
     int (*conv_forward)(struct conv *conv, struct range range, const struct tensor *x,
-                        struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                        const struct tensor *weights, const struct tensor *bias, struct tensor *y,
                         unsigned flags, struct error *err);
-    /* From the gradient dy of y: gradients of x (dx may be NULL: not wanted), weights (may be NULL)
-     * and bias (may be NULL, and is where dweights is). dx must not be dy. dweights and dbias are
-     * complete after the last range of the batch. */
+    /* From the gradient dy of y: gradient of x (dx may be NULL: not wanted; must not be dy), and
+     * where `gradients` says so what conv_backward_end needs for those of weights (and bias). */
     int (*conv_backward)(struct conv *conv, struct range range, const struct tensor *x,
-                         struct tensor *weights, const struct tensor *dy, struct tensor *dx,
-                         struct tensor *dweights, struct tensor *dbias, struct error *err);
+                         const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                         unsigned gradients, struct error *err);
+    /* After all ranges: the gradients of weights and, unless NULL, of the bias. */
+    int (*conv_backward_end)(struct conv *conv, struct tensor *dweights, struct tensor *dbias,
+                             struct error *err);
 
-    /* Gathers mean and variance of x, which holds the whole batch; the last range sets mean and
-     * inverse and moves the running ones. */
+    /* Before a batch: prepares for norm_moments and what follows, or for norm_forward in
+     * evaluation. */
+    int (*norm_ready)(struct device *device, const struct norm *norm, bool training,
+                      struct error *err);
+    /* Gathers mean and variance of x, which holds the whole batch of n images; the end sets mean
+     * and inverse and moves the running ones. */
     int (*norm_moments)(struct device *device, const struct norm *norm, struct range range,
                         const struct tensor *x, struct error *err);
+    int (*norm_moments_end)(struct device *device, const struct norm *norm, size_t n,
+                            const struct tensor *x, struct error *err);
     /* residual may be NULL. training: with the moments of norm_moments, else the running ones. y
      * may be residual; in evaluation it may be x. */
     int (*norm_forward)(struct device *device, const struct norm *norm, struct range range,
@@ -119,12 +138,14 @@ struct backend {
                         bool training, struct error *err);
     /* The gradient of y is dy + dy2 (dy2 may be NULL); g is that where y > 0 (everywhere, without
      * ReLU). y and dresidual are for a norm that had a residual, else NULL: dresidual = g, and may
-     * be dy. The last range sets the gradients of gamma and beta. x, dy and dy2 hold the whole
-     * batch. */
+     * be dy. x, dy and dy2 hold the whole batch of n images. The end sets the gradients of gamma
+     * and beta. */
     int (*norm_sums)(struct device *device, const struct norm *norm, struct range range,
                      const struct tensor *x, const struct tensor *y, const struct tensor *dy,
                      const struct tensor *dy2, struct tensor *dresidual, struct error *err);
-    /* After norm_sums of all: dx = the gradient of x through the norm, + dx_add (may be NULL, may
+    int (*norm_sums_end)(struct device *device, const struct norm *norm, size_t n,
+                         const struct tensor *x, struct error *err);
+    /* After norm_sums_end: dx = the gradient of x through the norm, + dx_add (may be NULL, may
      * be dx). dy and dy2 are what norm_sums had; with `residual` dy is its dresidual, and dy2 NULL.
      */
     int (*norm_backward)(struct device *device, const struct norm *norm, struct range range,

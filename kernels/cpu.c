@@ -1,6 +1,8 @@
 /* The `cpu` backend: convolutions by oneDNN on blocked layouts that stay from operation to
  * operation, everything else by the loops of cpu_lanes.h in as few passes as can be.
  *
+ * Each thread is a worker that takes its own images through many operations, and waits for the
+ * others only where the batch as a whole is concerned; so each has its own primitives and memory.
  * Primitives are made when first needed, one for each (direction, n, flags), and kept. Parameters
  * are plain float32 and are packed again only after they changed. oneDNN 2 has only its slow
  * reference code for channels that don't fill whole vectors, so that it is told of whole vectors
@@ -21,16 +23,19 @@ struct plan {
     struct plan *next;
 };
 
+/* What a worker has of a convolution. */
+struct own {
+    struct plan *plans;
+    struct cpu_sums *sums; /* of its gradient; NULL before the first range */
+};
+
 struct conv {
     struct device *device;
     struct conv_spec spec;
-    bool image;             /* x is a TENSOR_IMAGE; known from the first call on */
-    size_t in, out, groups; /* as oneDNN sees them */
-    float *spread;          /* zeros around the weights; NULL where the weights do as they are */
-    void *gradient;         /* packed gradient of the weights, or its sums in bf16 */
-    size_t gradient_size;
-    float *part; /* plain gradient of the weights and bias of one range */
-    struct plan *plans;
+    size_t in, out, groups;                  /* as oneDNN sees them */
+    bool spread;                             /* the weights get zeros around them */
+    struct dnn_conv *layout[DNN_DIRECTIONS]; /* whose weights' layout all of a direction have */
+    struct own *own;                         /* one a worker */
     struct conv *next;
 };
 
@@ -40,6 +45,32 @@ static int cpu_numerics(char *text, size_t size)
     return n < 0 || (size_t)n >= size ? -ENOSPC : 0;
 }
 
+static void free_conv(struct conv *c)
+{
+    for (int w = 0; c->own && w < c->device->threads; w++)
+        while (c->own[w].plans) {
+            struct plan *p = c->own[w].plans;
+            c->own[w].plans = p->next;
+            dnn_conv_free(p->conv);
+            free(p);
+        }
+    free(c->own);
+    free(c);
+}
+
+static void free_worker(struct cpu_worker *w)
+{
+    for (int i = 0; i < SCRATCHES; i++)
+        free(w->scratch[i]);
+    while (w->sums) {
+        struct cpu_sums *s = w->sums;
+        w->sums = s->next;
+        free(s->values);
+        free(s);
+    }
+    dnn_close(w->dnn);
+}
+
 static void cpu_close(struct device *device)
 {
     if (!device)
@@ -47,16 +78,7 @@ static void cpu_close(struct device *device)
     while (device->convs) {
         struct conv *c = device->convs;
         device->convs = c->next;
-        while (c->plans) {
-            struct plan *p = c->plans;
-            c->plans = p->next;
-            dnn_conv_free(p->conv);
-            free(p);
-        }
-        free(c->spread);
-        free(c->gradient);
-        free(c->part);
-        free(c);
+        free_conv(c);
     }
     while (device->tensors) {
         struct tensor *t = device->tensors;
@@ -67,8 +89,10 @@ static void cpu_close(struct device *device)
         free(t->data);
         free(t);
     }
+    for (int w = 0; device->workers && w < device->threads; w++)
+        free_worker(&device->workers[w]);
+    free(device->workers);
     dnn_close(device->dnn);
-    free(device->partial);
     free(device);
 }
 
@@ -81,13 +105,23 @@ static int cpu_open(struct device **device, int threads, enum net_precision prec
     d->threads = threads;
     d->bf16 = precision == NET_BF16 && dnn_has_bf16();
     d->lanes = cpu_lanes_pick(d->bf16);
-    int e = dnn_open(&d->dnn, threads, err);
+    d->workers = calloc((size_t)threads, sizeof *d->workers);
+    int e = d->workers ? 0 : error_set(err, ENOMEM, "out of memory");
+    if (!e)
+        e = dnn_open(&d->dnn, threads, err);
+    for (int w = 0; !e && w < threads; w++)
+        e = dnn_open(&d->workers[w].dnn, 1, err);
     if (e) {
         cpu_close(d);
         return e;
     }
     *device = d;
     return 0;
+}
+
+static int cpu_workers(const struct device *device)
+{
+    return device->threads;
 }
 
 static enum net_precision cpu_precision(const struct device *device)
@@ -106,16 +140,43 @@ static void *allocate(size_t size)
     return p;
 }
 
-int cpu_partial(struct device *device, size_t count, struct error *err)
+int cpu_scratch(struct device *device, int worker, enum cpu_scratch which, size_t size,
+                void **memory, struct error *err)
 {
-    if (count <= device->partial_count)
-        return 0;
-    free(device->partial);
-    device->partial_count = 0;
-    device->partial = allocate(count * sizeof *device->partial);
-    if (!device->partial)
-        return error_set(err, ENOMEM, "out of memory");
-    device->partial_count = count;
+    struct cpu_worker *w = &device->workers[worker];
+    if (size > w->scratch_size[which]) {
+        free(w->scratch[which]);
+        w->scratch_size[which] = 0;
+        w->scratch[which] = allocate(size);
+        if (!w->scratch[which])
+            return error_set(err, ENOMEM, "out of memory");
+        w->scratch_size[which] = size;
+    }
+    *memory = w->scratch[which];
+    return 0;
+}
+
+/* Zeroed sums of a worker: the smallest that are free and do, or new ones. */
+static int take_sums(struct cpu_worker *w, size_t count, struct cpu_sums **sums, struct error *err)
+{
+    struct cpu_sums *best = NULL;
+    for (struct cpu_sums *s = w->sums; s; s = s->next)
+        if (!s->taken && s->count >= count && (!best || s->count < best->count))
+            best = s;
+    if (!best) {
+        best = calloc(1, sizeof *best);
+        float *values = best ? allocate(count * sizeof *values) : NULL;
+        if (!values) {
+            free(best);
+            return error_set(err, ENOMEM, "out of memory");
+        }
+        *best = (struct cpu_sums){.values = values, .count = count, .next = w->sums};
+        w->sums = best;
+    } else {
+        memset(best->values, 0, count * sizeof *best->values);
+    }
+    best->taken = true;
+    *sums = best;
     return 0;
 }
 
@@ -166,6 +227,7 @@ static int cpu_write(struct device *device, struct tensor *t, const float *value
     (void)err;
     t->version++;
     if (t->use == TENSOR_IMAGE && device->bf16) {
+#pragma omp parallel for simd schedule(static) num_threads(device->threads)
         for (size_t i = 0; i < count; i++)
             ((uint16_t *)t->data)[i] = to_bf16(values[i]);
     } else if (t->use != TENSOR_ACTIVATION) {
@@ -200,62 +262,41 @@ static int cpu_read(struct device *device, struct tensor *t, float *values, size
     return 0;
 }
 
+/* Decides how oneDNN will see the convolution. */
 static int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
                     struct error *err)
 {
+    size_t lanes = device->lanes->lanes;
     struct conv *c = calloc(1, sizeof *c);
-    if (!c)
+    struct own *own = calloc((size_t)device->threads, sizeof *own);
+    if (!c || !own) {
+        free(c);
+        free(own);
         return error_set(err, ENOMEM, "out of memory");
-    c->device = device;
-    c->spec = *spec;
-    c->next = device->convs;
+    }
+    bool odd =
+        spec->groups != 1 && (spec->in / spec->groups % lanes || spec->out / spec->groups % lanes);
+    *c = (struct conv){.device = device, .spec = *spec, .own = own, .next = device->convs};
+    c->groups = odd ? 1 : spec->groups;
+    c->out = (spec->out + lanes - 1) / lanes * lanes;
+    c->in = spec->image ? spec->in : (spec->in + lanes - 1) / lanes * lanes;
+    c->spread = odd || c->in != spec->in || c->out != spec->out;
     device->convs = c;
     *conv = c;
     return 0;
 }
 
-static size_t spread_size(const struct conv *c)
-{
-    return c->out * c->in * c->spec.kernel * c->spec.kernel * sizeof(float);
-}
-
-/* Decides how oneDNN will see the convolution, once it is known what x is. */
-static int settle(struct conv *c, const struct tensor *x, struct error *err)
+/* The worker's primitive for this case, made if need be. */
+static int find_plan(struct conv *c, int worker, enum dnn_direction direction, size_t n,
+                     unsigned flags, bool bias, struct dnn_conv **found, struct error *err)
 {
     const struct conv_spec *s = &c->spec;
-    size_t lanes = c->device->lanes->lanes;
-    if (c->out)
-        return 0;
-    bool odd = s->groups != 1 && (s->in / s->groups % lanes || s->out / s->groups % lanes);
-    c->image = x->use == TENSOR_IMAGE;
-    c->groups = odd ? 1 : s->groups;
-    c->out = (s->out + lanes - 1) / lanes * lanes;
-    c->in = c->image ? s->in : (s->in + lanes - 1) / lanes * lanes;
-    if (odd || c->in != s->in || c->out != s->out) {
-        c->spread = allocate(spread_size(c));
-        if (!c->spread) {
-            c->out = 0;
-            return error_set(err, ENOMEM, "out of memory");
-        }
-    }
-    return 0;
-}
-
-/* The primitive for this case, made if need be. */
-static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, unsigned flags,
-                     bool bias, struct dnn_conv **found, struct error *err)
-{
-    const struct conv_spec *s = &c->spec;
-    const struct dnn_conv *like = NULL;
-    for (struct plan *p = c->plans; p; p = p->next) {
-        if (p->direction != direction)
-            continue;
-        like = p->conv;
-        if (p->n == n && p->flags == flags && p->bias == bias) {
+    struct own *own = &c->own[worker];
+    for (struct plan *p = own->plans; p; p = p->next)
+        if (p->direction == direction && p->n == n && p->flags == flags && p->bias == bias) {
             *found = p->conv;
             return 0;
         }
-    }
     struct plan *p = calloc(1, sizeof *p);
     if (!p)
         return error_set(err, ENOMEM, "out of memory");
@@ -269,13 +310,14 @@ static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, uns
         .stride = s->stride,
         .pad = s->pad,
         .groups = c->groups,
-        .image = c->image,
+        .image = s->image,
         .bf16 = c->device->bf16,
         .bias = bias,
         .add = flags & CONV_ADD,
         .relu = flags & CONV_RELU,
     };
-    int e = dnn_conv_create(c->device->dnn, direction, &shape, like, &p->conv, err);
+    int e = dnn_conv_create(c->device->workers[worker].dnn, direction, &shape, c->layout[direction],
+                            &p->conv, err);
     if (e) {
         free(p);
         return e;
@@ -284,8 +326,8 @@ static int find_plan(struct conv *c, enum dnn_direction direction, size_t n, uns
     p->n = n;
     p->flags = flags;
     p->bias = bias;
-    p->next = c->plans;
-    c->plans = p;
+    p->next = own->plans;
+    own->plans = p;
     *found = p->conv;
     return 0;
 }
@@ -298,21 +340,40 @@ static bool is_reference(const struct dnn_conv *conv)
 const char *cpu_reference_code(const struct device *device)
 {
     for (const struct conv *c = device->convs; c; c = c->next)
-        for (const struct plan *p = c->plans; p; p = p->next)
-            if (is_reference(p->conv))
-                return dnn_conv_name(p->conv);
+        for (int w = 0; w < device->threads; w++)
+            for (const struct plan *p = c->own[w].plans; p; p = p->next)
+                if (is_reference(p->conv))
+                    return dnn_conv_name(p->conv);
     return NULL;
 }
 
+static size_t weights_count(const struct conv *c)
+{
+    const struct conv_spec *s = &c->spec;
+    return s->out * (s->in / s->groups) * s->kernel * s->kernel;
+}
+
+/* Memory for the weights with zeros around them. */
+static int spread_memory(struct conv *c, int worker, float **memory, struct error *err)
+{
+    void *m = NULL;
+    size_t size = c->out * (c->in / c->groups) * c->spec.kernel * c->spec.kernel * sizeof **memory;
+    int e = cpu_scratch(c->device, worker, SCRATCH_SPREAD, size, &m, err);
+    if (!e)
+        memset(m, 0, size);
+    *memory = m;
+    return e;
+}
+
 /* Copies weights to their places among the zeros, or back. */
-static void spread(struct conv *c, float *weights, bool back)
+static void spread(const struct conv *c, float *weights, float *among, bool back)
 {
     const struct conv_spec *s = &c->spec;
     size_t in = s->in / s->groups, out = s->out / s->groups, k = s->kernel * s->kernel;
     size_t row = c->in / c->groups;
     for (size_t o = 0; o < s->out; o++) {
         size_t first = c->groups == s->groups ? 0 : o / out * in;
-        float *a = weights + o * in * k, *b = c->spread + (o * row + first) * k;
+        float *a = weights + o * in * k, *b = among + (o * row + first) * k;
         if (back)
             memcpy(a, b, in * k * sizeof *a);
         else
@@ -320,56 +381,54 @@ static void spread(struct conv *c, float *weights, bool back)
     }
 }
 
-/* Packs the weights for a primitive unless that was done since they last changed. */
-static int pack(struct conv *c, enum dnn_direction direction, struct dnn_conv *primitive,
+/* Packs the weights for a direction unless that was done since they last changed. */
+static int pack(struct conv *c, int worker, enum dnn_direction direction, size_t count,
                 struct tensor *weights, struct error *err)
 {
+    int e = 0;
     if (weights->packed_version[direction] == weights->version)
         return 0;
+    if (!c->layout[direction])
+        e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
+    if (e)
+        return e;
+    struct dnn_conv *layout = c->layout[direction];
     if (!weights->packed[direction]) {
-        weights->packed[direction] = allocate(dnn_conv_weights_size(primitive));
+        weights->packed[direction] = allocate(dnn_conv_weights_size(layout));
         if (!weights->packed[direction])
             return error_set(err, ENOMEM, "out of memory");
     }
-    const float *plain = weights->data;
+    float *plain = weights->data;
     if (c->spread) {
-        spread(c, weights->data, false);
-        plain = c->spread;
+        e = spread_memory(c, worker, &plain, err);
+        if (!e)
+            spread(c, weights->data, plain, false);
     }
-    int e = dnn_conv_pack(primitive, plain, weights->packed[direction], err);
+    if (!e)
+        e = dnn_conv_pack(c->device->workers[worker].dnn, layout, plain, weights->packed[direction],
+                          err);
     if (!e)
         weights->packed_version[direction] = weights->version;
     return e;
 }
 
+static int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                          bool backward, struct error *err)
+{
+    int e = pack(conv, worker, DNN_FORWARD, count, weights, err);
+    return e || !backward ? e : pack(conv, worker, DNN_BACKWARD_DATA, count, weights, err);
+}
+
 static int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
-                            struct tensor *weights, const struct tensor *bias, struct tensor *y,
-                            unsigned flags, struct error *err)
+                            const struct tensor *weights, const struct tensor *bias,
+                            struct tensor *y, unsigned flags, struct error *err)
 {
     struct dnn_conv *primitive = NULL;
-    int e = settle(conv, x, err);
-    if (!e)
-        e = find_plan(conv, DNN_FORWARD, range.count, flags, bias, &primitive, err);
-    if (!e)
-        e = pack(conv, DNN_FORWARD, primitive, weights, err);
+    int e = find_plan(conv, range.worker, DNN_FORWARD, range.count, flags, bias, &primitive, err);
     if (!e)
         e = dnn_conv_run(primitive, cpu_images(x, range), weights->packed[DNN_FORWARD],
                          bias ? bias->data : NULL, cpu_images(y, range), err);
     return e;
-}
-
-/* Makes c->gradient hold `size` bytes. */
-static int need_gradient(struct conv *c, size_t size, struct error *err)
-{
-    if (size <= c->gradient_size)
-        return 0;
-    free(c->gradient);
-    c->gradient_size = 0;
-    c->gradient = allocate(size);
-    if (!c->gradient)
-        return error_set(err, ENOMEM, "out of memory");
-    c->gradient_size = size;
-    return 0;
 }
 
 /* Plain gradient of the weights (and bias, unless NULL) of one range, by oneDNN or what stands in
@@ -378,25 +437,30 @@ static int range_gradient(struct conv *c, struct range range, const struct tenso
                           const struct tensor *dy, float *dweights, float *dbias, struct error *err)
 {
     const struct conv_spec *s = &c->spec;
+    struct dnn *dnn = c->device->workers[range.worker].dnn;
     struct dnn_conv *primitive = NULL;
-    int e = find_plan(c, DNN_BACKWARD_WEIGHTS, range.count, 0, dbias, &primitive, err);
+    void *packed = NULL;
+    float *plain = dweights;
+    int e =
+        find_plan(c, range.worker, DNN_BACKWARD_WEIGHTS, range.count, 0, dbias, &primitive, err);
     if (e)
         return e;
-    if (c->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
+    if (s->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
         is_reference(primitive))
         return cpu_image_gradient(c->device, s->kernel, range, x, dy, dweights, dbias, err);
-    if (!c->image && s->groups == 1 && is_reference(primitive))
+    if (!s->image && s->groups == 1 && is_reference(primitive))
         return cpu_patch_gradient(c->device, s, range, x, dy, dweights, dbias, err);
-    e = need_gradient(c, dnn_conv_weights_size(primitive), err);
+    e = cpu_scratch(c->device, range.worker, SCRATCH_PACKED, dnn_conv_weights_size(primitive),
+                    &packed, err);
     if (!e)
-        e = dnn_conv_run(primitive, cpu_images(x, range), c->gradient, dbias, cpu_images(dy, range),
+        e = dnn_conv_run(primitive, cpu_images(x, range), packed, dbias, cpu_images(dy, range),
                          err);
+    if (!e && c->spread)
+        e = spread_memory(c, range.worker, &plain, err);
     if (!e)
-        e = dnn_conv_unpack(primitive, c->gradient, c->spread ? c->spread : dweights, err);
-    if (!e && c->spread) {
-        spread(c, dweights, true);
-        memset(c->spread, 0, spread_size(c));
-    }
+        e = dnn_conv_unpack(dnn, primitive, packed, plain, err);
+    if (!e && c->spread)
+        spread(c, dweights, plain, true);
     return e;
 }
 
@@ -406,49 +470,91 @@ static void add_to(float *sum, const float *part, size_t count)
         sum[i] += part[i];
 }
 
-static int backward_weights(struct conv *c, struct range range, const struct tensor *x,
-                            const struct tensor *dy, float *dweights, float *dbias,
-                            struct error *err)
+/* Whether the gradient of the weights is cpu_weight_gradient's. */
+static bool own_gradient(const struct conv *c)
 {
-    const struct conv_spec *s = &c->spec;
-    size_t count = s->out * (s->in / s->groups) * s->kernel * s->kernel;
-    if (c->device->bf16 && !c->image) {
-        int e = need_gradient(c, cpu_weight_sums(s) * sizeof(float), err);
-        return e ? e
-                 : cpu_weight_gradient(c->device, s, range, x, dy, c->gradient, dweights, dbias,
-                                       err);
-    }
-    if (range.first == 0)
-        return range_gradient(c, range, x, dy, dweights, dbias, err);
-    if (!c->part)
-        c->part = allocate((count + c->out) * sizeof *c->part); /* oneDNN pads the bias */
-    if (!c->part)
-        return error_set(err, ENOMEM, "out of memory");
-    int e = range_gradient(c, range, x, dy, c->part, dbias ? c->part + count : NULL, err);
+    return c->device->bf16 && !c->spec.image;
+}
+
+/* Values of sums or parts of the gradient: of weights, then of the bias, which oneDNN pads. */
+static size_t sums_count(const struct conv *c)
+{
+    return own_gradient(c) ? cpu_weight_sums(&c->spec) : weights_count(c) + c->out;
+}
+
+static int backward_weights(struct conv *c, struct range range, const struct tensor *x,
+                            const struct tensor *dy, bool bias, struct error *err)
+{
+    struct own *own = &c->own[range.worker];
+    bool first = !own->sums;
+    void *memory = NULL;
+    int e = 0;
+    if (first)
+        e = take_sums(&c->device->workers[range.worker], sums_count(c), &own->sums, err);
+    if (e)
+        return e;
+    float *sums = own->sums->values;
+    if (own_gradient(c))
+        return cpu_weight_gradient(c->device, &c->spec, range, x, dy, bias, sums, err);
+    if (!first)
+        e = cpu_scratch(c->device, range.worker, SCRATCH_PART, sums_count(c) * sizeof *sums,
+                        &memory, err);
+    float *part = first ? sums : memory;
     if (!e)
-        add_to(dweights, c->part, count);
-    if (!e && dbias)
-        add_to(dbias, c->part + count, s->out);
+        e = range_gradient(c, range, x, dy, part, bias ? part + weights_count(c) : NULL, err);
+    if (!e && !first)
+        add_to(sums, part, weights_count(c) + (bias ? c->spec.out : 0));
     return e;
 }
 
 static int cpu_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
-                             struct tensor *weights, const struct tensor *dy, struct tensor *dx,
-                             struct tensor *dweights, struct tensor *dbias, struct error *err)
+                             const struct tensor *weights, const struct tensor *dy,
+                             struct tensor *dx, unsigned gradients, struct error *err)
 {
     struct dnn_conv *primitive = NULL;
-    int e = settle(conv, x, err);
-    if (!e && dweights)
-        e = backward_weights(conv, range, x, dy, dweights->data, dbias ? dbias->data : NULL, err);
+    int e = 0;
+    if (gradients & CONV_WEIGHTS)
+        e = backward_weights(conv, range, x, dy, gradients & CONV_BIAS, err);
     if (e || !dx)
         return e;
-    e = find_plan(conv, DNN_BACKWARD_DATA, range.count, 0, false, &primitive, err);
-    if (!e)
-        e = pack(conv, DNN_BACKWARD_DATA, primitive, weights, err);
+    e = find_plan(conv, range.worker, DNN_BACKWARD_DATA, range.count, 0, false, &primitive, err);
     if (!e)
         e = dnn_conv_run(primitive, cpu_images(dx, range), weights->packed[DNN_BACKWARD_DATA], NULL,
                          cpu_images(dy, range), err);
     return e;
+}
+
+static int cpu_conv_backward_end(struct conv *c, struct tensor *dweights, struct tensor *dbias,
+                                 struct error *err)
+{
+    size_t count = weights_count(c), workers = (size_t)c->device->threads;
+    float *w = dweights->data, *b = dbias ? dbias->data : NULL, **sums;
+    sums = calloc(workers, sizeof *sums);
+    if (!sums)
+        return error_set(err, ENOMEM, "out of memory");
+    for (size_t k = 0; k < workers; k++)
+        sums[k] = c->own[k].sums ? c->own[k].sums->values : NULL;
+    if (own_gradient(c)) {
+        cpu_weight_deliver(c->device, &c->spec, sums, w, b);
+    } else {
+        memset(w, 0, count * sizeof *w);
+        if (b)
+            memset(b, 0, c->spec.out * sizeof *b);
+        for (size_t k = 0; k < workers; k++) {
+            if (!sums[k])
+                continue;
+            add_to(w, sums[k], count);
+            if (b)
+                add_to(b, sums[k] + count, c->spec.out);
+        }
+    }
+    for (size_t k = 0; k < workers; k++) {
+        if (c->own[k].sums)
+            c->own[k].sums->taken = false;
+        c->own[k].sums = NULL;
+    }
+    free(sums);
+    return 0;
 }
 
 const struct backend backend_cpu = {
@@ -457,15 +563,21 @@ const struct backend backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .precision = cpu_precision,
+    .workers = cpu_workers,
     .tensor = cpu_tensor,
     .write = cpu_write,
     .read = cpu_read,
     .conv = cpu_conv,
+    .conv_ready = cpu_conv_ready,
     .conv_forward = cpu_conv_forward,
     .conv_backward = cpu_conv_backward,
+    .conv_backward_end = cpu_conv_backward_end,
+    .norm_ready = cpu_norm_ready,
     .norm_moments = cpu_norm_moments,
+    .norm_moments_end = cpu_norm_moments_end,
     .norm_forward = cpu_norm_forward,
     .norm_sums = cpu_norm_sums,
+    .norm_sums_end = cpu_norm_sums_end,
     .norm_backward = cpu_norm_backward,
     .pool_forward = cpu_pool_forward,
     .pool_backward = cpu_pool_backward,

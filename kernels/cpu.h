@@ -14,15 +14,39 @@ enum { CPU_MAX_LANES = 16 };
 
 struct cpu_lanes;
 
+/* Memory of one worker that grows to the largest size asked for, and is used again. */
+enum cpu_scratch {
+    SCRATCH_KERNEL, /* of one call */
+    SCRATCH_SPREAD, /* weights among zeros */
+    SCRATCH_PACKED, /* gradient of weights in the layout of oneDNN */
+    SCRATCH_PART,   /* the same, plain, of one range */
+    SCRATCHES
+};
+
+/* Sums of a convolution's gradient, from its first range to the end of the batch. */
+struct cpu_sums {
+    float *values;
+    size_t count;
+    bool taken;
+    struct cpu_sums *next;
+};
+
+/* What a worker has for itself. */
+struct cpu_worker {
+    struct dnn *dnn; /* of one thread */
+    void *scratch[SCRATCHES];
+    size_t scratch_size[SCRATCHES];
+    struct cpu_sums *sums;
+};
+
 struct device {
-    struct dnn *dnn;
-    int threads;
+    struct dnn *dnn; /* of all threads, for what isn't done by workers */
+    int threads;     /* and workers */
     bool bf16;
     const struct cpu_lanes *lanes; /* the loops for this CPU and precision */
-    struct tensor *tensors;        /* all of them, newest first */
+    struct cpu_worker *workers;
+    struct tensor *tensors; /* all of them, newest first */
     struct conv *convs;
-    float *partial; /* sums of each plane, [n][blocks][2][lanes] */
-    size_t partial_count;
 };
 
 struct tensor {
@@ -34,8 +58,7 @@ struct tensor {
     uint64_t version;                        /* goes up whenever a parameter changes */
     void *packed[DNN_DIRECTIONS];            /* weights in the layouts of oneDNN */
     uint64_t packed_version[DNN_DIRECTIONS]; /* version of each, 0: never packed */
-    float *work;                             /* what a norm keeps, in its tensor `mean` */
-    size_t work_count;
+    void *work;                              /* what a norm keeps, in its tensor `mean` */
     struct tensor *next;
 };
 
@@ -83,8 +106,9 @@ static inline char *cpu_images(const struct tensor *t, struct range range)
     return (char *)t->data + (t->shape.n < range.batch ? 0 : range.first) * t->slice;
 }
 
-/* Makes device->partial hold at least `count` floats. */
-int cpu_partial(struct device *device, size_t count, struct error *err);
+/* A worker's memory of at least `size` bytes, 64-byte aligned; its contents are undefined. */
+int cpu_scratch(struct device *device, int worker, enum cpu_scratch which, size_t size,
+                void **memory, struct error *err);
 
 /* Weight gradient of the first convolution, where oneDNN has only reference code for it (2.6 on
  * AVX2): x a one-channel image, stride 1, pad kernel / 2; dbias may be NULL. Of the range alone. */
@@ -97,19 +121,27 @@ int cpu_patch_gradient(struct device *device, const struct conv_spec *spec, stru
                        const struct tensor *x, const struct tensor *dy, float *dweights,
                        float *dbias, struct error *err);
 
-/* The same for any convolution of an activation, where device->bf16, and of all ranges up to this
- * one: sums, of cpu_weight_sums floats, keeps what they gave; dweights and dbias are set by the
- * last. */
+/* The same for any convolution of an activation, where device->bf16: adds to sums, of
+ * cpu_weight_sums floats in an order of its own; `bias`: also what dbias needs. */
 int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, struct range range,
-                        const struct tensor *x, const struct tensor *dy, float *sums,
-                        float *dweights, float *dbias, struct error *err);
+                        const struct tensor *x, const struct tensor *dy, bool bias, float *sums,
+                        struct error *err);
 size_t cpu_weight_sums(const struct conv_spec *spec);
+/* The gradients, from the sums of all workers (NULL: none) in their order; dbias may be NULL. */
+void cpu_weight_deliver(const struct device *device, const struct conv_spec *spec,
+                        float *const *sums, float *dweights, float *dbias);
 
 /* The name of the first convolution so far for which oneDNN had nothing better than its reference
  * code ("ref:any", 100 times slower), or NULL. For tests. */
 const char *cpu_reference_code(const struct device *device);
 
 /* The operations, as backend.h says. */
+int cpu_norm_ready(struct device *device, const struct norm *norm, bool training,
+                   struct error *err);
+int cpu_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
+                         const struct tensor *x, struct error *err);
+int cpu_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
+                      const struct tensor *x, struct error *err);
 int cpu_norm_moments(struct device *device, const struct norm *norm, struct range range,
                      const struct tensor *x, struct error *err);
 int cpu_norm_forward(struct device *device, const struct norm *norm, struct range range,

@@ -11,39 +11,36 @@
 /* Per-channel vectors, padded to whole blocks with zeros. */
 enum vector { SCALE, OFFSET, MEAN, A, B, C, VECTORS };
 
-/* What a norm keeps from range to range, in its tensor `mean`. */
+/* One norm's work on one range. */
 struct pass {
     const struct cpu_lanes *lanes;
     struct range range;
     size_t blocks, pixels, channels;
     float *vectors[VECTORS];
-    float *sums; /* [batch][blocks][2][lanes] */
+    double *sums; /* [worker][2][padded channels] */
 };
 
-static int pass_start(struct pass *p, struct device *device, const struct norm *norm,
-                      struct range range, const struct tensor *x, struct error *err)
+static size_t padded(const struct device *device, size_t channels)
 {
-    const struct cpu_lanes *l = device->lanes;
-    struct tensor *keeper = norm->mean;
-    size_t padded = x->blocks * l->lanes;
-    size_t count = VECTORS * padded + range.batch * x->blocks * 2 * l->lanes;
-    *p = (struct pass){.lanes = l,
-                       .range = range,
-                       .blocks = x->blocks,
-                       .pixels = x->pixels,
-                       .channels = x->shape.c};
-    if (count > keeper->work_count) {
-        float *work = calloc(count, sizeof *work);
-        if (!work)
-            return error_set(err, ENOMEM, "out of memory");
-        free(keeper->work);
-        keeper->work = work;
-        keeper->work_count = count;
-    }
+    size_t lanes = device->lanes->lanes;
+    return (channels + lanes - 1) / lanes * lanes;
+}
+
+/* The vectors and sums lie in the work memory of the norm's tensor `mean`. */
+static struct pass pass_of(const struct device *device, const struct norm *norm, struct range range,
+                           const struct tensor *x)
+{
+    size_t channels = norm->mean->shape.c, whole = padded(device, channels);
+    struct pass p = {.lanes = device->lanes,
+                     .range = range,
+                     .blocks = whole / device->lanes->lanes,
+                     .pixels = x ? x->pixels : 0,
+                     .channels = channels,
+                     .sums = norm->mean->work};
+    float *vectors = (float *)(p.sums + 2 * whole * (size_t)device->threads);
     for (int v = 0; v < VECTORS; v++)
-        p->vectors[v] = keeper->work + v * padded;
-    p->sums = keeper->work + VECTORS * padded;
-    return 0;
+        p.vectors[v] = vectors + v * whole;
+    return p;
 }
 
 /* Planes are counted within the range. */
@@ -58,27 +55,29 @@ static void *plane_of(const struct tensor *t, const struct pass *p, size_t plane
              : NULL;
 }
 
-static float *sums_of(const struct pass *p, size_t plane)
+/* Adds the sums of a plane to those of the range's worker. */
+static void add_sums(const struct pass *p, size_t plane, const float *sums)
 {
-    return p->sums + (p->range.first * p->blocks + plane) * 2 * p->lanes->lanes;
-}
-
-static bool last(const struct pass *p)
-{
-    return p->range.first + p->range.count == p->range.batch;
-}
-
-/* Adds up the sums of one channel over the planes that hold it. */
-static void channel_sums(const struct pass *p, size_t channel, double *first, double *second)
-{
-    size_t lanes = p->lanes->lanes, block = channel / lanes, lane = channel % lanes;
-    double a = 0, b = 0;
-    for (size_t i = block; i < p->range.batch * p->blocks; i += p->blocks) {
-        a += (double)p->sums[i * 2 * lanes + lane];
-        b += (double)p->sums[(i * 2 + 1) * lanes + lane];
+    size_t lanes = p->lanes->lanes, whole = p->blocks * lanes;
+    double *to = p->sums + (size_t)p->range.worker * 2 * whole + plane % p->blocks * lanes;
+    for (size_t i = 0; i < lanes; i++) {
+        to[i] += (double)sums[i];
+        to[whole + i] += (double)sums[lanes + i];
     }
-    *first = a;
-    *second = b;
+}
+
+/* Adds up the sums of one channel over the workers, and clears them. */
+static void channel_sums(const struct device *device, const struct pass *p, size_t channel,
+                         double *first, double *second)
+{
+    size_t whole = p->blocks * p->lanes->lanes;
+    *first = *second = 0;
+    for (size_t w = 0; w < (size_t)device->threads; w++) {
+        double *from = p->sums + w * 2 * whole + channel;
+        *first += from[0];
+        *second += from[whole];
+        from[0] = from[whole] = 0;
+    }
 }
 
 /* y = x * scale + offset, from the batch's or the running moments. */
@@ -100,15 +99,49 @@ static void scale_and_offset(struct pass *p, const struct norm *norm, bool train
     }
 }
 
-/* Mean and variance of the batch from the sums about the running mean. */
-static void batch_moments(struct pass *p, const struct norm *norm)
+int cpu_norm_ready(struct device *device, const struct norm *norm, bool training, struct error *err)
 {
+    struct tensor *keeper = norm->mean;
+    size_t whole = padded(device, keeper->shape.c);
+    size_t sums = 2 * whole * (size_t)device->threads * sizeof(double);
+    if (!keeper->work)
+        keeper->work = calloc(1, sums + VECTORS * whole * sizeof(float));
+    if (!keeper->work)
+        return error_set(err, ENOMEM, "out of memory");
+    struct pass p = pass_of(device, norm, (struct range){0}, NULL);
+    memset(p.sums, 0, sums);
+    if (training)
+        memcpy(p.vectors[MEAN], norm->running_mean->data, p.channels * sizeof(float));
+    else
+        scale_and_offset(&p, norm, false);
+    return 0;
+}
+
+int cpu_norm_moments(struct device *device, const struct norm *norm, struct range range,
+                     const struct tensor *x, struct error *err)
+{
+    struct pass p = pass_of(device, norm, range, x);
+    (void)err;
+    for (size_t i = 0; i < range.count * p.blocks; i++) {
+        float sums[2 * CPU_MAX_LANES];
+        p.lanes->moments(plane_of(x, &p, i), p.pixels, at(&p, MEAN, i), sums);
+        add_sums(&p, i, sums);
+    }
+    return 0;
+}
+
+/* Mean and variance of the batch from the sums about the running mean. */
+int cpu_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
+                         const struct tensor *x, struct error *err)
+{
+    struct pass p = pass_of(device, norm, (struct range){0}, x);
     float *running_mean = norm->running_mean->data, *running_var = norm->running_var->data;
     float *mean = norm->mean->data, *inverse = norm->inverse->data;
-    double count = (double)p->range.batch * (double)p->pixels;
-    for (size_t c = 0; c < p->channels; c++) {
+    double count = (double)n * (double)p.pixels;
+    (void)err;
+    for (size_t c = 0; c < p.channels; c++) {
         double sum, square;
-        channel_sums(p, c, &sum, &square);
+        channel_sums(device, &p, c, &sum, &square);
         double shifted = sum / count, var = square / count - shifted * shifted;
         if (var < 0)
             var = 0;
@@ -121,24 +154,8 @@ static void batch_moments(struct pass *p, const struct norm *norm)
         running_var[c] =
             (float)((1 - norm->momentum) * (double)running_var[c] + norm->momentum * unbiased);
     }
-    memcpy(p->vectors[MEAN], mean, p->channels * sizeof *mean);
-    scale_and_offset(p, norm, true);
-}
-
-int cpu_norm_moments(struct device *device, const struct norm *norm, struct range range,
-                     const struct tensor *x, struct error *err)
-{
-    struct pass p;
-    int e = pass_start(&p, device, norm, range, x, err);
-    if (e)
-        return e;
-    if (range.first == 0)
-        memcpy(p.vectors[MEAN], norm->running_mean->data, p.channels * sizeof(float));
-#pragma omp parallel for schedule(static) num_threads(device->threads)
-    for (size_t i = 0; i < range.count * p.blocks; i++)
-        p.lanes->moments(plane_of(x, &p, i), p.pixels, at(&p, MEAN, i), sums_of(&p, i));
-    if (last(&p))
-        batch_moments(&p, norm);
+    memcpy(p.vectors[MEAN], mean, p.channels * sizeof *mean);
+    scale_and_offset(&p, norm, true);
     return 0;
 }
 
@@ -146,54 +163,51 @@ int cpu_norm_forward(struct device *device, const struct norm *norm, struct rang
                      const struct tensor *x, const struct tensor *residual, struct tensor *y,
                      bool training, struct error *err)
 {
-    struct pass p;
-    int e = pass_start(&p, device, norm, range, x, err);
-    if (e)
-        return e;
-    if (!training)
-        scale_and_offset(&p, norm, false);
-#pragma omp parallel for schedule(static) num_threads(device->threads)
+    struct pass p = pass_of(device, norm, range, x);
+    (void)training, (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++)
         p.lanes->normalize(plane_of(x, &p, i), plane_of(residual, &p, i), plane_of(y, &p, i),
                            p.pixels, at(&p, SCALE, i), at(&p, OFFSET, i), norm->relu);
     return 0;
 }
 
-/* Gradients of gamma and beta, and dx = A * g + B * x + C:
- * dx = gamma * inverse * (g - sum(g)/N - (x - mean) * inverse^2 * sum(g * (x - mean))/N). */
-static void parameter_gradients(struct pass *p, const struct norm *norm)
-{
-    const float *gamma = norm->gamma->data, *inverse = norm->inverse->data;
-    float *dgamma = norm->gamma_gradient->data, *dbeta = norm->beta_gradient->data;
-    double count = (double)p->range.batch * (double)p->pixels;
-    for (size_t c = 0; c < p->channels; c++) {
-        double sum, product, inv = (double)inverse[c];
-        channel_sums(p, c, &sum, &product);
-        double a = (double)gamma[c] * inv, b = -a * inv * inv * product / count;
-        dgamma[c] = (float)(product * inv);
-        dbeta[c] = (float)sum;
-        p->vectors[A][c] = (float)a;
-        p->vectors[B][c] = (float)b;
-        p->vectors[C][c] = (float)(-a * sum / count - b * (double)p->vectors[MEAN][c]);
-    }
-}
-
 int cpu_norm_sums(struct device *device, const struct norm *norm, struct range range,
                   const struct tensor *x, const struct tensor *y, const struct tensor *dy,
                   const struct tensor *dy2, struct tensor *dresidual, struct error *err)
 {
-    struct pass p;
-    int e = pass_start(&p, device, norm, range, x, err);
-    if (e)
-        return e;
-#pragma omp parallel for schedule(static) num_threads(device->threads)
-    for (size_t i = 0; i < range.count * p.blocks; i++)
+    struct pass p = pass_of(device, norm, range, x);
+    (void)err;
+    for (size_t i = 0; i < range.count * p.blocks; i++) {
+        float sums[2 * CPU_MAX_LANES];
         p.lanes->gradient_sums(plane_of(x, &p, i), plane_of(y, &p, i), plane_of(dy, &p, i),
                                plane_of(dy2, &p, i), plane_of(dresidual, &p, i), p.pixels,
                                at(&p, SCALE, i), at(&p, OFFSET, i), at(&p, MEAN, i), norm->relu,
-                               sums_of(&p, i));
-    if (last(&p))
-        parameter_gradients(&p, norm);
+                               sums);
+        add_sums(&p, i, sums);
+    }
+    return 0;
+}
+
+/* Gradients of gamma and beta, and dx = A * g + B * x + C:
+ * dx = gamma * inverse * (g - sum(g)/N - (x - mean) * inverse^2 * sum(g * (x - mean))/N). */
+int cpu_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
+                      const struct tensor *x, struct error *err)
+{
+    struct pass p = pass_of(device, norm, (struct range){0}, x);
+    const float *gamma = norm->gamma->data, *inverse = norm->inverse->data;
+    float *dgamma = norm->gamma_gradient->data, *dbeta = norm->beta_gradient->data;
+    double count = (double)n * (double)p.pixels;
+    (void)err;
+    for (size_t c = 0; c < p.channels; c++) {
+        double sum, product, inv = (double)inverse[c];
+        channel_sums(device, &p, c, &sum, &product);
+        double a = (double)gamma[c] * inv, b = -a * inv * inv * product / count;
+        dgamma[c] = (float)(product * inv);
+        dbeta[c] = (float)sum;
+        p.vectors[A][c] = (float)a;
+        p.vectors[B][c] = (float)b;
+        p.vectors[C][c] = (float)(-a * sum / count - b * (double)p.vectors[MEAN][c]);
+    }
     return 0;
 }
 
@@ -202,12 +216,9 @@ int cpu_norm_backward(struct device *device, const struct norm *norm, struct ran
                       bool residual, const struct tensor *dx_add, struct tensor *dx,
                       struct error *err)
 {
-    struct pass p;
-    int e = pass_start(&p, device, norm, range, x, err);
-    if (e)
-        return e;
+    struct pass p = pass_of(device, norm, range, x);
     bool relu = norm->relu && !residual;
-#pragma omp parallel for schedule(static) num_threads(device->threads)
+    (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++)
         p.lanes->gradient(plane_of(x, &p, i), plane_of(dy, &p, i), plane_of(dy2, &p, i),
                           plane_of(dx_add, &p, i), plane_of(dx, &p, i), p.pixels, at(&p, SCALE, i),

@@ -22,7 +22,6 @@ int cpu_pool_forward(struct device *device, enum pool pool, struct range r, cons
 {
     const struct cpu_lanes *l = device->lanes;
     (void)err;
-#pragma omp parallel for schedule(static) num_threads(device->threads)
     for (size_t i = 0; i < r.count * x->blocks; i++) {
         if (pool == POOL_MAX) {
             l->max_forward(plane_of(device, x, r, i), plane_of(device, y, r, i), x->shape.h,
@@ -43,7 +42,6 @@ int cpu_pool_backward(struct device *device, enum pool pool, struct range r, con
 {
     const struct cpu_lanes *l = device->lanes;
     (void)err;
-#pragma omp parallel for schedule(static) num_threads(device->threads)
     for (size_t i = 0; i < r.count * x->blocks; i++) {
         if (pool == POOL_MAX) {
             l->max_backward(plane_of(device, x, r, i), plane_of(device, dy, r, i),
@@ -67,12 +65,14 @@ int cpu_image_gradient(struct device *device, size_t kernel, struct range r, con
     const struct cpu_lanes *l = device->lanes;
     size_t taps = kernel * kernel, planes = r.count * dy->blocks;
     size_t stride = (taps + 2) * l->lanes; /* each tap's sums, then those of dy and its square */
-    int e = cpu_partial(device, planes * stride, err);
+    void *memory = NULL;
+    int e = cpu_scratch(device, r.worker, SCRATCH_KERNEL, planes * stride * sizeof(float), &memory,
+                        err);
     if (e)
         return e;
-#pragma omp parallel for schedule(static) num_threads(device->threads)
+    float *partial = memory;
     for (size_t i = 0; i < planes; i++) {
-        float *sums = device->partial + i * stride;
+        float *sums = partial + i * stride;
         l->image_gradient(cpu_images(x, r) + i / dy->blocks * x->slice, plane_of(device, dy, r, i),
                           x->shape.h, x->shape.w, kernel, sums);
         l->moments(plane_of(device, dy, r, i), dy->pixels, zeros, sums + taps * l->lanes);
@@ -81,7 +81,7 @@ int cpu_image_gradient(struct device *device, size_t kernel, struct range r, con
         for (size_t t = 0; t < taps + (dbias ? 1 : 0); t++) {
             double sum = 0;
             for (size_t i = o / l->lanes; i < planes; i += dy->blocks)
-                sum += (double)device->partial[i * stride + t * l->lanes + o % l->lanes];
+                sum += (double)partial[i * stride + t * l->lanes + o % l->lanes];
             *(t < taps ? &dweights[o * taps + t] : &dbias[o]) = (float)sum;
         }
     return 0;
@@ -156,7 +156,6 @@ int cpu_add(struct device *device, struct range r, const struct tensor *a, const
             struct tensor *y, struct error *err)
 {
     (void)err;
-#pragma omp parallel for schedule(static) num_threads(device->threads)
     for (size_t i = 0; i < r.count * a->blocks; i++)
         device->lanes->add(plane_of(device, a, r, i), plane_of(device, b, r, i),
                            plane_of(device, y, r, i), a->pixels);

@@ -70,7 +70,6 @@ int cpu_patch_gradient(struct device *device, const struct conv_spec *s, struct 
         dbias[o] = 0;
     for (size_t first = 0; !e && first < range.count; first += chunk) {
         size_t count = range.count - first < chunk ? range.count - first : chunk;
-#pragma omp parallel for schedule(static) num_threads(device->threads)
         for (size_t i = 0; i < count; i++) {
             struct image_rows r = {plain_x + i * sx, plain_dy + i * sy, columns + i * pixels * row,
                                    transposed + i * sy};
@@ -78,8 +77,8 @@ int cpu_patch_gradient(struct device *device, const struct conv_spec *s, struct 
             to_plain(device, dy, cpu_images(dy, range) + (first + i) * dy->slice, r.dy);
             fill_rows(s, dy, &r);
         }
-        e = dnn_gemm(device->dnn, true, false, s->out, row, count * pixels, transposed, s->out,
-                     columns, row, first ? 1 : 0, dweights, row, err);
+        e = dnn_gemm(device->workers[range.worker].dnn, true, false, s->out, row, count * pixels,
+                     transposed, s->out, columns, row, first ? 1 : 0, dweights, row, err);
         if (dbias)
             bias_gradient(s, count * pixels, transposed, dbias);
     }

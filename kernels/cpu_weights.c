@@ -5,8 +5,8 @@
  * pairs. Here a pair is the same pixel of two images: it needs no rule for odd rows, strides or
  * shifts, and every tap reads the same interleaved copy. Copies are made of a few images at a time,
  * which stay in cache while all tiles of the gradient pass over them; a tile (input channels x
- * vectors of output channels, for one tap) lives in registers. Every sum is one thread's, in the
- * order of the images, so that results don't depend on the number of threads. */
+ * vectors of output channels, for one tap) lives in registers. Each worker has sums of its own, in
+ * the order of its images; they are added up in the order of the workers. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ struct product {
     size_t chunk;       /* pairs of images */
     uint32_t *xs, *dys; /* [block][pair][pixel][LANES], of a chunk */
     float *sums;        /* [output block][tap][in][LANES] */
-    float *bias_sums;   /* [output block][LANES], or NULL */
+    float *bias_sums;   /* [output block][LANES] */
     size_t together;    /* output blocks of a tile, 1 or 2 */
 };
 
@@ -186,49 +186,31 @@ static void add_tile(const struct product *p, const struct unit *u, size_t block
         add_16_by_1(&t);
 }
 
-/* Adds `pairs` interleaved pairs of images to all tiles, a unit at a time; each thread has its
- * tiles. */
-static void add_chunk(const struct product *p, size_t pairs, int threads)
+/* Adds `pairs` interleaved pairs of images to all tiles, a unit at a time. */
+static void add_chunk(const struct product *p, size_t pairs)
 {
     size_t width = p->dy->shape.w, height = p->dy->shape.h;
     bool parts = width * height > UNIT_PIXELS;
     size_t rows = parts ? (UNIT_PIXELS + width - 1) / width : height;
     size_t step = p->together == 2 ? 8 : 16, each = p->in / step;
     size_t tiles = p->dy->blocks / p->together * each * p->taps;
-#pragma omp parallel num_threads(threads)
     for (size_t pair = 0; pair < (parts ? pairs : 1); pair++)
         for (size_t row = 0; row < height; row += rows) {
             struct unit u = {pair, parts ? 1 : pairs, row,
                              height - row < rows ? height - row : rows};
-#pragma omp for schedule(static) nowait
             for (size_t t = 0; t < tiles; t++)
                 add_tile(p, &u, t / each / p->taps * p->together, t / each % p->taps,
                          t % each * step);
         }
 }
 
-static void add_bias(const struct product *p, size_t pairs, int threads)
+static void add_bias(const struct product *p, size_t pairs)
 {
     size_t plane = p->dy->pixels * LANES;
-#pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t b = 0; b < p->dy->blocks; b++)
         for (size_t pair = 0; pair < pairs; pair++)
             add_pixels(p->dys + (b * p->chunk + pair) * plane, p->dy->pixels,
                        p->bias_sums + b * LANES);
-}
-
-/* From the order of the sums to (out, in / groups, kernel, kernel). */
-static void deliver(const struct product *p, float *dweights)
-{
-    const struct conv_spec *s = p->spec;
-    size_t in = s->in / s->groups, out = s->out / s->groups;
-    for (size_t o = 0; o < s->out; o++) {
-        size_t block = o / LANES, skipped = o / out * in - first_input(p, block);
-        for (size_t i = 0; i < in; i++)
-            for (size_t t = 0; t < p->taps; t++)
-                dweights[(o * in + i) * p->taps + t] =
-                    p->sums[((block * p->taps + t) * p->in + skipped + i) * LANES + o % LANES];
-    }
 }
 
 static size_t blocks_of(size_t channels)
@@ -254,54 +236,81 @@ size_t cpu_weight_sums(const struct conv_spec *spec)
     return blocks * (p.taps * p.in + 1) * LANES;
 }
 
-static int start(struct product *p, struct device *device, float *sums, bool bias,
-                 struct error *err)
+static int start(struct product *p, struct device *device, float *sums, struct error *err)
 {
     const struct conv_spec *s = p->spec;
     size_t x = p->x->blocks * p->x->pixels, dy = p->dy->blocks * p->dy->pixels;
     size_t pairs = (p->range.count + 1) / 2, blocks;
+    void *memory = NULL;
     sizes(p, &blocks);
     p->together =
         blocks % 2 == 0 && (s->groups == 1 || s->out / s->groups % (2 * LANES) == 0) ? 2 : 1;
     p->chunk = CHUNK_BYTES / ((x + dy) * LANES * sizeof *p->xs);
     p->chunk = p->chunk < 1 ? 1 : p->chunk > pairs ? pairs : p->chunk;
-    int e = cpu_partial(device, p->chunk * (x + dy) * LANES, err);
+    int e = cpu_scratch(device, p->range.worker, SCRATCH_KERNEL,
+                        p->chunk * (x + dy) * LANES * sizeof *p->xs, &memory, err);
     if (e)
         return e;
     p->sums = sums;
-    p->bias_sums = bias ? sums + blocks * p->taps * p->in * LANES : NULL;
-    p->xs = (uint32_t *)device->partial;
+    p->bias_sums = sums + blocks * p->taps * p->in * LANES;
+    p->xs = memory;
     p->dys = p->xs + p->chunk * x * LANES;
-    if (p->range.first == 0)
-        memset(sums, 0, cpu_weight_sums(s) * sizeof *sums);
     return 0;
 }
 
 int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, struct range range,
-                        const struct tensor *x, const struct tensor *dy, float *sums,
-                        float *dweights, float *dbias, struct error *err)
+                        const struct tensor *x, const struct tensor *dy, bool bias, float *sums,
+                        struct error *err)
 {
     struct product p = {.spec = spec, .x = x, .dy = dy, .range = range};
-    int e = start(&p, device, sums, dbias, err);
+    int e = start(&p, device, sums, err);
     if (e)
         return e;
     for (size_t first = 0; first < range.count; first += 2 * p.chunk) {
         size_t left = (range.count - first + 1) / 2, pairs = left < p.chunk ? left : p.chunk;
-#pragma omp parallel for schedule(static) num_threads(device->threads)
         for (size_t i = 0; i < pairs; i++) {
             interleave_pair(&p, x, first, i, p.xs);
             interleave_pair(&p, dy, first, i, p.dys);
         }
-        add_chunk(&p, pairs, device->threads);
-        if (dbias)
-            add_bias(&p, pairs, device->threads);
-    }
-    if (range.first + range.count == range.batch) {
-        deliver(&p, dweights);
-        if (dbias)
-            memcpy(dbias, p.bias_sums, spec->out * sizeof *dbias);
+        add_chunk(&p, pairs);
+        if (bias)
+            add_bias(&p, pairs);
     }
     return 0;
+}
+
+/* The sum of output channel o with input channel i of its group through tap t, and so on for all i
+ * and t: in the order of the weights. */
+static void deliver(const struct product *p, size_t o, const float *sums, float *dweights)
+{
+    const struct conv_spec *s = p->spec;
+    size_t in = s->in / s->groups, out = s->out / s->groups;
+    size_t block = o / LANES, skipped = o / out * in - first_input(p, block);
+    for (size_t i = 0; i < in; i++)
+        for (size_t t = 0; t < p->taps; t++)
+            dweights[(o * in + i) * p->taps + t] +=
+                sums[((block * p->taps + t) * p->in + skipped + i) * LANES + o % LANES];
+}
+
+void cpu_weight_deliver(const struct device *device, const struct conv_spec *spec,
+                        float *const *sums, float *dweights, float *dbias)
+{
+    struct product p = {.spec = spec};
+    size_t blocks;
+    sizes(&p, &blocks);
+    size_t each = spec->in / spec->groups * p.taps;
+    memset(dweights, 0, spec->out * each * sizeof *dweights);
+    if (dbias)
+        memset(dbias, 0, spec->out * sizeof *dbias);
+#pragma omp parallel for schedule(static) num_threads(device->threads)
+    for (size_t o = 0; o < spec->out; o++)
+        for (int w = 0; w < device->threads; w++) {
+            if (!sums[w])
+                continue;
+            deliver(&p, o, sums[w], dweights);
+            if (dbias)
+                dbias[o] += sums[w][blocks * p.taps * p.in * LANES + o];
+        }
 }
 #else
 size_t cpu_weight_sums(const struct conv_spec *spec)
@@ -311,11 +320,16 @@ size_t cpu_weight_sums(const struct conv_spec *spec)
 }
 
 int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, struct range range,
-                        const struct tensor *x, const struct tensor *dy, float *sums,
-                        float *dweights, float *dbias, struct error *err)
+                        const struct tensor *x, const struct tensor *dy, bool bias, float *sums,
+                        struct error *err)
 {
-    (void)device, (void)spec, (void)range, (void)x, (void)dy, (void)sums, (void)dweights,
-        (void)dbias;
+    (void)device, (void)spec, (void)range, (void)x, (void)dy, (void)bias, (void)sums;
     return error_set(err, ENOTSUP, "this CPU has no bf16");
+}
+
+void cpu_weight_deliver(const struct device *device, const struct conv_spec *spec,
+                        float *const *sums, float *dweights, float *dbias)
+{
+    (void)device, (void)spec, (void)sums, (void)dweights, (void)dbias;
 }
 #endif

@@ -82,7 +82,7 @@ static int make_conv(struct net *net, int i, struct error *err)
         .groups = op->groups,
         .height = in->height,
         .width = in->width,
-        .batch = (size_t)net->spec.batch,
+        .image = op->in == 0,
     };
     int e = net->backend->conv(net->device, &spec, &net->steps[i].conv, err);
     if (!e && net->steps[i].fused_norm) {
@@ -168,8 +168,10 @@ int net_create(struct net **net, const struct net_spec *spec, struct error *err)
                   (size_t)spec->image_size);
     find_fusions(n);
     e = backend->open(&n->device, spec->threads, spec->precision, err);
-    if (!e)
+    if (!e) {
+        n->workers = backend->workers(n->device);
         e = make_params(n, err);
+    }
     for (int i = 0; !e && i < n->program.op_count; i++) {
         if (n->program.ops[i].kind == OP_CONV)
             e = make_conv(n, i, err);
@@ -199,6 +201,7 @@ void net_free(struct net *net)
         net->buffers = b->next;
         free(b);
     }
+    free(net->plan.slots[0].tensors);
     if (net->device)
         net->backend->close(net->device);
     free(net);

@@ -5,11 +5,70 @@
 #include <stdlib.h>
 #include "kernels/net_run.h"
 
+/* ---- workers ---- */
+
+struct share net_share(const struct net *net, size_t n, int worker)
+{
+    size_t workers = (size_t)net->workers, each = (n + workers - 1) / workers;
+    each += each % 2; /* the weight gradients take images two by two */
+    size_t first = each * (size_t)worker < n ? each * (size_t)worker : n;
+    return (struct share){first, n - first < each ? n : first + each};
+}
+
+/* Has each worker do its share of n images, and returns the first one's failure. */
+static int share_out(struct net *net, size_t n,
+                     int (*work)(struct net *net, size_t n, int worker, int argument,
+                                 struct error *err),
+                     int argument, struct error *err)
+{
+    int failed = 0;
+#pragma omp parallel for schedule(static, 1) num_threads(net->workers)
+    for (int w = 0; w < net->workers; w++) {
+        struct error own = {0};
+        int e = work(net, n, w, argument, &own);
+#pragma omp critical(net_failure)
+        if (e && !failed) {
+            failed = e;
+            if (err)
+                *err = own;
+        }
+    }
+    return failed;
+}
+
+/* Every worker gets the convolutions from its own number on, `workers` apart: packing weights is
+ * work too. */
+static int ready_convs(struct net *net, size_t n, int worker, int training, struct error *err)
+{
+    int e = 0;
+    for (int i = worker; !e && i < net->program.op_count; i += net->workers) {
+        const struct op *op = &net->program.ops[i];
+        const struct step *s = &net->steps[i];
+        if (op->kind != OP_CONV)
+            continue;
+        e = net->backend->conv_ready(s->conv, worker, n, net->params[op->param].value,
+                                     training && op->in > 0, err);
+        if (!e && !training && s->fused_norm)
+            e = net->backend->conv_ready(s->conv, worker, n, s->weights, false, err);
+    }
+    return e;
+}
+
+static int ready(struct net *net, size_t n, bool training, struct error *err)
+{
+    int e = share_out(net, n, ready_convs, training, err);
+    for (int i = 0; !e && i < net->program.op_count; i++)
+        if (net->program.ops[i].kind == OP_NORM)
+            e = net->backend->norm_ready(net->device, &net->steps[i].norm, training, err);
+    return e;
+}
+
 /* ---- training ---- */
 
-static struct tensor *operand(const struct net *net, const struct instruction *in, int which)
+static struct tensor *operand(const struct net *net, const struct instruction *in, int which,
+                              int worker)
 {
-    return net->plan.slots[in->slots[which]].tensor; /* slot 0 has none */
+    return in->slots[which] ? net->plan.slots[in->slots[which]].tensors[worker] : NULL;
 }
 
 static int do_conv(struct net *net, const struct instruction *in, struct range range,
@@ -17,14 +76,15 @@ static int do_conv(struct net *net, const struct instruction *in, struct range r
 {
     const struct op *op = &net->program.ops[in->op];
     const struct net_param_state *p = &net->params[op->param];
-    struct tensor *x = operand(net, in, IN_X);
+    struct tensor *x = operand(net, in, IN_X, range.worker);
     if (in->action == DO_CONV)
         return net->backend->conv_forward(net->steps[in->op].conv, range, x, p[0].value,
-                                          op->bias ? p[1].value : NULL, operand(net, in, Y), 0,
-                                          err);
+                                          op->bias ? p[1].value : NULL,
+                                          operand(net, in, Y, range.worker), 0, err);
     return net->backend->conv_backward(net->steps[in->op].conv, range, x, p[0].value,
-                                       operand(net, in, DY), operand(net, in, DX), p[0].gradient,
-                                       op->bias ? p[1].gradient : NULL, err);
+                                       operand(net, in, DY, range.worker),
+                                       operand(net, in, DX, range.worker),
+                                       op->bias ? CONV_WEIGHTS | CONV_BIAS : CONV_WEIGHTS, err);
 }
 
 static int do_norm(struct net *net, const struct instruction *in, struct range range,
@@ -32,21 +92,20 @@ static int do_norm(struct net *net, const struct instruction *in, struct range r
 {
     const struct backend *b = net->backend;
     const struct norm *norm = &net->steps[in->op].norm;
-    struct tensor *x = operand(net, in, IN_X), *y = operand(net, in, Y);
-    struct tensor *dy = operand(net, in, DY), *dy2 = operand(net, in, DY2);
+    struct tensor *of[OPERANDS];
+    for (int k = 0; k < OPERANDS; k++)
+        of[k] = operand(net, in, k, range.worker);
     switch (in->action) {
     case DO_MOMENTS:
-        return b->norm_moments(net->device, norm, range, x, err);
+        return b->norm_moments(net->device, norm, range, of[IN_X], err);
     case DO_NORM:
-        return b->norm_forward(net->device, norm, range, x, operand(net, in, IN_WITH), y, true,
-                               err);
+        return b->norm_forward(net->device, norm, range, of[IN_X], of[IN_WITH], of[Y], true, err);
     case DO_NORM_SUMS:
-        return b->norm_sums(net->device, norm, range, x, y, dy, dy2, operand(net, in, DRESIDUAL),
-                            err);
+        return b->norm_sums(net->device, norm, range, of[IN_X], of[Y], of[DY], of[DY2],
+                            of[DRESIDUAL], err);
     default:
-        return b->norm_backward(net->device, norm, range, x, dy, dy2,
-                                net->program.ops[in->op].with >= 0, operand(net, in, DX_ADD),
-                                operand(net, in, DX), err);
+        return b->norm_backward(net->device, norm, range, of[IN_X], of[DY], of[DY2],
+                                net->program.ops[in->op].with >= 0, of[DX_ADD], of[DX], err);
     }
 }
 
@@ -54,14 +113,16 @@ static int do_one(struct net *net, const struct instruction *in, struct range ra
                   struct error *err)
 {
     const struct backend *b = net->backend;
-    struct tensor *x = operand(net, in, IN_X), *y = operand(net, in, Y);
-    struct tensor *dy = operand(net, in, DY), *dx = operand(net, in, DX);
+    struct tensor *x = operand(net, in, IN_X, range.worker);
+    struct tensor *y = operand(net, in, Y, range.worker);
+    struct tensor *dy = operand(net, in, DY, range.worker);
+    struct tensor *dx = operand(net, in, DX, range.worker);
     switch (in->action) {
     case DO_CONV:
     case DO_CONV_BACKWARD:
         return do_conv(net, in, range, err);
     case DO_ADD:
-        return b->add(net->device, range, x, operand(net, in, IN_WITH), y, err);
+        return b->add(net->device, range, x, operand(net, in, IN_WITH, range.worker), y, err);
     case DO_MAX_POOL:
         return b->pool_forward(net->device, POOL_MAX, range, x, y, err);
     case DO_AVERAGE_POOL:
@@ -75,16 +136,47 @@ static int do_one(struct net *net, const struct instruction *in, struct range ra
     }
 }
 
+/* A worker's part of a segment. */
+static int do_ranges(struct net *net, size_t n, int worker, int segment, struct error *err)
+{
+    const struct segment *s = &net->plan.segments[segment];
+    struct share share = net_share(net, n, worker);
+    int e = 0;
+    for (size_t image = share.first; !e && image < share.end; image += s->range) {
+        size_t left = share.end - image;
+        struct range range = {image, left < s->range ? left : s->range, n, worker};
+        for (int i = s->first; !e && i < s->end; i++)
+            e = do_one(net, &net->plan.instructions[i], range, err);
+    }
+    return e;
+}
+
+/* What is left to do when all workers have done their ranges. */
+static int end_one(struct net *net, const struct instruction *in, size_t n, struct error *err)
+{
+    const struct backend *b = net->backend;
+    const struct norm *norm = in->op >= 0 ? &net->steps[in->op].norm : NULL;
+    struct tensor *x = operand(net, in, IN_X, 0);
+    if (in->action == DO_MOMENTS)
+        return b->norm_moments_end(net->device, norm, n, x, err);
+    if (in->action == DO_NORM_SUMS)
+        return b->norm_sums_end(net->device, norm, n, x, err);
+    if (in->action != DO_CONV_BACKWARD)
+        return 0;
+    const struct op *op = &net->program.ops[in->op];
+    const struct net_param_state *p = &net->params[op->param];
+    return b->conv_backward_end(net->steps[in->op].conv, p[0].gradient,
+                                op->bias ? p[1].gradient : NULL, err);
+}
+
 static int do_segments(struct net *net, size_t n, int first, int end, struct error *err)
 {
     int e = 0;
     for (int k = first; !e && k < end; k++) {
         const struct segment *s = &net->plan.segments[k];
-        for (size_t image = 0; !e && image < n; image += s->range) {
-            struct range range = {image, n - image < s->range ? n - image : s->range, n};
-            for (int i = s->first; !e && i < s->end; i++)
-                e = do_one(net, &net->plan.instructions[i], range, err);
-        }
+        e = share_out(net, n, do_ranges, k, err);
+        for (int i = s->first; !e && i < s->end; i++)
+            e = end_one(net, &net->plan.instructions[i], n, err);
     }
     return e;
 }
@@ -130,6 +222,8 @@ static int gradients(struct net *net, const float *images, const uint8_t *labels
     const struct program *p = &net->program;
     const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
     struct tensor *x = net->values[p->features], *y = net->values[p->logits];
+    if (!e)
+        e = ready(net, net_share(net, n, 0).end, true, err);
     if (!e)
         e = do_segments(net, n, 0, net->plan.forward, err);
     if (!e)
@@ -212,8 +306,10 @@ static int fold(struct net *net, struct error *err)
     return e;
 }
 
-/* Where the values of an evaluation are, and how many readers each still has. */
+/* One worker's evaluation of some images: where the values are, and how many readers each still
+ * has. */
 struct evaluation {
+    struct range range;
     struct buffer *where[NETS_MAX_OPS + 1];
     int left[NETS_MAX_OPS + 1];
 };
@@ -228,15 +324,24 @@ static size_t evaluated(const struct net *net)
 
 static int take(struct net *net, struct evaluation *v, int value, struct error *err)
 {
-    return net_take(net, &net->program.values[value], evaluated(net), &v->where[value], err);
+    int e;
+#pragma omp critical(net_buffers)
+    e = net_take(net, &net->program.values[value], evaluated(net), &v->where[value], err);
+    return e;
+}
+
+static void give(struct evaluation *v, int value)
+{
+#pragma omp critical(net_buffers)
+    if (v->where[value])
+        v->where[value]->taken = false;
+    v->where[value] = NULL;
 }
 
 static void used(struct evaluation *v, int value)
 {
-    if (value > 0 && --v->left[value] == 0 && v->where[value]) {
-        v->where[value]->taken = false;
-        v->where[value] = NULL;
-    }
+    if (value > 0 && --v->left[value] == 0)
+        give(v, value);
 }
 
 /* Gives value `out` a buffer: that of `with` if this was its last reader, which then is gone. */
@@ -257,7 +362,7 @@ static struct tensor *value_of(const struct net *net, const struct evaluation *v
 }
 
 /* A convolution and what it can do of the next operation; *taken says whether it did. */
-static int evaluate_conv(struct net *net, size_t n, int i, struct evaluation *v, bool *taken,
+static int evaluate_conv(struct net *net, int i, struct evaluation *v, bool *taken,
                          struct error *err)
 {
     const struct op *op = &net->program.ops[i], *next = op + 1;
@@ -274,7 +379,7 @@ static int evaluate_conv(struct net *net, size_t n, int i, struct evaluation *v,
         return e;
     unsigned flags =
         (*taken && next->with >= 0 ? CONV_ADD : 0U) | (norm && next->relu ? CONV_RELU : 0U);
-    e = net->backend->conv_forward(s->conv, (struct range){0, n, n}, value_of(net, v, op->in),
+    e = net->backend->conv_forward(s->conv, v->range, value_of(net, v, op->in),
                                    norm ? s->weights : p[0].value,
                                    norm       ? s->bias
                                    : op->bias ? p[1].value
@@ -284,57 +389,61 @@ static int evaluate_conv(struct net *net, size_t n, int i, struct evaluation *v,
     return e;
 }
 
-/* Weights and bias of an op, one after the other; of an op that has none, nobody looks at them. */
-static const struct net_param_state *params_of(const struct net *net, const struct op *op)
-{
-    return &net->params[op->param > 0 ? op->param : 0];
-}
-
-static int evaluate_op(struct net *net, size_t n, int i, struct evaluation *v, struct error *err)
+static int evaluate_op(struct net *net, int i, struct evaluation *v, struct error *err)
 {
     const struct backend *b = net->backend;
     const struct op *op = &net->program.ops[i];
-    const struct net_param_state *p = params_of(net, op);
     struct tensor *x = value_of(net, v, op->in);
     struct tensor *with = op->with >= 0 ? value_of(net, v, op->with) : NULL;
     int e = 0;
-    if (op->kind == OP_NORM || op->kind == OP_ADD || op->kind == OP_MAX_POOL)
+    if (op->kind != OP_AVERAGE_POOL)
         e = take(net, v, op->out, err);
     if (e)
         return e;
     struct tensor *y = value_of(net, v, op->out);
-    struct range all = {0, n, n};
     if (op->kind == OP_NORM)
-        e = b->norm_forward(net->device, &net->steps[i].norm, all, x, with, y, false, err);
+        e = b->norm_forward(net->device, &net->steps[i].norm, v->range, x, with, y, false, err);
     else if (op->kind == OP_ADD)
-        e = b->add(net->device, all, x, with, y, err);
+        e = b->add(net->device, v->range, x, with, y, err);
     else if (op->kind == OP_MAX_POOL)
-        e = b->pool_forward(net->device, POOL_MAX, all, x, y, err);
-    else if (op->kind == OP_AVERAGE_POOL)
-        e = b->pool_forward(net->device, POOL_AVERAGE, all, x, y, err);
+        e = b->pool_forward(net->device, POOL_MAX, v->range, x, y, err);
     else
-        e = b->linear_forward(net->device, n, x, p[0].value, p[1].value, y, err);
+        e = b->pool_forward(net->device, POOL_AVERAGE, v->range, x, y, err);
     used(v, op->in);
     used(v, op->with);
     return e;
 }
 
-static int evaluate(struct net *net, const float *images, size_t n, struct error *err)
+/* From the images to the features, all operations but the linear layer. */
+static int evaluate(struct net *net, struct range range, struct error *err)
 {
-    struct evaluation v = {0};
-    int e = net->backend->write(net->device, net->values[0], images, n, err);
+    struct evaluation v = {.range = range};
+    int e = 0;
     for (int k = 0; k < net->program.value_count; k++)
         v.left[k] = net->uses[k];
-    for (int i = 0; !e && i < net->program.op_count; i++) {
+    for (int i = 0; !e && i + 1 < net->program.op_count; i++) {
         bool taken = false;
         if (net->program.ops[i].kind == OP_CONV)
-            e = evaluate_conv(net, n, i, &v, &taken, err);
+            e = evaluate_conv(net, i, &v, &taken, err);
         else
-            e = evaluate_op(net, n, i, &v, err);
+            e = evaluate_op(net, i, &v, err);
         i += taken;
     }
-    for (struct buffer *b = net->buffers; b; b = b->next)
-        b->taken = false;
+    for (int k = 0; k < net->program.value_count; k++)
+        give(&v, k);
+    return e;
+}
+
+static int evaluate_share(struct net *net, size_t n, int worker, int unused, struct error *err)
+{
+    struct share share = net_share(net, n, worker);
+    size_t each = evaluated(net);
+    int e = 0;
+    (void)unused;
+    for (size_t image = share.first; !e && image < share.end; image += each) {
+        size_t left = share.end - image;
+        e = evaluate(net, (struct range){image, left < each ? left : each, n, worker}, err);
+    }
     return e;
 }
 
@@ -343,19 +452,22 @@ int net_predict(struct net *net, const float *images, size_t n, float *logits, f
 {
     const struct backend *b = net->backend;
     const struct program *p = &net->program;
-    size_t image = p->values[0].height * p->values[0].width,
-           classes = p->values[p->logits].channels;
+    const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
+    struct tensor *x = net->values[p->features], *y = net->values[p->logits];
     int e = check_batch(net, n, err);
     if (!e)
         e = fold(net, err);
-    for (size_t first = 0; !e && first < n; first += evaluated(net)) {
-        size_t left = n - first, count = left < evaluated(net) ? left : evaluated(net);
-        e = evaluate(net, images + first * image, count, err);
-        if (!e && logits)
-            e = b->read(net->device, net->values[p->logits], logits + first * classes, count, err);
-        if (!e && features)
-            e = b->read(net->device, net->values[p->features], features + first * net_features(net),
-                        count, err);
-    }
+    if (!e)
+        e = b->write(net->device, net->values[0], images, n, err);
+    if (!e)
+        e = ready(net, evaluated(net), false, err);
+    if (!e)
+        e = share_out(net, n, evaluate_share, 0, err);
+    if (!e && logits)
+        e = b->linear_forward(net->device, n, x, linear[0].value, linear[1].value, y, err);
+    if (!e && logits)
+        e = b->read(net->device, y, logits, n, err);
+    if (!e && features)
+        e = b->read(net->device, x, features, n, err);
     return e;
 }

@@ -49,14 +49,14 @@ struct instruction {
 /* A value or gradient, and where it is. */
 struct slot {
     struct extent extent;
-    int first, last; /* instructions that use it */
-    int segment;     /* of the first */
-    bool whole;      /* other segments use it too: holds the batch, not a range */
-    struct tensor *tensor;
+    int first, last;         /* instructions that use it */
+    int segment;             /* of the first */
+    bool whole;              /* other segments use it too: holds the batch, not a range */
+    struct tensor **tensors; /* one a worker; of a whole one they are the same */
 };
 
-/* Instructions that are done range by range: all of them for the first `range` images, and so on.
- */
+/* Instructions that each worker does range by range of its images: all of them for the first
+ * `range` images, and so on. */
 struct segment {
     int first, end;
     size_t range;
@@ -90,13 +90,20 @@ struct net {
     int uses[NETS_MAX_OPS + 1];              /* how many operations read a value */
     struct tensor *features_gradient, *logits_gradient;
     struct buffer *buffers;
+    int workers; /* that share the images of a batch */
     bool folded; /* steps' weights and bias are those of the current parameters */
 };
+
+/* The images of a worker: `first` to `end` - 1 of n. */
+struct share {
+    size_t first, end;
+};
+struct share net_share(const struct net *net, size_t n, int worker);
 
 /* Makes the plan of a net for training, with its tensors. */
 int net_plan(struct net *net, struct error *err);
 
-/* A free buffer of this size, made if need be. */
+/* A free buffer of this size, made if need be; by one worker at a time. */
 int net_take(struct net *net, const struct extent *want, size_t batch, struct buffer **buffer,
              struct error *err);
 

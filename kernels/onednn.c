@@ -451,14 +451,14 @@ const char *dnn_conv_name(const struct dnn_conv *conv)
     return e || !name ? "?" : name;
 }
 
-static int reorder(struct dnn_conv *c, const_md_t from_md, const void *from, const_md_t to_md,
+static int reorder(struct dnn *dnn, const_md_t from_md, const void *from, const_md_t to_md,
                    void *to, struct error *err)
 {
-    dnnl_engine_t engine = c->dnn->engine;
+    dnnl_engine_t engine = dnn->engine;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_t primitive = NULL;
     dnnl_memory_t source = NULL, target = NULL;
-    omp_set_num_threads(c->dnn->threads);
+    omp_set_num_threads(dnn->threads);
     dnnl_status_t e = dnnl_reorder_primitive_desc_create(&pd, from_md, engine, to_md, engine, NULL);
     if (!e)
         e = dnnl_primitive_create(&primitive, pd);
@@ -468,10 +468,10 @@ static int reorder(struct dnn_conv *c, const_md_t from_md, const void *from, con
         e = dnnl_memory_create(&target, to_md, engine, to);
     if (!e) {
         dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, target}};
-        e = dnnl_primitive_execute(primitive, c->dnn->stream, 2, arguments);
+        e = dnnl_primitive_execute(primitive, dnn->stream, 2, arguments);
     }
     if (!e)
-        e = dnnl_stream_wait(c->dnn->stream);
+        e = dnnl_stream_wait(dnn->stream);
     if (source)
         dnnl_memory_destroy(source);
     if (target)
@@ -483,14 +483,16 @@ static int reorder(struct dnn_conv *c, const_md_t from_md, const void *from, con
     return e ? failed(err, "packing weights", e) : 0;
 }
 
-int dnn_conv_pack(struct dnn_conv *conv, const float *plain, void *packed, struct error *err)
+int dnn_conv_pack(struct dnn *dnn, const struct dnn_conv *conv, const float *plain, void *packed,
+                  struct error *err)
 {
-    return reorder(conv, conv->plain, plain, conv->packed, packed, err);
+    return reorder(dnn, conv->plain, plain, conv->packed, packed, err);
 }
 
-int dnn_conv_unpack(struct dnn_conv *conv, const void *packed, float *plain, struct error *err)
+int dnn_conv_unpack(struct dnn *dnn, const struct dnn_conv *conv, const void *packed, float *plain,
+                    struct error *err)
 {
-    return reorder(conv, conv->packed, packed, conv->plain, plain, err);
+    return reorder(dnn, conv->packed, packed, conv->plain, plain, err);
 }
 
 /* Setting an address makes oneDNN 2 clear the padding again, so an unchanged one is left alone. */

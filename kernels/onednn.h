@@ -40,9 +40,12 @@ void dnn_conv_free(struct dnn_conv *conv); /* NULL is fine */
 
 /* Bytes of its weights as packed (backward weights: of their gradient). */
 size_t dnn_conv_weights_size(const struct dnn_conv *conv);
-/* Float32 (groups, out/groups, in/groups, kernel, kernel) to packed, and back. */
-int dnn_conv_pack(struct dnn_conv *conv, const float *plain, void *packed, struct error *err);
-int dnn_conv_unpack(struct dnn_conv *conv, const void *packed, float *plain, struct error *err);
+/* Float32 (groups, out/groups, in/groups, kernel, kernel) to packed, and back, by any dnn: it may
+ * be another than the convolution's, which somebody else may be using. */
+int dnn_conv_pack(struct dnn *dnn, const struct dnn_conv *conv, const float *plain, void *packed,
+                  struct error *err);
+int dnn_conv_unpack(struct dnn *dnn, const struct dnn_conv *conv, const void *packed, float *plain,
+                    struct error *err);
 
 /* Runs it: forward (x, weights, bias) -> y; backward data (y = dy, weights) -> x = dx; backward
  * weights (x, y = dy) -> weights, bias. Unused ones are NULL. */

@@ -15,6 +15,7 @@ struct tensor {
 
 struct conv {
     struct conv_spec spec;
+    double *gradient, *bias_gradient; /* gathered; NULL: none yet */
     struct conv *next;
 };
 
@@ -53,6 +54,7 @@ static void ref_close(struct device *device)
     while (device->convs) {
         struct conv *c = device->convs;
         device->convs = c->next;
+        free(c->gradient);
         free(c);
     }
     free(device);
@@ -62,6 +64,12 @@ static enum net_precision ref_precision(const struct device *device)
 {
     (void)device;
     return NET_FP32;
+}
+
+static int ref_workers(const struct device *device)
+{
+    (void)device;
+    return 1;
 }
 
 static int ref_tensor(struct device *device, enum tensor_use use, struct shape s,
@@ -133,11 +141,6 @@ static double *of(const struct tensor *t, struct range r, size_t n, size_t c, si
     return at(t, t->shape.n < r.batch ? n : r.first + n, c, h, w);
 }
 
-static bool last(struct range r)
-{
-    return r.first + r.count == r.batch;
-}
-
 /* Every product x[xi] * weights[wi] that a convolution adds into y[yi] is one of these. */
 struct tap {
     size_t n, in, out, weight_in; /* image, channels, channel within the group */
@@ -177,7 +180,8 @@ static void each_tap(const struct conv_spec *s, size_t n,
 struct operands {
     struct range range;
     const struct tensor *x, *weights, *dy;
-    struct tensor *y, *dx, *dweights;
+    struct tensor *y, *dx;
+    double *dweights; /* in the order of the weights */
 };
 
 static void visit_forward(const struct tap *t, void *data)
@@ -193,16 +197,23 @@ static void visit_backward(const struct tap *t, void *data)
     const struct operands *o = data;
     double g = *of(o->dy, o->range, t->n, t->out, t->yh, t->yw);
     if (o->dweights)
-        *at(o->dweights, t->out, t->weight_in, t->ky, t->kx) +=
+        o->dweights[at(o->weights, t->out, t->weight_in, t->ky, t->kx) - o->weights->v] +=
             g * *of(o->x, o->range, t->n, t->in, t->xh, t->xw);
     if (o->dx)
         *of(o->dx, o->range, t->n, t->in, t->xh, t->xw) +=
             g * *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
 }
 
+static int ref_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                          bool backward, struct error *err)
+{
+    (void)conv, (void)worker, (void)count, (void)weights, (void)backward, (void)err;
+    return 0;
+}
+
 static int ref_conv_forward(struct conv *conv, struct range r, const struct tensor *x,
-                            struct tensor *weights, const struct tensor *bias, struct tensor *y,
-                            unsigned flags, struct error *err)
+                            const struct tensor *weights, const struct tensor *bias,
+                            struct tensor *y, unsigned flags, struct error *err)
 {
     size_t plane = y->shape.h * y->shape.w;
     double *v = of(y, r, 0, 0, 0, 0);
@@ -218,21 +229,37 @@ static int ref_conv_forward(struct conv *conv, struct range r, const struct tens
 }
 
 static int ref_conv_backward(struct conv *conv, struct range r, const struct tensor *x,
-                             struct tensor *weights, const struct tensor *dy, struct tensor *dx,
-                             struct tensor *dweights, struct tensor *dbias, struct error *err)
+                             const struct tensor *weights, const struct tensor *dy,
+                             struct tensor *dx, unsigned gradients, struct error *err)
 {
-    struct operands o = {r, .x = x, .weights = weights, .dy = dy, .dx = dx, .dweights = dweights};
+    const struct conv_spec *s = &conv->spec;
     size_t plane = dy->shape.h * dy->shape.w;
-    (void)err;
-    if (dweights && r.first == 0)
-        memset(dweights->v, 0, dweights->shape.n * slice(dweights) * sizeof *dweights->v);
-    if (dbias && r.first == 0)
-        memset(dbias->v, 0, slice(dbias) * sizeof *dbias->v);
+    size_t count = s->out * (s->in / s->groups) * s->kernel * s->kernel;
+    if (gradients && !conv->gradient) {
+        conv->gradient = calloc(count + s->out, sizeof *conv->gradient);
+        if (!conv->gradient)
+            return error_set(err, ENOMEM, "out of memory");
+        conv->bias_gradient = conv->gradient + count;
+    }
+    struct operands o = {r, .x = x, .weights = weights, .dy = dy, .dx = dx};
+    o.dweights = gradients ? conv->gradient : NULL;
     if (dx)
         memset(of(dx, r, 0, 0, 0, 0), 0, r.count * slice(dx) * sizeof *dx->v);
-    each_tap(&conv->spec, r.count, visit_backward, &o);
-    for (size_t i = 0; dbias && i < r.count * slice(dy); i++)
-        dbias->v[i / plane % dy->shape.c] += of(dy, r, 0, 0, 0, 0)[i];
+    each_tap(s, r.count, visit_backward, &o);
+    for (size_t i = 0; gradients && i < r.count * slice(dy); i++)
+        conv->bias_gradient[i / plane % dy->shape.c] += of(dy, r, 0, 0, 0, 0)[i];
+    return 0;
+}
+
+static int ref_conv_backward_end(struct conv *conv, struct tensor *dweights, struct tensor *dbias,
+                                 struct error *err)
+{
+    (void)err;
+    memcpy(dweights->v, conv->gradient, dweights->shape.n * slice(dweights) * sizeof *dweights->v);
+    if (dbias)
+        memcpy(dbias->v, conv->bias_gradient, slice(dbias) * sizeof *dbias->v);
+    free(conv->gradient);
+    conv->gradient = NULL;
     return 0;
 }
 
@@ -251,15 +278,30 @@ static void moments(const struct tensor *x, size_t n, size_t c, double *mean, do
     *var = square / (double)(n * plane);
 }
 
+static int ref_norm_ready(struct device *device, const struct norm *norm, bool training,
+                          struct error *err)
+{
+    (void)device, (void)err;
+    for (size_t c = 0; training && c < norm->mean->shape.c; c++)
+        norm->beta_gradient->v[c] = norm->gamma_gradient->v[c] = 0;
+    return 0;
+}
+
 static int ref_norm_moments(struct device *device, const struct norm *norm, struct range r,
                             const struct tensor *x, struct error *err)
 {
-    double count = (double)(r.batch * x->shape.h * x->shape.w), rate = norm->momentum;
-    (void)device;
-    (void)err;
-    for (size_t c = 0; last(r) && c < x->shape.c; c++) {
+    (void)device, (void)norm, (void)r, (void)x, (void)err;
+    return 0; /* the end does it, from x */
+}
+
+static int ref_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
+                                const struct tensor *x, struct error *err)
+{
+    double count = (double)(n * x->shape.h * x->shape.w), rate = norm->momentum;
+    (void)device, (void)err;
+    for (size_t c = 0; c < x->shape.c; c++) {
         double mean, var;
-        moments(x, r.batch, c, &mean, &var);
+        moments(x, n, c, &mean, &var);
         double unbiased = count > 1 ? var * count / (count - 1) : var;
         norm->mean->v[c] = mean;
         norm->inverse->v[c] = 1 / sqrt(var + norm->epsilon);
@@ -312,8 +354,6 @@ static int ref_norm_sums(struct device *device, const struct norm *norm, struct 
     size_t plane = x->shape.h * x->shape.w;
     (void)device;
     (void)err;
-    for (size_t c = 0; r.first == 0 && c < x->shape.c; c++)
-        norm->beta_gradient->v[c] = norm->gamma_gradient->v[c] = 0;
     for (size_t i = 0; i < r.count * slice(x); i++) {
         size_t c = i / plane % x->shape.c;
         double g = gated(norm, r, x, y, dy, dy2, c, i), v = of(x, r, 0, 0, 0, 0)[i];
@@ -323,6 +363,13 @@ static int ref_norm_sums(struct device *device, const struct norm *norm, struct 
         norm->gamma_gradient->v[c] += g * (v - norm->mean->v[c]) * norm->inverse->v[c];
     }
     return 0;
+}
+
+static int ref_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
+                             const struct tensor *x, struct error *err)
+{
+    (void)device, (void)norm, (void)n, (void)x, (void)err;
+    return 0; /* the sums went where they belong */
 }
 
 static int ref_norm_backward(struct device *device, const struct norm *norm, struct range r,
@@ -505,15 +552,21 @@ const struct backend backend_ref = {
     .open = ref_open,
     .close = ref_close,
     .precision = ref_precision,
+    .workers = ref_workers,
     .tensor = ref_tensor,
     .write = ref_write,
     .read = ref_read,
     .conv = ref_conv,
+    .conv_ready = ref_conv_ready,
     .conv_forward = ref_conv_forward,
     .conv_backward = ref_conv_backward,
+    .conv_backward_end = ref_conv_backward_end,
+    .norm_ready = ref_norm_ready,
     .norm_moments = ref_norm_moments,
+    .norm_moments_end = ref_norm_moments_end,
     .norm_forward = ref_norm_forward,
     .norm_sums = ref_norm_sums,
+    .norm_sums_end = ref_norm_sums_end,
     .norm_backward = ref_norm_backward,
     .pool_forward = ref_pool_forward,
     .pool_backward = ref_pool_backward,

@@ -92,9 +92,21 @@ static void record_conv(const void *conv, enum pass pass, size_t n, const struct
     add(e, each * (double)(n * y->pixels), bytes_of(n, 1, x) + bytes_of(n, 1, y), seconds);
 }
 
+static int timed_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                            bool backward, struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.conv_ready(conv, worker, count, weights, backward, err);
+    t = now() - t;
+    struct entry *entry = find(NULL, UPDATE, "packing");
+    snprintf(entry->label, sizeof entry->label, "packing of weights");
+    add(entry, 0, bytes_of(weights->shape.n, backward ? 3 : 2, weights), t);
+    return e;
+}
+
 static int timed_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
-                              struct tensor *weights, const struct tensor *bias, struct tensor *y,
-                              unsigned flags, struct error *err)
+                              const struct tensor *weights, const struct tensor *bias,
+                              struct tensor *y, unsigned flags, struct error *err)
 {
     double t = now();
     int e = backend_cpu.conv_forward(conv, range, x, weights, bias, y, flags, err);
@@ -103,17 +115,26 @@ static int timed_conv_forward(struct conv *conv, struct range range, const struc
 }
 
 static int timed_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
-                               struct tensor *weights, const struct tensor *dy, struct tensor *dx,
-                               struct tensor *dweights, struct tensor *dbias, struct error *err)
+                               const struct tensor *weights, const struct tensor *dy,
+                               struct tensor *dx, unsigned gradients, struct error *err)
 {
     double t = now();
-    int e = backend_cpu.conv_backward(conv, range, x, weights, dy, NULL, dweights, dbias, err);
+    int e = backend_cpu.conv_backward(conv, range, x, weights, dy, NULL, gradients, err);
     record_conv(conv, BACKWARD_WEIGHTS, range.count, x, weights, dy, now() - t);
     if (e || !dx)
         return e;
     t = now();
-    e = backend_cpu.conv_backward(conv, range, x, weights, dy, dx, NULL, NULL, err);
+    e = backend_cpu.conv_backward(conv, range, x, weights, dy, dx, 0, err);
     record_conv(conv, BACKWARD_DATA, range.count, x, weights, dy, now() - t);
+    return e;
+}
+
+static int timed_conv_backward_end(struct conv *conv, struct tensor *dweights, struct tensor *dbias,
+                                   struct error *err)
+{
+    double t = now();
+    int e = backend_cpu.conv_backward_end(conv, dweights, dbias, err);
+    add(find(conv, BACKWARD_WEIGHTS, "conv"), 0, 0, now() - t);
     return e;
 }
 
@@ -252,9 +273,10 @@ static int gemm_peak(enum net_precision precision, double *gflops, struct error 
     e = e ? e : b->tensor(d, TENSOR_ACTIVATION, s, &x, err);
     e = e ? e : b->tensor(d, TENSOR_ACTIVATION, s, &y, err);
     e = e ? e : b->tensor(d, TENSOR_PLAIN, sw, &w, err);
+    e = e ? e : b->conv_ready(conv, 0, n, w, false, err);
     for (int i = -2; !e && i < 15; i++) {
         double t = now();
-        e = b->conv_forward(conv, (struct range){0, n, n}, x, w, NULL, y, 0, err);
+        e = b->conv_forward(conv, (struct range){0, n, n, 0}, x, w, NULL, y, 0, err);
         seconds[i < 0 ? 0 : i] = now() - t;
     }
     if (!e)
@@ -278,7 +300,7 @@ static int memory_peak(double *gbytes, struct error *err)
         e = b->tensor(d, TENSOR_ACTIVATION, s, &t[i], err);
     for (int i = -1; !e && i < 9; i++) {
         double start = now();
-        e = b->add(d, (struct range){0, s.n, s.n}, t[0], t[1], t[2], err);
+        e = b->add(d, (struct range){0, s.n, s.n, 0}, t[0], t[1], t[2], err);
         seconds[i < 0 ? 0 : i] = now() - start;
     }
     if (!e)
@@ -399,8 +421,10 @@ static int parse(int argc, char **argv, struct options *o)
 static int run(const struct options *o, double *step, struct error *err)
 {
     struct backend timed = backend_cpu;
+    timed.conv_ready = timed_conv_ready;
     timed.conv_forward = timed_conv_forward;
     timed.conv_backward = timed_conv_backward;
+    timed.conv_backward_end = timed_conv_backward_end;
     timed.norm_moments = timed_norm_moments;
     timed.norm_forward = timed_norm_forward;
     timed.norm_sums = timed_norm_sums;

@@ -28,6 +28,7 @@ static const struct variant {
     {"cpu", NET_FP32, 1, 3e-6},
     {"cpu", NET_FP32, 2, 3e-6},
     {"cpu", NET_BF16, 1, 6e-3},
+    {"cpu", NET_BF16, 3, 6e-3},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants, MAX_RESULTS = 8 };
 
@@ -151,19 +152,20 @@ static void conform(void (*run)(struct world *w, const void *item), const void *
 
 static struct range all(size_t n)
 {
-    return (struct range){0, n, n};
+    return (struct range){0, n, n, 0};
 }
 
-/* Batches are done in ranges of 2, the last of which may be of 1. */
+/* Batches are done in ranges of 2, the last of which may be of 1, by the workers in turn. */
 static struct range first_range(size_t n)
 {
-    return (struct range){0, n < 2 ? n : 2, n};
+    return (struct range){0, n < 2 ? n : 2, n, 0};
 }
 
-static struct range next_range(struct range r)
+static struct range next_range(const struct world *w, struct range r)
 {
     size_t first = r.first + r.count, left = r.batch - first;
-    return (struct range){first, left < 2 ? left : 2, r.batch};
+    return (struct range){first, left < 2 ? left : 2, r.batch,
+                          (r.worker + 1) % w->b->workers(w->d)};
 }
 
 /* ---- convolutions ---- */
@@ -213,7 +215,7 @@ static void run_conv(struct world *w, const void *item)
                                    .groups = c->groups,
                                    .height = c->height,
                                    .width = c->width,
-                                   .batch = c->n};
+                                   .image = c->image};
     struct shape sx = {c->n, c->in, c->height, c->width};
     struct shape sw = {c->out, c->in / c->groups, c->kernel, c->kernel}, sb = {1, c->out, 1, 1};
     struct shape sy = {c->n, c->out, (c->height - 1) / c->stride + 1,
@@ -226,9 +228,15 @@ static void run_conv(struct world *w, const void *item)
     struct tensor *y = activation(w, sy), *dy = activation(w, sy);
     struct tensor *dx = c->image ? NULL : activation(w, sx);
     struct tensor *dw = tensor(w, TENSOR_PLAIN, sw, 0, 3), *db = vector(w, c->out, 0, 3);
-    for (struct range r = first_range(c->n); r.count; r = next_range(r)) {
-        MUST(w, w->b->conv_forward(conv, r, x, weights, bias, y, c->flags, &w->err));
-        MUST(w, w->b->conv_backward(conv, r, x, weights, dy, dx, dw, bias ? db : NULL, &w->err));
+    unsigned gradients = bias ? CONV_WEIGHTS | CONV_BIAS : CONV_WEIGHTS;
+    for (int batch = 0; batch < 2; batch++) { /* the second starts from nothing, too */
+        MUST(w, w->b->conv_ready(conv, 0, c->n, weights, dx, &w->err));
+        for (struct range r = first_range(c->n); r.count; r = next_range(w, r)) {
+            if (batch == 0)
+                MUST(w, w->b->conv_forward(conv, r, x, weights, bias, y, c->flags, &w->err));
+            MUST(w, w->b->conv_backward(conv, r, x, weights, dy, dx, gradients, &w->err));
+        }
+        MUST(w, w->b->conv_backward_end(conv, dw, bias ? db : NULL, &w->err));
     }
     keep(w, "y", y, sy);
     keep(w, "dweights", dw, sw);
@@ -240,6 +248,7 @@ static void run_conv(struct world *w, const void *item)
     float *other = draw(w, count_of(sw), -1, 33);
     MUST(w, w->b->write(w->d, weights, other, sw.n, &w->err));
     free(other);
+    MUST(w, w->b->conv_ready(conv, w->b->workers(w->d) - 1, 1, weights, false, &w->err));
     MUST(w, w->b->conv_forward(conv, all(1), x, weights, NULL, y, 0, &w->err));
     sy.n = 1;
     keep(w, "y of one image", y, sy);
@@ -299,15 +308,19 @@ static void run_norm(struct world *w, const void *item)
     struct tensor *second = c->second ? dy2 : NULL, *on_top = c->add ? add : NULL;
     if (!c->residual)
         residual = NULL;
+    MUST(w, w->b->norm_ready(w->d, &norm, false, &w->err));
     MUST(w, w->b->norm_forward(w->d, &norm, all(c->n), x, residual, e, false, &w->err));
-    for (struct range r = first_range(c->n); r.count; r = next_range(r))
+    MUST(w, w->b->norm_ready(w->d, &norm, true, &w->err));
+    for (struct range r = first_range(c->n); r.count; r = next_range(w, r))
         MUST(w, w->b->norm_moments(w->d, &norm, r, x, &w->err));
-    for (struct range r = first_range(c->n); r.count; r = next_range(r))
+    MUST(w, w->b->norm_moments_end(w->d, &norm, c->n, x, &w->err));
+    for (struct range r = first_range(c->n); r.count; r = next_range(w, r))
         MUST(w, w->b->norm_forward(w->d, &norm, r, x, residual, y, true, &w->err));
-    for (struct range r = first_range(c->n); r.count; r = next_range(r))
+    for (struct range r = first_range(c->n); r.count; r = next_range(w, r))
         MUST(w, w->b->norm_sums(w->d, &norm, r, x, residual ? y : NULL, dy, second,
                                 residual ? dy : NULL, &w->err));
-    for (struct range r = first_range(c->n); r.count; r = next_range(r))
+    MUST(w, w->b->norm_sums_end(w->d, &norm, c->n, x, &w->err));
+    for (struct range r = first_range(c->n); r.count; r = next_range(w, r))
         MUST(w, w->b->norm_backward(w->d, &norm, r, x, dy, residual ? NULL : second, residual,
                                     on_top, dx, &w->err));
     keep(w, "y in evaluation", e, s);
@@ -432,7 +445,7 @@ struct function {
     struct shape x, y;
     struct tensor *tx, *ty, *tdy, *tdx;
     struct conv *conv;
-    struct tensor *weights, *dweights;
+    struct tensor *weights;
     struct norm norm;
     enum { F_CONV_X, F_CONV_WEIGHTS, F_NORM, F_MAX, F_AVERAGE } kind;
 };
@@ -446,7 +459,9 @@ static void evaluate(struct world *w, struct function *f)
         MUST(w,
              w->b->conv_forward(f->conv, all(f->y.n), f->weights, f->tx, NULL, f->ty, 0, &w->err));
     else if (f->kind == F_NORM) {
+        MUST(w, w->b->norm_ready(w->d, &f->norm, true, &w->err));
         MUST(w, w->b->norm_moments(w->d, &f->norm, all(f->x.n), f->tx, &w->err));
+        MUST(w, w->b->norm_moments_end(w->d, &f->norm, f->x.n, f->tx, &w->err));
         MUST(w, w->b->norm_forward(w->d, &f->norm, all(f->x.n), f->tx, NULL, f->ty, true, &w->err));
     } else
         MUST(w, w->b->pool_forward(w->d, f->kind == F_MAX ? POOL_MAX : POOL_AVERAGE, all(f->x.n),
@@ -455,15 +470,17 @@ static void evaluate(struct world *w, struct function *f)
 
 static void differentiate(struct world *w, struct function *f)
 {
-    if (f->kind == F_CONV_X)
-        MUST(w, w->b->conv_backward(f->conv, all(f->x.n), f->tx, f->weights, f->tdy, f->tdx,
-                                    f->dweights, NULL, &w->err));
-    else if (f->kind == F_CONV_WEIGHTS)
-        MUST(w, w->b->conv_backward(f->conv, all(f->y.n), f->weights, f->tx, f->tdy, NULL, f->tdx,
-                                    NULL, &w->err));
-    else if (f->kind == F_NORM) {
+    if (f->kind == F_CONV_X) {
+        MUST(w, w->b->conv_backward(f->conv, all(f->x.n), f->tx, f->weights, f->tdy, f->tdx, 0,
+                                    &w->err));
+    } else if (f->kind == F_CONV_WEIGHTS) {
+        MUST(w, w->b->conv_backward(f->conv, all(f->y.n), f->weights, f->tx, f->tdy, NULL,
+                                    CONV_WEIGHTS, &w->err));
+        MUST(w, w->b->conv_backward_end(f->conv, f->tdx, NULL, &w->err));
+    } else if (f->kind == F_NORM) {
         MUST(w, w->b->norm_sums(w->d, &f->norm, all(f->x.n), f->tx, NULL, f->tdy, NULL, NULL,
                                 &w->err));
+        MUST(w, w->b->norm_sums_end(w->d, &f->norm, f->x.n, f->tx, &w->err));
         MUST(w, w->b->norm_backward(w->d, &f->norm, all(f->x.n), f->tx, f->tdy, NULL, false, NULL,
                                     f->tdx, &w->err));
     } else
@@ -544,14 +561,12 @@ static void test_ref_differences(void **state)
                                    .pad = 1,
                                    .groups = 2,
                                    .height = 5,
-                                   .width = 4,
-                                   .batch = 2};
+                                   .width = 4};
     const struct shape x = {2, 4, 5, 4}, y = {2, 6, 3, 2}, weights = {6, 2, 3, 3};
     const struct norm_case norm = {3, 2, 3, 2, false, false, false, false, false};
     struct function c = {.kind = F_CONV_X, .x = x, .y = y};
     MUST(&w, w.b->conv(w.d, &spec, &c.conv, &w.err));
     c.weights = tensor(&w, TENSOR_PLAIN, weights, -2, 65);
-    c.dweights = tensor(&w, TENSOR_PLAIN, weights, 0, 1);
     check_function(&w, &c, "convolution by x");
     struct function d = {.kind = F_CONV_WEIGHTS, .x = weights, .y = y, .conv = c.conv};
     d.weights = activation(&w, x); /* takes the image's place: the weights vary */
