@@ -3,8 +3,8 @@
 #   make run       installs what is missing, builds, runs the demo and says where its PDF is
 #   make check     installs what is missing, builds, runs every test that takes seconds
 #   make check-long  ... and those that take real data, sanitizers, fuzzing or long
-#   make bench     speed against other programs: make bench-train; make bench-profile says
-#                  where a training step's time goes
+#   make bench     speed against other programs: make bench-train and make bench-classify;
+#                  make bench-profile says where a training step's time goes
 #   make install   PREFIX=/usr/local
 #   make format, make lint, make clean
 
@@ -46,8 +46,8 @@ $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
-# Unit tests: one cmocka program a file.
-units: $(UNITS)
+# Unit tests: one cmocka program a file; and what uses the classifiers' functions as they do.
+units: $(UNITS) $(BUILD)/tests/bench/bench_classify
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
@@ -109,7 +109,14 @@ PYTHON ?= python3
 bench-train: $(BUILD)/tests/bench/bench_train $(BUILD)/tests/bench/bench_profile
 	@$(PYTHON) tests/bench/train.py $(BUILD) $(BENCH)
 
-bench: bench-train
+# Training and prediction of Table V's classifiers against scikit-learn and LIBSVM's tools. FEATURES is
+# a folder as extract_features or fuse_features writes it; BENCH: options of tests/bench/classify.py,
+# such as --rows knn_5,tree --rounds 5. PYTHON needs numpy, and scikit-learn to compare with.
+bench-classify: $(BUILD)/tests/bench/bench_classify
+	@if [ -z "$(FEATURES)" ]; then echo "bench-classify needs FEATURES=folder of features" >&2; exit 2; fi
+	@$(PYTHON) tests/bench/classify.py $(BUILD) $(FEATURES) $(BENCH)
+
+bench: bench-train $(if $(FEATURES),bench-classify)
 
 install: ferdag
 	install -D ferdag $(DESTDIR)$(PREFIX)/bin/ferdag
@@ -140,5 +147,5 @@ $(BUILD)/lint/%.said: % .clang-tidy $(wildcard */*.h)
 clean:
 	rm -rf $(BUILD) ferdag
 
-.PHONY: all units setup run check check-long bench bench-train bench-profile install format lint clean
+.PHONY: all units setup run check check-long bench bench-train bench-classify bench-profile install format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)
