@@ -231,7 +231,21 @@ static int section_index(const char *name)
     return -1;
 }
 
-/* The value of a param that is named after a section, or title or params. */
+/* What every stage was given, overrides included. */
+static json_t *stages_json(const struct experiment *e)
+{
+    json_t *list = must(json_array());
+    for (size_t i = 0; i < e->stage_count; i++)
+        if (!e->stages[i]->implicit &&
+            json_array_append_new(
+                list, must(json_pack("{s:s, s:s, s:O}", "name", e->stages[i]->name, "kind",
+                                     e->stages[i]->kind->name, "params", e->stages[i]->params))) <
+                0)
+            must(NULL);
+    return list;
+}
+
+/* The value of a param that is named after a section, or title, params or stages. */
 static json_t *param_value(struct experiment *e, const struct section *parts,
                            const struct param *param, const struct node *params)
 {
@@ -242,6 +256,8 @@ static json_t *param_value(struct experiment *e, const struct section *parts,
         return must(json_string(e->title));
     if (strcmp(param->name, "params") == 0)
         return params ? node_json(params) : must(json_object());
+    if (strcmp(param->name, "stages") == 0)
+        return stages_json(e);
     return NULL;
 }
 

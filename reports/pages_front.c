@@ -159,32 +159,16 @@ static void put_claims(struct report *r)
     layout_end_lines(t);
 }
 
-/* A scalar as a reader would write it. */
-static void add_value(struct text *t, const json_t *value)
-{
-    if (json_is_string(value)) {
-        text_add(t, json_string_value(value));
-        return;
-    }
-    char *dump = json_is_boolean(value)
-                     ? NULL
-                     : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-    text_add(t, json_is_true(value) ? "yes" : json_is_false(value) ? "no" : dump ? dump : "");
-    free(dump);
-}
-
 static void put_setting(struct text *t, const json_t *setting)
 {
-    struct text ours = {0}, paper = {0};
+    const char *label = cells_string(setting, "label");
     bool same = json_is_true(json_object_get(setting, "same"));
-    add_value(&ours, json_object_get(setting, "ours"));
-    add_value(&paper, json_object_get(setting, "paper"));
-    layout_put(t, 0, ALIGN_LEFT, &look_plain, 8.5, cells_string(setting, "label"), 210);
-    layout_put(t, 300, ALIGN_RIGHT, same ? &look_plain : &look_accent, 8.5, text_string(&ours), 80);
-    layout_put(t, 380, ALIGN_RIGHT, &look_grey, 8.5, text_string(&paper), 70);
+    double used = troff_width(label, false) / 1000 * 8.5;
+    layout_put(t, 0, ALIGN_LEFT, &look_plain, 8.5, label, 210);
+    layout_put(t, 300, ALIGN_RIGHT, same ? &look_plain : &look_accent, 8.5,
+               cells_string(setting, "ours"), used < 210 ? 290 - used : 80);
+    layout_put(t, 380, ALIGN_RIGHT, &look_grey, 8.5, cells_string(setting, "paper"), 70);
     layout_end_line(t);
-    text_free(&ours);
-    text_free(&paper);
 }
 
 /* What the paper states, beside what was run. */
@@ -219,8 +203,8 @@ static void put_silent(struct text *t, const json_t *settings)
     {
         if (json_is_true(json_object_get(setting, "stated")))
             continue;
-        text_print(&line, "%s%s: ", separator, cells_string(setting, "label"));
-        add_value(&line, json_object_get(setting, "ours"));
+        text_print(&line, "%s%s: %s", separator, cells_string(setting, "label"),
+                   cells_string(setting, "ours"));
         separator = "; ";
     }
     if (line.size)

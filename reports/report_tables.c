@@ -8,39 +8,10 @@
 #include "reports/cells.h"
 #include "reports/claims.h"
 #include "reports/plain.h"
+#include "reports/settings.h"
 #include "reports/sources.h"
 #include "stages/job.h"
 #include "stages/kind.h"
-
-static bool same_value(const json_t *a, const json_t *b)
-{
-    if (json_is_number(a) && json_is_number(b))
-        return json_number_value(a) == json_number_value(b);
-    return json_equal((json_t *)a, (json_t *)b);
-}
-
-/* The settings of the paper, {param: {label, value}}, beside those of this experiment. A value
- * of null means that the paper doesn't say. */
-static json_t *compare_settings(const json_t *paper, const json_t *params, size_t *differ)
-{
-    json_t *list = json_array(), *setting;
-    const char *name;
-    *differ = 0;
-    json_object_foreach(json_object_get(paper, "settings"), name, setting)
-    {
-        json_t *ours = json_object_get(params, name), *theirs = json_object_get(setting, "value");
-        if (!ours)
-            continue;
-        bool stated = theirs && !json_is_null(theirs), same = stated && same_value(ours, theirs);
-        *differ += stated && !same;
-        const char *label = cells_string(setting, "label");
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:O, s:O?, s:b, s:b}", "param", name, "label",
-                                        *label ? label : name, "ours", ours, "paper",
-                                        stated ? theirs : NULL, "stated", stated, "same", same));
-    }
-    return list;
-}
 
 static const char notice_start[] = "Not comparable with the paper: this run used ";
 
@@ -69,16 +40,18 @@ static int run(struct job *job, struct error *err)
     const json_t *paper = job_json(job, "paper"), *report = job_json(job, "report");
     struct sources sources;
     struct text notice = {0};
-    json_t *tables = NULL, *claims = NULL;
+    json_t *tables = NULL, *claims = NULL, *settings = NULL;
     size_t differ;
-    json_t *settings = compare_settings(paper, job_json(job, "params"), &differ);
+    int rc = settings_compare(paper, job_json(job, "params"), job_json(job, "stages"), &settings,
+                              &differ, err);
     make_notice(&notice, report);
     struct claim_setting setting = {.comparable = notice.size == 0,
                                     .paper_settings = differ == 0,
                                     .incomparable = "the data is not the paper's"};
     sources_open(&sources, job);
     const char *folder = job_output(job, "tables");
-    int rc = file_make_folders(folder, err);
+    if (rc == 0)
+        rc = file_make_folders(folder, err);
     if (rc == 0)
         rc = cells_evaluate(job_json(job, "tables"), paper, &sources, &tables, err);
     if (rc == 0)
@@ -138,12 +111,16 @@ static const struct param params[] = {
     {.name = "claims", .type = PARAM_JSON, .standard = "{}", .text = "the section `claims`"},
     {.name = "report", .type = PARAM_JSON, .standard = "{}", .text = "the section `report`"},
     {.name = "params", .type = PARAM_JSON, .standard = "{}", .text = "the experiment's params"},
+    {.name = "stages",
+     .type = PARAM_JSON,
+     .standard = "[]",
+     .text = "the experiment's stages, a list of {name, kind, params}"},
     {0},
 };
 
 const struct kind kind_report_tables = {
     .name = "report_tables",
-    .version = 3,
+    .version = 4,
     .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
     .inputs = inputs,
     .outputs = outputs,

@@ -59,3 +59,19 @@ cmp before.csv out/small/tables/t.csv || fail 'the same results gave another tab
 sed -i 's,t/one/accuracy,t/none/accuracy,' small.yaml
 "$FERDAG" run small.yaml > out.txt 2> err && fail 'a claim about no cell was taken'
 has 'the error' "t/none/accuracy" "$(cat err)"
+
+# The first page shows what each net was given, and no setting that nothing uses; --set changes it.
+cp "$STORIES"/../../experiments/{quick,pipeline,tables,paper-claims}.yaml .
+echo 'no faces' > faces.csv
+page() {
+    FER2013=faces.csv "$FERDAG" report --cache other quick.yaml "$@" > out.txt 2> err
+    pdftotext -l 1 -layout out/quick/report.pdf - | tr -s ' '
+}
+first=$(page)
+has 'widths' 'Channels of the first stage 16; resnext29: 8 64' "$first"
+has 'epochs' 'Epochs 14 200' "$first"
+has 'the schedule' 'Learning-rate schedule cosine step' "$first"
+[[ $first != *Decay* ]] || fail "a cosine has no decay: $first"
+first=$(page --set schedule=step --set decay_start=5 --set width_of.resnext29=16)
+has 'a decay' 'Decay starts at epoch 5 80' "$first"
+has 'one width' 'Channels of the first stage 16 64' "$first"

@@ -1,0 +1,259 @@
+/* See settings.h. */
+#include "reports/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "reports/cells.h"
+#include "reports/text.h"
+#include "stages/kind.h"
+
+enum { NAME_SIZE = 80 };
+
+static bool same_value(const json_t *a, const json_t *b)
+{
+    if (json_is_number(a) && json_is_number(b))
+        return json_number_value(a) == json_number_value(b);
+    return json_equal((json_t *)a, (json_t *)b);
+}
+
+/* A scalar as a reader would write it. */
+static void add_value(struct text *t, const json_t *value)
+{
+    if (json_is_string(value)) {
+        text_add(t, json_string_value(value));
+    } else if (json_is_boolean(value)) {
+        text_add(t, json_is_true(value) ? "yes" : "no");
+    } else if (json_is_number(value)) {
+        text_print(t, "%.7g", json_number_value(value));
+    } else {
+        char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        text_add(t, dump ? dump : "");
+        free(dump);
+    }
+}
+
+/* ---- where a setting's values are ---- */
+
+struct place {
+    char kind[NAME_SIZE]; /* "": the experiment's param */
+    char param[NAME_SIZE];
+};
+
+static int read_place(const char *name, const json_t *setting, struct place *place,
+                      struct error *err)
+{
+    const char *of = cells_string(setting, "of"), *dot = strchr(of, '.');
+    size_t n = dot ? (size_t)(dot - of) : strlen(of);
+    *place = (struct place){0};
+    if (n >= NAME_SIZE || strlen(dot ? dot + 1 : name) >= NAME_SIZE)
+        return error_set(err, EINVAL, "paper.settings: %.80s: the name is too long", name);
+    memcpy(place->kind, of, n);
+    strcpy(place->param, dot ? dot + 1 : name);
+    if (!*of)
+        return 0;
+    const struct kind *kind = kind_find(place->kind);
+    const struct param *p = kind ? kind->params : NULL;
+    while (p && p->name && strcmp(p->name, place->param) != 0)
+        p++;
+    if (!kind)
+        return error_set(err, EINVAL, "paper.settings: %s: of: there is no kind '%s'", name,
+                         place->kind);
+    if (!p || !p->name)
+        return error_set(err, EINVAL, "paper.settings: %s: of: kind %s has no param '%s'", name,
+                         place->kind, place->param);
+    return 0;
+}
+
+/* Whether the stage has all the params that `where` asks for. */
+static bool uses(const json_t *params, const json_t *where)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)where, name,
+                        value) if (!same_value(json_object_get(params, name), value)) return false;
+    return true;
+}
+
+/* ---- values, each once, with the stages that have it ---- */
+
+/* Adds to [{value, stages: [stage, ...]}]; 0, or -1 without memory. */
+static int add_stage(json_t *groups, json_t *value, json_t *stage)
+{
+    size_t i;
+    json_t *group;
+    json_array_foreach(
+        groups, i,
+        group) if (same_value(json_object_get(group, "value"),
+                              value)) return json_array_append(json_object_get(group, "stages"),
+                                                               stage);
+    return json_array_append_new(groups,
+                                 json_pack("{s:O, s:[O]}", "value", value, "stages", stage));
+}
+
+/* The setting's values in this run; NULL without memory. */
+static json_t *group_values(const char *name, const json_t *setting, const struct place *place,
+                            const json_t *params, const json_t *stages)
+{
+    json_t *groups = json_array(), *stage, *value = json_object_get(params, name);
+    size_t i;
+    int rc = groups ? 0 : -1;
+    if (rc == 0 && !*place->kind && value)
+        rc = json_array_append_new(groups, json_pack("{s:O, s:[]}", "value", value, "stages"));
+    json_array_foreach((json_t *)stages, i, stage)
+    {
+        const json_t *given = json_object_get(stage, "params");
+        value = json_object_get(given, place->param);
+        if (rc == 0 && value && *place->kind &&
+            strcmp(cells_string(stage, "kind"), place->kind) == 0 &&
+            uses(given, json_object_get(setting, "where")))
+            rc = add_stage(groups, value, stage);
+    }
+    if (rc < 0) {
+        json_decref(groups);
+        groups = NULL;
+    }
+    return groups;
+}
+
+static size_t stage_count(const json_t *group)
+{
+    return json_array_size(json_object_get(group, "stages"));
+}
+
+/* The value of most stages, the first of equals. */
+static size_t usual_group(const json_t *groups)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < json_array_size(groups); i++)
+        if (stage_count(json_array_get(groups, i)) > stage_count(json_array_get(groups, best)))
+            best = i;
+    return best;
+}
+
+/* What to call a stage: its value of the param `by` (which may be NULL), else its name. */
+static void name_stage(struct text *t, const json_t *stage, const char *by)
+{
+    const json_t *value = by ? json_object_get(json_object_get(stage, "params"), by) : NULL;
+    if (value)
+        add_value(t, value);
+    else
+        text_add(t, cells_string(stage, "name"));
+}
+
+/* The names of a group's stages, each once: a set in the order of its first members. */
+static json_t *name_group(const json_t *group, const char *by)
+{
+    json_t *names = json_object(), *stage;
+    size_t i;
+    json_array_foreach(json_object_get(group, "stages"), i, stage)
+    {
+        struct text name = {0};
+        name_stage(&name, stage, by);
+        json_object_set_new(names, text_string(&name), json_true());
+        text_free(&name);
+    }
+    return names;
+}
+
+/* Whether no two groups have a name in common. */
+static bool tells_apart(const json_t *groups, const char *by)
+{
+    json_t *seen = json_object(), *group, *none;
+    size_t i;
+    bool apart = true;
+    json_array_foreach((json_t *)groups, i, group)
+    {
+        json_t *names = name_group(group, by);
+        const char *name;
+        json_object_foreach(names, name, none)
+        {
+            apart = apart && !json_object_get(seen, name);
+            json_object_set_new(seen, name, json_true());
+        }
+        json_decref(names);
+    }
+    json_decref(seen);
+    return apart;
+}
+
+/* "48; resnext29: 24": the usual value, then the others with who has them. */
+static void put_values(struct text *t, const json_t *groups, const char *by)
+{
+    size_t usual = usual_group(groups), i;
+    json_t *group, *none;
+    if (!by || !tells_apart(groups, by))
+        by = NULL;
+    add_value(t, json_object_get(json_array_get(groups, usual), "value"));
+    json_array_foreach((json_t *)groups, i, group)
+    {
+        const char *name, *separator = "; ";
+        if (i == usual)
+            continue;
+        json_t *names = name_group(group, by);
+        json_object_foreach(names, name, none)
+        {
+            text_print(t, "%s%s", separator, name);
+            separator = ", ";
+        }
+        text_add(t, ": ");
+        add_value(t, json_object_get(group, "value"));
+        json_decref(names);
+    }
+}
+
+/* ---- one setting ---- */
+
+static json_t *compare(const char *name, const json_t *setting, const json_t *groups)
+{
+    const json_t *theirs = json_object_get(setting, "value");
+    const char *label = cells_string(setting, "label");
+    bool stated = theirs && !json_is_null(theirs), same = stated;
+    struct text ours = {0}, paper = {0};
+    size_t i;
+    json_t *group;
+    json_array_foreach((json_t *)groups, i, group) same =
+        same && same_value(json_object_get(group, "value"), theirs);
+    put_values(&ours, groups, json_string_value(json_object_get(setting, "by")));
+    if (stated)
+        add_value(&paper, theirs);
+    json_t *entry = ours.failed || paper.failed
+                        ? NULL
+                        : json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "param", name, "label",
+                                    *label ? label : name, "ours", text_string(&ours), "paper",
+                                    text_string(&paper), "stated", stated, "same", same);
+    text_free(&ours);
+    text_free(&paper);
+    return entry;
+}
+
+int settings_compare(const json_t *paper, const json_t *params, const json_t *stages, json_t **list,
+                     size_t *differ, struct error *err)
+{
+    const char *name;
+    json_t *setting, *result = json_array();
+    int rc = 0;
+    *differ = 0;
+    json_object_foreach(json_object_get(paper, "settings"), name, setting)
+    {
+        struct place place;
+        rc = read_place(name, setting, &place, err);
+        if (rc < 0)
+            break;
+        json_t *groups = group_values(name, setting, &place, params, stages);
+        json_t *entry = json_array_size(groups) ? compare(name, setting, groups) : NULL;
+        *differ += entry && json_is_true(json_object_get(entry, "stated")) &&
+                   !json_is_true(json_object_get(entry, "same"));
+        if (!groups || (json_array_size(groups) && json_array_append_new(result, entry) < 0))
+            rc = error_set(err, ENOMEM, "out of memory comparing settings");
+        json_decref(groups);
+        if (rc < 0)
+            break;
+    }
+    if (rc < 0) {
+        json_decref(result);
+        result = NULL;
+    }
+    *list = result;
+    return rc;
+}

@@ -1,0 +1,24 @@
+/* The paper's settings beside this run's, for the report's first page.
+ *
+ * What a run used is what its stages were given, not what the experiment's params say: a stage may
+ * override them, for one net alone. So an entry names a kind and its param, and every stage of that
+ * kind is asked. */
+#ifndef FERDAG_REPORTS_SETTINGS_H
+#define FERDAG_REPORTS_SETTINGS_H
+
+#include <jansson.h>
+#include "base/error.h"
+
+/* paper: the section `paper`, whose `settings` is {NAME: {label, value, of, by, where}}: what the
+ * paper says (null: nothing), whose param it is ("KIND.PARAM" or "KIND"; without it the
+ * experiment's param NAME), the param that tells stages apart where their values differ, and params
+ * that a stage must have for the setting to be one it uses. params: the experiment's. stages: the
+ * run's, [{name, kind, params}].
+ *
+ * *list becomes [{param, label, stated, same, ours, paper}], ours and paper as text, without the
+ * settings that nothing in the run uses; *differ counts those that the paper states otherwise.
+ * Returns 0, -EINVAL for an unknown kind or param, or -ENOMEM. */
+int settings_compare(const json_t *paper, const json_t *params, const json_t *stages, json_t **list,
+                     size_t *differ, struct error *err);
+
+#endif
