@@ -1,0 +1,36 @@
+/* 3x3 convolutions, stride 1, pad 1, ungrouped, of bf16 activations in blocked planes (cpu.h), by
+ * Winograd's F(2x2, 3x3): 16 multiplications where the direct way takes 36. Forward and gradient
+ * of the data, which is the forward of other weights. One thread; the caller gives all memory. */
+#ifndef FERDAG_KERNELS_CPU_WINOGRAD_H
+#define FERDAG_KERNELS_CPU_WINOGRAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct winograd_shape {
+    size_t in, out;       /* channels */
+    size_t height, width; /* of x and y */
+};
+
+/* Whether this is measured to be faster than the direct way. Needs a CPU with avx512_bf16. */
+bool winograd_suits(const struct winograd_shape *shape);
+
+/* Bytes of packed weights, and of the memory that a run works in. */
+size_t winograd_weights_size(const struct winograd_shape *shape);
+size_t winograd_scratch_size(const struct winograd_shape *shape);
+
+/* Packs plain float32 weights: (out, in, 3, 3), or with `transposed` (in, out, 3, 3), of which the
+ * run then computes the gradient of the data: its x is dy, its y dx. */
+void winograd_pack(const struct winograd_shape *shape, bool transposed, const float *weights,
+                   void *packed);
+
+/* y = convolution of n images x + bias (may be NULL; whole vectors of 16 are read) + y if `add`,
+ * then ReLU if asked. Sums in float32; the transformed input and weights are rounded to bf16, so
+ * that an error is up to (sum of |transformed x| * |transformed weight|) * 2^-7 + |y| * 2^-8.
+ * packed and scratch are 64-byte aligned. */
+void winograd_run(const struct winograd_shape *shape, size_t n, const uint16_t *x,
+                  const void *packed, const float *bias, uint16_t *y, bool add, bool relu,
+                  void *scratch);
+
+#endif

@@ -1,0 +1,322 @@
+/* Winograd's convolution in bf16 against the plain one in double. Each result must be within its
+ * own bound, which follows from the roundings: transformed inputs V and weights U have 8 bits (a
+ * relative error of at most u = 2^-8 each), sums 24, the result 8:
+ *   |error| <= sum |V| |U| * (2 u + u^2 + terms * 2^-23) + |y| u.
+ * That allows for all errors at their worst, so that the errors' root mean square is tested too.
+ * The relative error of one rounding is 0.0017 (2^-8 / sqrt 3, mantissas spread as 1 / m); V and U
+ * together have 25 / 9 of the variance of x and the weights: 0.0017 * sqrt(2 * 25 / 9 + 1) =
+ * 0.0043. x and y end where no memory follows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "base/random.h"
+#include "kernels/cpu_winograd.h"
+#include "kernels/onednn.h"
+
+enum { LANES = 16, MARK = 0x5A, MARGIN = 64 };
+static const double unit = 1.0 / 256, mean_error = 0.006;
+
+struct winograd_case {
+    size_t n, in, out, height, width;
+    bool transposed, bias, add, relu;
+};
+
+static const struct winograd_case cases[] = {
+    {1, 16, 16, 1, 1, false, false, false, false},   {1, 16, 16, 2, 2, false, true, false, false},
+    {1, 16, 32, 3, 3, false, true, true, true},      {3, 32, 16, 4, 5, true, false, false, false},
+    {1, 32, 48, 5, 4, true, false, true, false},     {2, 48, 80, 6, 9, false, true, false, true},
+    {1, 64, 64, 40, 40, false, true, false, true},   {3, 32, 32, 20, 20, false, true, true, false},
+    {2, 64, 64, 10, 10, true, false, false, false},  {1, 128, 128, 5, 5, false, true, true, true},
+    {7, 128, 128, 5, 5, true, false, false, false},  {5, 256, 64, 5, 5, false, true, false, true},
+    {3, 256, 512, 5, 5, true, false, false, false},  {9, 512, 256, 2, 2, false, true, false, true},
+    {2, 512, 512, 3, 2, false, false, false, false}, {2, 24, 40, 7, 6, false, true, true, true},
+    {2, 5, 3, 5, 7, true, true, false, false},       {1, 16, 16, 13, 1, false, false, true, false},
+    {1, 16, 16, 1, 15, false, true, false, false},   {64, 16, 16, 3, 3, false, true, false, false},
+};
+
+struct world {
+    const struct winograd_case *c;
+    struct random random;
+    size_t in_blocks, out_blocks, pixels;
+    uint16_t *x, *y, *old;
+    float *weights, *bias; /* weights: (out, in, 3, 3) as the convolution sees them */
+    float *plain;          /* the same as they are packed */
+};
+
+static size_t blocks_of(size_t channels)
+{
+    return (channels + LANES - 1) / LANES;
+}
+
+static float value_of(uint16_t bits)
+{
+    uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+static uint16_t to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+
+static float draw(struct random *random)
+{
+    return (float)((double)random_below(random, 20001) / 10000 - 1);
+}
+
+static void *allocate(size_t size)
+{
+    void *p = aligned_alloc(64, (size + 63) / 64 * 64);
+    assert_non_null(p);
+    memset(p, MARK, (size + 63) / 64 * 64);
+    return p;
+}
+
+/* Memory that ends at a page that nobody may touch. */
+static void *allocate_guarded(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (size + page - 1) / page * page;
+    char *p = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(p != MAP_FAILED);
+    assert_int_equal(mprotect(p + whole, page, PROT_NONE), 0);
+    return p + whole - size;
+}
+
+static void free_guarded(void *p, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (size + page - 1) / page * page;
+    assert_int_equal(munmap((char *)p + size - whole, whole + page), 0);
+}
+
+static size_t at(size_t blocks, size_t pixels, size_t image, size_t channel, size_t pixel)
+{
+    return ((image * blocks + channel / LANES) * pixels + pixel) * LANES + channel % LANES;
+}
+
+/* Draws an activation; the channels that fill up the last block are zero. */
+static uint16_t *draw_planes(struct world *w, size_t channels, size_t blocks)
+{
+    uint16_t *p = allocate_guarded(w->c->n * blocks * w->pixels * LANES * sizeof *p);
+    for (size_t n = 0; n < w->c->n; n++)
+        for (size_t c = 0; c < channels; c++)
+            for (size_t k = 0; k < w->pixels; k++)
+                p[at(blocks, w->pixels, n, c, k)] = to_bf16(draw(&w->random));
+    return p;
+}
+
+static void start(struct world *w, const struct winograd_case *c)
+{
+    *w = (struct world){.c = c, .random = random_start(7, 0), .pixels = c->height * c->width};
+    w->in_blocks = blocks_of(c->in);
+    w->out_blocks = blocks_of(c->out);
+    w->x = draw_planes(w, c->in, w->in_blocks);
+    w->y = draw_planes(w, c->out, w->out_blocks);
+    size_t size = c->n * w->out_blocks * w->pixels * LANES * sizeof *w->y;
+    w->old = allocate(size);
+    memcpy(w->old, w->y, size);
+    w->weights = allocate(c->in * c->out * 9 * sizeof *w->weights);
+    w->plain = allocate(c->in * c->out * 9 * sizeof *w->plain);
+    for (size_t o = 0; o < c->out; o++)
+        for (size_t i = 0; i < c->in; i++)
+            for (size_t k = 0; k < 9; k++) {
+                float v = draw(&w->random);
+                w->weights[(o * c->in + i) * 9 + k] = v;
+                w->plain[c->transposed ? (i * c->out + o) * 9 + 8 - k : (o * c->in + i) * 9 + k] =
+                    v;
+            }
+    w->bias = allocate(w->out_blocks * LANES * sizeof *w->bias);
+    memset(w->bias, 0, w->out_blocks * LANES * sizeof *w->bias);
+    for (size_t o = 0; o < c->out; o++)
+        w->bias[o] = draw(&w->random);
+}
+
+static void stop(struct world *w)
+{
+    size_t plane = w->c->n * w->pixels * LANES * sizeof *w->x;
+    free_guarded(w->x, w->in_blocks * plane);
+    free_guarded(w->y, w->out_blocks * plane);
+    free(w->old);
+    free(w->weights);
+    free(w->plain);
+    free(w->bias);
+}
+
+static void run(struct world *w)
+{
+    const struct winograd_case *c = w->c;
+    const struct winograd_shape shape = {c->in, c->out, c->height, c->width};
+    size_t packed_size = winograd_weights_size(&shape),
+           scratch_size = winograd_scratch_size(&shape);
+    char *packed = allocate(packed_size + MARGIN), *scratch = allocate(scratch_size + MARGIN);
+    winograd_pack(&shape, c->transposed, w->plain, packed);
+    winograd_run(&shape, c->n, w->x, packed, c->bias ? w->bias : NULL, w->y, c->add, c->relu,
+                 scratch);
+    for (size_t k = 0; k < MARGIN; k++) {
+        assert_int_equal(packed[packed_size + k], MARK);
+        assert_int_equal(scratch[scratch_size + k], MARK);
+    }
+    free(packed);
+    free(scratch);
+}
+
+/* x of one channel, zero outside. */
+static double pixel_of(const struct world *w, size_t n, size_t i, ptrdiff_t row, ptrdiff_t column)
+{
+    ptrdiff_t height = (ptrdiff_t)w->c->height, width = (ptrdiff_t)w->c->width;
+    if (row < 0 || row >= height || column < 0 || column >= width)
+        return 0;
+    return (double)value_of(
+        w->x[at(w->in_blocks, w->pixels, n, i, (size_t)(row * width + column))]);
+}
+
+/* |B^T d B| of the tile whose first output is (row, column), |G g G^T|. */
+static void transform_input(const struct world *w, size_t n, size_t i, size_t row, size_t column,
+                            double v[4][4])
+{
+    static const double b[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+    double d[4][4];
+    for (int r = 0; r < 4; r++)
+        for (int c = 0; c < 4; c++)
+            d[r][c] = pixel_of(w, n, i, (ptrdiff_t)row + r - 1, (ptrdiff_t)column + c - 1);
+    for (int p = 0; p < 16; p++) {
+        double sum = 0;
+        for (int k = 0; k < 16; k++)
+            sum += b[p / 4][k / 4] * d[k / 4][k % 4] * b[p % 4][k % 4];
+        v[p / 4][p % 4] = fabs(sum);
+    }
+}
+
+static void transform_weight(const float *g, double u[4][4])
+{
+    static const double t[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+    for (int p = 0; p < 16; p++) {
+        double sum = 0;
+        for (int k = 0; k < 9; k++)
+            sum += t[p / 4][k / 3] * (double)g[k] * t[p % 4][k % 3];
+        u[p / 4][p % 4] = fabs(sum);
+    }
+}
+
+/* What y should be, and sum |V| |U| over the positions that it is made of. */
+static double expect(const struct world *w, size_t n, size_t o, size_t pixel, double *magnitude)
+{
+    const struct winograd_case *c = w->c;
+    size_t row = pixel / c->width, column = pixel % c->width;
+    double sum = 0;
+    *magnitude = 0;
+    for (size_t i = 0; i < c->in; i++) {
+        const float *g = w->weights + (o * c->in + i) * 9;
+        double v[4][4], u[4][4];
+        for (int k = 0; k < 9; k++)
+            sum += (double)g[k] *
+                   pixel_of(w, n, i, (ptrdiff_t)row + k / 3 - 1, (ptrdiff_t)column + k % 3 - 1);
+        transform_input(w, n, i, row & ~(size_t)1, column & ~(size_t)1, v);
+        transform_weight(g, u);
+        for (size_t p = row % 2; p < row % 2 + 3; p++)
+            for (size_t q = column % 2; q < column % 2 + 3; q++)
+                *magnitude += v[p][q] * u[p][q];
+    }
+    if (c->bias)
+        sum += (double)w->bias[o];
+    if (c->add)
+        sum += (double)value_of(w->old[at(w->out_blocks, w->pixels, n, o, pixel)]);
+    return sum;
+}
+
+struct errors {
+    double squares, of; /* sums of squared errors, of squared values */
+};
+
+static void check_one(const struct world *w, size_t n, size_t o, size_t pixel, struct errors *e)
+{
+    const struct winograd_case *c = w->c;
+    double magnitude, y = expect(w, n, o, pixel, &magnitude);
+    double got = (double)value_of(w->y[at(w->out_blocks, w->pixels, n, o, pixel)]);
+    double terms = (double)c->in * 9 + 16;
+    double bound =
+        magnitude * (2 * unit + unit * unit + ldexp(terms, -23)) * (1 + unit) + fabs(y) * unit;
+    if (c->relu && y < 0)
+        y = 0;
+    if (!(fabs(got - y) <= bound + 1e-30))
+        fail_msg("%zu -> %zu channels, %zu x %zu: image %zu, channel %zu, pixel %zu is %g, not %g",
+                 c->in, c->out, c->height, c->width, n, o, pixel, got, y);
+    e->squares += (got - y) * (got - y);
+    e->of += y * y;
+}
+
+static void check(const struct world *w)
+{
+    const struct winograd_case *c = w->c;
+    struct errors e = {0, 0};
+    /* Every result of small cases; of others a number that has no factor in common with sizes. */
+    size_t all = c->n * c->out * w->pixels, step = all * c->in > 2000000 ? 101 : 1;
+    for (size_t k = 0; k < all; k += step)
+        check_one(w, k / w->pixels / c->out, k / w->pixels % c->out, k % w->pixels, &e);
+    if (!(sqrt(e.squares) <= mean_error * sqrt(e.of)))
+        fail_msg("%zu -> %zu channels, %zu x %zu: errors are %.2e of values", c->in, c->out,
+                 c->height, c->width, sqrt(e.squares / e.of));
+    for (size_t n = 0; n < c->n; n++)
+        for (size_t o = c->out; o < w->out_blocks * LANES; o++)
+            for (size_t k = 0; k < w->pixels; k++)
+                assert_true(value_of(w->y[at(w->out_blocks, w->pixels, n, o, k)]) == 0);
+}
+
+static void test_cases(void **state)
+{
+    (void)state;
+    if (!dnn_has_bf16()) {
+        printf("skipped: this CPU has no avx512_bf16\n");
+        return;
+    }
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct world w;
+        start(&w, &cases[k]);
+        run(&w);
+        check(&w);
+        stop(&w);
+    }
+}
+
+/* An image's bytes don't depend on the images around it. */
+static void test_batches(void **state)
+{
+    static const struct winograd_case c = {5, 32, 48, 5, 7, false, true, false, true};
+    struct world w;
+    (void)state;
+    if (!dnn_has_bf16())
+        return;
+    start(&w, &c);
+    run(&w);
+    size_t x = w.in_blocks * w.pixels * LANES, y = w.out_blocks * w.pixels * LANES;
+    const struct winograd_case one = {1, 32, 48, 5, 7, false, true, false, true};
+    for (size_t n = 0; n < c.n; n++) {
+        struct world v = w;
+        v.c = &one;
+        v.x = w.x + n * x;
+        v.y = allocate(y * sizeof *v.y);
+        run(&v);
+        assert_memory_equal(v.y, w.y + n * y, y * sizeof *v.y);
+        free(v.y);
+    }
+    stop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_batches),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
