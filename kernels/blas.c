@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TILE = 512 }; /* rows of a tile: part of the results' definition, see blas.h */
-
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -25,42 +23,6 @@ void blas_tile(const float *a, size_t n, const float *b, size_t m, size_t d, flo
         return;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)m, (int)d, 1, a, (int)d, b,
                 (int)d, 0, out, (int)ld);
-}
-
-void blas_dots(const float *a, size_t n, const float *b, size_t m, size_t d, float *out, size_t ld,
-               int threads)
-{
-    blas_single_threaded();
-    size_t rows = (n + TILE - 1) / TILE, columns = (m + TILE - 1) / TILE;
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (size_t t = 0; t < rows * columns; t++) {
-        size_t i = t / columns * TILE, j = t % columns * TILE;
-        blas_tile(a + i * d, smaller(TILE, n - i), b + j * d, smaller(TILE, m - j), d,
-                  out + i * ld + j, ld);
-    }
-}
-
-/* Copies what is right of the diagonal to its left, for rows i.. and columns j.. of a tile. */
-static void mirror(float *out, size_t n, size_t i, size_t j)
-{
-    for (size_t r = i; r < smaller(i + TILE, n); r++)
-        for (size_t c = i == j ? r + 1 : j; c < smaller(j + TILE, n); c++)
-            out[c * n + r] = out[r * n + c];
-}
-
-void blas_gram(const float *a, size_t n, size_t d, float *out, int threads)
-{
-    blas_single_threaded();
-    size_t tiles = (n + TILE - 1) / TILE;
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (size_t t = 0; t < tiles * tiles; t++) {
-        size_t i = t / tiles * TILE, j = t % tiles * TILE;
-        if (j < i)
-            continue;
-        blas_tile(a + i * d, smaller(TILE, n - i), a + j * d, smaller(TILE, n - j), d,
-                  out + i * n + j, n);
-        mirror(out, n, i, j);
-    }
 }
 
 void blas_squared_norms(const float *a, size_t n, size_t d, double *out, int threads)

@@ -8,20 +8,13 @@
 
 #include <stddef.h>
 
-/* Makes OpenBLAS work in the calling thread. The functions below do so themselves; call it before
- * using blas_tile from threads of one's own. */
+/* Makes OpenBLAS work in the calling thread: call it before using the products below from threads
+ * of one's own. */
 void blas_single_threaded(void);
 
 /* out[i][j] = a_i . b_j for one tile. a is (n, d), b is (m, d), out has ld >= m values a row. No
  * threads: safe to call from many at once. */
 void blas_tile(const float *a, size_t n, const float *b, size_t m, size_t d, float *out, size_t ld);
-
-/* The same for matrices of any size, on `threads` threads. */
-void blas_dots(const float *a, size_t n, const float *b, size_t m, size_t d, float *out, size_t ld,
-               int threads);
-
-/* out (n, n) = a a^T, exactly symmetric; half the work of blas_dots. */
-void blas_gram(const float *a, size_t n, size_t d, float *out, int threads);
 
 /* out[i] = |a_i|^2, accumulated in double. */
 void blas_squared_norms(const float *a, size_t n, size_t d, double *out, int threads);

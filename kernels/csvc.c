@@ -1,11 +1,8 @@
-/* See csvc.h: the model, and the four kernels. */
+/* See csvc.h: the model. */
 #include "kernels/csvc.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include "kernels/csvc_kernel.h"
 
 const char *const csvc_kernel_names[SVM_KERNELS] = {"linear", "polynomial", "rbf", "sigmoid"};
 
@@ -39,46 +36,4 @@ void csvc_model_free(struct csvc_model *model)
     free(model->coef);
     free(model->rho);
     *model = (struct csvc_model){0};
-}
-
-static double power(double base, int exponent)
-{
-    double result = 1;
-    for (; exponent > 0; exponent /= 2) {
-        if (exponent % 2)
-            result *= base;
-        base *= base;
-    }
-    return result;
-}
-
-static void apply_row(const struct csvc_kernel *k, float *row, size_t m, double norm,
-                      const double *norms)
-{
-    switch (k->type) {
-    case SVM_POLY:
-        for (size_t j = 0; j < m; j++)
-            row[j] = (float)power(k->gamma * row[j] + k->coef0, k->degree);
-        break;
-    case SVM_RBF:
-        for (size_t j = 0; j < m; j++)
-            row[j] = (float)exp(-k->gamma * fmax(0, norm + norms[j] - 2.0 * row[j]));
-        break;
-    case SVM_SIGMOID: /* tanh z = 1 - 2 / (e^2z + 1), several times faster than tanh */
-        for (size_t j = 0; j < m; j++)
-            row[j] = (float)(1 - 2 / (exp(2 * (k->gamma * row[j] + k->coef0)) + 1));
-        break;
-    case SVM_LINEAR:
-    case SVM_KERNELS:
-        break;
-    }
-}
-
-void csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, size_t m, size_t ld,
-                       const double *norms_a, const double *norms_b)
-{
-    bool norms = kernel->type == SVM_RBF;
-    if (kernel->type != SVM_LINEAR)
-        for (size_t i = 0; i < n; i++)
-            apply_row(kernel, dots + i * ld, m, norms ? norms_a[i] : 0, norms_b);
 }

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "kernels/blas.h"
-#include "kernels/smo.h"
 #include "kernels/csvc.h"
 #include "kernels/csvc_kernel.h"
+#include "kernels/smo.h"
 
 /* Two classes a < b and what came of them. */
 struct pair {
@@ -110,97 +110,117 @@ static int threads_that_fit(const struct trainer *t, double *bytes)
     return threads;
 }
 
-/* Kernel values beyond float32 would give offsets that are no numbers. */
-static int check_finite(const float *k, size_t count, size_t a, size_t b, struct error *err)
+static struct csvc_rows rows_of(const struct trainer *t, size_t c)
 {
-    bool finite = true;
-    for (size_t i = 0; i < count; i++)
-        finite &= isfinite(k[i]) != 0;
-    return finite ? 0
-                  : error_set(err, ERANGE,
-                              "rows of class %zu have no finite kernel value with rows of class "
-                              "%zu: scale the features, or choose another gamma, degree or coef0",
-                              a, b);
+    return (struct csvc_rows){.x = t->x + t->starts[c] * t->d,
+                              .norms = t->norms + t->starts[c],
+                              .n = t->counts[c],
+                              .d = t->d};
+}
+
+static int not_finite(size_t a, size_t b, struct error *err)
+{
+    return error_set(err, ERANGE,
+                     "rows of class %zu have no finite kernel value with rows of class %zu: scale "
+                     "the features, or choose another gamma, degree or coef0",
+                     a, b);
 }
 
 static int compute_own(struct trainer *t, size_t c, struct error *err)
 {
     const struct csvc_training *training = t->training;
-    size_t n = t->counts[c];
+    struct csvc_rows rows = rows_of(t, c);
+    size_t n = rows.n;
     float *k = t->own[c] = malloc(n * n * sizeof *k);
     if (!k)
         return error_set(err, ENOMEM, "out of memory for %zu x %zu kernel values", n, n);
-    blas_gram(t->x + t->starts[c] * t->d, n, t->d, k, training->threads);
-    const double *norms = t->norms + t->starts[c];
-#pragma omp parallel for num_threads(training->threads)
-    for (size_t i = 0; i < n; i++) {
-        csvc_kernel_apply(&training->kernel, k + i * n, 1, n, n, norms + i, norms);
-        if (training->kernel.type == SVM_RBF)
-            k[i * n + i] = 1; /* the product's rounding must not make a row differ from itself */
-    }
+    if (csvc_kernel_square(&training->kernel, &rows, k, training->threads))
+        return 0;
     for (size_t i = 0; i < n; i++)
         if (!isfinite(k[i * n + i]))
             return error_set(err, ERANGE,
                              "row %zu of class %zu has no finite kernel value with "
                              "itself: scale the features, or choose a smaller gamma or degree",
                              i, c);
-    return check_finite(k, n * n, c, c, err);
+    return not_finite(c, c, err);
 }
 
-static void transpose(const float *in, size_t n, size_t m, float *out)
+/* Memory of a thread for the pair that it solves: the block of two classes, and its transposed. */
+struct across {
+    float *values, *back;
+};
+
+static int across_make(struct across *a, const struct trainer *t)
 {
-    enum { EDGE = 32 };
-    for (size_t i = 0; i < n; i += EDGE)
-        for (size_t j = 0; j < m; j += EDGE)
-            for (size_t r = i; r < i + EDGE && r < n; r++)
-                for (size_t c = j; c < j + EDGE && c < m; c++)
-                    out[c * n + r] = in[r * m + c];
+    size_t most = 0;
+    for (size_t p = 0; p < t->pairs; p++) {
+        size_t size = t->counts[t->pair[p].a] * t->counts[t->pair[p].b];
+        most = size > most ? size : most;
+    }
+    a->values = malloc(most * sizeof *a->values);
+    a->back = malloc(most * sizeof *a->back);
+    return a->values && a->back ? 0 : -ENOMEM;
 }
 
-static int solve_pair(const struct trainer *t, struct pair *pair)
+static void across_free(struct across *a)
+{
+    free(a->values);
+    free(a->back);
+}
+
+static int solve_pair(const struct trainer *t, struct pair *pair, const struct across *across)
 {
     size_t a = pair->a, b = pair->b, n = t->counts[a], m = t->counts[b];
-    float *across = malloc(n * m * sizeof *across), *back = malloc(n * m * sizeof *back);
+    struct csvc_rows of_a = rows_of(t, a), of_b = rows_of(t, b);
     pair->result.beta = calloc(n + m, sizeof *pair->result.beta);
-    int rc = 0;
-    if (!across || !back || !pair->result.beta) {
-        rc = error_set(&pair->error, ENOMEM, "out of memory for %zu x %zu kernel values", n, m);
-    } else {
-        blas_dots(t->x + t->starts[a] * t->d, n, t->x + t->starts[b] * t->d, m, t->d, across, m, 1);
-        csvc_kernel_apply(&t->training->kernel, across, n, m, m, t->norms + t->starts[a],
-                          t->norms + t->starts[b]);
-        transpose(across, n, m, back);
-        struct smo_problem problem = {
-            .n = {n, m},
-            .k = {{t->own[a], across}, {back, t->own[b]}},
-            .c = t->training->c,
-            .tolerance = t->training->tolerance,
-        };
-        rc = check_finite(across, n * m, a, b, &pair->error);
-        if (rc == 0)
-            rc = smo_solve(&problem, &pair->result, &pair->error);
+    if (!pair->result.beta)
+        return error_set(&pair->error, ENOMEM, "out of memory for a pair of %zu rows", n + m);
+    if (!csvc_kernel_block(&t->training->kernel, &of_a, &of_b, across->values, across->back, 1))
+        return not_finite(a, b, &pair->error);
+    struct smo_problem problem = {
+        .n = {n, m},
+        .k = {{t->own[a], across->values}, {across->back, t->own[b]}},
+        .c = t->training->c,
+        .tolerance = t->training->tolerance,
+    };
+    return smo_solve(&problem, &pair->result, &pair->error);
+}
+
+static void progress(const struct csvc_training *training, size_t *done, size_t total)
+{
+#pragma omp critical(svm_progress)
+    {
+        ++*done;
+        if (training->progress)
+            training->progress(training->context, *done, total);
     }
-    free(across);
-    free(back);
-    return rc;
 }
 
 static int solve_pairs(struct trainer *t, int threads, struct error *err)
 {
-    const struct csvc_training *training = t->training;
     size_t done = 0;
+    bool no_memory = false;
     blas_single_threaded();
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (size_t i = 0; i < t->pairs; i++) {
-        struct pair *pair = &t->pair[t->order[i]];
-        pair->rc = solve_pair(t, pair);
-#pragma omp critical(svm_progress)
-        {
-            done++;
-            if (training->progress)
-                training->progress(training->context, done, t->pairs);
+#pragma omp parallel num_threads(threads)
+    {
+        struct across across;
+        if (across_make(&across, t) < 0) {
+#pragma omp atomic write
+            no_memory = true;
         }
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1)
+        for (size_t i = 0; i < t->pairs; i++) {
+            struct pair *pair = &t->pair[t->order[i]];
+            if (no_memory)
+                continue;
+            pair->rc = solve_pair(t, pair, &across);
+            progress(t->training, &done, t->pairs);
+        }
+        across_free(&across);
     }
+    if (no_memory)
+        return error_set(err, ENOMEM, "out of memory for kernel values of two classes");
     for (size_t p = 0; p < t->pairs; p++)
         if (t->pair[p].rc < 0) {
             *err = t->pair[p].error;

@@ -208,7 +208,7 @@ static const struct param params[] = {
 
 const struct kind kind_train_svm = {
     .name = "train_svm",
-    .version = 1,
+    .version = 2,
     .text = "support vector machine (C-SVC, one against one), as LIBSVM defines it",
     .inputs = inputs,
     .outputs = outputs,

@@ -1,5 +1,4 @@
-/* Products and distances against plain loops, at sizes around those of the tiles, and the same
- * bytes with one thread and three. */
+/* Products and distances against plain loops, at sizes around those of the tiles. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,50 +29,25 @@ static double dot(const float *a, const float *b, size_t d)
     return sum;
 }
 
-static void dots_equal_loops(void **state)
+static void tiles_equal_loops(void **state)
 {
     (void)state;
     const size_t sizes[][3] = {{1, 1, 1}, {3, 5, 2}, {511, 2, 9}, {513, 700, 17}, {1025, 1, 33}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         size_t n = sizes[s][0], m = sizes[s][1], d = sizes[s][2], ld = m + 3;
         float *a = random_rows(n, d, 1), *b = random_rows(m, d, 2);
-        float *one = calloc(n * ld, sizeof *one), *three = calloc(n * ld, sizeof *three);
-        assert_non_null(one);
-        assert_non_null(three);
-        blas_dots(a, n, b, m, d, one, ld, 1);
-        blas_dots(a, n, b, m, d, three, ld, 3);
-        assert_memory_equal(one, three, n * ld * sizeof *one);
+        float *out = calloc(n * ld, sizeof *out);
+        assert_non_null(out);
+        blas_tile(a, n, b, m, d, out, ld);
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < m; j++)
-                assert_true(fabs(one[i * ld + j] - dot(a + i * d, b + j * d, d)) < 1e-4);
-            assert_true(one[i * ld + m] == 0); /* nothing is written beyond a row */
+                assert_true(fabs(out[i * ld + j] - dot(a + i * d, b + j * d, d)) < 1e-4);
+            assert_true(out[i * ld + m] == 0); /* nothing is written beyond a row */
         }
         free(a);
         free(b);
-        free(one);
-        free(three);
+        free(out);
     }
-}
-
-static void gram_is_symmetric(void **state)
-{
-    (void)state;
-    size_t n = 1030, d = 11;
-    float *a = random_rows(n, d, 3), *k = malloc(n * n * sizeof *k),
-          *three = malloc(n * n * sizeof *k);
-    assert_non_null(k);
-    assert_non_null(three);
-    blas_gram(a, n, d, k, 1);
-    blas_gram(a, n, d, three, 3);
-    assert_memory_equal(k, three, n * n * sizeof *k);
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j <= i; j++) {
-            assert_true(k[i * n + j] == k[j * n + i]);
-            assert_true(fabs(k[i * n + j] - dot(a + i * d, a + j * d, d)) < 1e-4);
-        }
-    free(a);
-    free(k);
-    free(three);
 }
 
 static void distances_equal_loops(void **state)
@@ -163,9 +137,9 @@ static void keys_are_sorted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dots_equal_loops),      cmocka_unit_test(gram_is_symmetric),
-        cmocka_unit_test(distances_equal_loops), cmocka_unit_test(cholesky_solves),
-        cmocka_unit_test(product_is_added),      cmocka_unit_test(keys_are_sorted),
+        cmocka_unit_test(tiles_equal_loops), cmocka_unit_test(distances_equal_loops),
+        cmocka_unit_test(cholesky_solves),   cmocka_unit_test(product_is_added),
+        cmocka_unit_test(keys_are_sorted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

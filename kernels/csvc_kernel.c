@@ -1,0 +1,206 @@
+/* See csvc_kernel.h. A block is made tile by tile: while a tile of products is in the second-level
+ * cache it becomes kernel values, is checked, and is copied to the transposed. exp is our own,
+ * because libm's takes one value at a time and would cost more than the products. */
+#include "kernels/csvc_kernel.h"
+
+#include <stdint.h>
+#include "kernels/blas.h"
+
+enum { CHUNK = 256, TILE = 512, EDGE = 16 };
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
+    !defined(__SANITIZE_ADDRESS__)
+#define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDEST
+#endif
+
+/* e^x to about 1e-11 of it, more than enough for float32: 2^k e^r with |r| <= ln 2 / 2, e^r by its
+ * series. |x| is at most LARGEST, whose power is infinite in float32. */
+static inline double exponential(double x)
+{
+    static const double ROUND = 0x1.8p52, PER_LN2 = 0x1.71547652b82fep0,
+                        LN2_HIGH = 0x1.62e42fefap-1, LN2_LOW = 0x1.cf79abc9e3b3ap-40;
+    double shifted = x * PER_LN2 + ROUND, k = shifted - ROUND;
+    double r = x - k * LN2_HIGH - k * LN2_LOW;
+    double e = 1.0 / 362880;
+    e = e * r + 1.0 / 40320;
+    e = e * r + 1.0 / 5040;
+    e = e * r + 1.0 / 720;
+    e = e * r + 1.0 / 120;
+    e = e * r + 1.0 / 24;
+    e = e * r + 1.0 / 6;
+    e = e * r + 0.5;
+    e = e * r + 1;
+    e = e * r + 1;
+    union {
+        double real;
+        uint64_t bits;
+    } scale = {.real = shifted};
+    scale.bits = (scale.bits + 1023) << 52; /* what is above k in `shifted` leaves at the top */
+    return e * scale.real;
+}
+
+static const double LARGEST = 700;
+
+/* The exponents stand in an array of their own: from a single loop the compiler makes branches
+ * around the bounds, one value at a time. */
+WIDEST static void apply_rbf(double gamma, float *row, size_t m, double norm, const double *norms)
+{
+    double z[CHUNK];
+    for (size_t start = 0; start < m; start += CHUNK) {
+        size_t size = m - start < CHUNK ? m - start : CHUNK;
+        float *k = row + start;
+#pragma omp simd
+        for (size_t j = 0; j < size; j++) {
+            double distance = norm + norms[start + j] - 2.0 * (double)k[j];
+            double x = gamma * (distance > 0 ? distance : 0);
+            z[j] = x < LARGEST ? -x : -LARGEST;
+        }
+#pragma omp simd
+        for (size_t j = 0; j < size; j++)
+            k[j] = (float)exponential(z[j]);
+    }
+}
+
+/* tanh z = 1 - 2 / (e^2z + 1) */
+WIDEST static void apply_sigmoid(double gamma, double coef0, float *row, size_t m)
+{
+    double z[CHUNK];
+    for (size_t start = 0; start < m; start += CHUNK) {
+        size_t size = m - start < CHUNK ? m - start : CHUNK;
+        float *k = row + start;
+#pragma omp simd
+        for (size_t j = 0; j < size; j++) {
+            double x = 2 * (gamma * (double)k[j] + coef0);
+            x = x < LARGEST ? x : LARGEST;
+            z[j] = x > -LARGEST ? x : -LARGEST;
+        }
+#pragma omp simd
+        for (size_t j = 0; j < size; j++)
+            k[j] = (float)(1 - 2 / (exponential(z[j]) + 1));
+    }
+}
+
+/* Powers by repeated squaring. */
+WIDEST static void apply_poly(const struct csvc_kernel *kernel, float *row, size_t m)
+{
+    double gamma = kernel->gamma, coef0 = kernel->coef0, base[CHUNK], power[CHUNK];
+    for (size_t start = 0; start < m; start += CHUNK) {
+        size_t size = m - start < CHUNK ? m - start : CHUNK;
+        float *k = row + start;
+#pragma omp simd
+        for (size_t j = 0; j < size; j++) {
+            base[j] = gamma * (double)k[j] + coef0;
+            power[j] = 1;
+        }
+        for (int e = kernel->degree; e > 0; e /= 2) {
+            if (e % 2)
+#pragma omp simd
+                for (size_t j = 0; j < size; j++)
+                    power[j] *= base[j];
+#pragma omp simd
+            for (size_t j = 0; j < size; j++)
+                base[j] *= base[j];
+        }
+#pragma omp simd
+        for (size_t j = 0; j < size; j++)
+            k[j] = (float)power[j];
+    }
+}
+
+WIDEST static bool all_finite(const float *row, size_t m)
+{
+    float sum = 0; /* of zeros, or of what isn't finite: then it is no number */
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < m; j++)
+        sum += row[j] * 0;
+    return sum == 0;
+}
+
+bool csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, size_t m, size_t ld,
+                       const double *norms_a, const double *norms_b)
+{
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        float *row = dots + i * ld;
+        if (kernel->type == SVM_RBF)
+            apply_rbf(kernel->gamma, row, m, norms_a[i], norms_b);
+        else if (kernel->type == SVM_SIGMOID)
+            apply_sigmoid(kernel->gamma, kernel->coef0, row, m);
+        else if (kernel->type == SVM_POLY)
+            apply_poly(kernel, row, m);
+        finite &= all_finite(row, m);
+    }
+    return finite;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out)
+{
+    for (size_t i = 0; i < n; i += EDGE)
+        for (size_t j = 0; j < m; j += EDGE)
+            for (size_t c = j; c < smaller(j + EDGE, m); c++)
+                for (size_t r = i; r < smaller(i + EDGE, n); r++)
+                    out[c * ld_out + r] = in[r * ld_in + c];
+}
+
+/* Values of rows i.. of a with rows j.. of b, and where they go. */
+static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *a, size_t i,
+                      const struct csvc_rows *b, size_t j, float *out, float *back)
+{
+    size_t n = smaller(TILE, a->n - i), m = smaller(TILE, b->n - j);
+    out += i * b->n + j;
+    blas_tile(a->x + i * a->d, n, b->x + j * b->d, m, a->d, out, b->n);
+    bool finite = csvc_kernel_apply(kernel, out, n, m, b->n, a->norms + i, b->norms + j);
+    if (back)
+        csvc_transpose(out, b->n, n, m, back + j * a->n + i, a->n);
+    return finite;
+}
+
+bool csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
+                       const struct csvc_rows *b, float *out, float *back, int threads)
+{
+    blas_single_threaded();
+    size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
+    bool finite = true;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : finite)
+    for (size_t t = 0; t < rows * columns; t++)
+        finite =
+            make_tile(kernel, a, t / columns * TILE, b, t % columns * TILE, out, back) && finite;
+    return finite;
+}
+
+/* Makes a tile on the diagonal equal to its transposed. A row's distance to itself is 0 whatever
+ * the rounding of the products says. */
+static void mend_diagonal(const struct csvc_kernel *kernel, float *out, size_t n, size_t i)
+{
+    for (size_t r = i; r < smaller(i + TILE, n); r++) {
+        for (size_t c = i; c < r; c++)
+            out[r * n + c] = out[c * n + r];
+        if (kernel->type == SVM_RBF)
+            out[r * n + r] = 1;
+    }
+}
+
+bool csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, float *out,
+                        int threads)
+{
+    blas_single_threaded();
+    size_t tiles = (a->n + TILE - 1) / TILE;
+    bool finite = true;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : finite)
+    for (size_t t = 0; t < tiles * tiles; t++) {
+        size_t i = t / tiles * TILE, j = t % tiles * TILE;
+        if (j < i)
+            continue;
+        finite = make_tile(kernel, a, i, a, j, out, i < j ? out : NULL) && finite;
+        if (i == j)
+            mend_diagonal(kernel, out, a->n, i);
+    }
+    return finite;
+}
