@@ -58,8 +58,8 @@ static int put_sheet(struct report *r, const json_t *sheet, size_t i, struct err
              : error_set(err, ENOMEM, "out of memory");
     placed.path = pdf;
     if (rc == 0) {
-        layout_heading(&r->page, 2, title, placed.height + 60);
-        layout_pictures(&r->page, &placed, 1, 0, "");
+        layout_heading(&r->page, 2, title, placed.height + 90);
+        layout_pictures(&r->page, &placed, 1, 0, cells_string(sheet, "caption"));
     }
     free(pdf);
     free(png);
@@ -195,8 +195,9 @@ int pages_figures(struct report *r, struct error *err)
     layout_heading(&r->page, 1, "Figures", 200);
     layout_small(&r->page, pages_notice(r));
     int rc = put_plots(r, "curves", "Learning curves",
-                       "Accuracy on the public set after each epoch of training.", make_curves, 150,
-                       err);
+                       "Accuracy on the public set after each epoch of training; each plot has a "
+                       "scale of its own.",
+                       make_curves, 150, err);
     if (rc == 0)
         rc = put_plots(r, "confusion", "Confusion matrices",
                        "Rows are the true class, columns the predicted one; the shade is the share "
@@ -227,13 +228,21 @@ static const char *result_word(const char *result)
                                             : result;
 }
 
+/* Numbers, which are better small than cut. */
+static void put_numbers(struct text *t, double x, const struct look *look, const char *s,
+                        double limit)
+{
+    double width = troff_width(s, look->bold) * 7 / 1000;
+    layout_put(t, x, ALIGN_LEFT, look, width > limit ? fmax(5, 7 * limit / width) : 7, s, limit);
+}
+
 static void put_comparison(struct text *t, const json_t *c)
 {
     const char *result = cells_string(c, "result"), *paper = cells_string(c, "paper_result");
     layout_put(t, 10, ALIGN_LEFT, &look_plain, 7, cells_string(c, "text"), 176);
-    layout_put(t, 190, ALIGN_LEFT, &look_plain, 7, cells_string(c, "ours"), 120);
-    layout_put(t, 312, ALIGN_LEFT, result_look(result), 7, result_word(result), 45);
-    layout_put(t, 358, ALIGN_LEFT, &look_grey, 7, cells_string(c, "paper"), 90);
+    put_numbers(t, 188, &look_plain, cells_string(c, "ours"), 116);
+    layout_put(t, 306, ALIGN_LEFT, result_look(result), 7, result_word(result), 38);
+    put_numbers(t, 346, &look_grey, cells_string(c, "paper"), 101);
     layout_put(t, PAGE_WIDTH, ALIGN_RIGHT, strcmp(paper, "fails") == 0 ? &look_strong : &look_grey,
                7, paper, 24);
     layout_end_line(t);
@@ -273,8 +282,8 @@ static void put_check(struct text *t, const json_t *check)
     layout_begin_lines(t, 7, 9.6, 9.6 * rows + 20);
     text_add(t, ".sp 4p\n");
     layout_put(t, 0, ALIGN_LEFT, &look_strong, 7.5, cells_string(check, "text"), 186);
-    layout_put(t, 190, ALIGN_LEFT, &look_plain, 7.5, text_string(&summary), 165);
-    layout_put(t, 358, ALIGN_LEFT, &look_grey, 7.5, text_string(&paper), 113);
+    layout_put(t, 188, ALIGN_LEFT, &look_plain, 7.5, text_string(&summary), 156);
+    layout_put(t, 346, ALIGN_LEFT, &look_grey, 7.5, text_string(&paper), 125);
     layout_end_line(t);
     json_array_foreach((json_t *)comparisons, i, comparison) put_comparison(t, comparison);
     layout_end_lines(t);

@@ -110,9 +110,28 @@ static void count_verdicts(const json_t *claims, size_t counts[VERDICTS])
         counts[v] += strcmp(cells_string(claim, "verdict"), verdicts[v]) == 0;
 }
 
+/* The checks that made a claim fail, else the reason of its verdict. */
+static void add_reason(struct text *t, const json_t *claim)
+{
+    size_t i;
+    json_t *check;
+    const char *separator = "fails: ";
+    bool no = strcmp(cells_string(claim, "verdict"), verdicts[1]) == 0;
+    json_array_foreach(json_object_get(claim, "checks"), i, check)
+    {
+        if (!no || strcmp(cells_string(check, "result"), "fails") != 0 ||
+            json_is_true(json_object_get(check, "informs")))
+            continue;
+        text_print(t, "%s%s", separator, cells_string(check, "text"));
+        separator = "; ";
+    }
+    if (!t->size)
+        text_add(t, cells_string(claim, "reason"));
+}
+
 static void put_claim_line(struct text *t, const json_t *claim)
 {
-    const char *verdict = cells_string(claim, "verdict"), *reason = cells_string(claim, "reason");
+    const char *verdict = cells_string(claim, "verdict");
     char number[32];
     snprintf(number, sizeof number, "%lld",
              (long long)json_integer_value(json_object_get(claim, "number")));
@@ -129,8 +148,11 @@ static void put_claim_line(struct text *t, const json_t *claim)
     bool paper_fails = json_is_true(json_object_get(claim, "paper_fails"));
     if (!yes || paper_fails) {
         struct text line = {0};
-        text_print(&line, "%s%s%s", yes ? "" : reason, !yes && paper_fails ? "; " : "",
-                   paper_fails ? "the paper\u2019s own numbers contradict it" : "");
+        if (!yes)
+            add_reason(&line, claim);
+        if (paper_fails)
+            text_print(&line, "%sthe paper\u2019s own numbers contradict it",
+                       line.size ? "; " : "");
         text_add(t, ".vs 10.5p\n");
         layout_put(t, 31, ALIGN_LEFT, &look_grey, 8, text_string(&line), PAGE_WIDTH - 31);
         layout_end_line(t);

@@ -12,6 +12,12 @@ enum { SHORT_KEY = 12 };
 
 /* ---- the stages, each once ---- */
 
+static const char *stage_name(const json_t *entry)
+{
+    const char *name = cells_string(entry, "stage");
+    return *name ? name : cells_string(entry, "name");
+}
+
 /* The entries of a list, one a stage, in their order. Borrowed entries; the caller frees what is
  * returned, NULL when memory is out. */
 static const json_t **list_stages(const json_t *list, size_t *count)
@@ -25,9 +31,7 @@ static const json_t **list_stages(const json_t *list, size_t *count)
     json_t *seen = json_object();
     json_array_foreach((json_t *)list, i, entry)
     {
-        const char *name = cells_string(entry, "stage");
-        if (!*name)
-            name = cells_string(entry, "name");
+        const char *name = stage_name(entry);
         if (json_object_get(seen, name))
             continue;
         json_object_set_new(seen, name, json_true());
@@ -35,6 +39,22 @@ static const json_t **list_stages(const json_t *list, size_t *count)
     }
     json_decref(seen);
     return stages;
+}
+
+/* Brings n stages into the order in which a list has them: that of the run. */
+static void order_stages(const json_t **stages, size_t n, const json_t *list)
+{
+    size_t i, next = 0;
+    json_t *entry;
+    json_array_foreach((json_t *)list, i, entry) for (size_t k = next; k < n; k++)
+    {
+        if (strcmp(stage_name(stages[k]), stage_name(entry)) != 0)
+            continue;
+        const json_t *found = stages[k];
+        memmove(stages + next + 1, stages + next, (k - next) * sizeof *stages);
+        stages[next++] = found;
+        break;
+    }
 }
 
 static bool is_missing(const json_t *entry)
@@ -107,8 +127,13 @@ static void put_params(struct text *t, const json_t *params)
     json_t *value;
     json_object_foreach((json_t *)params, name, value)
     {
+        text_print(&line, "%s%s\u00a0", line.size ? ", " : "", name);
+        if (json_is_real(value)) {
+            text_print(&line, "%.7g", json_real_value(value));
+            continue;
+        }
         char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-        text_print(&line, "%s%s\u00a0%s", line.size ? ", " : "", name, dump ? dump : "");
+        text_add(&line, dump ? dump : "");
         free(dump);
     }
     if (!line.size)
@@ -180,11 +205,13 @@ static void put_source(struct text *t, const json_t *row, const json_t *column, 
                cells_string(column, "label"));
     text_print(&from, "%s.%s:%s", cells_string(source, "stage"), cells_string(source, "port"),
                cells_string(source, "pointer"));
-    layout_put(t, 0, ALIGN_LEFT, &look_plain, 6.5, text_string(&name), 150);
-    layout_put(t, 195, ALIGN_RIGHT, json_object_get(cell, "missing") ? &look_missing : &look_plain,
-               6.5, cells_string(json_object_get(cell, "text"), "ours"), 44);
-    layout_put(t, 203, ALIGN_LEFT, &look_grey, 6.5, text_string(&from), 212);
-    layout_put(t, 420, ALIGN_LEFT, &(struct look){"CR", "ink", false}, 6.5, key, 0);
+    const char *ours = cells_string(json_object_get(cell, "text"), "ours");
+    double most = 208 - troff_width(ours, false) * 6.5 / 1000;
+    layout_put(t, 0, ALIGN_LEFT, &look_plain, 6.5, text_string(&name), most > 0 ? most : 1);
+    layout_put(t, 212, ALIGN_RIGHT, json_object_get(cell, "missing") ? &look_missing : &look_plain,
+               6.5, ours, 208);
+    layout_put(t, 218, ALIGN_LEFT, &look_grey, 6.5, text_string(&from), 202);
+    layout_put(t, 424, ALIGN_LEFT, &(struct look){"CR", "ink", false}, 6.5, key, 0);
     layout_end_line(t);
     text_free(&name);
     text_free(&from);
@@ -241,6 +268,7 @@ void pages_provenance(struct report *r)
         layout_new_page(&r->page);
         layout_heading(&r->page, 1, "Where the numbers came from", 200);
         put_times(r);
+        order_stages(stages, n, r->stages);
         put_stages(&r->page, stages, n);
         put_sources(&r->page, json_object_get(r->cells, "tables"));
     }

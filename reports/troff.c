@@ -93,7 +93,8 @@ void troff_path(struct text *t, const char *s)
     for (; *s; s += decode(s, &c)) {
         decode(s, &c);
         add_character(t, c);
-        if (c == '/' || c == '.' || c == '_')
+        bool point = c == '.' && s[1] >= '0' && s[1] <= '9'; /* of a number */
+        if (c == '/' || (c == '.' && !point) || c == '_')
             text_add(t, "\\:");
     }
 }

@@ -510,15 +510,22 @@ static const char report_json[] =
     "\"@train.metrics:/0\"}}],"
     " \"confusion\": [{\"title\": \"Conf\", \"matrix\": \"@score/z.metrics:/public/confusion\"},"
     "  {\"title\": \"No conf\", \"matrix\": \"@score/gone.metrics:/x\"}],"
-    " \"sheets\": [{\"title\": \"Sheet\", \"picture\": \"@sheet.sheets:/one.png\"}, {\"title\": "
+    " \"sheets\": [{\"title\": \"Sheet\", \"picture\": \"@sheet.sheets:/one.png\", \"caption\": "
+    "\"One of one\"}, {\"title\": "
     "\"No sheet\", \"picture\": \"@sheet.sheets:/two.png\"}]}";
+
+/* The run's order, which is not that of the references. */
+static const char stages_json[] =
+    "[{\"name\": \"train\", \"kind\": \"train_cnn\"}, {\"name\": \"sheet\", \"kind\": \"filter\"},"
+    " {\"name\": \"score/a\", \"kind\": \"metrics\"}, {\"name\": \"score/z\", \"kind\": "
+    "\"metrics\"}]";
 
 static void run_kind(const char *name, json_t *params, const char *inputs, int expected,
                      struct error *err)
 {
-    json_t *job_file =
-        json_pack("{s:s, s:s, s:s, s:o, s:o, s:{}, s:i}", "stage", name, "kind", name, "key", "00",
-                  "params", params, "inputs", parse(inputs), "outputs", "threads", 1);
+    json_t *job_file = json_pack("{s:s, s:s, s:s, s:o, s:o, s:{}, s:i, s:o}", "stage", name, "kind",
+                                 name, "key", "00", "params", params, "inputs", parse(inputs),
+                                 "outputs", "threads", 1, "stages", parse(stages_json));
     assert_int_equal(json_dump_file(job_file, "job.json", 0), 0); /* rows keep their order */
     json_decref(job_file);
     const struct kind *kind = kind_find(name);
@@ -541,16 +548,21 @@ static json_t *claims_section(void)
 
 static const char hostile_title[] = ".ab 'x' \\X`id` $(id) \"q\" %";
 
-static void run_tables(void)
+static void run_tables_of(json_t *claims, json_t *report)
 {
     struct error err = {""};
     char inputs[4096];
     snprintf(inputs, sizeof inputs, "{\"sources\": %s}", sources_json);
     run_kind("report_tables",
              json_pack("{s:s, s:o, s:o, s:o, s:o, s:{s:i, s:i}}", "title", hostile_title, "tables",
-                       parse(tables_json), "paper", parse(paper_json), "claims", claims_section(),
-                       "report", parse(report_json), "params", "width", 16, "batch", 128),
+                       parse(tables_json), "paper", parse(paper_json), "claims", claims, "report",
+                       report, "params", "width", 16, "batch", 128),
              inputs, 0, &err);
+}
+
+static void run_tables(void)
+{
+    run_tables_of(claims_section(), parse(report_json));
 }
 
 static void run_report(int expected, struct error *err)
@@ -609,6 +621,66 @@ static bool installed(const char *name)
     return found;
 }
 
+/* The report's text, in lines as on the page. The caller frees it. */
+static char *report_text(void)
+{
+    struct error err = {""};
+    const char *const argv[] = {"pdftotext", "-layout", "report.pdf", "report.txt", NULL};
+    size_t size;
+    run_report(0, &err);
+    assert_int_equal(program_run(argv, NULL, 30, "poppler-utils", &err), 0);
+    return read_whole("report.txt", &size);
+}
+
+static void need_tools(void)
+{
+    if (!installed("groff") || !installed("gnuplot") || !installed("pdftotext")) {
+        print_message("skipped: groff, gnuplot or pdftotext is not installed\n");
+        skip();
+    }
+}
+
+/* Where in the text, after `from`, the words stand. */
+static const char *after(const char *from, const char *words)
+{
+    const char *found = strstr(from, words);
+    if (!found)
+        fail_msg("expected '%s' in:\n%s", words, from);
+    return found + strlen(words);
+}
+
+/* What failed a claim stands on the first page; stages stand in the order of the run; no cell's
+ * name is cut. */
+static void test_pages(void **state)
+{
+    (void)state;
+    need_tools();
+    json_t *claims = parse("{\"c\": {\"title\": \"Ay wins\", \"checks\": ["
+                           "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": "
+                           "\"t/a/public\", \"text\": \"Zed above\"},"
+                           "{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": "
+                           "\"t/z/public\", \"text\": \"Ay above\"},"
+                           "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": "
+                           "10000.25, \"text\": \"Above a million\"}]}}"),
+           *report = parse(report_json);
+    json_object_set_new(report, "comparable", json_true());
+    write_png("sources.4/one.png");
+    run_tables_of(claims, report);
+    char *text = report_text();
+    const char *p = after(text, "not reproduced");
+    p = after(p, "fails: Ay above; Above a million; the paper");
+    p = after(p, "One of one");
+    p = after(p, "71.23 against 10000.25 (-9929.02 \u00b1 0.76)");
+    p = after(p, "70.00 against 10000.25 (-9930.25)");
+    p = after(p, "Every stage whose results are shown");
+    p = after(p, "\ntrain ");
+    p = after(p, "\nscore/a ");
+    p = after(p, "\nscore/z ");
+    p = after(p, "Every number");
+    after(p, "Zed | one, Full, Public ");
+    free(text);
+}
+
 static void test_report_kind(void **state)
 {
     (void)state;
@@ -631,10 +703,7 @@ static void test_report_kind(void **state)
                                            "Curve's",
                                            "d'og"};
     struct error err = {""};
-    if (!installed("groff") || !installed("gnuplot") || !installed("pdftotext")) {
-        print_message("skipped: groff, gnuplot or pdftotext is not installed\n");
-        skip();
-    }
+    need_tools();
     write_png("sources.4/one.png");
     run_tables();
     run_report(0, &err);
@@ -643,15 +712,12 @@ static void test_report_kind(void **state)
          *plot = read_whole("plots/curves-1.pdf", &again_size);
     free(plot);
     sleep(1); /* a date in the file would now be another one */
-    run_report(0, &err);
+    char *text = report_text();
     char *again = read_whole("report.pdf", &again_size);
     assert_int_equal(size, again_size);
     assert_memory_equal(first, again, size);
     free(first);
     free(again);
-    const char *const argv[] = {"pdftotext", "-layout", "report.pdf", "report.txt", NULL};
-    assert_int_equal(program_run(argv, NULL, 30, "poppler-utils", &err), 0);
-    char *text = read_whole("report.txt", &size);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (!strstr(text, expected[i]))
             fail_msg("the report lacks '%s':\n%s", expected[i], text);
@@ -683,6 +749,7 @@ int main(void)
         cmocka_unit_test(test_programs),    cmocka_unit_test(test_bad_pictures),
         cmocka_unit_test(test_tables_kind), cmocka_unit_test(test_missing_tools),
         cmocka_unit_test(test_report_kind), cmocka_unit_test(test_plain_pdf),
+        cmocka_unit_test(test_pages),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
