@@ -234,6 +234,10 @@ static void add_number(struct text *t, bool known, double x, int digits, bool si
 static void add_sides(struct text *t, const struct sides *s, bool left_known, bool right_known,
                       int digits)
 {
+    if (!left_known && !right_known) {
+        text_add(t, "not run");
+        return;
+    }
     add_number(t, left_known, s->left, digits, false);
     text_add(t, " against ");
     add_number(t, right_known, s->right, digits, false);
@@ -455,6 +459,12 @@ static int evaluate_check(const json_t *check, const json_t *tables, json_t **ou
     return rc;
 }
 
+int claims_check(const json_t *check, const json_t *tables, json_t **out, struct error *err)
+{
+    struct outcome outcome;
+    return evaluate_check(check, tables, out, &outcome, err);
+}
+
 /* ---- verdicts ---- */
 
 struct verdict {
@@ -540,67 +550,6 @@ int claims_decide(const json_t *section, const json_t *tables, const struct clai
             *claims = NULL;
             return rc;
         }
-    }
-    return 0;
-}
-
-/* ---- questions below a table ---- */
-
-static const char *answer_word(const char *result)
-{
-    static const char *const words[RESULTS] = {"yes", "no", "open within one standard error",
-                                               "not run"};
-    for (int i = 0; i < RESULTS; i++)
-        if (strcmp(result, result_names[i]) == 0)
-            return words[i];
-    return "";
-}
-
-/* "TEXT: yes, 71.74 against 70.58." */
-static int add_answer(struct text *note, const json_t *check, const json_t *tables,
-                      struct error *err)
-{
-    json_t *json = NULL, *comparison;
-    struct outcome outcome;
-    size_t i;
-    int rc = evaluate_check(check, tables, &json, &outcome, err);
-    if (rc < 0)
-        return rc;
-    text_print(note, "%s%s: %s", note->size ? " " : "", cells_string(check, "text"),
-               answer_word(cells_string(json, "result")));
-    json_array_foreach(json_object_get(json, "comparisons"), i, comparison)
-        text_print(note, ", %s", cells_string(comparison, "ours"));
-    text_add(note, ".");
-    json_decref(json);
-    return 0;
-}
-
-int claims_answer(const json_t *section, json_t *tables, struct error *err)
-{
-    size_t t, i;
-    json_t *table, *check;
-    json_array_foreach(tables, t, table)
-    {
-        const char *id = cells_string(table, "id");
-        const json_t *asks = json_object_get(json_object_get(section, id), "asks");
-        struct text note = {0};
-        int rc = 0;
-        text_add(&note, cells_string(table, "note"));
-        while (note.size > 0 && strchr(" \n", text_string(&note)[note.size - 1]))
-            note.data[--note.size] = 0;
-        json_array_foreach((json_t *)asks, i, check) if (rc == 0)
-        {
-            rc = add_answer(&note, check, tables, err);
-            if (rc < 0)
-                error_prefix(err, "tables.%s: asks %zu", id, i + 1);
-        }
-        if (rc == 0 && json_array_size(asks) > 0 &&
-            (note.failed ||
-             json_object_set_new(table, "note", json_string(text_string(&note))) < 0))
-            rc = error_set(err, ENOMEM, "out of memory");
-        text_free(&note);
-        if (rc < 0)
-            return rc;
     }
     return 0;
 }

@@ -44,10 +44,8 @@ struct claim_setting {
 int claims_decide(const json_t *section, const json_t *tables, const struct claim_setting *setting,
                   json_t **claims, struct error *err);
 
-/* Puts the answers to a table's `asks`, a list of checks whose texts are questions, behind its
- * note: "Is it above? On the public set: yes, 71.74 against 70.58 (+1.16 ± 1.07)." section is the
- * experiment's `tables`; tables is what cells_evaluate made of it and is changed. No claim depends
- * on it. Returns 0, -EINVAL for a malformed check, -ENOMEM. */
-int claims_answer(const json_t *section, json_t *tables, struct error *err);
+/* One check by itself: *out becomes its object, as among a claim's `checks` above. Returns 0,
+ * -EINVAL for a malformed check, -ENOMEM. */
+int claims_check(const json_t *check, const json_t *tables, json_t **out, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "reports/cells.h"
 #include "reports/claims.h"
 #include "reports/plain.h"
+#include "reports/questions.h"
 #include "reports/settings.h"
 #include "reports/sources.h"
 #include "stages/job.h"
@@ -55,7 +56,7 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = cells_evaluate(job_json(job, "tables"), paper, &sources, &tables, err);
     if (rc == 0)
-        rc = claims_answer(job_json(job, "tables"), tables, err);
+        rc = questions_answer(job_json(job, "tables"), tables, err);
     if (rc == 0)
         rc = claims_decide(job_json(job, "claims"), tables, &setting, &claims, err);
     if (rc == 0)
@@ -120,7 +121,7 @@ static const struct param params[] = {
 
 const struct kind kind_report_tables = {
     .name = "report_tables",
-    .version = 4,
+    .version = 5,
     .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
     .inputs = inputs,
     .outputs = outputs,

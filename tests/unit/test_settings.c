@@ -8,15 +8,7 @@
 #include <cmocka.h>
 #include "reports/cells.h"
 #include "reports/settings.h"
-
-static json_t *parse(const char *text)
-{
-    json_error_t where;
-    json_t *json = json_loads(text, JSON_DECODE_ANY, &where);
-    if (!json)
-        fail_msg("test's own JSON, line %d: %s", where.line, where.text);
-    return json;
-}
+#include "tests/unit/small_report.h"
 
 static const char stages_json[] =
     "[{\"name\": \"train/full/slow\", \"kind\": \"train_cnn\", \"params\": {\"model\": "

@@ -1,0 +1,221 @@
+/* The report's tables, the claims that are decided from them, and the questions below them. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include "reports/cells.h"
+#include "reports/claims.h"
+#include "reports/plain.h"
+#include "reports/pointer.h"
+#include "reports/questions.h"
+#include "reports/sources.h"
+#include "stages/job.h"
+#include "tests/unit/small_report.h"
+
+/* The tables of the small job, evaluated. */
+static json_t *evaluate(void)
+{
+    struct error err = {""};
+    json_t *root = json_pack("{s:{s:o}}", "inputs", "sources", parse(sources_json));
+    json_t *section = parse(tables_json), *paper = parse(paper_json), *tables = NULL;
+    struct job job = {.root = root};
+    struct sources sources;
+    sources_open(&sources, &job);
+    int rc = cells_evaluate(section, paper, &sources, &tables, &err);
+    if (rc < 0)
+        fail_msg("%s", err.text);
+    sources_close(&sources);
+    json_decref(root);
+    json_decref(section);
+    json_decref(paper);
+    return tables;
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    json_t *tables = evaluate(), *table = json_array_get(tables, 0);
+    struct text csv = {0}, md = {0};
+    plain_table_csv(&csv, table);
+    plain_table_md(&md, table, "A notice.");
+    assert_string_equal(text_string(&csv),
+                        "Model,\"Full, Public ours\",\"Full, Public paper\",\"Full, Public "
+                        "difference\",\"Full, Private ours\","
+                        "\"Full, Private paper\",\"Full, Private difference\",Rise ours,Rise "
+                        "paper,Rise difference\n"
+                        "Zed | one,71.23,70.00,+1.23,74.00,72.50,+1.50,2.77,2.50,+0.27\n"
+                        "\"Ay, two\",65.00,68.00,-3.00,not a number,,,not a number,,\n"
+                        "Gone,not run,60.00,,no such value,,,no such value,,\n"
+                        "Theirs,,69.50,,,,,not run,,\n");
+    assert_string_equal(
+        text_string(&md),
+        "# Table X: Accuracy, all (%)\n\nA notice.\n\n"
+        "| Model | Full, Public: ours | paper | difference | Full, Private: ours | paper | "
+        "difference | "
+        "Rise: ours | paper | difference |\n"
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+        "| Zed \\| one | 71.23 | 70.00 | +1.23 | 74.00 | 72.50 | +1.50 | 2.77 | 2.50 | +0.27 |\n"
+        "| Ay, two | 65.00 | 68.00 | -3.00 | not a number |  |  | not a number |  |  |\n"
+        "| Gone | not run | 60.00 |  | no such value |  |  | no such value |  |  |\n"
+        "| Theirs |  | 69.50 |  |  |  |  | not run |  |  |\n");
+    const json_t *cell = pointer_find(table, "/rows/0/cells/0");
+    assert_true(json_number_value(json_object_get(cell, "n")) == 3589);
+    assert_string_equal(json_string_value(pointer_find(cell, "/source/key")), "0123456789abcdef");
+    assert_string_equal(json_string_value(pointer_find(cell, "/source/pointer")),
+                        "/public/accuracy");
+    text_free(&csv);
+    text_free(&md);
+    json_decref(tables);
+}
+
+/* ---- claims ---- */
+
+static const struct claim_setting faithful = {true, true, ""}, smaller = {true, false, ""},
+                                  drawn = {false, true, "drawn"};
+
+/* One claim with one check, as the verdict it gets. */
+static void expect_flagged(const char *check, const char *flag, const struct claim_setting *setting,
+                           const char *verdict, const char *result)
+{
+    char text[1024];
+    struct error err = {""};
+    json_t *tables = evaluate(), *claims = NULL;
+    snprintf(text, sizeof text, "{\"c\": {\"%s\": true, \"checks\": [%s]}}", flag, check);
+    json_t *section = parse(text);
+    if (claims_decide(section, tables, setting, &claims, &err) < 0)
+        fail_msg("%s: %s", check, err.text);
+    const json_t *claim = json_array_get(claims, 0);
+    assert_string_equal(cells_string(claim, "verdict"), verdict);
+    assert_string_equal(json_string_value(pointer_find(claim, "/checks/0/result")), result);
+    json_decref(claims);
+    json_decref(section);
+    json_decref(tables);
+}
+
+static void expect_verdict(const char *check, bool absolute, const struct claim_setting *setting,
+                           const char *verdict, const char *result)
+{
+    expect_flagged(check, absolute ? "absolute" : "plain", setting, verdict, result);
+}
+
+static void test_claims(void **state)
+{
+    (void)state;
+    /* z 71.23, a 65.00, error of the difference 1.10 points */
+    const char *z_above_a =
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\"}";
+    expect_verdict(z_above_a, false, &faithful, "reproduced", "holds");
+    expect_verdict(z_above_a, false, &drawn, "not decided", "holds");
+    expect_verdict(
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\", \"by\": 6}",
+        false, &faithful, "not decided", "open");
+    expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\"}",
+                   false, &faithful, "not reproduced", "fails");
+    expect_verdict(
+        "{\"check\": \"below\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", \"by\": 2}",
+        false, &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/*/public\"}",
+                   false, &faithful, "not decided", "missing");
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", false, &faithful,
+                   "not reproduced", "fails");
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", true, &smaller,
+                   "not decided", "fails");
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\", \"least\": 1}", true,
+                   &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"within\", \"left\": \"t/z/public\", \"right\": 71, \"by\": 0.5}",
+                   false, &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}", false,
+                   &faithful, "not reproduced", "fails");
+    expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
+                   "\"from\": 1, \"to\": 2}",
+                   false, &faithful, "not decided", "open");
+    expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
+                   "\"from\": 2, \"to\": 3}",
+                   false, &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": "
+                   "\"t/z|a|theirs/public\", \"is\": 3}",
+                   false, &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": "
+                   "\"t/z|a|theirs/public\", \"is\": 2}",
+                   false, &faithful, "not reproduced", "fails");
+    expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", "
+                   "\"informs\": true}",
+                   false, &faithful, "reproduced", "fails");
+}
+
+/* Narrow nets are fast: that they are fast enough says nothing of the paper's. */
+static void test_eased_claims(void **state)
+{
+    (void)state;
+    const char *holds = "{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 72}";
+    const char *fails = "{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}";
+    expect_flagged(holds, "eased", &faithful, "reproduced", "holds");
+    expect_flagged(holds, "eased", &smaller, "not decided", "holds");
+    expect_flagged(fails, "eased", &smaller, "not reproduced", "fails");
+}
+
+static void test_bad_claims(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "{\"c\": {\"checks\": [{\"check\": \"abov\", \"left\": \"t/z/public\", \"right\": 1}]}}",
+        "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/z\", \"right\": 1}]}}",
+        "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/q/public\", \"right\": 1}]}}",
+        "{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"u/z/public\", \"right\": 1}]}}",
+        ("{\"c\": {\"checks\": [{\"check\": \"above\", \"left\": \"t/z/rise|x\", \"right\": "
+         "\"t/z/rise\"}]}}"),
+        "{\"c\": {\"checks\": []}}",
+        "{\"c\": 3}",
+    };
+    json_t *tables = evaluate();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct error err = {""};
+        json_t *section = parse(bad[i]), *claims = NULL;
+        assert_int_equal(claims_decide(section, tables, &faithful, &claims, &err), -EINVAL);
+        assert_null(claims);
+        assert_true(strncmp(err.text, "claims.c", 8) == 0);
+        json_decref(section);
+    }
+    json_decref(tables);
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    json_t *tables = evaluate();
+    json_t *section = parse(
+        "{\"t\": {\"asks\": ["
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": 60, \"text\": \"Sixty\"},"
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": 90, \"text\": \"Ninety\"},"
+        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": 71, \"text\": \"Close\"},"
+        "{\"check\": \"above\", \"left\": \"t/gone/public\", \"right\": 1, \"text\": \"Gone\"}]}}");
+    assert_int_equal(questions_answer(section, tables, &err), 0);
+    const char *note = cells_string(json_array_get(tables, 0), "note");
+    const char *first = strstr(note, "Sixty: yes, "), *second = strstr(note, ". Ninety: no, ");
+    assert_true(first && second && first < second);
+    assert_non_null(strstr(second, " against 90.00 ("));
+    assert_non_null(strstr(second, " Close: too close to tell within one standard error, 71.23 "));
+    assert_non_null(strstr(second, "). Gone: not run."));
+    json_decref(section);
+    section = parse("{\"t\": {\"asks\": [{\"check\": \"abov\"}]}}");
+    assert_int_equal(questions_answer(section, tables, &err), -EINVAL);
+    assert_true(strncmp(err.text, "tables.t: asks 1: unknown check 'abov'", 38) == 0);
+    json_decref(section);
+    json_decref(tables);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table),        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_eased_claims), cmocka_unit_test(test_bad_claims),
+        cmocka_unit_test(test_answers),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
