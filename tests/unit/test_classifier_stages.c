@@ -1,113 +1,8 @@
 /* The classifier kinds as stages: what they write, that threads change nothing, and one clear line
- * for each kind of bad input. Each test makes a folder with job.json and inputs, as the scheduler
- * does. */
+ * for each kind of bad input. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-#include "base/file.h"
-#include "base/random.h"
-#include "stages/formats.h"
-#include "stages/job.h"
-
-enum { D = 6, TRAIN = 140, TEST = 35 };
-
-static char folder[] = "/tmp/ferdag-classifiers-XXXXXX";
-
-static int enter(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    return file_remove_tree(folder, NULL);
-}
-
-/* Clusters a unit apart, labels 0-6 in turn. */
-static void make_split(struct features *f, size_t n, size_t d, uint64_t stream)
-{
-    struct random r = random_start(2, stream);
-    struct error err = {""};
-    size_t shape[] = {n, d};
-    assert_int_equal(array_make(&f->x, ARRAY_F32, 2, shape, &err), 0);
-    assert_int_equal(array_make(&f->labels, ARRAY_U8, 1, shape, &err), 0);
-    f->n = n;
-    f->d = d;
-    for (size_t i = 0; i < n; i++) {
-        ((uint8_t *)f->labels.data)[i] = (uint8_t)(i % CLASSES);
-        for (size_t j = 0; j < d; j++)
-            ((float *)f->x.data)[i * d + j] =
-                (float)(random_normal(&r) * 0.3 + (i % CLASSES == j ? 1 : 0));
-    }
-}
-
-static void put(const char *name, enum split split, const struct features *f)
-{
-    struct error err = {""};
-    assert_int_equal(features_write(name, split, f, &err), 0);
-}
-
-/* All three splits, d columns, under a name. */
-static void put_features(const char *name, size_t d)
-{
-    assert_int_equal(file_remove_tree(name, NULL), 0);
-    for (enum split s = SPLIT_TRAIN; s < SPLITS; s++) {
-        struct features f = {0};
-        make_split(&f, s == SPLIT_TRAIN ? TRAIN : TEST, d, s);
-        put(name, s, &f);
-        features_free(&f);
-    }
-}
-
-static const char FEATURES[] = "\"features\":[{\"path\":\"features\"}]";
-static const char OUTPUTS[] = "\"predictions\":\"out\",\"timing\":\"timing.json\","
-                              "\"model\":\"model\",\"metrics\":\"metrics.json\","
-                              "\"features\":\"fused\",\"layout\":\"layout.json\"";
-
-static int run_stage(const char *kind, const char *params, const char *inputs, int threads,
-                     struct error *err)
-{
-    char *text = file_path("{\"stage\":\"x\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},"
-                           "\"inputs\":{%s},\"outputs\":{%s},\"threads\":%d,\"backend\":\"auto\"}",
-                           kind, params, inputs, OUTPUTS, threads);
-    assert_non_null(text);
-    assert_int_equal(file_write("job.json", text, strlen(text), err), 0);
-    free(text);
-    struct job job;
-    *err = (struct error){""};
-    assert_non_null(kind_find(kind));
-    int rc = job_open(&job, kind_find(kind), err);
-    if (rc == 0) {
-        rc = job.kind->run(&job, err);
-        job_close(&job);
-    }
-    return rc;
-}
-
-static void expect_success(const char *kind, const char *params, const char *inputs, int threads)
-{
-    struct error err;
-    int rc = run_stage(kind, params, inputs, threads, &err);
-    assert_string_equal(err.text, "");
-    assert_int_equal(rc, 0);
-}
-
-static void expect_error(const char *kind, const char *params, const char *inputs, const char *says)
-{
-    struct error err;
-    assert_true(run_stage(kind, params, inputs, 1, &err) < 0);
-    if (!strstr(err.text, says))
-        fail_msg("%s: '%s' doesn't say '%s'", kind, err.text, says);
-}
+#include "tests/unit/feature_stage.h"
 
 static double accuracy(enum split split)
 {
@@ -121,16 +16,6 @@ static double accuracy(enum split split)
     array_free(&predicted);
     array_free(&labels);
     return (double)hits / TEST;
-}
-
-static double number(const char *path, const char *name)
-{
-    json_t *json = json_load_file(path, 0, NULL);
-    json_t *value = json_object_get(json, name);
-    assert_true(json_is_number(value));
-    double x = json_number_value(value);
-    json_decref(json);
-    return x;
 }
 
 static void check_timing(bool trained)
@@ -493,148 +378,6 @@ static void votes(void **state)
     expect_error("soft_vote", "", VOTES, "l0/public_logits.npy");
 }
 
-static const char PREDICTIONS[] = "\"predictions\":[{\"path\":\"given\"}]";
-
-/* Ten rows whose figures were counted by hand. */
-static void metrics_by_hand(void **state)
-{
-    (void)state;
-    const uint8_t labels[] = {0, 0, 0, 1, 1, 2, 3, 3, 3, 3};
-    const uint8_t predicted[] = {0, 0, 1, 1, 0, 2, 3, 3, 3, 4};
-    struct error err = {""};
-    assert_int_equal(predictions_write("given", SPLIT_PUBLIC, predicted, labels, 10, &err), 0);
-    assert_int_equal(predictions_write("given", SPLIT_PRIVATE, labels, labels, 4, &err), 0);
-    expect_success("metrics", "", PREDICTIONS, 1);
-
-    json_t *json = json_load_file("metrics.json", 0, NULL);
-    json_t *public = json_object_get(json, "public"), *private = json_object_get(json, "private");
-    json_int_t n, correct;
-    double score, macro, precision, recall, f1;
-    json_t *confusion, *classes;
-    assert_int_equal(json_unpack(public, "{s:I,s:I,s:f,s:f,s:o,s:o}", "n", &n, "correct", &correct,
-                                 "accuracy", &score, "macro_f1", &macro, "confusion", &confusion,
-                                 "per_class", &classes),
-                     0);
-    assert_int_equal(n, 10);
-    assert_int_equal(correct, 7);
-    assert_true(score == 0.7);
-    assert_int_equal(json_array_size(confusion), CLASSES);
-    const json_int_t expected[CLASSES][CLASSES] = {{2, 1}, {1, 1}, {0, 0, 1}, {0, 0, 0, 3, 1}};
-    for (size_t i = 0; i < CLASSES; i++)
-        for (size_t j = 0; j < CLASSES; j++)
-            assert_int_equal(json_integer_value(json_array_get(json_array_get(confusion, i), j)),
-                             expected[i][j]);
-    json_t *happy = json_object_get(classes, class_names[3]);
-    assert_int_equal(json_unpack(happy, "{s:f,s:f,s:f,s:I}", "precision", &precision, "recall",
-                                 &recall, "f1", &f1, "support", &n),
-                     0);
-    assert_true(precision == 1 && recall == 0.75 && fabs(f1 - 6.0 / 7) < 1e-15 && n == 4);
-    /* class 4 was predicted but never true; classes 5 and 6 neither */
-    json_t *four = json_object_get(classes, class_names[4]);
-    assert_true(json_is_null(json_object_get(four, "recall")));
-    assert_true(json_number_value(json_object_get(four, "precision")) == 0);
-    json_t *five = json_object_get(classes, class_names[5]);
-    assert_true(json_is_null(json_object_get(five, "precision")));
-    assert_true(json_is_null(json_object_get(five, "f1")));
-    /* F1: 2/3, 1/2, 1, 6/7, 0 */
-    assert_true(fabs(macro - (2.0 / 3 + 0.5 + 1 + 6.0 / 7 + 0) / 5) < 1e-15);
-    assert_true(json_number_value(json_object_get(private, "accuracy")) == 1);
-    json_decref(json);
-
-    assert_int_equal(predictions_write("given", SPLIT_PRIVATE, labels, labels, 0, &err), 0);
-    expect_error("metrics", "", PREDICTIONS, "private split is empty");
-}
-
-static const char TWO[] = "\"features\":[{\"path\":\"features\"},{\"path\":\"more\"}]";
-
-static void fuse_concatenates(void **state)
-{
-    (void)state;
-    put_features("features", 4);
-    put_features("more", 3);
-    expect_success("fuse_features", "", TWO, 1);
-    for (enum split s = SPLIT_TRAIN; s < SPLITS; s++) {
-        struct features a, b, fused;
-        struct error err = {""};
-        assert_int_equal(features_read("features", s, &a, &err), 0);
-        assert_int_equal(features_read("more", s, &b, &err), 0);
-        assert_int_equal(features_read("fused", s, &fused, &err), 0);
-        assert_int_equal(fused.d, 7);
-        assert_int_equal(fused.n, a.n);
-        assert_memory_equal(fused.labels.data, a.labels.data, a.n);
-        for (size_t i = 0; i < a.n; i++) {
-            const float *row = (float *)fused.x.data + i * 7;
-            assert_memory_equal(row, (float *)a.x.data + i * 4, 4 * sizeof *row);
-            assert_memory_equal(row + 4, (float *)b.x.data + i * 3, 3 * sizeof *row);
-        }
-        features_free(&a);
-        features_free(&b);
-        features_free(&fused);
-    }
-    assert_int_equal(number("layout.json", "columns"), 7);
-}
-
-static void fuse_standardizes_by_training(void **state)
-{
-    (void)state;
-    put_features("features", 4);
-    put_features("more", 3);
-    struct features f = {0};
-    make_split(&f, TRAIN, 3, 0);
-    for (size_t i = 0; i < TRAIN; i++)
-        ((float *)f.x.data)[i * 3 + 1] = 8; /* without variance */
-    put("more", SPLIT_TRAIN, &f);
-    features_free(&f);
-    expect_success("fuse_features", "\"standardize\":true", TWO, 1);
-
-    struct features plain, trained, public;
-    struct error err = {""};
-    assert_int_equal(features_read("fused", SPLIT_TRAIN, &trained, &err), 0);
-    assert_int_equal(features_read("fused", SPLIT_PUBLIC, &public, &err), 0);
-    assert_int_equal(features_read("features", SPLIT_TRAIN, &plain, &err), 0);
-    const float *x = plain.x.data;
-    double mean = 0, variance = 0;
-    for (size_t i = 0; i < TRAIN; i++)
-        mean += x[i * 4] / (double)TRAIN;
-    for (size_t i = 0; i < TRAIN; i++)
-        variance += pow(x[i * 4] - mean, 2) / TRAIN;
-    const float *scaled = trained.x.data;
-    for (size_t i = 0; i < TRAIN; i++) {
-        assert_true(fabs(scaled[i * 7] - (x[i * 4] - mean) / sqrt(variance)) < 1e-5);
-        assert_true(scaled[i * 7 + 5] == 0);
-    }
-    features_free(&plain);
-    assert_int_equal(features_read("features", SPLIT_PUBLIC, &plain, &err), 0);
-    x = plain.x.data;
-    scaled = public.x.data; /* by the training split's figures, not its own */
-    for (size_t i = 0; i < TEST; i++)
-        assert_true(fabs(scaled[i * 7] - (x[i * 4] - mean) / sqrt(variance)) < 1e-5);
-    features_free(&plain);
-    features_free(&trained);
-    features_free(&public);
-}
-
-static void fuse_refuses_strangers(void **state)
-{
-    (void)state;
-    put_features("features", 4);
-    put_features("more", 3);
-    struct features f = {0};
-    make_split(&f, TEST, 3, 1);
-    ((uint8_t *)f.labels.data)[6] = 0;
-    put("more", SPLIT_PUBLIC, &f);
-    expect_error("fuse_features", "", TWO, "features 1: public split, row 6: class angry");
-    features_free(&f);
-    make_split(&f, TEST + 1, 3, 1);
-    put("more", SPLIT_PUBLIC, &f);
-    expect_error("fuse_features", "", TWO, "features 1: the public split has 36 rows");
-    features_free(&f);
-    make_split(&f, TEST, 5, 1);
-    put("more", SPLIT_PUBLIC, &f);
-    features_free(&f);
-    expect_error("fuse_features", "", TWO, "the public split has 5 columns, but its train split 3");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -647,10 +390,6 @@ int main(void)
         cmocka_unit_test(cut_files),
         cmocka_unit_test(votes),
         cmocka_unit_test(bad_params_and_splits),
-        cmocka_unit_test(metrics_by_hand),
-        cmocka_unit_test(fuse_concatenates),
-        cmocka_unit_test(fuse_standardizes_by_training),
-        cmocka_unit_test(fuse_refuses_strangers),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }
