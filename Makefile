@@ -58,6 +58,8 @@ $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(LDLIBS)
 
+$(BUILD)/tests/bench/bench_train $(BUILD)/tests/bench/bench_profile: tests/bench/training.h
+
 # Fuzz targets, with libFuzzer. What a target names in its lines "Sources:" is instrumented and
 # sanitized; what that needs beyond comes from the library as it is.
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(LIBRARY)

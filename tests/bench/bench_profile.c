@@ -13,11 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#include "base/random.h"
 #include "kernels/cpu.h"
 #include "kernels/net_run.h"
+#include "tests/bench/training.h"
 
 enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, UPDATE, PASSES };
 static const char *const pass_names[PASSES] = {"forward", "backward data", "backward weights",
@@ -44,9 +43,7 @@ static struct {
 
 static double now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return training_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* The entry of a pass of an operation; one without label is new. `kind` is a literal. */
@@ -388,31 +385,15 @@ struct options {
 static int parse(int argc, char **argv, struct options *o)
 {
     int c;
-    while ((c = getopt(argc, argv, "m:w:b:s:p:r:aq")) != -1) {
-        if (c == 'm') {
-            int m = 0;
-            while (m < NET_MODELS && strcmp(optarg, net_model_names[m]) != 0)
-                m++;
-            if (m == NET_MODELS)
-                return -1;
-            o->spec.model = (enum net_model)m;
-        } else if (c == 'w') {
-            o->spec.width = atoi(optarg);
-        } else if (c == 'b') {
-            o->spec.batch = atoi(optarg);
-        } else if (c == 's') {
-            o->spec.image_size = atoi(optarg);
-        } else if (c == 'p') {
-            o->spec.precision = strcmp(optarg, "bf16") == 0 ? NET_BF16 : NET_FP32;
-        } else if (c == 'r') {
+    while ((c = getopt(argc, argv, TRAINING_OPTIONS "r:aq")) != -1) {
+        if (c == 'r')
             o->steps = atoi(optarg);
-        } else if (c == 'a') {
+        else if (c == 'a')
             o->all = true;
-        } else if (c == 'q') {
+        else if (c == 'q')
             o->quit = true;
-        } else {
+        else if (!training_option(c, &o->spec))
             return -1;
-        }
     }
     return optind < argc || o->steps < 1 || o->steps > MAX_STEPS ? -1 : 0;
 }
@@ -433,53 +414,27 @@ static int run(const struct options *o, double *step, struct error *err)
     timed.pool_backward = timed_pool_backward;
     timed.add = timed_add;
     timed.sgd = timed_sgd;
-    const struct net_step sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1};
-    size_t n = (size_t)o->spec.batch,
-           plane = (size_t)o->spec.image_size * (size_t)o->spec.image_size;
-    double seconds[MAX_STEPS], loss;
-    size_t correct;
-    struct net *net = NULL;
-    float *images = calloc(n * plane, sizeof *images);
-    uint8_t *labels = calloc(n, 1);
-    if (!images || !labels) {
-        free(images);
-        free(labels);
-        return error_set(err, ENOMEM, "out of memory");
-    }
-    struct random r = random_start(1, 0);
-    for (size_t i = 0; i < n * plane; i++)
-        images[i] = (float)random_normal(&r);
-    for (size_t i = 0; i < n; i++)
-        labels[i] = (uint8_t)random_below(&r, 7);
-    int e = net_create(&net, &o->spec, err);
+    struct training training = {.spec = o->spec};
+    double seconds[MAX_STEPS];
+    int e = training_begin(&training, err);
     if (!e)
-        net->backend = &timed;
+        training.net->backend = &timed;
     for (profile.step = -2; !e && profile.step < o->steps; profile.step++) {
         double t = now();
-        e = net_train_step(net, images, labels, n, &sgd, &loss, &correct, err);
+        e = training_step(&training, err);
         if (profile.step >= 0)
             seconds[profile.step] = now() - t;
     }
     if (!e)
         *step = median(seconds, o->steps);
-    net_free(net);
-    free(images);
-    free(labels);
+    training_end(&training);
     return e;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {.spec = {.model = NET_RESNET18,
-                                 .width = 16,
-                                 .classes = 7,
-                                 .image_size = 40,
-                                 .batch = 128,
-                                 .training = true,
-                                 .precision = NET_BF16,
-                                 .backend = "cpu",
-                                 .threads = 1},
-                        .steps = 15};
+    struct options o = {.spec = training_standard, .steps = 15};
+    o.spec.backend = "cpu";
     struct error err = {""};
     struct peaks peaks;
     double step = 0;

@@ -12,117 +12,70 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#include "base/random.h"
-#include "kernels/net.h"
+#include "tests/bench/training.h"
 
 struct bench {
-    struct net_spec spec;
+    struct training training;
     double seconds;
     bool interactive, flops;
-    struct net *net;
-    float *images, *features;
-    uint8_t *labels;
+    float *features;
 };
 
 struct result {
     double images, wall, cpu;
 };
 
-static double now(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int parse(int argc, char **argv, struct bench *b)
 {
-    int c, m = 0;
-    while ((c = getopt(argc, argv, "m:w:t:b:s:p:k:r:if")) != -1) {
-        switch (c) {
-        case 'm':
-            while (m < NET_MODELS && strcmp(optarg, net_model_names[m]) != 0)
-                m++;
-            b->spec.model = (enum net_model)m;
-            break;
-        case 'w':
-            b->spec.width = atoi(optarg);
-            break;
-        case 't':
-            b->spec.threads = atoi(optarg);
-            break;
-        case 'b':
-            b->spec.batch = atoi(optarg);
-            break;
-        case 's':
-            b->spec.image_size = atoi(optarg);
-            break;
-        case 'p':
-            b->spec.precision = strcmp(optarg, "bf16") == 0 ? NET_BF16 : NET_FP32;
-            break;
-        case 'k':
-            b->spec.backend = optarg;
-            break;
-        case 'r':
+    int c;
+    while ((c = getopt(argc, argv, TRAINING_OPTIONS "t:k:r:if")) != -1) {
+        if (c == 't')
+            b->training.spec.threads = atoi(optarg);
+        else if (c == 'k')
+            b->training.spec.backend = optarg;
+        else if (c == 'r')
             b->seconds = atof(optarg);
-            break;
-        case 'f':
+        else if (c == 'f')
             b->flops = true;
-            break;
-        case 'i':
+        else if (c == 'i')
             b->interactive = true;
-            break;
-        default:
+        else if (!training_option(c, &b->training.spec))
             return -1;
-        }
     }
     return optind < argc ? -1 : 0;
 }
 
 static int prepare(struct bench *b, struct error *err)
 {
-    int e = net_create(&b->net, &b->spec, err);
+    int e = training_begin(&b->training, err);
     if (e)
         return e;
-    size_t n = (size_t)b->spec.batch;
-    size_t plane = (size_t)b->spec.image_size * (size_t)b->spec.image_size;
-    b->images = calloc(n * plane, sizeof *b->images);
-    b->features = calloc(n * net_features(b->net), sizeof *b->features);
-    b->labels = calloc(n, 1);
-    if (!b->images || !b->features || !b->labels)
-        return error_set(err, ENOMEM, "out of memory");
-    struct random r = random_start(1, 0);
-    for (size_t i = 0; i < n * plane; i++)
-        b->images[i] = (float)random_normal(&r);
-    for (size_t i = 0; i < n; i++)
-        b->labels[i] = (uint8_t)random_below(&r, (uint64_t)b->spec.classes);
-    return net_init(b->net, 1, err);
+    b->features =
+        calloc((size_t)b->training.spec.batch * net_features(b->training.net), sizeof *b->features);
+    return b->features ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
 static int step(struct bench *b, bool train, struct error *err)
 {
-    const struct net_step sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1};
-    size_t n = (size_t)b->spec.batch, correct;
-    double loss;
-    return train ? net_train_step(b->net, b->images, b->labels, n, &sgd, &loss, &correct, err)
-                 : net_predict(b->net, b->images, n, NULL, b->features, err);
+    struct training *t = &b->training;
+    return train ? training_step(t, err)
+                 : net_predict(t->net, t->images, (size_t)t->spec.batch, NULL, b->features, err);
 }
 
 /* Whole steps until `seconds` have passed. */
 static int measure(struct bench *b, bool train, double seconds, struct result *r, struct error *err)
 {
-    double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    double wall = training_clock(CLOCK_MONOTONIC), cpu = training_clock(CLOCK_PROCESS_CPUTIME_ID);
     *r = (struct result){0};
     while (r->wall < seconds) {
         int e = step(b, train, err);
         if (e)
             return e;
-        r->images += b->spec.batch;
-        r->wall = now(CLOCK_MONOTONIC) - wall;
+        r->images += b->training.spec.batch;
+        r->wall = training_clock(CLOCK_MONOTONIC) - wall;
     }
-    r->cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    r->cpu = training_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     return 0;
 }
 
@@ -151,32 +104,24 @@ static int report(struct bench *b, struct error *err)
         e = measure(b, false, b->seconds, &predict, err);
     if (e)
         return e;
-    double threads = b->spec.threads, rate = train.images / train.cpu * threads;
-    printf("%s %d %d %s %.1f %.1f %.1f\n", net_model_names[b->spec.model], b->spec.width,
-           b->spec.threads, b->spec.precision == NET_BF16 ? "bf16" : "fp32", rate,
-           predict.images / predict.cpu * threads, 3e-9 * net_flops(b->net) * rate);
+    double threads = b->training.spec.threads, rate = train.images / train.cpu * threads;
+    printf("%s %d %d %s %.1f %.1f %.1f\n", net_model_names[b->training.spec.model],
+           b->training.spec.width, b->training.spec.threads,
+           b->training.spec.precision == NET_BF16 ? "bf16" : "fp32", rate,
+           predict.images / predict.cpu * threads, 3e-9 * net_flops(b->training.net) * rate);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.spec = {.model = NET_RESNET18,
-                               .width = 16,
-                               .classes = 7,
-                               .image_size = 40,
-                               .batch = 128,
-                               .training = true,
-                               .precision = NET_BF16,
-                               .backend = "auto",
-                               .threads = 1},
-                      .seconds = 2};
+    struct bench b = {.training = {.spec = training_standard}, .seconds = 2};
     struct error err = {""};
     if (parse(argc, argv, &b) < 0) {
         fprintf(stderr, "bench_train: see the head of tests/bench/bench_train.c\n");
         return 2;
     }
     if (b.flops) {
-        printf("%.0f\n", net_spec_flops(&b.spec));
+        printf("%.0f\n", net_spec_flops(&b.training.spec));
         return 0;
     }
     int e = prepare(&b, &err);
@@ -184,10 +129,8 @@ int main(int argc, char **argv)
         e = step(&b, warm % 2 == 0, &err);
     if (!e)
         e = b.interactive ? answer(&b, &err) : report(&b, &err);
-    net_free(b.net);
-    free(b.images);
+    training_end(&b.training);
     free(b.features);
-    free(b.labels);
     if (e)
         fprintf(stderr, "bench_train: %s\n", err.text);
     return e ? 1 : 0;

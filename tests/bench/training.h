@@ -1,0 +1,107 @@
+/* What the benches of a training share: the options that say which net, and drawn images for it. */
+#ifndef FERDAG_TESTS_BENCH_TRAINING_H
+#define FERDAG_TESTS_BENCH_TRAINING_H
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/random.h"
+#include "kernels/net.h"
+
+/* getopt's letters of the options that training_option takes. */
+#define TRAINING_OPTIONS "m:w:b:s:p:"
+
+struct training {
+    struct net_spec spec;
+    struct net *net;
+    float *images;
+    uint8_t *labels;
+};
+
+static const struct net_spec training_standard = {.model = NET_RESNET18,
+                                                  .width = 16,
+                                                  .classes = 7,
+                                                  .image_size = 40,
+                                                  .batch = 128,
+                                                  .training = true,
+                                                  .precision = NET_BF16,
+                                                  .backend = "auto",
+                                                  .threads = 1};
+
+/* Seconds on a clock. */
+static inline double training_clock(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* -m model, -w width, -b batch, -s image size, -p fp32|bf16, as getopt returned them; false for
+ * another option and for an unknown model. */
+static inline bool training_option(int option, struct net_spec *spec)
+{
+    int m = 0;
+    switch (option) {
+    case 'm':
+        while (m < NET_MODELS && strcmp(optarg, net_model_names[m]) != 0)
+            m++;
+        spec->model = (enum net_model)m;
+        return m < NET_MODELS;
+    case 'w':
+        spec->width = atoi(optarg);
+        return true;
+    case 'b':
+        spec->batch = atoi(optarg);
+        return true;
+    case 's':
+        spec->image_size = atoi(optarg);
+        return true;
+    case 'p':
+        spec->precision = strcmp(optarg, "bf16") == 0 ? NET_BF16 : NET_FP32;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Makes the net of t->spec, with weights, and one batch of drawn images and labels. The caller
+ * calls training_end also after an error. */
+static inline int training_begin(struct training *t, struct error *err)
+{
+    int e = net_create(&t->net, &t->spec, err);
+    if (e)
+        return e;
+    size_t n = (size_t)t->spec.batch;
+    size_t plane = (size_t)t->spec.image_size * (size_t)t->spec.image_size;
+    t->images = calloc(n * plane, sizeof *t->images);
+    t->labels = calloc(n, 1);
+    if (!t->images || !t->labels)
+        return error_set(err, ENOMEM, "out of memory");
+    struct random r = random_start(1, 0);
+    for (size_t i = 0; i < n * plane; i++)
+        t->images[i] = (float)random_normal(&r);
+    for (size_t i = 0; i < n; i++)
+        t->labels[i] = (uint8_t)random_below(&r, (uint64_t)t->spec.classes);
+    return net_init(t->net, 1, err);
+}
+
+/* One step of a training on them. */
+static inline int training_step(struct training *t, struct error *err)
+{
+    const struct net_step sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1};
+    double loss;
+    size_t correct;
+    return net_train_step(t->net, t->images, t->labels, (size_t)t->spec.batch, &sgd, &loss,
+                          &correct, err);
+}
+
+static inline void training_end(struct training *t)
+{
+    net_free(t->net);
+    free(t->images);
+    free(t->labels);
+}
+
+#endif
