@@ -3,6 +3,7 @@
 #ifndef FERDAG_KERNELS_CSVC_H
 #define FERDAG_KERNELS_CSVC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
@@ -41,6 +42,8 @@ void csvc_model_free(struct csvc_model *model);
 struct csvc_training {
     struct csvc_kernel kernel;
     double c, tolerance;
+    bool wide; /* kernel values from products in double: twice the time for them, and LIBSVM's very
+                  values but for the last bit of some */
     size_t memory; /* bytes that kernel values may take; fewer threads are used if all don't fit */
     int threads;
     void (*progress)(void *context, size_t done, size_t total); /* pairs of classes; may be NULL */

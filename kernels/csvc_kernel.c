@@ -3,7 +3,10 @@
  * because libm's takes one value at a time and would cost more than the products. */
 #include "kernels/csvc_kernel.h"
 
+#include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include "kernels/blas.h"
 
 enum { CHUNK = 256, TILE = 512, EDGE = 16 };
@@ -43,70 +46,79 @@ static inline double exponential(double x)
 
 static const double LARGEST = 700;
 
-/* The exponents stand in an array of their own: from a single loop the compiler makes branches
- * around the bounds, one value at a time. */
-WIDEST static void apply_rbf(double gamma, float *row, size_t m, double norm, const double *norms)
+/* Each of these turns up to CHUNK dot products into kernel values. The exponents are written to
+ * memory before the powers are taken: in one loop the compiler makes branches around the bounds,
+ * one value at a time. */
+WIDEST static void apply_rbf(double gamma, double *z, size_t n, double norm, const double *norms)
 {
-    double z[CHUNK];
-    for (size_t start = 0; start < m; start += CHUNK) {
-        size_t size = m - start < CHUNK ? m - start : CHUNK;
-        float *k = row + start;
 #pragma omp simd
-        for (size_t j = 0; j < size; j++) {
-            double distance = norm + norms[start + j] - 2.0 * (double)k[j];
-            double x = gamma * (distance > 0 ? distance : 0);
-            z[j] = x < LARGEST ? -x : -LARGEST;
-        }
-#pragma omp simd
-        for (size_t j = 0; j < size; j++)
-            k[j] = (float)exponential(z[j]);
+    for (size_t j = 0; j < n; j++) {
+        double distance = norm + norms[j] - 2 * z[j];
+        double x = gamma * (distance > 0 ? distance : 0);
+        z[j] = x < LARGEST ? -x : -LARGEST;
     }
+#pragma omp simd
+    for (size_t j = 0; j < n; j++)
+        z[j] = exponential(z[j]);
 }
 
 /* tanh z = 1 - 2 / (e^2z + 1) */
-WIDEST static void apply_sigmoid(double gamma, double coef0, float *row, size_t m)
+WIDEST static void apply_sigmoid(double gamma, double coef0, double *z, size_t n)
 {
-    double z[CHUNK];
-    for (size_t start = 0; start < m; start += CHUNK) {
-        size_t size = m - start < CHUNK ? m - start : CHUNK;
-        float *k = row + start;
 #pragma omp simd
-        for (size_t j = 0; j < size; j++) {
-            double x = 2 * (gamma * (double)k[j] + coef0);
-            x = x < LARGEST ? x : LARGEST;
-            z[j] = x > -LARGEST ? x : -LARGEST;
-        }
-#pragma omp simd
-        for (size_t j = 0; j < size; j++)
-            k[j] = (float)(1 - 2 / (exponential(z[j]) + 1));
+    for (size_t j = 0; j < n; j++) {
+        double x = 2 * (gamma * z[j] + coef0);
+        x = x < LARGEST ? x : LARGEST;
+        z[j] = x > -LARGEST ? x : -LARGEST;
     }
+#pragma omp simd
+    for (size_t j = 0; j < n; j++)
+        z[j] = 1 - 2 / (exponential(z[j]) + 1);
 }
 
 /* Powers by repeated squaring. */
-WIDEST static void apply_poly(const struct csvc_kernel *kernel, float *row, size_t m)
+WIDEST static void apply_poly(const struct csvc_kernel *kernel, double *z, size_t n)
 {
-    double gamma = kernel->gamma, coef0 = kernel->coef0, base[CHUNK], power[CHUNK];
-    for (size_t start = 0; start < m; start += CHUNK) {
-        size_t size = m - start < CHUNK ? m - start : CHUNK;
-        float *k = row + start;
+    double gamma = kernel->gamma, coef0 = kernel->coef0, base[CHUNK];
 #pragma omp simd
-        for (size_t j = 0; j < size; j++) {
-            base[j] = gamma * (double)k[j] + coef0;
-            power[j] = 1;
-        }
-        for (int e = kernel->degree; e > 0; e /= 2) {
-            if (e % 2)
-#pragma omp simd
-                for (size_t j = 0; j < size; j++)
-                    power[j] *= base[j];
-#pragma omp simd
-            for (size_t j = 0; j < size; j++)
-                base[j] *= base[j];
-        }
-#pragma omp simd
-        for (size_t j = 0; j < size; j++)
-            k[j] = (float)power[j];
+    for (size_t j = 0; j < n; j++) {
+        base[j] = gamma * z[j] + coef0;
+        z[j] = 1;
     }
+    for (int e = kernel->degree; e > 0; e /= 2) {
+        if (e % 2)
+#pragma omp simd
+            for (size_t j = 0; j < n; j++)
+                z[j] *= base[j];
+#pragma omp simd
+        for (size_t j = 0; j < n; j++)
+            base[j] *= base[j];
+    }
+}
+
+static void apply(const struct csvc_kernel *kernel, double *z, size_t n, double norm,
+                  const double *norms)
+{
+    if (kernel->type == SVM_RBF)
+        apply_rbf(kernel->gamma, z, n, norm, norms);
+    else if (kernel->type == SVM_SIGMOID)
+        apply_sigmoid(kernel->gamma, kernel->coef0, z, n);
+    else if (kernel->type == SVM_POLY)
+        apply_poly(kernel, z, n);
+}
+
+WIDEST static void widen(const float *in, double *out, size_t n)
+{
+#pragma omp simd
+    for (size_t j = 0; j < n; j++)
+        out[j] = (double)in[j];
+}
+
+WIDEST static void narrow(const double *in, float *out, size_t n)
+{
+#pragma omp simd
+    for (size_t j = 0; j < n; j++)
+        out[j] = (float)in[j];
 }
 
 WIDEST static bool all_finite(const float *row, size_t m)
@@ -124,12 +136,13 @@ bool csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, 
     bool finite = true;
     for (size_t i = 0; i < n; i++) {
         float *row = dots + i * ld;
-        if (kernel->type == SVM_RBF)
-            apply_rbf(kernel->gamma, row, m, norms_a[i], norms_b);
-        else if (kernel->type == SVM_SIGMOID)
-            apply_sigmoid(kernel->gamma, kernel->coef0, row, m);
-        else if (kernel->type == SVM_POLY)
-            apply_poly(kernel, row, m);
+        for (size_t j = 0; kernel->type != SVM_LINEAR && j < m; j += CHUNK) {
+            double z[CHUNK];
+            size_t size = m - j < CHUNK ? m - j : CHUNK;
+            widen(row + j, z, size);
+            apply(kernel, z, size, norms_a ? norms_a[i] : 0, norms_b ? norms_b + j : NULL);
+            narrow(z, row + j, size);
+        }
         finite &= all_finite(row, m);
     }
     return finite;
@@ -149,30 +162,78 @@ void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *ou
                     out[c * ld_out + r] = in[r * ld_in + c];
 }
 
-/* Values of rows i.. of a with rows j.. of b, and where they go. */
-static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *a, size_t i,
-                      const struct csvc_rows *b, size_t j, float *out, float *back)
+/* As csvc_kernel_apply, from products (n, m) in double, TILE a row. */
+static bool apply_wide(const struct csvc_kernel *kernel, double *dots, size_t n, size_t m,
+                       const double *norms_a, const double *norms_b, float *out, size_t ld)
 {
-    size_t n = smaller(TILE, a->n - i), m = smaller(TILE, b->n - j);
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        double *z = dots + i * TILE;
+        for (size_t j = 0; j < m; j += CHUNK)
+            apply(kernel, z + j, smaller(CHUNK, m - j), norms_a[i], norms_b + j);
+        narrow(z, out + i * ld, m);
+        finite &= all_finite(out + i * ld, m);
+    }
+    return finite;
+}
+
+size_t csvc_kernel_scratch(size_t d)
+{
+    return (2 * TILE * d + TILE * TILE) * sizeof(double);
+}
+
+/* Values of rows i.. of a with rows j.. of b, and where they go. scratch: NULL for products in
+ * float32. */
+static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *a, size_t i,
+                      const struct csvc_rows *b, size_t j, float *out, float *back, double *scratch)
+{
+    size_t n = smaller(TILE, a->n - i), m = smaller(TILE, b->n - j), d = a->d;
+    const float *from_a = a->x + i * d, *from_b = b->x + j * d;
+    const double *norms_a = a->norms + i, *norms_b = b->norms + j;
+    bool finite;
     out += i * b->n + j;
-    blas_tile(a->x + i * a->d, n, b->x + j * b->d, m, a->d, out, b->n);
-    bool finite = csvc_kernel_apply(kernel, out, n, m, b->n, a->norms + i, b->norms + j);
+    if (scratch) {
+        double *wide_b = scratch + TILE * d, *dots = wide_b + TILE * d;
+        widen(from_a, scratch, n * d);
+        widen(from_b, wide_b, m * d);
+        for (size_t r = 0; r < n; r++)
+            memset(dots + r * TILE, 0, m * sizeof *dots);
+        blas_add_product(scratch, d, n, wide_b, d, m, d, dots, TILE);
+        finite = apply_wide(kernel, dots, n, m, norms_a, norms_b, out, b->n);
+    } else {
+        blas_tile(from_a, n, from_b, m, d, out, b->n);
+        finite = csvc_kernel_apply(kernel, out, n, m, b->n, norms_a, norms_b);
+    }
     if (back)
         csvc_transpose(out, b->n, n, m, back + j * a->n + i, a->n);
     return finite;
 }
 
-bool csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
-                       const struct csvc_rows *b, float *out, float *back, int threads)
+/* What a thread finds out, or lacks. */
+static int outcome(bool no_memory, bool finite)
 {
-    blas_single_threaded();
+    return no_memory ? -ENOMEM : finite ? 0 : -ERANGE;
+}
+
+int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
+                      const struct csvc_rows *b, bool wide, float *out, float *back, int threads)
+{
     size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
-    bool finite = true;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : finite)
-    for (size_t t = 0; t < rows * columns; t++)
-        finite =
-            make_tile(kernel, a, t / columns * TILE, b, t % columns * TILE, out, back) && finite;
-    return finite;
+    bool finite = true, no_memory = false;
+    blas_single_threaded();
+#pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
+    {
+        double *scratch = wide ? malloc(csvc_kernel_scratch(a->d)) : NULL;
+        no_memory = wide && !scratch;
+#pragma omp for schedule(dynamic)
+        for (size_t t = 0; t < rows * columns; t++)
+            if (!no_memory)
+                finite = make_tile(kernel, a, t / columns * TILE, b, t % columns * TILE, out, back,
+                                   scratch) &&
+                         finite;
+        free(scratch);
+    }
+    return outcome(no_memory, finite);
 }
 
 /* Makes a tile on the diagonal equal to its transposed. A row's distance to itself is 0 whatever
@@ -187,20 +248,35 @@ static void mend_diagonal(const struct csvc_kernel *kernel, float *out, size_t n
     }
 }
 
-bool csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, float *out,
-                        int threads)
+int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
+                       float *out, int threads)
 {
-    blas_single_threaded();
     size_t tiles = (a->n + TILE - 1) / TILE;
-    bool finite = true;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : finite)
-    for (size_t t = 0; t < tiles * tiles; t++) {
-        size_t i = t / tiles * TILE, j = t % tiles * TILE;
-        if (j < i)
-            continue;
-        finite = make_tile(kernel, a, i, a, j, out, i < j ? out : NULL) && finite;
-        if (i == j)
-            mend_diagonal(kernel, out, a->n, i);
+    bool finite = true, no_memory = false;
+    blas_single_threaded();
+#pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
+    {
+        double *scratch = wide ? malloc(csvc_kernel_scratch(a->d)) : NULL;
+        no_memory = wide && !scratch;
+#pragma omp for schedule(dynamic)
+        for (size_t t = 0; t < tiles * tiles; t++) {
+            size_t i = t / tiles * TILE, j = t % tiles * TILE;
+            if (j < i || no_memory)
+                continue;
+            finite = make_tile(kernel, a, i, a, j, out, i < j ? out : NULL, scratch) && finite;
+            if (i == j)
+                mend_diagonal(kernel, out, a->n, i);
+        }
+        free(scratch);
     }
-    return finite;
+    return outcome(no_memory, finite);
+}
+
+void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,
+                          double *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = norms[i];
+        apply(kernel, out + i, 1, norms[i], norms + i);
+    }
 }

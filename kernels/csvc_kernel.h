@@ -19,14 +19,22 @@ struct csvc_rows {
     size_t n, d;
 };
 
-/* out (a.n, b.n): kernel values of rows a with rows b; back (b.n, a.n) is the transposed. Returns
- * false if one isn't finite. The same at any number of threads. */
-bool csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
-                       const struct csvc_rows *b, float *out, float *back, int threads);
+/* out (a.n, b.n): kernel values of rows a with rows b; back (b.n, a.n) is the transposed, or NULL.
+ * wide: of products in double, in twice the time. -ERANGE if a value isn't finite, -ENOMEM (wide
+ * only). The same at any number of threads. */
+int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
+                      const struct csvc_rows *b, bool wide, float *out, float *back, int threads);
 
 /* out (a.n, a.n): kernel values of rows with each other, exactly symmetric, in half the work. */
-bool csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, float *out,
-                        int threads);
+int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
+                       float *out, int threads);
+
+/* Bytes that each thread of the two above takes for rows of d columns if wide. */
+size_t csvc_kernel_scratch(size_t d);
+
+/* out (n): kernel values of rows with themselves, in double. */
+void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,
+                          double *out);
 
 /* out (m, n) = in (n, m) transposed; ld are values a row. */
 void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out);

@@ -27,6 +27,7 @@ struct trainer {
     size_t classes, d, n, pairs;
     size_t *starts;    /* (classes): first row of each class */
     double *norms;     /* (n) */
+    double *diagonal;  /* (n), if wide: kernel values of rows with themselves */
     float **own;       /* (classes): kernel values of a class with itself */
     struct pair *pair; /* (pairs) in the model's order */
     size_t *order;     /* (pairs): largest first, so that threads end together */
@@ -39,10 +40,11 @@ static int make(struct trainer *t, struct error *err)
     t->pairs = t->classes * (t->classes - 1) / 2;
     t->starts = calloc(t->classes, sizeof *t->starts);
     t->norms = calloc(t->n + 1, sizeof *t->norms);
+    t->diagonal = calloc(t->n + 1, sizeof *t->diagonal);
     t->own = calloc(t->classes, sizeof *t->own);
     t->pair = calloc(t->pairs, sizeof *t->pair);
     t->order = calloc(t->pairs, sizeof *t->order);
-    if (!t->starts || !t->norms || !t->own || !t->pair || !t->order)
+    if (!t->starts || !t->norms || !t->diagonal || !t->own || !t->pair || !t->order)
         return error_set(err, ENOMEM, "out of memory for %zu rows of %zu classes", t->n,
                          t->classes);
     for (size_t c = 1; c < t->classes; c++)
@@ -65,6 +67,7 @@ static void destroy(struct trainer *t)
         free(t->pair[p].result.beta);
     free(t->starts);
     free(t->norms);
+    free(t->diagonal);
     free(t->own);
     free(t->pair);
     free(t->order);
@@ -92,7 +95,8 @@ static double pair_bytes(const struct trainer *t, size_t p)
     double n = (double)t->counts[t->pair[p].a], m = (double)t->counts[t->pair[p].b];
     double free_rows = fmin(n + m, SMO_MOST_FREE);
     return sizeof(float) * (2 * n * m + (n + m) * (n + m) / 3) +
-           sizeof(double) * free_rows * free_rows;
+           sizeof(double) * free_rows * free_rows +
+           (t->training->wide ? (double)csvc_kernel_scratch(t->d) : 0);
 }
 
 /* How many threads fit in memory; 0 if not even one. *bytes is what one needs. */
@@ -134,8 +138,9 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     float *k = t->own[c] = malloc(n * n * sizeof *k);
     if (!k)
         return error_set(err, ENOMEM, "out of memory for %zu x %zu kernel values", n, n);
-    if (csvc_kernel_square(&training->kernel, &rows, k, training->threads))
-        return 0;
+    int rc = csvc_kernel_square(&training->kernel, &rows, training->wide, k, training->threads);
+    if (rc != -ERANGE)
+        return rc < 0 ? error_set(err, -rc, "out of memory for products in double") : 0;
     for (size_t i = 0; i < n; i++)
         if (!isfinite(k[i * n + i]))
             return error_set(err, ERANGE,
@@ -148,6 +153,7 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
 /* Memory of a thread for the pair that it solves: the block of two classes, and its transposed. */
 struct across {
     float *values, *back;
+    double *diagonal;
 };
 
 static int across_make(struct across *a, const struct trainer *t)
@@ -159,13 +165,15 @@ static int across_make(struct across *a, const struct trainer *t)
     }
     a->values = malloc(most * sizeof *a->values);
     a->back = malloc(most * sizeof *a->back);
-    return a->values && a->back ? 0 : -ENOMEM;
+    a->diagonal = malloc(t->n * sizeof *a->diagonal);
+    return a->values && a->back && a->diagonal ? 0 : -ENOMEM;
 }
 
 static void across_free(struct across *a)
 {
     free(a->values);
     free(a->back);
+    free(a->diagonal);
 }
 
 static int solve_pair(const struct trainer *t, struct pair *pair, const struct across *across)
@@ -175,13 +183,21 @@ static int solve_pair(const struct trainer *t, struct pair *pair, const struct a
     pair->result.beta = calloc(n + m, sizeof *pair->result.beta);
     if (!pair->result.beta)
         return error_set(&pair->error, ENOMEM, "out of memory for a pair of %zu rows", n + m);
-    if (!csvc_kernel_block(&t->training->kernel, &of_a, &of_b, across->values, across->back, 1))
+    const struct csvc_training *training = t->training;
+    int rc = csvc_kernel_block(&training->kernel, &of_a, &of_b, training->wide, across->values,
+                               across->back, 1);
+    if (rc == -ERANGE)
         return not_finite(a, b, &pair->error);
+    if (rc < 0)
+        return error_set(&pair->error, -rc, "out of memory for products in double");
+    for (size_t i = 0; i < n + m; i++)
+        across->diagonal[i] = t->diagonal[i < n ? t->starts[a] + i : t->starts[b] + i - n];
     struct smo_problem problem = {
         .n = {n, m},
         .k = {{t->own[a], across->values}, {across->back, t->own[b]}},
-        .c = t->training->c,
-        .tolerance = t->training->tolerance,
+        .diagonal = training->wide ? across->diagonal : NULL,
+        .c = training->c,
+        .tolerance = training->tolerance,
     };
     return smo_solve(&problem, &pair->result, &pair->error);
 }
@@ -303,6 +319,8 @@ int csvc_train(const struct csvc_training *training, const float *x, const size_
     }
     if (rc == 0)
         blas_squared_norms(x, t.n, d, t.norms, training->threads);
+    if (rc == 0)
+        csvc_kernel_diagonal(&training->kernel, t.norms, t.n, t.diagonal);
     for (size_t c = 0; rc == 0 && c < classes; c++)
         rc = compute_own(&t, c, err);
     if (rc == 0)

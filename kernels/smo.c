@@ -41,7 +41,7 @@ struct solver {
     double *beta, *value;
     double *rise; /* 0 where beta < hi, -inf elsewhere: added to value before a maximum */
     double *fall; /* 0 where beta > lo, +inf elsewhere */
-    float *diagonal;
+    double *diagonal;
 };
 
 /* value -= step * (a - b); returns the largest value that may rise. */
@@ -78,14 +78,14 @@ static inline double gain(double top, double value, double curvature)
 
 /* The largest gain of a block; *lowest becomes the least value that may fall, if lower. */
 WIDEST static double gain_block(size_t n, const double *restrict value, const double *restrict fall,
-                                const float *restrict row, const float *restrict diagonal,
+                                const float *restrict row, const double *restrict diagonal,
                                 double top, double own, double *lowest)
 {
     double best = -1, low = *lowest;
 #pragma omp simd reduction(max : best) reduction(min : low)
     for (size_t t = 0; t < n; t++) {
         double v = value[t] + fall[t];
-        double g = gain(top, v, own + (double)diagonal[t] - 2 * (double)row[t]);
+        double g = gain(top, v, own + diagonal[t] - 2 * (double)row[t]);
         best = g > best ? g : best;
         low = v < low ? v : low;
     }
@@ -115,6 +115,12 @@ static const float *kernel_row(const struct solver *s, size_t i, size_t class)
     const struct smo_problem *p = s->problem;
     size_t own = i >= p->n[0], row = own ? i - p->n[0] : i;
     return p->k[own][class] + row * p->n[class];
+}
+
+static double kernel_value(const struct solver *s, size_t i, size_t j)
+{
+    size_t class = j >= s->problem->n[0];
+    return kernel_row(s, i, class)[class ? j - s->problem->n[0] : j];
 }
 
 /* A stretch of at most BLOCK rows of one class. */
@@ -182,8 +188,8 @@ static size_t partner(const struct solver *s, size_t i)
     double most = -1;
     for (size_t t = 0; t < found.size; t++) {
         size_t at = found.start + t;
-        double g = gain(top, s->value[at] + s->fall[at],
-                        own + (double)s->diagonal[at] - 2 * (double)row[t]);
+        double g =
+            gain(top, s->value[at] + s->fall[at], own + s->diagonal[at] - 2 * (double)row[t]);
         if (g >= most) {
             most = g;
             chosen = at;
@@ -195,9 +201,7 @@ static size_t partner(const struct solver *s, size_t i)
 /* Takes the best step for the pair within both boxes; returns its length. */
 static double step_pair(struct solver *s, size_t i, size_t j)
 {
-    size_t class = j >= s->problem->n[0];
-    double k = kernel_row(s, i, class)[class ? j - s->problem->n[0] : j];
-    double curvature = (double)s->diagonal[i] + (double)s->diagonal[j] - 2 * k;
+    double curvature = s->diagonal[i] + s->diagonal[j] - 2 * kernel_value(s, i, j);
     double step = (s->value[i] - s->value[j]) / (curvature > 0 ? curvature : TAU);
     double room_i = high(s, i) - s->beta[i], room_j = s->beta[j] - low(s, j);
     step = fmin(step, fmin(room_i, room_j));
@@ -328,11 +332,14 @@ static void shrink(struct solver *s)
                            .no_memory = s->no_memory};
     if (count > 1 && count <= s->n / 2) {
         float *k = malloc(count * count * sizeof *k);
+        double *diagonal = malloc(count * sizeof *diagonal);
         inner.beta = malloc(count * sizeof *inner.beta);
-        *s->no_memory = !k || !inner.beta || solver_make(&inner) < 0;
+        *s->no_memory = !k || !diagonal || !inner.beta || solver_make(&inner) < 0;
         if (!*s->no_memory) {
             gather(s, active, kept, k, &problem);
+            problem.diagonal = diagonal;
             for (size_t a = 0; a < count; a++) {
+                diagonal[a] = s->diagonal[active[a]];
                 inner.beta[a] = s->beta[active[a]];
                 inner.value[a] = s->value[active[a]];
             }
@@ -341,6 +348,7 @@ static void shrink(struct solver *s)
         }
         solver_free(&inner);
         free(inner.beta);
+        free(diagonal);
         free(k);
     }
     free(active);
@@ -359,12 +367,6 @@ struct face {
     double *z;                /* (MOST_CONSTRAINTS, n): K^-1 times the rows of A */
     double *schur, *force;    /* A K^-1 A' and the solution of it */
 };
-
-static double kernel_value(const struct solver *s, size_t i, size_t j)
-{
-    size_t class = j >= s->problem->n[0];
-    return kernel_row(s, i, class)[class ? j - s->problem->n[0] : j];
-}
 
 static void face_free(struct face *f)
 {
@@ -512,8 +514,7 @@ static bool solve(struct solver *s)
 {
     size_t rest = s->n * PATIENCE;
     for (size_t i = 0; i < s->n; i++) {
-        size_t class = i >= s->problem->n[0];
-        s->diagonal[i] = kernel_row(s, i, class)[class ? i - s->problem->n[0] : i];
+        s->diagonal[i] = s->problem->diagonal ? s->problem->diagonal[i] : kernel_value(s, i, i);
         note_bounds(s, i);
     }
     size_t i = update(s, 0, 0, 0);

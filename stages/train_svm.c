@@ -83,6 +83,14 @@ static enum csvc_kernel_type kernel_of(const char *name)
     return (enum csvc_kernel_type)k;
 }
 
+/* The sigmoid kernel isn't positive: its problem has many solutions, and the least rounding of a
+ * kernel value may lead to another one than LIBSVM's. */
+static bool is_wide(const char *precision, const char *kernel)
+{
+    return strcmp(precision, "auto") == 0 ? strcmp(kernel, "sigmoid") == 0
+                                          : strcmp(precision, "float64") == 0;
+}
+
 static void progress(void *context, size_t done, size_t total)
 {
     job_progress(context, (double)done, (double)total, "pair", 0, NULL, NULL);
@@ -109,6 +117,7 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
                    .coef0 = job_real(job, "coef0")},
         .c = job_real(job, "c"),
         .tolerance = job_real(job, "tolerance"),
+        .wide = is_wide(job_string(job, "precision"), job_string(job, "kernel")),
         .memory = (size_t)job_int(job, "memory_mb") * 1000000,
         .threads = job->threads,
         .progress = progress,
@@ -196,6 +205,12 @@ static const struct param params[] = {
      .min = 1e-9,
      .max = 1,
      .text = "stop when no pair of rows violates optimality by more (LIBSVM's eps)"},
+    {.name = "precision",
+     .type = PARAM_ENUM,
+     .standard = "auto",
+     .choices = "auto|float32|float64",
+     .text = "of the dot products that kernel values come from; auto: float64 for sigmoid, whose "
+             "solution hangs on every bit, else float32"},
     {.name = "memory_mb",
      .type = PARAM_INT,
      .standard = "3000",
@@ -208,7 +223,7 @@ static const struct param params[] = {
 
 const struct kind kind_train_svm = {
     .name = "train_svm",
-    .version = 2,
+    .version = 3,
     .text = "support vector machine (C-SVC, one against one), as LIBSVM defines it",
     .inputs = inputs,
     .outputs = outputs,
