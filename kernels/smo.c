@@ -95,12 +95,12 @@ WIDEST static double gain_block(size_t n, const double *restrict value, const do
 
 static double high(const struct solver *s, size_t i)
 {
-    return i < s->problem->n[0] ? s->problem->c : 0;
+    return i < s->problem->n[0] ? s->problem->c[0] : 0;
 }
 
 static double low(const struct solver *s, size_t i)
 {
-    return i < s->problem->n[0] ? 0 : -s->problem->c;
+    return i < s->problem->n[0] ? 0 : -s->problem->c[1];
 }
 
 static void note_bounds(struct solver *s, size_t i)
@@ -276,8 +276,9 @@ static void solver_free(struct solver *s)
 static void gather(const struct solver *s, const size_t *active, const size_t kept[2], float *to,
                    struct smo_problem *inner)
 {
-    *inner = (struct smo_problem){
-        .n = {kept[0], kept[1]}, .c = s->problem->c, .tolerance = s->problem->tolerance};
+    *inner = (struct smo_problem){.n = {kept[0], kept[1]},
+                                  .c = {s->problem->c[0], s->problem->c[1]},
+                                  .tolerance = s->problem->tolerance};
     for (size_t a = 0; a < 2; a++)
         for (size_t b = 0; b < 2; b++) {
             const size_t *rows = active + (a ? kept[0] : 0), *columns = active + (b ? kept[0] : 0);

@@ -18,7 +18,7 @@ struct smo_problem {
     size_t n[2];            /* rows of each class, both > 0 */
     const float *k[2][2];   /* k[a][b] is (n[a], n[b]): kernel values of rows of a with rows of b */
     const double *diagonal; /* (n[0] + n[1]): each row's with itself; NULL: as in k */
-    double c;               /* upper bound of each alpha */
+    double c[2];            /* upper bound of each alpha, by class */
     double tolerance;       /* stop when no pair violates optimality by more (LIBSVM's eps) */
 };
 

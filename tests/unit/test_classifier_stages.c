@@ -89,6 +89,51 @@ static void svm_trains_then_predicts(void **state)
     expect_error("predict", "", both, "features have 5 columns");
 }
 
+/* "balanced" is the map of rows / (classes x rows of the class), and weights change the model. */
+static void class_weights(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *params, *says;
+    } bad[] = {
+        {"\"class_weight\":\"even\"", "class_weight: expected none, balanced, or a map"},
+        {"\"class_weight\":[1,1,1,1,1,1,1]", "class_weight: expected none, balanced, or a map"},
+        {"\"class_weight\":{\"fury\":1}", "class_weight: no class 'fury'"},
+        {"\"class_weight\":{\"fear\":0}", "class_weight: fear: expected a number above 0"},
+        {"\"class_weight\":{\"fear\":\"1\"}", "class_weight: fear: expected a number above 0"},
+    };
+    static const char *const params[] = {
+        "", "\"class_weight\":{}", "\"class_weight\":\"balanced\"",
+        "\"class_weight\":{\"angry\":4.0,\"disgust\":0.8,\"fear\":0.8,\"happy\":0.8,"
+        "\"sad\":0.8,\"surprise\":0.8,\"neutral\":2.0}"};
+    char *model[4];
+    size_t size[4];
+    struct features f = {0};
+    struct error err = {""};
+    put_features("features", D);
+    make_split(&f, TRAIN, D, 0);
+    uint8_t *labels = f.labels.data;
+    for (size_t i = 0, angry = 0; i < TRAIN; i++) /* 5 rows angry, 10 neutral, 25 of each other */
+        if (labels[i] == 0 && angry++ >= 5)
+            labels[i] = angry <= 10 ? 1 : angry <= 15 ? 2 : 3;
+    for (size_t i = 0, moved = 0; i < TRAIN; i++)
+        if (labels[i] == 6 && moved < 10)
+            labels[i] = moved++ < 5 ? 4 : 5;
+    put("features", SPLIT_TRAIN, &f);
+    features_free(&f);
+    for (size_t i = 0; i < 4; i++) {
+        expect_success("train_svm", params[i], FEATURES, 1);
+        assert_int_equal(file_read("model", 1 << 20, &model[i], &size[i], &err), 0);
+    }
+    assert_true(size[0] == size[1] && memcmp(model[0], model[1], size[0]) == 0);
+    assert_true(size[2] == size[3] && memcmp(model[2], model[3], size[2]) == 0);
+    assert_true(size[0] != size[2] || memcmp(model[0], model[2], size[0]) != 0);
+    for (size_t i = 0; i < 4; i++)
+        free(model[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect_error("train_svm", bad[i].params, FEATURES, bad[i].says);
+}
+
 static const char *const kernels[] = {"\"kernel\":\"linear\"", "\"kernel\":\"poly\"",
                                       "\"kernel\":\"rbf\"", "\"kernel\":\"sigmoid\""};
 enum { KERNELS = sizeof kernels / sizeof *kernels };
@@ -383,6 +428,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trainers_learn),
         cmocka_unit_test(svm_trains_then_predicts),
+        cmocka_unit_test(class_weights),
         cmocka_unit_test(bad_training_rows),
         cmocka_unit_test(meagre_training_rows),
         cmocka_unit_test(one_row_a_class),

@@ -58,11 +58,14 @@ static int leave(void **state)
     return file_remove_tree(folder, NULL);
 }
 
+static const double ones[CLASSES] = {1, 1, 1, 1, 1, 1, 1};
+
 static struct csvc_training training(enum csvc_kernel_type type)
 {
     return (struct csvc_training){
         .kernel = {.type = type, .degree = 3, .gamma = gamma_scale, .coef0 = 0},
         .c = 1,
+        .weights = ones,
         .tolerance = 1e-3,
         .memory = 100000000,
         .threads = 1};
@@ -113,9 +116,11 @@ static void predict_theirs(const struct svm_model *model, uint8_t *out)
 }
 
 /* LIBSVM keeps pointers into nodes, which the caller frees after the model. */
-static struct svm_model *train_theirs(enum csvc_kernel_type type, struct svm_node *nodes)
+static struct svm_model *train_theirs(enum csvc_kernel_type type, const double *weights,
+                                      struct svm_node *nodes)
 {
     static const int types[SVM_KERNELS] = {LINEAR, POLY, RBF, SIGMOID};
+    static int labels[CLASSES] = {0, 1, 2, 3, 4, 5, 6};
     static double y[sizeof train_x / sizeof *train_x / D];
     static struct svm_node *x[sizeof train_x / sizeof *train_x / D];
     size_t at = 0;
@@ -132,7 +137,10 @@ static struct svm_model *train_theirs(enum csvc_kernel_type type, struct svm_nod
                                       .cache_size = 50,
                                       .eps = 1e-3,
                                       .C = 1,
-                                      .shrinking = 1};
+                                      .shrinking = 1,
+                                      .nr_weight = CLASSES,
+                                      .weight_label = labels,
+                                      .weight = (double *)weights};
     svm_set_print_string_function(quiet);
     return svm_train(&problem, &parameter);
 }
@@ -183,13 +191,15 @@ static void beta_of_theirs(const struct svm_model *m, size_t a, size_t b, double
     }
 }
 
-static void same_as_libsvm(enum csvc_kernel_type type)
+static void same_as_libsvm(enum csvc_kernel_type type, const double *weights)
 {
+    struct csvc_training t = training(type);
     struct csvc_model ours;
     struct csvc_report report;
-    train_ours(training(type), &ours, &report);
+    t.weights = weights;
+    train_ours(t, &ours, &report);
     struct svm_node *nodes = nodes_of(train_x, rows);
-    struct svm_model *theirs = train_theirs(type, nodes);
+    struct svm_model *theirs = train_theirs(type, weights, nodes);
 
     double total = 0, *beta = malloc(rows * sizeof *beta);
     assert_non_null(beta);
@@ -218,25 +228,33 @@ static void same_as_libsvm(enum csvc_kernel_type type)
 static void linear(void **state)
 {
     (void)state;
-    same_as_libsvm(SVM_LINEAR);
+    same_as_libsvm(SVM_LINEAR, ones);
 }
 
 static void poly(void **state)
 {
     (void)state;
-    same_as_libsvm(SVM_POLY);
+    same_as_libsvm(SVM_POLY, ones);
 }
 
 static void rbf(void **state)
 {
     (void)state;
-    same_as_libsvm(SVM_RBF);
+    same_as_libsvm(SVM_RBF, ones);
 }
 
 static void sigmoid(void **state)
 {
     (void)state;
-    same_as_libsvm(SVM_SIGMOID);
+    same_as_libsvm(SVM_SIGMOID, ones);
+}
+
+static void weights(void **state)
+{
+    (void)state;
+    static const double uneven[CLASSES] = {0.5, 8, 1, 2, 0.1, 1.5, 0.7};
+    for (int type = 0; type < SVM_KERNELS; type++)
+        same_as_libsvm((enum csvc_kernel_type)type, uneven);
 }
 
 /* The sigmoid kernel's problem has many solutions. With products in double every step is LIBSVM's
@@ -250,7 +268,7 @@ static void sigmoid_in_double_takes_the_same_steps(void **state)
     t.wide = true;
     train_ours(t, &ours, &report);
     struct svm_node *nodes = nodes_of(train_x, rows);
-    struct svm_model *theirs = train_theirs(SVM_SIGMOID, nodes);
+    struct svm_model *theirs = train_theirs(SVM_SIGMOID, ones, nodes);
     assert_int_equal(ours.count, theirs->l);
     for (size_t v = 0; v < ours.count; v++)
         for (size_t k = 0; k + 1 < CLASSES; k++)
@@ -386,7 +404,7 @@ static void hard_problem_is_optimal(void **state)
         }
     struct smo_problem problem = {.n = {HALF, HALF},
                                   .k = {{k[0][0], k[0][1]}, {k[1][0], k[1][1]}},
-                                  .c = 10,
+                                  .c = {10, 10},
                                   .tolerance = 1e-3};
     struct smo_result result = {.beta = beta};
     struct error err = {""};
@@ -395,7 +413,7 @@ static void hard_problem_is_optimal(void **state)
     assert_true(result.iterations < 100 * N); /* 100 times as many without Newton steps */
     double balance = 0, top = -INFINITY, bottom = INFINITY;
     for (size_t i = 0; i < N; i++) {
-        double decision = 0, low = i < HALF ? 0 : -problem.c, high = i < HALF ? problem.c : 0;
+        double decision = 0, low = i < HALF ? 0 : -problem.c[1], high = i < HALF ? problem.c[0] : 0;
         for (size_t j = 0; j < N; j++)
             decision += beta[j] * (double)k[i >= HALF][j >= HALF][i % HALF * HALF + j % HALF];
         double value = (i < HALF ? 1 : -1) - decision;
@@ -475,6 +493,7 @@ int main(void)
         cmocka_unit_test(poly),
         cmocka_unit_test(rbf),
         cmocka_unit_test(sigmoid),
+        cmocka_unit_test(weights),
         cmocka_unit_test(sigmoid_in_double_takes_the_same_steps),
         cmocka_unit_test(text_format_both_ways),
         cmocka_unit_test(threads_change_nothing),
