@@ -95,6 +95,12 @@ struct backend {
      * slices) from and to plain NCHW float32. */
     int (*tensor)(struct device *device, enum tensor_use use, struct shape shape,
                   struct tensor **tensor, struct error *err);
+    /* Values of a plain tensor, in one row, that an activation of this shape takes; and one made in
+     * such a tensor, `first` values from its start on. What it holds is undefined. `first` is a sum
+     * of such sizes. */
+    size_t (*room)(const struct device *device, struct shape shape);
+    int (*within)(struct device *device, struct tensor *plain, size_t first, struct shape shape,
+                  struct tensor **tensor, struct error *err);
     int (*write)(struct device *device, struct tensor *tensor, const float *values, size_t n,
                  struct error *err);
     int (*read)(struct device *device, struct tensor *tensor, float *values, size_t n,

@@ -86,7 +86,8 @@ static void cpu_close(struct device *device)
         for (int d = 0; d < DNN_DIRECTIONS; d++)
             free(t->packed[d]);
         free(t->work);
-        free(t->data);
+        if (!t->within)
+            free(t->data);
         free(t);
     }
     for (int w = 0; device->workers && w < device->threads; w++)
@@ -180,13 +181,12 @@ static int take_sums(struct cpu_worker *w, size_t count, struct cpu_sums **sums,
     return 0;
 }
 
-static int cpu_tensor(struct device *device, enum tensor_use use, struct shape shape,
-                      struct tensor **tensor, struct error *err)
+static struct tensor *describe(struct device *device, enum tensor_use use, struct shape shape)
 {
     struct tensor *t = calloc(1, sizeof *t);
-    if (!t)
-        return error_set(err, ENOMEM, "out of memory");
     size_t lanes = device->lanes->lanes;
+    if (!t)
+        return NULL;
     t->use = use;
     t->shape = shape;
     t->version = 1;
@@ -198,17 +198,49 @@ static int cpu_tensor(struct device *device, enum tensor_use use, struct shape s
         t->slice = shape.c * t->pixels * device->lanes->item;
     else
         t->slice = t->blocks * t->pixels * lanes * device->lanes->item;
+    return t;
+}
+
+static void keep(struct device *device, struct tensor *t, struct tensor **tensor)
+{
+    t->next = device->tensors;
+    device->tensors = t;
+    *tensor = t;
+}
+
+static int cpu_tensor(struct device *device, enum tensor_use use, struct shape shape,
+                      struct tensor **tensor, struct error *err)
+{
+    struct tensor *t = describe(device, use, shape);
     size_t size;
-    if (!__builtin_mul_overflow(t->slice, shape.n, &size) && size > 0)
+    if (t && !__builtin_mul_overflow(t->slice, shape.n, &size) && size > 0)
         t->data = allocate(size);
-    if (!t->data) {
+    if (!t || !t->data) {
         free(t);
         return error_set(err, ENOMEM, "out of memory for a tensor of %zu x %zu x %zu x %zu",
                          shape.n, shape.c, shape.h, shape.w);
     }
-    t->next = device->tensors;
-    device->tensors = t;
-    *tensor = t;
+    keep(device, t, tensor);
+    return 0;
+}
+
+/* In floats, whole cache lines of them. */
+static size_t cpu_room(const struct device *device, struct shape shape)
+{
+    size_t lanes = device->lanes->lanes, line = 64 / sizeof(float);
+    size_t vectors = shape.n * ((shape.c + lanes - 1) / lanes) * shape.h * shape.w;
+    return (vectors * lanes * device->lanes->item + 63) / 64 * line;
+}
+
+static int cpu_within(struct device *device, struct tensor *plain, size_t first, struct shape shape,
+                      struct tensor **tensor, struct error *err)
+{
+    struct tensor *t = describe(device, TENSOR_ACTIVATION, shape);
+    if (!t)
+        return error_set(err, ENOMEM, "out of memory");
+    t->within = true;
+    t->data = (float *)plain->data + first;
+    keep(device, t, tensor);
     return 0;
 }
 
@@ -565,6 +597,8 @@ const struct backend backend_cpu = {
     .precision = cpu_precision,
     .workers = cpu_workers,
     .tensor = cpu_tensor,
+    .room = cpu_room,
+    .within = cpu_within,
     .write = cpu_write,
     .read = cpu_read,
     .conv = cpu_conv,

@@ -55,6 +55,7 @@ struct tensor {
     size_t blocks, pixels;                   /* of an activation */
     size_t slice;                            /* bytes of one n */
     void *data;                              /* 64-byte aligned */
+    bool within;                             /* another tensor, whose data it is */
     uint64_t version;                        /* goes up whenever a parameter changes */
     void *packed[DNN_DIRECTIONS];            /* weights in the layouts of oneDNN */
     uint64_t packed_version[DNN_DIRECTIONS]; /* version of each, 0: never packed */

@@ -181,7 +181,7 @@ int net_create(struct net **net, const struct net_spec *spec, struct error *err)
     if (!e)
         e = make_values(n, err);
     if (!e && spec->training)
-        e = net_plan(n, err);
+        e = net_plan(n, NET_KEPT_VALUES, err);
     if (!e)
         e = net_init(n, 0, err);
     if (e) {

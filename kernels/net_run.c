@@ -315,7 +315,7 @@ struct evaluation {
 };
 
 /* Images that are evaluated at a time: activations stay in cache, weights are used often enough. */
-enum { EVALUATED = 32 };
+enum { EVALUATED = 16 };
 
 static size_t evaluated(const struct net *net)
 {

@@ -1,5 +1,5 @@
-/* The inside of a net, shared by net.c (what it is), net_plan.c (the plan of a training step) and
- * net_run.c (what it computes). */
+/* The inside of a net, shared by net.c (what it is), net_plan.c (the plan of a training step),
+ * net_place.c (its memory) and net_run.c (what it computes). */
 #ifndef FERDAG_KERNELS_NET_RUN_H
 #define FERDAG_KERNELS_NET_RUN_H
 
@@ -62,6 +62,8 @@ struct segment {
     size_t range;
 };
 
+/* Values that live over several segments lie in one tensor, in places that others have before and
+ * after them. */
 struct plan {
     struct instruction instructions[PLAN_MAX_INSTRUCTIONS];
     struct slot slots[PLAN_MAX_SLOTS];
@@ -100,8 +102,18 @@ struct share {
 };
 struct share net_share(const struct net *net, size_t n, int worker);
 
-/* Makes the plan of a net for training, with its tensors. */
-int net_plan(struct net *net, struct error *err);
+/* Makes the plan of a net for training, with its tensors. Where the outputs of norms with a
+ * residual are more than `kept` values together, the backward pass computes them again: the results
+ * are the same, to the bit. */
+enum { NET_KEPT_VALUES = 1 << 27 }; /* 256 MB in bf16 */
+int net_plan(struct net *net, size_t kept, struct error *err);
+
+/* Gives all slots of a plan their tensors; `fixed` ones have them. */
+struct fixed {
+    int slot;
+    struct tensor *tensor;
+};
+int net_place(struct net *net, const struct fixed *fixed, size_t count, struct error *err);
 
 /* A free buffer of this size, made if need be; by one worker at a time. */
 int net_take(struct net *net, const struct extent *want, size_t batch, struct buffer **buffer,

@@ -10,6 +10,7 @@
 struct tensor {
     struct shape shape;
     double *v;
+    bool within; /* another tensor, whose v it is */
     struct tensor *next;
 };
 
@@ -48,7 +49,8 @@ static void ref_close(struct device *device)
     while (device->tensors) {
         struct tensor *t = device->tensors;
         device->tensors = t->next;
-        free(t->v);
+        if (!t->within)
+            free(t->v);
         free(t);
     }
     while (device->convs) {
@@ -85,6 +87,25 @@ static int ref_tensor(struct device *device, enum tensor_use use, struct shape s
         return error_set(err, ENOMEM, "out of memory");
     }
     t->shape = s;
+    t->next = device->tensors;
+    device->tensors = t;
+    *tensor = t;
+    return 0;
+}
+
+static size_t ref_room(const struct device *device, struct shape s)
+{
+    (void)device;
+    return s.n * s.c * s.h * s.w;
+}
+
+static int ref_within(struct device *device, struct tensor *plain, size_t first, struct shape shape,
+                      struct tensor **tensor, struct error *err)
+{
+    struct tensor *t = calloc(1, sizeof *t);
+    if (!t)
+        return error_set(err, ENOMEM, "out of memory");
+    *t = (struct tensor){.shape = shape, .v = plain->v + first, .within = true};
     t->next = device->tensors;
     device->tensors = t;
     *tensor = t;
@@ -554,6 +575,8 @@ const struct backend backend_ref = {
     .precision = ref_precision,
     .workers = ref_workers,
     .tensor = ref_tensor,
+    .room = ref_room,
+    .within = ref_within,
     .write = ref_write,
     .read = ref_read,
     .conv = ref_conv,

@@ -343,6 +343,39 @@ static void test_training(void **state)
         }
 }
 
+/* What the backward pass computes again is what was there: the same weights, to the bit. */
+static void test_kept_or_not(void **state)
+{
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++) {
+        uint8_t labels[BATCH];
+        float *images = make_images(BATCH, 40, labels);
+        struct error err = {""};
+        struct net *a = make((enum net_model)m, 8, 40, "cpu", NET_FP32);
+        struct net *b = make((enum net_model)m, 8, 40, "cpu", NET_FP32);
+        int kept = b->plan.instruction_count;
+        free(b->plan.slots[0].tensors);
+        memset(&b->plan, 0, sizeof b->plan);
+        check(net_plan(b, 0, &err), &err);
+        if (m == NET_RESNET18 || m == NET_RESNEXT29)
+            assert_true(b->plan.instruction_count > kept);
+        train(a, images, labels, 3);
+        train(b, images, labels, 3);
+        for (size_t i = 0; i < net_param_count(a); i++) {
+            size_t count = net_param(a, i)->count;
+            float *v = calloc(2 * count, sizeof *v);
+            assert_non_null(v);
+            check(net_get(a, i, v, &err), &err);
+            check(net_get(b, i, v + count, &err), &err);
+            assert_memory_equal(v, v + count, count * sizeof *v);
+            free(v);
+        }
+        net_free(a);
+        net_free(b);
+        free(images);
+    }
+}
+
 /* A net made for prediction says what the trained one says, for any batch. */
 static void test_prediction(void **state)
 {
@@ -490,15 +523,11 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_cpu_is_ref),
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_ref_differences),
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_prediction),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_no_reference_code),
+        cmocka_unit_test(test_sizes),           cmocka_unit_test(test_cpu_is_ref),
+        cmocka_unit_test(test_ranges),          cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_ref_differences), cmocka_unit_test(test_training),
+        cmocka_unit_test(test_kept_or_not),     cmocka_unit_test(test_prediction),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_no_reference_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
