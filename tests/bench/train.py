@@ -10,11 +10,15 @@ rounds, of the sum of the trainings that run at once. PyTorch runs channels_last
 eager and compiled (torch.compile), and the faster of the two counts. A second is one of the clock, or
 with --cpu-time one of CPU time a thread, for a machine that does other things too. The fraction is of
 the GEMM peak measured by bench_profile on as many threads. Memory is the peak resident set of the
-trainings together, Python and libraries included, in MB. The last line is the geometric mean and
-the least of the ratios of training. Without PyTorch, or with --alone, only ours is measured."""
+trainings together, Python and libraries included, in MB. The last lines are the geometric mean and
+the least of the ratios: of training and of extraction ("predict") at each width, and last of all of
+training at all widths. Without PyTorch, or with --alone, only ours is measured."""
 import argparse
+import ctypes
+import logging
 import math
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -34,6 +38,8 @@ def have_torch():
 class Torch:
     def __init__(self, model, width, threads, compiled):
         import torch
+        # torch.compile looks for a CUDA toolkit and warns where there is one but no GPU
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         sys.path.insert(0, os.path.join(HERE, "..", "oracles"))
         import nets
         self.torch = torch
@@ -122,6 +128,57 @@ class Side:
             w.wait()
 
 
+# ---- what it was measured on ----
+
+def processor():
+    with open("/proc/cpuinfo") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return "unknown CPU"
+
+
+def our_onednn(build):
+    """The version of the library that bench_train loads."""
+    said = subprocess.run(["ldd", f"{build}/tests/bench/bench_train"], capture_output=True, text=True)
+    path = re.search(r"libdnnl\S* => (\S+)", said.stdout)
+    if not path:
+        return "unknown"
+
+    class Version(ctypes.Structure):
+        _fields_ = [("major", ctypes.c_int), ("minor", ctypes.c_int), ("patch", ctypes.c_int)]
+    version = ctypes.CDLL(path[1]).dnnl_version
+    version.restype = ctypes.POINTER(Version)
+    v = version().contents
+    return f"{v.major}.{v.minor}.{v.patch}"
+
+
+def print_setting(a):
+    cores = len(os.sched_getaffinity(0))
+    print(f"{processor()}, {cores} CPUs; load {os.getloadavg()[0]:.1f} at the start")
+    print(f"ours: oneDNN {our_onednn(a.build)}, bf16")
+    if not a.alone:
+        import torch
+        found = re.search(r"(?:MKL-DNN|oneDNN) v?(\S+)", torch.__config__.show())
+        tried = {"both": "the faster of eager and compiled", "yes": "compiled", "no": "eager"}[a.compile]
+        print(f"PyTorch {torch.__version__}: oneDNN {found[1] if found else 'unknown'}, "
+              f"{torch.backends.cpu.get_cpu_capability()}, channels_last, bf16 autocast, {tried}")
+    arrangements = a.arrangements.replace("x", " x ").replace(",", " and ")
+    print(f"trainings x threads {arrangements}; medians of {a.rounds} rounds in turn, {a.seconds:g} s "
+          f"each of {'CPU time a thread' if a.cpu_time else 'the clock'}\n")
+
+
+def summary(ratios):
+    """The last lines, of {(command, width): [ratio, ...]}."""
+    def line(of):
+        return f"geomean {math.exp(sum(map(math.log, of)) / len(of)):.2f} min {min(of):.2f}"
+    lines = [f"{'' if command == 'train' else command + ', '}width {width}: {line(ratios[command, width])}"
+             for command in ("train", "predict") for c, width in ratios if c == command]
+    return lines + [line([r for (c, _), of in ratios.items() if c == "train" for r in of])]
+
+
+# ---- the comparison ----
+
 def peak_gflops(build, threads):
     """Sum of what `threads` processes reach at once."""
     runs = [subprocess.Popen([f"{build}/tests/bench/bench_profile", "-q"], stdout=subprocess.PIPE,
@@ -140,7 +197,7 @@ def sides_of(a, model, width, count, threads):
 
 
 def compare(a, model, width, count, threads, peak):
-    """One cell: prints its rows, returns the ratio of training (None if alone)."""
+    """One cell: prints its rows, returns the ratios {command: ratio}, none if alone."""
     sides = list(sides_of(a, model, width, count, threads))
     for _ in range(a.rounds):
         for command in ("train", "predict"):
@@ -148,22 +205,21 @@ def compare(a, model, width, count, threads, peak):
                 side.run(command, a.seconds, a.cpu_time)
     flops = subprocess.run([f"{a.build}/tests/bench/bench_train", "-m", model, "-w", str(width), "-f"],
                            capture_output=True, text=True).stdout
-    us, ratio = sides[0], None
+    us, ratios = sides[0], {}
     for command, factor in (("train", 3), ("predict", 1)):
         fraction = us.rate(command) * factor * float(flops) * 1e-9 / peak
         row = f"| {model} | {width} | {count} x {threads} | {command} | {us.rate(command):.0f} |"
         if len(sides) > 1:
             them = max(sides[1:], key=lambda s: s.rate(command))
-            this = us.rate(command) / them.rate(command)
-            ratio = ratio or this
+            ratios[command] = us.rate(command) / them.rate(command)
             others = ", ".join(f"{s.name} {s.rate(command):.0f}" for s in sides[1:])
-            row += f" {others} | {this:.2f} | {100 * fraction:.0f} % | {us.peak:.0f} | {them.peak:.0f} |"
+            row += f" {others} | {ratios[command]:.2f} | {100 * fraction:.0f} % | {us.peak:.0f} | {them.peak:.0f} |"
         else:
             row += f" - | - | {100 * fraction:.0f} % | {us.peak:.0f} | - |"
         print(row, flush=True)
     for side in sides:
         side.close()
-    return ratio
+    return ratios
 
 
 def main():
@@ -185,24 +241,22 @@ def main():
     if not a.alone and not have_torch():
         print("No PyTorch here (PYTHON=... picks another Python): ours alone.\n")
         a.alone = True
-    if not a.alone:
-        import torch
-        print(f"PyTorch {torch.__version__}, channels_last, bf16 autocast; "
-              f"{torch.backends.cpu.get_cpu_capability()}\n")
+    print_setting(a)
     print("| net | width | trainings x threads | what | ours, images/s | PyTorch, images/s | ratio "
           "| of GEMM peak | ours, MB | PyTorch, MB |\n|---|---|---|---|---|---|---|---|---|---|")
-    ratios, peaks = [], {}
+    ratios, peaks = {}, {}
     for width in map(int, a.widths.split(",")):
         for model in a.models.split(","):
             for arrangement in a.arrangements.split(","):
                 count, threads = map(int, arrangement.split("x"))
                 total = count * threads
                 peaks[total] = peaks.get(total) or peak_gflops(a.build, total)
-                ratios.append(compare(a, model, width, count, threads, peaks[total]))
+                cell = compare(a, model, width, count, threads, peaks[total])
+                for command, ratio in cell.items():
+                    ratios.setdefault((command, width), []).append(ratio)
     print("\nGEMM peak: " + ", ".join(f"{p:.0f} GFLOP/s on {n} threads" for n, p in peaks.items()))
     if not a.alone:
-        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        print(f"geomean {mean:.2f} min {min(ratios):.2f}")
+        print("\n".join(summary(ratios)))
 
 
 if __name__ == "__main__":
