@@ -1,5 +1,6 @@
 /* The `cpu` backend: convolutions by oneDNN on blocked layouts that stay from operation to
- * operation, everything else by the loops of cpu_lanes.h in as few passes as can be.
+ * operation, or by Winograd's way where that is faster (cpu_winograd.h), everything else by the
+ * loops of cpu_lanes.h in as few passes as can be.
  *
  * Each thread is a worker that takes its own images through many operations, and waits for the
  * others only where the batch as a whole is concerned; so each has its own primitives and memory.
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/cpu.h"
+#include "kernels/cpu_winograd.h"
 
 struct plan {
     enum dnn_direction direction;
@@ -413,13 +415,40 @@ static void spread(const struct conv *c, float *weights, float *among, bool back
     }
 }
 
+/* Whether a direction is Winograd's, and as what convolution. */
+static bool is_winograd(const struct conv *c, enum dnn_direction direction,
+                        struct winograd_shape *shape)
+{
+    const struct conv_spec *s = &c->spec;
+    bool forward = direction == DNN_FORWARD;
+    *shape = (struct winograd_shape){forward ? s->in : s->out, forward ? s->out : s->in, s->height,
+                                     s->width};
+    return c->device->bf16 && !s->image && s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
+           s->groups == 1 && winograd_suits(shape);
+}
+
+static int pack_winograd(const struct winograd_shape *shape, enum dnn_direction direction,
+                         struct tensor *weights, struct error *err)
+{
+    if (!weights->packed[direction])
+        weights->packed[direction] = allocate(winograd_weights_size(shape));
+    if (!weights->packed[direction])
+        return error_set(err, ENOMEM, "out of memory");
+    winograd_pack(shape, direction == DNN_BACKWARD_DATA, weights->data, weights->packed[direction]);
+    weights->packed_version[direction] = weights->version;
+    return 0;
+}
+
 /* Packs the weights for a direction unless that was done since they last changed. */
 static int pack(struct conv *c, int worker, enum dnn_direction direction, size_t count,
                 struct tensor *weights, struct error *err)
 {
+    struct winograd_shape shape;
     int e = 0;
     if (weights->packed_version[direction] == weights->version)
         return 0;
+    if (is_winograd(c, direction, &shape))
+        return pack_winograd(&shape, direction, weights, err);
     if (!c->layout[direction])
         e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
     if (e)
@@ -451,16 +480,35 @@ static int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct te
     return e || !backward ? e : pack(conv, worker, DNN_BACKWARD_DATA, count, weights, err);
 }
 
+/* y = convolution of x in the forward direction; from y the gradient x in the other. */
+static int convolve(struct conv *c, enum dnn_direction direction, struct range range,
+                    const struct tensor *x, const struct tensor *weights, const float *bias,
+                    const struct tensor *y, unsigned flags, struct error *err)
+{
+    struct dnn_conv *primitive = NULL;
+    struct winograd_shape shape;
+    void *memory = NULL, *packed = weights->packed[direction];
+    if (is_winograd(c, direction, &shape)) {
+        const struct tensor *from = direction == DNN_FORWARD ? x : y, *to = from == x ? y : x;
+        int e = cpu_scratch(c->device, range.worker, SCRATCH_KERNEL, winograd_scratch_size(&shape),
+                            &memory, err);
+        if (!e)
+            winograd_run(&shape, range.count, (const void *)cpu_images(from, range), packed, bias,
+                         (void *)cpu_images(to, range), flags & CONV_ADD, flags & CONV_RELU,
+                         memory);
+        return e;
+    }
+    int e = find_plan(c, range.worker, direction, range.count, flags, bias, &primitive, err);
+    return e ? e
+             : dnn_conv_run(primitive, cpu_images(x, range), packed, (void *)bias,
+                            cpu_images(y, range), err);
+}
+
 static int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
                             const struct tensor *weights, const struct tensor *bias,
                             struct tensor *y, unsigned flags, struct error *err)
 {
-    struct dnn_conv *primitive = NULL;
-    int e = find_plan(conv, range.worker, DNN_FORWARD, range.count, flags, bias, &primitive, err);
-    if (!e)
-        e = dnn_conv_run(primitive, cpu_images(x, range), weights->packed[DNN_FORWARD],
-                         bias ? bias->data : NULL, cpu_images(y, range), err);
-    return e;
+    return convolve(conv, DNN_FORWARD, range, x, weights, bias ? bias->data : NULL, y, flags, err);
 }
 
 /* Plain gradient of the weights (and bias, unless NULL) of one range, by oneDNN or what stands in
@@ -543,17 +591,10 @@ static int cpu_conv_backward(struct conv *conv, struct range range, const struct
                              const struct tensor *weights, const struct tensor *dy,
                              struct tensor *dx, unsigned gradients, struct error *err)
 {
-    struct dnn_conv *primitive = NULL;
     int e = 0;
     if (gradients & CONV_WEIGHTS)
         e = backward_weights(conv, range, x, dy, gradients & CONV_BIAS, err);
-    if (e || !dx)
-        return e;
-    e = find_plan(conv, range.worker, DNN_BACKWARD_DATA, range.count, 0, false, &primitive, err);
-    if (!e)
-        e = dnn_conv_run(primitive, cpu_images(dx, range), weights->packed[DNN_BACKWARD_DATA], NULL,
-                         cpu_images(dy, range), err);
-    return e;
+    return e || !dx ? e : convolve(conv, DNN_BACKWARD_DATA, range, dx, weights, NULL, dy, 0, err);
 }
 
 static int cpu_conv_backward_end(struct conv *c, struct tensor *dweights, struct tensor *dbias,
