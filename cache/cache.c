@@ -88,10 +88,19 @@ static bool holds_cache(const char *folder)
     return there;
 }
 
+static bool may_write(const char *folder)
+{
+    char *path = file_path("%s/index.sqlite", folder);
+    bool may = path && access(folder, W_OK) == 0 && access(path, W_OK) == 0;
+    free(path);
+    return may;
+}
+
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err)
 {
-    *cache = (struct cache){0};
     bool there = holds_cache(folder);
+    *cache = (struct cache){.read_only = there && !may_write(folder)};
+    create = create && !cache->read_only;
     int rc = create ? make_all(folder, err) : 0;
     if (rc < 0)
         return rc;
@@ -105,8 +114,12 @@ int cache_open(struct cache *cache, const char *folder, bool create, struct erro
         cache->folder = strdup(folder);
     }
     char *path = create || there ? file_path("%s/index.sqlite", cache->folder) : strdup(":memory:");
-    rc = path && cache->folder ? index_open(&cache->index, path, err)
-                               : error_set(err, ENOMEM, "out of memory opening %s", folder);
+    if (!path || !cache->folder)
+        rc = error_set(err, ENOMEM, "out of memory opening %s", folder);
+    else if (cache->read_only)
+        rc = index_open_read_only(&cache->index, path, err);
+    else
+        rc = index_open(&cache->index, path, err);
     free(path);
     if (rc < 0)
         cache_close(cache);

@@ -16,10 +16,12 @@
 struct cache {
     char *folder; /* absolute */
     struct index *index;
+    bool read_only; /* it is there, and we may not write to it */
 };
 
 /* Opens the cache in that folder, made if `create`; otherwise a folder that isn't there,
- * or is no cache, is an empty cache that stays unwritten. */
+ * or is no cache, is an empty cache that stays unwritten. A cache without permission to write opens
+ * too, read_only: then nothing may be stored or locked. */
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err);
 void cache_close(struct cache *cache);
 

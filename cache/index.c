@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SCHEMA_VERSION = 1, BUSY_MS = 30000 };
 
@@ -81,6 +82,7 @@ struct index {
     char *path;
     sqlite3_stmt *statements[STATEMENTS];
     int batch; /* depth of index_begin */
+    bool read_only;
 };
 
 static int fail(struct index *index, struct error *err)
@@ -145,38 +147,108 @@ static int use_wal(struct index *index, struct error *err)
     return rc < 0 ? rc : execute(index, "PRAGMA synchronous=FULL", err);
 }
 
-int index_open(struct index **out, const char *path, struct error *err)
+/* Opens the file, or a URI, and reads its format. */
+static int open_database(struct index *index, const char *name, int flags, int *version,
+                         struct error *err)
+{
+    sqlite3_close(index->db);
+    index->db = NULL;
+    if (sqlite3_open_v2(name, &index->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return index->db ? fail(index, err)
+                         : error_set(err, ENOMEM, "out of memory opening %s", index->path);
+    sqlite3_busy_timeout(index->db, BUSY_MS);
+    return get_version(index, version, err);
+}
+
+static int unknown_format(const struct index *index, int version, struct error *err)
+{
+    return error_set(err, EINVAL, "%s has format %d; this program knows format %d", index->path,
+                     version, SCHEMA_VERSION);
+}
+
+static int connect_writing(struct index *index, struct error *err)
+{
+    int version = 0;
+    int rc = open_database(index, index->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &version,
+                           err);
+    if (rc == 0 && version == 0) {
+        rc = use_wal(index, err);
+        return rc < 0 ? rc : create_schema(index, err);
+    }
+    if (rc == 0 && version != SCHEMA_VERSION)
+        return unknown_format(index, version, err);
+    return rc < 0 ? rc : execute(index, "PRAGMA synchronous=FULL", err);
+}
+
+/* Whether changes wait in the log, which only a process that may write can bring in. */
+static bool has_log(const char *path)
+{
+    struct stat st;
+    char *log = sqlite3_mprintf("%s-wal", path);
+    bool there = log && stat(log, &st) == 0 && st.st_size > 0;
+    sqlite3_free(log);
+    return there;
+}
+
+/* "file:/a%20b?immutable=1"; NULL without memory. The caller frees it. */
+static char *immutable_uri(const char *path)
+{
+    static const char start[] = "file:", end[] = "?immutable=1";
+    char *uri = malloc(sizeof start + 3 * strlen(path) + sizeof end), *to = uri;
+    if (!uri)
+        return NULL;
+    to = stpcpy(to, start);
+    for (; *path; path++)
+        to += sprintf(to, strchr("%?# ", *path) ? "%%%02X" : "%c", (unsigned char)*path);
+    stpcpy(to, end);
+    return uri;
+}
+
+/* A database with a log is read by way of files beside it: those of whoever writes it, if they are
+ * there. Else SQLite would make them, which it can't here; but then nobody is writing. */
+static int connect_reading(struct index *index, struct error *err)
+{
+    int version = 0;
+    int rc = open_database(index, index->path, SQLITE_OPEN_READONLY, &version, NULL);
+    if (rc < 0 && has_log(index->path))
+        return error_set(err, EROFS,
+                         "cache index %s: its last changes are in %s-wal, which can only be read "
+                         "where the cache can be written",
+                         index->path, index->path);
+    if (rc < 0) {
+        char *uri = immutable_uri(index->path);
+        rc = uri ? open_database(index, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &version, err)
+                 : error_set(err, ENOMEM, "out of memory opening %s", index->path);
+        free(uri);
+    }
+    return rc == 0 && version != SCHEMA_VERSION ? unknown_format(index, version, err) : rc;
+}
+
+static int open_as(struct index **out, const char *path, bool read_only, struct error *err)
 {
     struct index *index = calloc(1, sizeof *index);
     if (!index || !(index->path = strdup(path))) {
         free(index);
         return error_set(err, ENOMEM, "out of memory opening %s", path);
     }
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int rc = 0, version = 0;
-    if (sqlite3_open_v2(path, &index->db, flags, NULL) != SQLITE_OK)
-        rc =
-            index->db ? fail(index, err) : error_set(err, ENOMEM, "out of memory opening %s", path);
-    if (rc == 0) {
-        sqlite3_busy_timeout(index->db, BUSY_MS);
-        rc = get_version(index, &version, err);
-    }
-    if (rc == 0 && version == 0) {
-        rc = use_wal(index, err);
-        if (rc == 0)
-            rc = create_schema(index, err);
-    } else if (rc == 0 && version != SCHEMA_VERSION) {
-        rc = error_set(err, EINVAL, "%s has format %d; this program knows format %d", path, version,
-                       SCHEMA_VERSION);
-    } else if (rc == 0) {
-        rc = execute(index, "PRAGMA synchronous=FULL", err);
-    }
+    index->read_only = read_only;
+    int rc = read_only ? connect_reading(index, err) : connect_writing(index, err);
     if (rc < 0) {
         index_close(index);
         return rc;
     }
     *out = index;
     return 0;
+}
+
+int index_open(struct index **index, const char *path, struct error *err)
+{
+    return open_as(index, path, false, err);
+}
+
+int index_open_read_only(struct index **index, const char *path, struct error *err)
+{
+    return open_as(index, path, true, err);
 }
 
 void index_close(struct index *index)
@@ -257,6 +329,8 @@ static void column_digest(sqlite3_stmt *statement, int place, struct digest *dig
 
 int index_begin(struct index *index, struct error *err)
 {
+    if (index->read_only)
+        return 0;
     int rc = index->batch == 0 ? execute(index, "BEGIN IMMEDIATE", err) : 0;
     if (rc == 0)
         index->batch++;
@@ -272,6 +346,8 @@ static int abandon(struct index *index, int rc)
 
 int index_end(struct index *index, struct error *err)
 {
+    if (index->read_only)
+        return 0;
     int rc = --index->batch == 0 ? execute(index, "COMMIT", err) : 0;
     return rc < 0 ? abandon(index, rc) : 0;
 }
@@ -505,6 +581,8 @@ int index_find_failure(struct index *index, const char *key, struct failure *f, 
 int index_set_latest(struct index *index, const char *file, const char *stage, const char *key,
                      struct error *err)
 {
+    if (index->read_only)
+        return 0;
     sqlite3_stmt *s = prepare(index, PUT_LATEST, err);
     if (!s)
         return -EIO;
@@ -561,6 +639,8 @@ int index_stat_find(struct index *index, const char *path, const struct stat *st
 int index_stat_set(struct index *index, const char *path, const struct stat *st,
                    const struct digest *digest, struct error *err)
 {
+    if (index->read_only)
+        return 0;
     sqlite3_stmt *s = prepare(index, PUT_STAT, err);
     if (!s)
         return -EIO;
@@ -571,6 +651,8 @@ int index_stat_set(struct index *index, const char *path, const struct stat *st,
 
 int index_add_run(struct index *index, const struct run_record *run, struct error *err)
 {
+    if (index->read_only)
+        return 0;
     sqlite3_stmt *s = prepare(index, PUT_RUN, err);
     if (!s)
         return -EIO;

@@ -48,6 +48,9 @@ struct failure {
 
 /* Opens or creates; path ":memory:" gives an index that is forgotten at the end. */
 int index_open(struct index **index, const char *path, struct error *err);
+/* Opens one that may not be written; what would be remembered of files and runs is not (latest, the
+ * stat cache, runs), and a result or a failure is an error. */
+int index_open_read_only(struct index **index, const char *path, struct error *err);
 void index_close(struct index *index); /* NULL is fine */
 
 /* The result of a key: 0, -ENOENT if there is none (err untouched), or an error. */

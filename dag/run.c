@@ -553,6 +553,19 @@ static void finish(struct run *run, struct run_totals *totals)
     };
 }
 
+/* What is to run has nowhere to put its results. */
+static int refuse(struct run *run)
+{
+    size_t i = 0;
+    while (!may_start(run, &run->plan->tasks[i]))
+        i++;
+    return error_set(
+        run->err, EROFS,
+        "the cache %s can't be written, and stage '%s' is to run; status, explain, show, "
+        "log and run -n only read it",
+        run->plan->cache->folder, run->plan->tasks[i].stage->name);
+}
+
 int run_plan(struct plan *plan, const struct run_options *options, struct run_totals *totals,
              struct error *err)
 {
@@ -569,6 +582,8 @@ int run_plan(struct plan *plan, const struct run_options *options, struct run_to
     bool any = false;
     for (size_t i = 0; i < plan->experiment->stage_count; i++)
         any |= may_start(&run, &plan->tasks[i]);
+    if (any && run.rc == 0 && plan->cache->read_only)
+        run.rc = refuse(&run);
     if (any && run.rc == 0) {
         run_start_ready(&run);
         if (run.works || !run.stopping)
