@@ -1,5 +1,5 @@
-/* See cart.h. A node sorts its rows anew by each column that it tries; the sort works on integers
- * that hold a value's order in the upper half and its row in the lower. */
+/* See cart.h. The rows of a node stand together, with their labels and weights; a split moves those
+ * that go left to the front. */
 #include "kernels/cart.h"
 
 #include <errno.h>
@@ -7,15 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/sort.h"
-
-/* The best split found so far; score < 0: none. */
-struct split {
-    double
-        score; /* sum of squared class weights over weight, left + right: the greater the purer */
-    double threshold;
-    size_t column;
-};
+#include "kernels/split.h"
 
 /* Rows start .. end-1 of `rows`, to become node `node`. */
 struct task {
@@ -25,131 +17,140 @@ struct task {
 struct grower {
     const struct cart_data *data;
     const struct cart_spec *spec;
-    const uint32_t *weights;
     struct random *random;
     int threads;
     struct cart *tree;
-    uint32_t *rows;    /* (n) those of each node together */
-    uint32_t *spare;   /* (n) */
-    uint32_t *order;   /* (d) columns, for drawing */
-    uint64_t *keys;    /* (threads, 2 n) */
-    struct task *task; /* stack */
+    uint32_t *rows;                 /* (n) those of each node together */
+    uint32_t *weights;              /* (n) theirs; NULL: all 1 */
+    uint8_t *labels;                /* (n) theirs */
+    uint32_t *spare;                /* (2 n) */
+    uint8_t *spare_labels;          /* (n) */
+    uint32_t *order;                /* (d) columns, for drawing */
+    struct split_scratch **scratch; /* (threads) */
+    struct task *task;              /* stack */
     size_t tasks, task_capacity;
-    size_t *left; /* (threads, classes) weights left of a split */
 };
 
-static uint32_t weight_of(const struct grower *g, uint32_t row)
+static struct split_node node_of(const struct grower *g, const struct task *task,
+                                 const uint32_t *totals)
 {
-    return g->weights ? g->weights[row] : 1;
+    struct split_node node = {.x = g->data->x,
+                              .codes = g->data->codes,
+                              .m = task->end - task->start,
+                              .rows = g->rows + task->start,
+                              .labels = g->labels + task->start,
+                              .weights = g->weights ? g->weights + task->start : NULL,
+                              .classes = g->data->classes,
+                              .totals = totals};
+    for (size_t c = 0; c < node.classes; c++)
+        node.weight += totals[c];
+    return node;
 }
 
-/* An unsigned integer that orders as the float does; -0 counts as 0. */
-static uint32_t order_of(float value)
+static void keep_better(const struct split *mine, struct split *best)
 {
-    uint32_t bits;
-    value += 0.0f;
-    memcpy(&bits, &value, sizeof bits);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    if (mine->score > best->score ||
+        (mine->score == best->score && mine->score >= 0 &&
+         (mine->place < best->place || (mine->place == best->place && mine->left < best->left))))
+        *best = *mine;
 }
 
-/* The best split of the node's rows by one column. totals are the node's weights per class. */
-static struct split try_column(const struct grower *g, const struct task *task, size_t column,
-                               const uint32_t *totals, int thread)
+/* Tries columns first .. last-1 of the order. A pure split can't be bettered, nor can a later equal
+ * to it win. */
+static void try_part(const struct grower *g, const struct split_node *node, size_t first,
+                     size_t last, struct split_scratch *scratch, struct split *best)
 {
-    const struct cart_data *data = g->data;
-    const float *x = data->columns + column * data->n;
-    const uint32_t *rows = g->rows + task->start;
-    size_t m = task->end - task->start, *left = g->left + (size_t)thread * data->classes;
-    uint64_t *keys = g->keys + (size_t)thread * 2 * data->n;
-    struct split best = {.score = -1, .column = column};
-    uint32_t all = 0, any = UINT32_MAX;
-    for (size_t i = 0; i < m; i++) {
-        uint32_t order = order_of(x[rows[i]]);
-        all |= order;
-        any &= order;
-        keys[i] = (uint64_t)order << 32 | rows[i];
-    }
-    if (all == any) /* one and the same value */
-        return best;
-    keys = sort_by_high_half(keys, keys + data->n, m);
-
-    double left_squares = 0, right_squares = 0, left_weight = 0, right_weight = 0;
-    memset(left, 0, data->classes * sizeof *left);
-    for (size_t c = 0; c < data->classes; c++) {
-        right_squares += (double)totals[c] * totals[c];
-        right_weight += totals[c];
-    }
-    for (size_t i = 0; i + 1 < m; i++) {
-        uint32_t row = (uint32_t)keys[i];
-        uint8_t c = data->labels[row];
-        double w = weight_of(g, row), l = (double)left[c], r = (double)totals[c] - l;
-        left_squares += w * (2 * l + w);
-        right_squares -= w * (2 * r - w);
-        left[c] += weight_of(g, row);
-        left_weight += w;
-        right_weight -= w;
-        if (keys[i] >> 32 == keys[i + 1] >> 32)
-            continue;
-        double score = left_squares / left_weight + right_squares / right_weight;
-        if (score > best.score) {
-            best.score = score;
-            best.threshold = x[row] / 2.0 + x[(uint32_t)keys[i + 1]] / 2.0;
-        }
-    }
-    return best;
+    for (size_t p = first; p < last; p++)
+        if (best->score != node->weight || p < best->place)
+            split_try(node, g->order[p], p, scratch, best);
 }
 
-static struct split try_all(struct grower *g, const struct task *task, const uint32_t *totals)
+/* The best split by the columns first .. last-1 of the order; of equals the earliest. */
+static struct split try_columns(const struct grower *g, const struct split_node *node, size_t first,
+                                size_t last)
 {
+    enum { WORTH_SHARING = 20000, TOGETHER = 16 }; /* values; columns */
     struct split best = {.score = -1};
-    size_t d = g->data->d;
-    bool small = task->end - task->start < 64;
-#pragma omp parallel num_threads(small ? 1 : g->threads)
+    if (g->threads == 1 || node->m * (last - first) < WORTH_SHARING) {
+        try_part(g, node, first, last, g->scratch[0], &best);
+        return best;
+    }
+#pragma omp parallel num_threads(g->threads)
     {
         struct split mine = {.score = -1};
-        int thread = omp_get_thread_num();
-#pragma omp for schedule(static)
-        for (size_t j = 0; j < d; j++) {
-            struct split s = try_column(g, task, j, totals, thread);
-            if (s.score > mine.score)
-                mine = s;
-        }
+        struct split_scratch *scratch = g->scratch[omp_get_thread_num()];
+#pragma omp for schedule(dynamic)
+        for (size_t p = first; p < last; p += TOGETHER)
+            try_part(g, node, p, p + TOGETHER < last ? p + TOGETHER : last, scratch, &mine);
 #pragma omp critical(cart_best)
-        if (mine.score > best.score || (mine.score == best.score && mine.column < best.column))
-            best = mine;
+        keep_better(&mine, &best);
     }
     return best;
 }
 
-static struct split try_some(struct grower *g, const struct task *task, const uint32_t *totals)
+/* Draws the columns first: `features` of them, and while none of them can be split, one more. */
+static struct split try_some(struct grower *g, const struct split_node *node)
 {
     struct split best = {.score = -1};
-    size_t d = g->data->d;
-    for (size_t tried = 0; tried < d && (tried < g->spec->features || best.score < 0); tried++) {
-        size_t pick = tried + (size_t)random_below(g->random, d - tried);
-        uint32_t column = g->order[pick];
-        g->order[pick] = g->order[tried];
-        g->order[tried] = column;
-        struct split s = try_column(g, task, column, totals, 0);
-        if (s.score > best.score)
-            best = s;
+    size_t d = g->data->d, tried = 0, drawn = 0;
+    while (best.score < 0 && tried < d) {
+        size_t more = tried ? tried + 1 : g->spec->features;
+        for (; drawn < more; drawn++) {
+            size_t pick = drawn + (size_t)random_below(g->random, d - drawn);
+            uint32_t column = g->order[pick];
+            g->order[pick] = g->order[drawn];
+            g->order[drawn] = column;
+        }
+        best = try_columns(g, node, tried, drawn);
+        tried = drawn;
     }
     return best;
 }
 
-/* Moves the rows that go left to the front, keeping their order; returns where the others begin. */
-static size_t partition(struct grower *g, const struct task *task, const struct split *split)
+static double threshold_of(const struct grower *g, size_t column, uint32_t below, uint32_t above)
 {
-    const float *x = g->data->columns + split->column * g->data->n;
+    size_t d = g->data->d;
+    return g->data->x[below * d + column] / 2.0 + g->data->x[above * d + column] / 2.0;
+}
+
+/* Moves the rows that go left to the front, all keeping their order; returns where the others
+ * begin, and the threshold half-way between the two sides' values. */
+static size_t partition(struct grower *g, const struct task *task, const struct split_node *node,
+                        const struct split *split, double *threshold)
+{
     size_t left = task->start, right = 0;
-    for (size_t i = task->start; i < task->end; i++) {
-        uint32_t row = g->rows[i];
-        if (x[row] <= split->threshold)
-            g->rows[left++] = row;
-        else
-            g->spare[right++] = row;
+    uint32_t below = 0, above = 0, highest = 0, lowest = UINT32_MAX;
+    for (size_t i = 0; i < node->m; i++) {
+        uint32_t row = node->rows[i], key = split_key(node, split, i);
+        uint8_t label = node->labels[i];
+        uint32_t weight = node->weights ? node->weights[i] : 1;
+        if (key <= split->cut) {
+            if (key >= highest) {
+                highest = key;
+                below = row;
+            }
+            g->rows[left] = row;
+            g->labels[left] = label;
+            if (g->weights)
+                g->weights[left] = weight;
+            left++;
+        } else {
+            if (key <= lowest) {
+                lowest = key;
+                above = row;
+            }
+            g->spare[2 * right] = row;
+            g->spare[2 * right + 1] = weight;
+            g->spare_labels[right++] = label;
+        }
     }
-    memcpy(g->rows + left, g->spare, right * sizeof *g->rows);
+    for (size_t i = 0; i < right; i++) {
+        g->rows[left + i] = g->spare[2 * i];
+        g->labels[left + i] = g->spare_labels[i];
+        if (g->weights)
+            g->weights[left + i] = g->spare[2 * i + 1];
+    }
+    *threshold = threshold_of(g, split->column, below, above);
     return left;
 }
 
@@ -194,7 +195,7 @@ static bool count_rows(const struct grower *g, const struct task *task, uint32_t
 {
     size_t classes = 0;
     for (size_t i = task->start; i < task->end; i++)
-        totals[g->data->labels[g->rows[i]]] += weight_of(g, g->rows[i]);
+        totals[g->labels[i]] += g->weights ? g->weights[i] : 1;
     for (size_t c = 0; c < g->data->classes; c++)
         classes += totals[c] > 0;
     return classes < 2 || (g->spec->depth > 0 && task->depth >= g->spec->depth);
@@ -206,35 +207,58 @@ static int grow_node(struct grower *g, struct task task)
     if (count_rows(g, &task, totals))
         return 0;
     bool every = g->spec->features == 0 || g->spec->features >= g->data->d;
-    struct split split = every ? try_all(g, &task, totals) : try_some(g, &task, totals);
+    struct split_node node = node_of(g, &task, totals);
+    struct split split = every ? try_columns(g, &node, 0, g->data->d) : try_some(g, &node);
     if (split.score < 0) /* rows of several classes with the same values */
         return 0;
-    int64_t first = add_nodes(g->tree, 2);
+    double threshold;
+    size_t middle = partition(g, &task, &node, &split, &threshold);
+    int64_t first = add_nodes(g->tree, 2); /* moves totals */
     if (first < 0)
         return (int)first;
     g->tree->node[task.node] = (struct cart_node){
-        .threshold = split.threshold, .column = (uint32_t)split.column, .first = (uint32_t)first};
-    size_t middle = partition(g, &task, &split);
+        .threshold = threshold, .column = (uint32_t)split.column, .first = (uint32_t)first};
     int rc = push(g, (struct task){middle, task.end, task.depth + 1, (size_t)first + 1});
     return rc < 0 ? rc : push(g, (struct task){task.start, middle, task.depth + 1, (size_t)first});
 }
 
-static int grow(struct grower *g)
+/* Takes the rows with a weight. */
+static size_t take_rows(struct grower *g, const uint32_t *weights)
 {
-    size_t n = 0, threads = (size_t)g->threads, d = g->data->d;
-    g->rows = malloc(g->data->n * sizeof *g->rows);
-    g->spare = malloc(g->data->n * sizeof *g->spare);
+    size_t n = 0;
+    for (size_t i = 0; i < g->data->n; i++) {
+        if (weights && weights[i] == 0)
+            continue;
+        g->rows[n] = (uint32_t)i;
+        g->labels[n] = g->data->labels[i];
+        if (g->weights)
+            g->weights[n] = weights[i];
+        n++;
+    }
+    return n;
+}
+
+static int grow(struct grower *g, const uint32_t *weights)
+{
+    size_t n = g->data->n, d = g->data->d;
+    g->rows = malloc(n * sizeof *g->rows);
+    g->labels = malloc(n);
+    g->weights = weights ? malloc(n * sizeof *g->weights) : NULL;
+    g->spare = malloc(2 * n * sizeof *g->spare);
+    g->spare_labels = malloc(n);
     g->order = malloc(d * sizeof *g->order);
-    g->keys = malloc(threads * 2 * g->data->n * sizeof *g->keys);
-    g->left = malloc(threads * g->data->classes * sizeof *g->left);
-    if (!g->rows || !g->spare || !g->order || !g->keys || !g->left || add_nodes(g->tree, 1) < 0)
+    g->scratch = calloc((size_t)g->threads, sizeof(struct split_scratch *));
+    if (!g->rows || !g->labels || (weights && !g->weights) || !g->spare || !g->spare_labels ||
+        !g->order || !g->scratch || add_nodes(g->tree, 1) < 0)
         return -ENOMEM;
-    for (size_t i = 0; i < g->data->n; i++)
-        if (weight_of(g, (uint32_t)i) > 0)
-            g->rows[n++] = (uint32_t)i;
+    for (int t = 0; t < g->threads; t++) {
+        g->scratch[t] = split_scratch_make(n, g->data->classes);
+        if (!g->scratch[t])
+            return -ENOMEM;
+    }
     for (size_t j = 0; j < d; j++)
         g->order[j] = (uint32_t)j;
-    int rc = push(g, (struct task){.end = n});
+    int rc = push(g, (struct task){.end = take_rows(g, weights)});
     while (rc == 0 && g->tasks > 0)
         rc = grow_node(g, g->task[--g->tasks]);
     return rc;
@@ -244,18 +268,18 @@ int cart_grow(struct cart *tree, const struct cart_data *data, const struct cart
               const uint32_t *weights, struct random *random, int threads, struct error *err)
 {
     *tree = (struct cart){.classes = data->classes};
-    struct grower g = {.data = data,
-                       .spec = spec,
-                       .weights = weights,
-                       .random = random,
-                       .threads = threads,
-                       .tree = tree};
-    int rc = grow(&g);
+    struct grower g = {
+        .data = data, .spec = spec, .random = random, .threads = threads, .tree = tree};
+    int rc = grow(&g, weights);
     free(g.rows);
+    free(g.labels);
+    free(g.weights);
     free(g.spare);
+    free(g.spare_labels);
     free(g.order);
-    free(g.keys);
-    free(g.left);
+    for (int t = 0; g.scratch && t < threads; t++)
+        split_scratch_free(g.scratch[t]);
+    free(g.scratch);
     free(g.task);
     return rc < 0 ? error_set(err, -rc, "out of memory for a tree over %zu rows", data->n) : 0;
 }

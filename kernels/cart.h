@@ -8,11 +8,13 @@
 #include <stdint.h>
 #include "base/error.h"
 #include "base/random.h"
+#include "kernels/codes.h"
 
 struct cart_data {
-    const float *columns;  /* (d, n): one column after the other; finite */
-    const uint8_t *labels; /* (n), 0 .. classes-1 */
-    size_t n, d, classes;  /* n and d below 2^32 */
+    const float *x;            /* (n, d), finite */
+    const uint8_t *labels;     /* (n), 0 .. classes-1 */
+    size_t n, d, classes;      /* n and d below 2^32 */
+    const struct codes *codes; /* of x */
 };
 
 struct cart_spec {

@@ -1,15 +1,9 @@
-/* See forest.h. */
+/* See forest.h; predicting is in forest_predict.c. */
 #include "kernels/forest.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/vote.h"
-
-enum {
-    ROWS = 64,
-    MOST_CLASSES = 256
-}; /* rows that pass a tree together, while it is in the cache */
 
 static int grow_one(struct cart *tree, const struct cart_data *data, const struct forest_spec *spec,
                     size_t number, int threads, struct error *err)
@@ -27,8 +21,8 @@ static int grow_one(struct cart *tree, const struct cart_data *data, const struc
     return rc;
 }
 
-int forest_grow(struct forest *forest, const struct cart_data *data, const struct forest_spec *spec,
-                struct error *err)
+static int grow_all(struct forest *forest, const struct cart_data *data,
+                    const struct forest_spec *spec, struct error *err)
 {
     *forest = (struct forest){
         .trees = spec->trees, .classes = data->classes, .d = data->d, .threads = spec->threads};
@@ -56,37 +50,29 @@ int forest_grow(struct forest *forest, const struct cart_data *data, const struc
     return failed;
 }
 
+int forest_grow(struct forest *forest, const struct cart_data *data, const struct forest_spec *spec,
+                struct error *err)
+{
+    struct codes codes;
+    struct cart_data coded = *data;
+    int rc = codes_make(&codes, data->x, data->n, data->d, spec->threads, err);
+    coded.codes = &codes;
+    *forest = (struct forest){0};
+    if (rc == 0)
+        rc = grow_all(forest, &coded, spec, err);
+    codes_free(&codes);
+    return rc < 0 ? rc : forest_flatten(forest, err);
+}
+
 void forest_free(struct forest *forest)
 {
     for (size_t t = 0; forest->tree && t < forest->trees; t++)
         cart_free(&forest->tree[t]);
     free(forest->tree);
+    free(forest->node);
+    free(forest->root);
+    free(forest->leaf);
+    free(forest->share);
+    free(forest->class);
     *forest = (struct forest){0};
-}
-
-static void add_shares(const struct cart *tree, const float *row, double *shares)
-{
-    const uint32_t *counts = tree->counts + cart_leaf(tree, row) * tree->classes;
-    double sum = 0;
-    for (size_t c = 0; c < tree->classes; c++)
-        sum += counts[c];
-    for (size_t c = 0; c < tree->classes; c++)
-        shares[c] += counts[c] / sum;
-}
-
-void forest_predict(const struct forest *forest, const float *x, size_t n, uint8_t *out)
-{
-    size_t classes = forest->classes, d = forest->d;
-#pragma omp parallel for schedule(dynamic) num_threads(forest->threads)
-    for (size_t start = 0; start < n; start += ROWS) {
-        double shares[ROWS][MOST_CLASSES];
-        size_t rows = n - start < ROWS ? n - start : ROWS;
-        for (size_t r = 0; r < rows; r++)
-            memset(shares[r], 0, classes * sizeof **shares);
-        for (size_t t = 0; t < forest->trees; t++)
-            for (size_t r = 0; r < rows; r++)
-                add_shares(&forest->tree[t], x + (start + r) * d, shares[r]);
-        for (size_t r = 0; r < rows; r++)
-            out[start + r] = vote_highest(shares[r], classes);
-    }
 }

@@ -16,19 +16,38 @@ struct forest_spec {
     void *context;
 };
 
+/* As cart_node, to walk through quickly. A row's next node is first + (its value in `column` >
+ * threshold): the greatest float that isn't above cart_node's. A leaf leads to itself: first is its
+ * own number, threshold infinity. */
+struct forest_node {
+    float threshold;
+    uint32_t column, first;
+};
+
 struct forest {
     size_t trees, classes, d;
     struct cart *tree;
     int threads;
+    struct forest_node *node; /* those of all trees, one tree after the other */
+    uint32_t *root;           /* (trees) */
+    uint32_t *leaf;           /* of a node that is a leaf: its row in share; pure ones have one */
+    double *share;            /* (rows, classes) */
+    uint8_t *class;           /* (rows) of the highest share */
 };
 
-/* Tree t draws from stream t of the seed: the forest is the same at any number of threads. A single
- * tree shares its columns among the threads. -ENOMEM; forest_free also after an error. */
+/* data->codes is left out. Tree t draws from stream t of the seed: the forest is the same at any
+ * number of threads. A single tree shares its columns among the threads. -ENOMEM; forest_free also
+ * after an error. */
 int forest_grow(struct forest *forest, const struct cart_data *data, const struct forest_spec *spec,
                 struct error *err);
 void forest_free(struct forest *forest);
 
-/* The class with the greatest mean share for each of n rows of x (n, d); ties to the lower. */
-void forest_predict(const struct forest *forest, const float *x, size_t n, uint8_t *out);
+/* Makes node, root, leaf, share and class from the trees; forest_grow does so. -ENOMEM, -EFBIG. */
+int forest_flatten(struct forest *forest, struct error *err);
+
+/* The class with the greatest mean share for each of n rows of x (n, d), finite; ties to the lower.
+ * Shares are added in the order of the trees. -ENOMEM. */
+int forest_predict(const struct forest *forest, const float *x, size_t n, uint8_t *out,
+                   struct error *err);
 
 #endif

@@ -100,34 +100,16 @@ static void free_knn(struct bench *b)
     knn_free(&b->knn);
 }
 
-/* (n, d) to (d, n). */
-static float *transpose(const float *x, size_t n, size_t d)
-{
-    enum { EDGE = 32 };
-    float *out = malloc(n * d * sizeof *out);
-    for (size_t i = 0; out && i < n; i += EDGE)
-        for (size_t j = 0; j < d; j += EDGE)
-            for (size_t c = j; c < j + EDGE && c < d; c++)
-                for (size_t r = i; r < i + EDGE && r < n; r++)
-                    out[c * n + r] = x[r * d + c];
-    return out;
-}
-
 static int grow(struct bench *b, struct forest_spec spec, struct error *err)
 {
-    float *columns = transpose(b->train.x.data, b->train.n, b->train.d);
-    if (!columns)
-        return error_set(err, ENOMEM, "out of memory");
-    struct cart_data data = {.columns = columns,
+    struct cart_data data = {.x = b->train.x.data,
                              .labels = b->train.labels.data,
                              .n = b->train.n,
                              .d = b->train.d,
                              .classes = CLASSES};
     spec.seed = 1;
     spec.threads = b->threads;
-    int rc = forest_grow(&b->forest, &data, &spec, err);
-    free(columns);
-    return rc;
+    return forest_grow(&b->forest, &data, &spec, err);
 }
 
 static int train_tree(struct bench *b, struct error *err)
@@ -143,9 +125,7 @@ static int train_forest(struct bench *b, struct error *err)
 
 static int predict_forest(struct bench *b, const float *x, size_t n, struct error *err)
 {
-    (void)err;
-    forest_predict(&b->forest, x, n, b->out);
-    return 0;
+    return forest_predict(&b->forest, x, n, b->out, err);
 }
 
 static void free_forest(struct bench *b)

@@ -19,7 +19,7 @@
 enum { TRAIN = 200, TEST = 100, D = 5, CLASSES = 4 };
 
 struct set {
-    float x[TRAIN * D], columns[D * TRAIN];
+    float x[TRAIN * D];
     uint8_t labels[TRAIN];
 };
 
@@ -34,7 +34,7 @@ static void draw(struct set *set, size_t n, uint32_t seed)
                 seed = seed * 1664525u + 1013904223u;
                 sum += seed >> 16;
             }
-            set->x[i * D + j] = set->columns[j * n + i] = (float)sum;
+            set->x[i * D + j] = (float)sum;
         }
     }
 }
@@ -67,7 +67,7 @@ static double accuracy(const uint8_t *predicted)
 
 static struct cart_data training_data(void)
 {
-    return (struct cart_data){train.columns, train.labels, TRAIN, D, CLASSES};
+    return (struct cart_data){train.x, train.labels, TRAIN, D, CLASSES, NULL};
 }
 
 static void bayes_as_sklearn(void **state)
@@ -130,7 +130,8 @@ static void tree_as_sklearn(void **state)
     uint8_t out[TEST];
     grow(&f, (struct forest_spec){.trees = 1, .threads = 1, .tree = {.depth = 3}});
     assert_int_equal(f.tree[0].nodes, 13);
-    forest_predict(&f, test.x, TEST, out);
+    struct error err = {""};
+    assert_int_equal(forest_predict(&f, test.x, TEST, out, &err), 0);
     expect_classes(out, "21230323112002120123020311231122312303210222012322130123122331231123022303"
                         "23312101130102012131211122");
     forest_free(&f);
@@ -143,10 +144,10 @@ static void tree_as_sklearn(void **state)
     assert_true(t->node[0].threshold == 116499.5);
     assert_int_equal(t->node[t->node[0].first].column, 2);
     assert_true(t->node[t->node[0].first].threshold == 103064.0);
-    forest_predict(&f, test.x, TEST, out);
+    assert_int_equal(forest_predict(&f, test.x, TEST, out, &err), 0);
     assert_true(accuracy(out) >= 0.62 && accuracy(out) <= 0.70); /* its equal splits are drawn */
     uint8_t again[TRAIN];
-    forest_predict(&f, train.x, TRAIN, again);
+    assert_int_equal(forest_predict(&f, train.x, TRAIN, again, &err), 0);
     assert_memory_equal(again, train.labels, TRAIN); /* grown until pure */
     forest_free(&f);
 }
@@ -201,7 +202,8 @@ static void forest_near_sklearn(void **state)
                                           .seed = seed,
                                           .threads = 2,
                                           .tree = {.depth = cases[i].depth, .features = 2}});
-            forest_predict(&f, test.x, TEST, out);
+            struct error err = {""};
+            assert_int_equal(forest_predict(&f, test.x, TEST, out, &err), 0);
             sum += accuracy(out);
             forest_free(&f);
         }
@@ -238,8 +240,9 @@ static void forest_of_one_tree(void **state)
     uint8_t a[TEST], b[TEST];
     grow(&one, (struct forest_spec){.trees = 1, .threads = 1});
     grow(&three, (struct forest_spec){.trees = 3, .threads = 2});
-    forest_predict(&one, test.x, TEST, a);
-    forest_predict(&three, test.x, TEST, b);
+    struct error err = {""};
+    assert_int_equal(forest_predict(&one, test.x, TEST, a, &err), 0);
+    assert_int_equal(forest_predict(&three, test.x, TEST, b, &err), 0);
     assert_memory_equal(a, b, TEST);
     forest_free(&one);
     forest_free(&three);
@@ -249,12 +252,14 @@ static void forest_of_one_tree(void **state)
 static void tree_without_a_split(void **state)
 {
     (void)state;
-    float columns[] = {1, 1, 1, 1, /* constant */ -0.0f, 0.0f, 0.0f, 7};
+    float x[] = {1, -0.0f, 1, 0.0f, 1, 0.0f, 1, 7}; /* the first column is constant */
+    struct codes codes;
     uint8_t labels[] = {0, 0, 1, 1};
-    struct cart_data data = {columns, labels, 4, 2, 2};
+    struct cart_data data = {x, labels, 4, 2, 2, &codes};
     struct random r = random_start(1, 0);
     struct cart t;
     struct error err = {""};
+    assert_int_equal(codes_make(&codes, x, 4, 2, 1, &err), 0);
     for (uint64_t seed = 0; seed < 8; seed++) {
         r = random_start(seed, 0);
         struct cart_spec spec = {.features = 1};
@@ -266,6 +271,7 @@ static void tree_without_a_split(void **state)
         assert_int_equal(t.counts[1 * 2 + 1], 1);
         cart_free(&t);
     }
+    codes_free(&codes);
 }
 
 static int nearer(const double *distance, size_t a, size_t b)
