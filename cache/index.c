@@ -1,35 +1,12 @@
 /* See index.h. */
 #include "cache/index.h"
+#include "cache/database.h"
 
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-enum { SCHEMA_VERSION = 1, BUSY_MS = 30000 };
-
-static const char schema[] =
-    "CREATE TABLE result("
-    " key TEXT PRIMARY KEY, stage TEXT NOT NULL, kind TEXT NOT NULL, params TEXT NOT NULL,"
-    " inputs TEXT NOT NULL, key_text TEXT NOT NULL, started REAL, finished REAL, seconds REAL,"
-    " cpu_seconds REAL, peak_bytes INTEGER, threads INTEGER, log TEXT) WITHOUT ROWID;"
-    "CREATE TABLE output("
-    " key TEXT NOT NULL, place INTEGER NOT NULL, port TEXT NOT NULL, digest TEXT NOT NULL,"
-    " size INTEGER NOT NULL, tree INTEGER NOT NULL, PRIMARY KEY(key, place)) WITHOUT ROWID;"
-    "CREATE TABLE failure("
-    " key TEXT PRIMARY KEY, stage TEXT NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL,"
-    " finished REAL, seconds REAL, log TEXT) WITHOUT ROWID;"
-    "CREATE TABLE latest("
-    " file TEXT NOT NULL, stage TEXT NOT NULL, key TEXT NOT NULL,"
-    " PRIMARY KEY(file, stage)) WITHOUT ROWID;"
-    "CREATE TABLE stat("
-    " path TEXT PRIMARY KEY, dev INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,"
-    " ctime_ns INTEGER, digest TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE run("
-    " id INTEGER PRIMARY KEY, file TEXT NOT NULL, started REAL, finished REAL, stages INTEGER,"
-    " cached INTEGER, ran INTEGER, failed INTEGER, status INTEGER);";
 
 /* Every statement of the program; prepared at first use and kept. */
 enum statement {
@@ -78,163 +55,19 @@ static const char *const queries[STATEMENTS] = {
 };
 
 struct index {
-    sqlite3 *db;
-    char *path;
+    struct database database;
     sqlite3_stmt *statements[STATEMENTS];
     int batch; /* depth of index_begin */
-    bool read_only;
 };
-
-static int fail(struct index *index, struct error *err)
-{
-    int code = sqlite3_errcode(index->db) & 0xff;
-    return error_set(err,
-                     code == SQLITE_FULL    ? ENOSPC
-                     : code == SQLITE_BUSY  ? EBUSY
-                     : code == SQLITE_NOMEM ? ENOMEM
-                                            : EIO,
-                     "cache index %s: %s", index->path, sqlite3_errmsg(index->db));
-}
-
-static int execute(struct index *index, const char *sql, struct error *err)
-{
-    return sqlite3_exec(index->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(index, err);
-}
-
-static int get_version(struct index *index, int *version, struct error *err)
-{
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(index->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
-        return fail(index, err);
-    int rc = sqlite3_step(statement) == SQLITE_ROW ? 0 : fail(index, err);
-    if (rc == 0)
-        *version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return rc;
-}
-
-/* Creates the tables unless another process was faster. */
-static int create_schema(struct index *index, struct error *err)
-{
-    char text[64];
-    int version = 0;
-    int rc = execute(index, "BEGIN IMMEDIATE", err);
-    if (rc < 0)
-        return rc;
-    rc = get_version(index, &version, err);
-    if (rc == 0 && version == 0) {
-        snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_VERSION);
-        rc = execute(index, schema, err);
-        if (rc == 0)
-            rc = execute(index, text, err);
-    }
-    if (rc == 0)
-        return execute(index, "COMMIT", err);
-    execute(index, "ROLLBACK", NULL);
-    return rc;
-}
-
-/* Turning WAL on needs the file for itself for a moment and doesn't wait for it: try again. */
-static int use_wal(struct index *index, struct error *err)
-{
-    int rc = 0;
-    for (int tries = 0; tries < 100; tries++) {
-        rc = execute(index, "PRAGMA journal_mode=WAL", err);
-        if (rc != -EBUSY)
-            break;
-        sqlite3_sleep(20);
-    }
-    return rc < 0 ? rc : execute(index, "PRAGMA synchronous=FULL", err);
-}
-
-/* Opens the file, or a URI, and reads its format. */
-static int open_database(struct index *index, const char *name, int flags, int *version,
-                         struct error *err)
-{
-    sqlite3_close(index->db);
-    index->db = NULL;
-    if (sqlite3_open_v2(name, &index->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        return index->db ? fail(index, err)
-                         : error_set(err, ENOMEM, "out of memory opening %s", index->path);
-    sqlite3_busy_timeout(index->db, BUSY_MS);
-    return get_version(index, version, err);
-}
-
-static int unknown_format(const struct index *index, int version, struct error *err)
-{
-    return error_set(err, EINVAL, "%s has format %d; this program knows format %d", index->path,
-                     version, SCHEMA_VERSION);
-}
-
-static int connect_writing(struct index *index, struct error *err)
-{
-    int version = 0;
-    int rc = open_database(index, index->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &version,
-                           err);
-    if (rc == 0 && version == 0) {
-        rc = use_wal(index, err);
-        return rc < 0 ? rc : create_schema(index, err);
-    }
-    if (rc == 0 && version != SCHEMA_VERSION)
-        return unknown_format(index, version, err);
-    return rc < 0 ? rc : execute(index, "PRAGMA synchronous=FULL", err);
-}
-
-/* Whether changes wait in the log, which only a process that may write can bring in. */
-static bool has_log(const char *path)
-{
-    struct stat st;
-    char *log = sqlite3_mprintf("%s-wal", path);
-    bool there = log && stat(log, &st) == 0 && st.st_size > 0;
-    sqlite3_free(log);
-    return there;
-}
-
-/* "file:/a%20b?immutable=1"; NULL without memory. The caller frees it. */
-static char *immutable_uri(const char *path)
-{
-    static const char start[] = "file:", end[] = "?immutable=1";
-    char *uri = malloc(sizeof start + 3 * strlen(path) + sizeof end), *to = uri;
-    if (!uri)
-        return NULL;
-    to = stpcpy(to, start);
-    for (; *path; path++)
-        to += sprintf(to, strchr("%?# ", *path) ? "%%%02X" : "%c", (unsigned char)*path);
-    stpcpy(to, end);
-    return uri;
-}
-
-/* A database with a log is read by way of files beside it: those of whoever writes it, if they are
- * there. Else SQLite would make them, which it can't here; but then nobody is writing. */
-static int connect_reading(struct index *index, struct error *err)
-{
-    int version = 0;
-    int rc = open_database(index, index->path, SQLITE_OPEN_READONLY, &version, NULL);
-    if (rc < 0 && has_log(index->path))
-        return error_set(err, EROFS,
-                         "cache index %s: its last changes are in %s-wal, which can only be read "
-                         "where the cache can be written",
-                         index->path, index->path);
-    if (rc < 0) {
-        char *uri = immutable_uri(index->path);
-        rc = uri ? open_database(index, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &version, err)
-                 : error_set(err, ENOMEM, "out of memory opening %s", index->path);
-        free(uri);
-    }
-    return rc == 0 && version != SCHEMA_VERSION ? unknown_format(index, version, err) : rc;
-}
 
 static int open_as(struct index **out, const char *path, bool read_only, struct error *err)
 {
     struct index *index = calloc(1, sizeof *index);
-    if (!index || !(index->path = strdup(path))) {
-        free(index);
+    if (!index)
         return error_set(err, ENOMEM, "out of memory opening %s", path);
-    }
-    index->read_only = read_only;
-    int rc = read_only ? connect_reading(index, err) : connect_writing(index, err);
+    int rc = database_open(&index->database, path, read_only, err);
     if (rc < 0) {
-        index_close(index);
+        free(index);
         return rc;
     }
     *out = index;
@@ -257,8 +90,7 @@ void index_close(struct index *index)
         return;
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(index->statements[i]);
-    sqlite3_close(index->db);
-    free(index->path);
+    database_close(&index->database);
     free(index);
 }
 
@@ -270,9 +102,9 @@ static sqlite3_stmt *prepare(struct index *index, enum statement which, struct e
         sqlite3_reset(*statement);
         return *statement;
     }
-    if (sqlite3_prepare_v3(index->db, queries[which], -1, SQLITE_PREPARE_PERSISTENT, statement,
-                           NULL) != SQLITE_OK)
-        fail(index, err);
+    if (sqlite3_prepare_v3(index->database.db, queries[which], -1, SQLITE_PREPARE_PERSISTENT,
+                           statement, NULL) != SQLITE_OK)
+        database_fail(&index->database, err);
     return *statement;
 }
 
@@ -285,7 +117,7 @@ static void bind_text(sqlite3_stmt *s, int place, const char *text)
 /* Runs a statement that gives no rows. */
 static int step(struct index *index, sqlite3_stmt *statement, struct error *err)
 {
-    int rc = sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(index, err);
+    int rc = sqlite3_step(statement) == SQLITE_DONE ? 0 : database_fail(&index->database, err);
     sqlite3_reset(statement);
     return rc;
 }
@@ -296,7 +128,7 @@ static int step_row(struct index *index, sqlite3_stmt *statement, struct error *
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
         return 0;
-    int rc = code == SQLITE_DONE ? -ENOENT : fail(index, err);
+    int rc = code == SQLITE_DONE ? -ENOENT : database_fail(&index->database, err);
     sqlite3_reset(statement);
     return rc;
 }
@@ -329,9 +161,9 @@ static void column_digest(sqlite3_stmt *statement, int place, struct digest *dig
 
 int index_begin(struct index *index, struct error *err)
 {
-    if (index->read_only)
+    if (index->database.read_only)
         return 0;
-    int rc = index->batch == 0 ? execute(index, "BEGIN IMMEDIATE", err) : 0;
+    int rc = index->batch == 0 ? database_execute(&index->database, "BEGIN IMMEDIATE", err) : 0;
     if (rc == 0)
         index->batch++;
     return rc;
@@ -340,15 +172,15 @@ int index_begin(struct index *index, struct error *err)
 static int abandon(struct index *index, int rc)
 {
     index->batch = 0;
-    execute(index, "ROLLBACK", NULL);
+    database_execute(&index->database, "ROLLBACK", NULL);
     return rc;
 }
 
 int index_end(struct index *index, struct error *err)
 {
-    if (index->read_only)
+    if (index->database.read_only)
         return 0;
-    int rc = --index->batch == 0 ? execute(index, "COMMIT", err) : 0;
+    int rc = --index->batch == 0 ? database_execute(&index->database, "COMMIT", err) : 0;
     return rc < 0 ? abandon(index, rc) : 0;
 }
 
@@ -397,7 +229,7 @@ static int find_outputs(struct index *index, const char *key, struct result *res
         result->output_count++;
     }
     if (rc == 0 && code != SQLITE_DONE)
-        rc = fail(index, err);
+        rc = database_fail(&index->database, err);
     sqlite3_reset(s);
     return rc;
 }
@@ -457,7 +289,7 @@ int index_find_alike(struct index *index, const char *kind, const char *start, c
         }
     }
     if (rc == 0 && code != SQLITE_DONE)
-        rc = fail(index, err);
+        rc = database_fail(&index->database, err);
     sqlite3_reset(s);
     if (rc < 0) {
         free(*keys);
@@ -581,7 +413,7 @@ int index_find_failure(struct index *index, const char *key, struct failure *f, 
 int index_set_latest(struct index *index, const char *file, const char *stage, const char *key,
                      struct error *err)
 {
-    if (index->read_only)
+    if (index->database.read_only)
         return 0;
     sqlite3_stmt *s = prepare(index, PUT_LATEST, err);
     if (!s)
@@ -639,7 +471,7 @@ int index_stat_find(struct index *index, const char *path, const struct stat *st
 int index_stat_set(struct index *index, const char *path, const struct stat *st,
                    const struct digest *digest, struct error *err)
 {
-    if (index->read_only)
+    if (index->database.read_only)
         return 0;
     sqlite3_stmt *s = prepare(index, PUT_STAT, err);
     if (!s)
@@ -651,7 +483,7 @@ int index_stat_set(struct index *index, const char *path, const struct stat *st,
 
 int index_add_run(struct index *index, const struct run_record *run, struct error *err)
 {
-    if (index->read_only)
+    if (index->database.read_only)
         return 0;
     sqlite3_stmt *s = prepare(index, PUT_RUN, err);
     if (!s)

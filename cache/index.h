@@ -1,8 +1,9 @@
 /* The index: which key gave which outputs, in CACHE/index.sqlite (WAL, one writer at a time).
  *
- * index.c owns all SQL; the rest of the program speaks these verbs. A verb that commits is one
- * transaction and is on the disk when it returns. All strings that a verb fills are malloc'd and
- * freed by the struct's own _free. An index may be used by one thread at a time. */
+ * index.c owns all SQL but what makes the file (database.h); the rest of the program speaks these
+ * verbs. A verb that commits is one transaction and is on the disk when it returns. All strings
+ * that a verb fills are malloc'd and freed by the struct's own _free. An index may be used by one
+ * thread at a time. */
 #ifndef FERDAG_CACHE_INDEX_H
 #define FERDAG_CACHE_INDEX_H
 

@@ -1,0 +1,188 @@
+/* See database.h. */
+#define _GNU_SOURCE
+#include "cache/database.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { SCHEMA_VERSION = 1, BUSY_MS = 30000 };
+
+static const char schema[] =
+    "CREATE TABLE result("
+    " key TEXT PRIMARY KEY, stage TEXT NOT NULL, kind TEXT NOT NULL, params TEXT NOT NULL,"
+    " inputs TEXT NOT NULL, key_text TEXT NOT NULL, started REAL, finished REAL, seconds REAL,"
+    " cpu_seconds REAL, peak_bytes INTEGER, threads INTEGER, log TEXT) WITHOUT ROWID;"
+    "CREATE TABLE output("
+    " key TEXT NOT NULL, place INTEGER NOT NULL, port TEXT NOT NULL, digest TEXT NOT NULL,"
+    " size INTEGER NOT NULL, tree INTEGER NOT NULL, PRIMARY KEY(key, place)) WITHOUT ROWID;"
+    "CREATE TABLE failure("
+    " key TEXT PRIMARY KEY, stage TEXT NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL,"
+    " finished REAL, seconds REAL, log TEXT) WITHOUT ROWID;"
+    "CREATE TABLE latest("
+    " file TEXT NOT NULL, stage TEXT NOT NULL, key TEXT NOT NULL,"
+    " PRIMARY KEY(file, stage)) WITHOUT ROWID;"
+    "CREATE TABLE stat("
+    " path TEXT PRIMARY KEY, dev INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,"
+    " ctime_ns INTEGER, digest TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE run("
+    " id INTEGER PRIMARY KEY, file TEXT NOT NULL, started REAL, finished REAL, stages INTEGER,"
+    " cached INTEGER, ran INTEGER, failed INTEGER, status INTEGER);";
+
+int database_fail(struct database *d, struct error *err)
+{
+    int code = sqlite3_errcode(d->db) & 0xff;
+    return error_set(err,
+                     code == SQLITE_FULL    ? ENOSPC
+                     : code == SQLITE_BUSY  ? EBUSY
+                     : code == SQLITE_NOMEM ? ENOMEM
+                                            : EIO,
+                     "cache index %s: %s", d->path, sqlite3_errmsg(d->db));
+}
+
+int database_execute(struct database *d, const char *sql, struct error *err)
+{
+    return sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : database_fail(d, err);
+}
+
+static int get_version(struct database *d, int *version, struct error *err)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(d->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+        return database_fail(d, err);
+    int rc = sqlite3_step(statement) == SQLITE_ROW ? 0 : database_fail(d, err);
+    if (rc == 0)
+        *version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+/* Creates the tables unless another process was faster. */
+static int create_schema(struct database *d, struct error *err)
+{
+    char text[64];
+    int version = 0;
+    int rc = database_execute(d, "BEGIN IMMEDIATE", err);
+    if (rc < 0)
+        return rc;
+    rc = get_version(d, &version, err);
+    if (rc == 0 && version == 0) {
+        snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_VERSION);
+        rc = database_execute(d, schema, err);
+        if (rc == 0)
+            rc = database_execute(d, text, err);
+    }
+    if (rc == 0)
+        return database_execute(d, "COMMIT", err);
+    database_execute(d, "ROLLBACK", NULL);
+    return rc;
+}
+
+/* Turning WAL on needs the file for itself for a moment and doesn't wait for it: try again. */
+static int use_wal(struct database *d, struct error *err)
+{
+    int rc = 0;
+    for (int tries = 0; tries < 100; tries++) {
+        rc = database_execute(d, "PRAGMA journal_mode=WAL", err);
+        if (rc != -EBUSY)
+            break;
+        sqlite3_sleep(20);
+    }
+    return rc < 0 ? rc : database_execute(d, "PRAGMA synchronous=FULL", err);
+}
+
+/* Opens the file, or a URI, and reads its format. */
+static int open_database(struct database *d, const char *name, int flags, int *version,
+                         struct error *err)
+{
+    sqlite3_close(d->db);
+    d->db = NULL;
+    if (sqlite3_open_v2(name, &d->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return d->db ? database_fail(d, err)
+                     : error_set(err, ENOMEM, "out of memory opening %s", d->path);
+    sqlite3_busy_timeout(d->db, BUSY_MS);
+    return get_version(d, version, err);
+}
+
+static int unknown_format(const struct database *d, int version, struct error *err)
+{
+    return error_set(err, EINVAL, "%s has format %d; this program knows format %d", d->path,
+                     version, SCHEMA_VERSION);
+}
+
+static int connect_writing(struct database *d, struct error *err)
+{
+    int version = 0;
+    int rc = open_database(d, d->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &version, err);
+    if (rc == 0 && version == 0) {
+        rc = use_wal(d, err);
+        return rc < 0 ? rc : create_schema(d, err);
+    }
+    if (rc == 0 && version != SCHEMA_VERSION)
+        return unknown_format(d, version, err);
+    return rc < 0 ? rc : database_execute(d, "PRAGMA synchronous=FULL", err);
+}
+
+/* Whether changes wait in the log, which only a process that may write can bring in. */
+static bool has_log(const char *path)
+{
+    struct stat st;
+    char *log = sqlite3_mprintf("%s-wal", path);
+    bool there = log && stat(log, &st) == 0 && st.st_size > 0;
+    sqlite3_free(log);
+    return there;
+}
+
+/* "file:/a%20b?immutable=1"; NULL without memory. The caller frees it. */
+static char *immutable_uri(const char *path)
+{
+    static const char start[] = "file:", end[] = "?immutable=1";
+    char *uri = malloc(sizeof start + 3 * strlen(path) + sizeof end), *to = uri;
+    if (!uri)
+        return NULL;
+    to = stpcpy(to, start);
+    for (; *path; path++)
+        to += sprintf(to, strchr("%?# ", *path) ? "%%%02X" : "%c", (unsigned char)*path);
+    stpcpy(to, end);
+    return uri;
+}
+
+/* A database with a log is read by way of files beside it: those of whoever writes it, if they are
+ * there. Else SQLite would make them, which it can't here; but then nobody is writing. */
+static int connect_reading(struct database *d, struct error *err)
+{
+    int version = 0;
+    int rc = open_database(d, d->path, SQLITE_OPEN_READONLY, &version, NULL);
+    if (rc < 0 && has_log(d->path))
+        return error_set(err, EROFS,
+                         "cache index %s: its last changes are in %s-wal, which can only be read "
+                         "where the cache can be written",
+                         d->path, d->path);
+    if (rc < 0) {
+        char *uri = immutable_uri(d->path);
+        rc = uri ? open_database(d, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &version, err)
+                 : error_set(err, ENOMEM, "out of memory opening %s", d->path);
+        free(uri);
+    }
+    return rc == 0 && version != SCHEMA_VERSION ? unknown_format(d, version, err) : rc;
+}
+
+int database_open(struct database *d, const char *path, bool read_only, struct error *err)
+{
+    *d = (struct database){.path = strdup(path), .read_only = read_only};
+    int rc = !d->path    ? error_set(err, ENOMEM, "out of memory opening %s", path)
+             : read_only ? connect_reading(d, err)
+                         : connect_writing(d, err);
+    if (rc < 0)
+        database_close(d);
+    return rc;
+}
+
+void database_close(struct database *d)
+{
+    sqlite3_close(d->db);
+    free(d->path);
+    *d = (struct database){0};
+}
