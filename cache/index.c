@@ -13,6 +13,8 @@ enum statement {
     FIND_RESULT,
     FIND_OUTPUTS,
     FIND_ALIKE,
+    ALL_OUTPUTS,
+    CHECK,
     PUT_RESULT,
     DROP_OUTPUTS,
     PUT_OUTPUT,
@@ -33,6 +35,9 @@ static const char *const queries[STATEMENTS] = {
     [FIND_OUTPUTS] = "SELECT port, digest, size, tree FROM output WHERE key = ?1 ORDER BY place",
     [FIND_ALIKE] = "SELECT key FROM result WHERE kind = ?1 AND substr(key_text, 1, length(?2)) = ?2"
                    " AND substr(key_text, -length(?3)) = ?3 ORDER BY key",
+    [ALL_OUTPUTS] = "SELECT stage, port, digest, size, tree FROM output JOIN result USING(key)"
+                    " ORDER BY stage, key, place",
+    [CHECK] = "PRAGMA quick_check(1)",
     [PUT_RESULT] = "INSERT OR REPLACE INTO result(key, stage, kind, params, inputs, key_text,"
                    " started, finished, seconds, cpu_seconds, peak_bytes, threads, log)"
                    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
@@ -495,4 +500,55 @@ int index_add_run(struct index *index, const struct run_record *run, struct erro
     for (int i = 0; i < 5; i++)
         sqlite3_bind_int(s, 4 + i, counts[i]);
     return step(index, s, err);
+}
+
+void known_outputs_free(struct known_output *outputs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(outputs[i].stage);
+        free(outputs[i].port);
+    }
+    free(outputs);
+}
+
+int index_outputs(struct index *index, struct known_output **outputs, size_t *count,
+                  struct error *err)
+{
+    *outputs = NULL;
+    *count = 0;
+    sqlite3_stmt *s = prepare(index, ALL_OUTPUTS, err);
+    if (!s)
+        return -EIO;
+    int code, rc = 0;
+    while (rc == 0 && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        struct known_output *larger = realloc(*outputs, (*count + 1) * sizeof *larger);
+        if (larger) {
+            *outputs = larger;
+            struct known_output *o = &larger[(*count)++];
+            *o = (struct known_output){.stage = column(s, 0), .port = column(s, 1)};
+            o->blob.size = (uint64_t)sqlite3_column_int64(s, 3);
+            o->blob.tree = sqlite3_column_int(s, 4) != 0;
+            column_digest(s, 2, &o->blob.digest);
+        }
+        if (!larger || !larger[*count - 1].stage || !larger[*count - 1].port)
+            rc = error_set(err, ENOMEM, "out of memory reading the cache index");
+    }
+    if (rc == 0 && code != SQLITE_DONE)
+        rc = database_fail(&index->database, err);
+    sqlite3_reset(s);
+    return rc;
+}
+
+int index_check(struct index *index, struct error *err)
+{
+    sqlite3_stmt *s = prepare(index, CHECK, err);
+    int rc = s ? step_row(index, s, err) : -EIO;
+    if (rc < 0)
+        return rc == -ENOENT ? error_set(err, EIO, "cache index: no answer to its check") : rc;
+    const char *found = (const char *)sqlite3_column_text(s, 0);
+    if (!found || strcmp(found, "ok") != 0)
+        rc = error_set(err, EIO, "cache index %s is damaged: %s", index->database.path,
+                       found ? found : "");
+    sqlite3_reset(s);
+    return rc;
 }

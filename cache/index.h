@@ -88,6 +88,20 @@ int index_stat_set(struct index *index, const char *path, const struct stat *st,
 int index_begin(struct index *index, struct error *err);
 int index_end(struct index *index, struct error *err);
 
+/* An output of some result. */
+struct known_output {
+    char *stage, *port;
+    struct blob blob;
+};
+
+/* Every output of every result, by stage, key and place; malloc'd, for known_outputs_free. */
+int index_outputs(struct index *index, struct known_output **outputs, size_t *count,
+                  struct error *err);
+void known_outputs_free(struct known_output *outputs, size_t count);
+
+/* 0, or -EIO with what SQLite found unsound first. */
+int index_check(struct index *index, struct error *err);
+
 /* Remembers one invocation of `run`. */
 struct run_record {
     const char *file;

@@ -19,7 +19,7 @@ struct options {
     size_t forced_count;
     const char *cache, *backend, *format;
     int jobs;
-    bool dry, keep_going, json, trial;
+    bool dry, keep_going, json, trial, mend;
 };
 
 /* Each returns what the program exits with, and fills err if it has something to say on stderr. */
@@ -30,6 +30,7 @@ int command_explain(const struct options *options, struct error *err);
 int command_graph(const struct options *options, struct error *err);
 int command_show(const struct options *options, struct error *err);
 int command_log(const struct options *options, struct error *err);
+int command_fsck(const struct options *options, struct error *err);
 int command_kinds(const struct options *options, struct error *err);
 int command_check(const struct options *options, struct error *err);
 int command_stage(const struct options *options, struct error *err);

@@ -22,8 +22,10 @@ enum {
     CMD_KINDS = 128,
     CMD_CHECK = 256,
     CMD_STAGE = 512,
-    WITH_CACHE = CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_LOG,
-    WITH_FILE = WITH_CACHE | CMD_GRAPH | CMD_CHECK,
+    CMD_FSCK = 1024,
+    WITH_FILE_AND_CACHE = CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_LOG,
+    WITH_CACHE = WITH_FILE_AND_CACHE | CMD_FSCK,
+    WITH_FILE = WITH_FILE_AND_CACHE | CMD_GRAPH | CMD_CHECK,
 };
 
 static const struct command {
@@ -46,6 +48,8 @@ static const struct command {
     {"kinds", "[KIND]", "the stage kinds, their ports, params, defaults", CMD_KINDS, 0, 1,
      command_kinds},
     {"check", "FILE", "errors in the YAML, without running", CMD_CHECK, 1, 1, command_check},
+    {"fsck", "", "find damage in the cache, and with --mend set it aside", CMD_FSCK, 0, 0,
+     command_fsck},
     {"stage", "KIND", "run one stage in the current folder, as told by its job.json", CMD_STAGE, 1,
      1, command_stage},
 };
@@ -63,10 +67,11 @@ static const struct option {
     {0, "set", "NAME=VALUE", "override a param; NAME may be dotted", WITH_FILE},
     {0, "force", "STAGE", "run it even if its result is known", CMD_RUN},
     {0, "cache", "DIR", "the cache (default: FERDAG_CACHE, or .ferdag)", WITH_CACHE},
-    {0, "backend", "NAME", "auto, ref, cpu or cuda (default: auto)", WITH_CACHE},
+    {0, "backend", "NAME", "auto, ref, cpu or cuda (default: auto)", WITH_FILE_AND_CACHE},
     {0, "format", "NAME", "dot or mermaid (default: dot)", CMD_GRAPH},
     {0, "json", NULL, "results as JSON",
-     CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_KINDS},
+     CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_KINDS | CMD_FSCK},
+    {0, "mend", NULL, "move damaged blobs aside, so that they are made again", CMD_FSCK},
     {0, "trial", NULL, "do some seconds of it, and say how long all of it would take", CMD_STAGE},
 };
 
@@ -90,7 +95,7 @@ static void print_help(const struct command *only)
                o->letter ? ',' : ' ', name, o->text);
     }
     puts("  -h, --help             this page\n\n"
-         "exit: 0 done, 1 a stage failed, 2 bad usage or bad YAML, 130 interrupted");
+         "exit: 0 done, 1 a stage failed or the cache is damaged, 2 bad usage or bad YAML, 130 interrupted");
 }
 
 static const struct option *find_option(const char *argument, const struct command *command,
@@ -125,6 +130,8 @@ static int set_option(struct options *options, const struct option *o, const cha
         options->keep_going = true;
     else if (strcmp(o->name, "json") == 0)
         options->json = true;
+    else if (strcmp(o->name, "mend") == 0)
+        options->mend = true;
     else if (strcmp(o->name, "trial") == 0)
         options->trial = true;
     else if (strcmp(o->name, "set") == 0)
