@@ -32,13 +32,23 @@ enum {
     AHEAD = 64, /* lines of weights to prefetch: a page, where the CPU itself stops. 512 channels
                    at 5x5 gain 13 % */
     LINE = 32,  /* bf16 values of a cache line */
-    GROUPS = 4  /* of tiles that need the same positions */
+    GROUPS = 4, /* of tiles that need the same positions */
+    /* Of a block: each position splits into two ranges of groups at most. */
+    MAX_PRODUCTS = (SIZE + 1) * (SIZE + 1) * (MAX_BLOCK / TOGETHER + 2)
 };
 
 /* A tile's first output pixel. */
 struct tile {
     size_t image;
     int y, x;
+};
+
+/* A product of one position: some tiles' transformed inputs with its weights. */
+struct product {
+    size_t inputs, weights; /* where they start; weights from those of an output block */
+    size_t sums;            /* the same, for one output block at a time; twice that for two */
+    size_t tiles;
+    bool biased; /* sums start with the bias */
 };
 
 /* All that stays the same for a run. */
@@ -54,10 +64,13 @@ struct run {
     /* [row][column pair][input block][tile][LINE]. A line has two positions: 8 channels of the
      * first, 8 of the second, the other 8 of the first and of the second. */
     uint16_t *inputs;
-    float *products; /* [position][tile][1 or 2][LANES] */
+    float *sums;      /* [row][column][tile][1 or 2][LANES] */
+    size_t positions; /* of the weights */
     struct tile tiles[MAX_BLOCK];
-    size_t count;              /* tiles of the current block */
-    size_t groups[GROUPS + 1]; /* where each group of them starts */
+    size_t count;                              /* tiles of the current block */
+    size_t groups[GROUPS + 1];                 /* where each group of them starts */
+    size_t product_count, planned[GROUPS + 1]; /* for which groups */
+    struct product products[MAX_PRODUCTS];
 };
 
 static size_t blocks_of(size_t channels)
@@ -256,34 +269,28 @@ static size_t row_of_tiles(const struct run *r, size_t t)
 
 /* ---- products ---- */
 
-/* Where the operands of a product are. */
-struct product {
-    const uint16_t *inputs;
-    size_t inputs_block; /* from one block of input channels to the next */
-    const uint32_t *weights;
-    size_t weights_block; /* from one block of output channels to the next */
-    size_t blocks;        /* of input channels */
-    __m512 start[2];
-    float *sums;
-};
-
-/* `tiles` x `outs` vectors, both constants. */
-WITH_BF16 INLINE void multiply(const struct product *p, const int tiles, const int outs)
+/* `tiles` x `outs` vectors, both constants, for output blocks whose weights and bias are given. */
+WITH_BF16 INLINE void multiply(const struct run *r, const struct product *p,
+                               const uint32_t *weights, const float *bias, const int tiles,
+                               const int outs)
 {
-    __m512 sums[2 * TOGETHER];
-    const uint16_t *v = p->inputs;
-    const uint32_t *u = p->weights;
+    __m512 sums[2 * TOGETHER], start[2];
+    const uint16_t *v = r->inputs + p->inputs;
+    const uint32_t *u = weights + p->weights;
+    size_t next_out = r->positions * r->in * PAIRS * LANES, next_block = r->count * LINE;
+    for (int o = 0; o < outs; o++)
+        start[o] = bias && p->biased ? _mm512_loadu_ps(bias + o * LANES) : _mm512_setzero_ps();
 #pragma GCC unroll 28
     for (int k = 0; k < tiles * outs; k++)
-        sums[k] = p->start[k % outs];
-    for (size_t block = 0; block < p->blocks; block++, v += p->inputs_block)
+        sums[k] = start[k % outs];
+    for (size_t block = 0; block < r->in; block++, v += next_block)
         for (int half = 0; half < 2; half++)
 #pragma GCC unroll 4
             for (int pair = 0; pair < 4; pair++, u += LANES) {
                 __m512bh w[2];
                 for (int o = 0; o < outs; o++) {
-                    w[o] = (__m512bh)_mm512_load_si512(u + o * p->weights_block);
-                    _mm_prefetch(u + o * p->weights_block + AHEAD * LANES, _MM_HINT_T0);
+                    w[o] = (__m512bh)_mm512_load_si512(u + o * next_out);
+                    _mm_prefetch(u + o * next_out + AHEAD * LANES, _MM_HINT_T0);
                 }
 #pragma GCC unroll 14
                 for (int t = 0; t < tiles; t++) {
@@ -294,19 +301,25 @@ WITH_BF16 INLINE void multiply(const struct product *p, const int tiles, const i
                         sums[t * outs + o] = _mm512_dpbf16_ps(sums[t * outs + o], d, w[o]);
                 }
             }
+    float *out = r->sums + p->sums * outs;
 #pragma GCC unroll 28
     for (int k = 0; k < tiles * outs; k++)
-        _mm512_store_ps(p->sums + k * LANES, sums[k]);
+        _mm512_store_ps(out + k * LANES, sums[k]);
 }
 
+typedef void multiplication(const struct run *r, const struct product *p, const uint32_t *weights,
+                            const float *bias);
+
 #define MULTIPLY(tiles)                                                                            \
-    WITH_BF16 static void multiply_##tiles##_1(const struct product *p)                            \
+    WITH_BF16 static void multiply_##tiles##_1(const struct run *r, const struct product *p,       \
+                                               const uint32_t *weights, const float *bias)         \
     {                                                                                              \
-        multiply(p, tiles, 1);                                                                     \
+        multiply(r, p, weights, bias, tiles, 1);                                                   \
     }                                                                                              \
-    WITH_BF16 static void multiply_##tiles##_2(const struct product *p)                            \
+    WITH_BF16 static void multiply_##tiles##_2(const struct run *r, const struct product *p,       \
+                                               const uint32_t *weights, const float *bias)         \
     {                                                                                              \
-        multiply(p, tiles, 2);                                                                     \
+        multiply(r, p, weights, bias, tiles, 2);                                                   \
     }
 MULTIPLY(1)
 MULTIPLY(2)
@@ -323,7 +336,7 @@ MULTIPLY(12)
 MULTIPLY(13)
 MULTIPLY(14)
 
-static void (*const multiply_by[TOGETHER][2])(const struct product *) = {
+static multiplication *const multiply_by[TOGETHER][2] = {
     {multiply_1_1, multiply_1_2},   {multiply_2_1, multiply_2_2},   {multiply_3_1, multiply_3_2},
     {multiply_4_1, multiply_4_2},   {multiply_5_1, multiply_5_2},   {multiply_6_1, multiply_6_2},
     {multiply_7_1, multiply_7_2},   {multiply_8_1, multiply_8_2},   {multiply_9_1, multiply_9_2},
@@ -331,58 +344,61 @@ static void (*const multiply_by[TOGETHER][2])(const struct product *) = {
     {multiply_13_1, multiply_13_2}, {multiply_14_1, multiply_14_2},
 };
 
-/* Tiles first to end - 1. */
-static void multiply_tiles(struct product *m, size_t outs, size_t first, size_t end)
+/* Plans the products of one position with tiles first to end - 1. */
+static void plan_tiles(struct run *r, struct product product, size_t first, size_t end)
 {
-    const uint16_t *inputs = m->inputs;
-    float *sums = m->sums;
     size_t steps = (end - first + TOGETHER - 1) / TOGETHER;
     for (size_t t = first; steps > 0; steps--) {
-        size_t count = (end - t + steps - 1) / steps;
-        m->inputs = inputs + t * LINE;
-        m->sums = sums + t * outs * LANES;
-        multiply_by[count - 1][outs - 1](m);
-        t += count;
+        struct product *p = &r->products[r->product_count++];
+        *p = product;
+        p->tiles = (end - t + steps - 1) / steps;
+        p->inputs += t * LINE;
+        p->sums += t * LANES;
+        t += p->tiles;
     }
-    m->inputs = inputs;
-    m->sums = sums;
 }
 
-/* One position of the block's tiles for output blocks o to o + outs - 1. The bits of `groups` are
- * the groups that need it. */
-WITH_BF16 static void multiply_position(const struct run *r, size_t row, size_t column,
-                                        unsigned groups, size_t o, size_t outs)
+/* The bits of `groups` are the groups that need the position. */
+static void plan_position(struct run *r, size_t row, size_t column, unsigned groups)
 {
-    size_t panel = r->in * PAIRS * LANES, columns = columns_of(r->shape);
-    size_t positions = rows_of(r->shape) * columns, of_weights = row * columns + column;
+    size_t of_weights = row * columns_of(r->shape) + column;
     row = row == EDGE ? 1 : row;
     column = column == EDGE ? 1 : column;
     bool outer = column == 0 || column == 3, second = column >= 2;
-    struct product m = {
-        .inputs = r->inputs + (row * 2 + !outer) * r->in * r->count * LINE + second * PAIRS,
-        .inputs_block = r->count * LINE,
-        .weights = r->weights + (o * positions + of_weights) * panel,
-        .weights_block = positions * panel,
-        .blocks = r->in,
-        .sums = r->products + (row * SIZE + column) * r->block * outs * LANES,
+    struct product p = {
+        .inputs = (row * 2 + !outer) * r->in * r->count * LINE + second * PAIRS,
+        .weights = of_weights * r->in * PAIRS * LANES,
+        .sums = (row * SIZE + column) * r->block * LANES,
+        .biased = row == 1 && column == 1, /* of which each output of a tile has one */
     };
-    for (size_t k = 0; k < outs; k++) /* every output of a tile has position 1, 1 once */
-        m.start[k] = row == 1 && column == 1 && r->bias ? _mm512_loadu_ps(r->bias + (o + k) * LANES)
-                                                        : _mm512_setzero_ps();
     for (int g = 0, end; g < GROUPS; g = end + 1) {
         for (end = g; groups >> end & 1; end++)
             ;
-        multiply_tiles(&m, outs, r->groups[g], r->groups[end]);
+        plan_tiles(r, p, r->groups[g], r->groups[end]);
     }
 }
 
-static void multiply_block(const struct run *r, size_t o, size_t outs)
+/* Plans the products of a block, unless the last one had the same groups. */
+static void plan_products(struct run *r)
 {
     static const unsigned of_rows[] = {0xF, 0x3, 0x3, 0x3, 0xC};
     static const unsigned of_columns[] = {0xF, 0x6, 0x6, 0x6, 0x9};
+    if (memcmp(r->planned, r->groups, sizeof r->groups) == 0)
+        return;
+    memcpy(r->planned, r->groups, sizeof r->groups);
+    r->product_count = 0;
     for (size_t row = 0; row < rows_of(r->shape); row++)
         for (size_t column = 0; column < columns_of(r->shape); column++)
-            multiply_position(r, row, column, of_rows[row] & of_columns[column], o, outs);
+            plan_position(r, row, column, of_rows[row] & of_columns[column]);
+}
+
+/* All products for output blocks o to o + outs - 1. */
+static void multiply_block(const struct run *r, size_t o, size_t outs)
+{
+    const uint32_t *weights = r->weights + o * r->positions * r->in * PAIRS * LANES;
+    const float *bias = r->bias ? r->bias + o * LANES : NULL;
+    for (size_t k = 0; k < r->product_count; k++)
+        multiply_by[r->products[k].tiles - 1][outs - 1](r, &r->products[k], weights, bias);
 }
 
 /* ---- output ---- */
@@ -412,7 +428,7 @@ WITH_BF16 static void transform_outputs(const struct run *r, size_t o, size_t wh
     size_t plane = s->height * s->width * LANES, position = r->block * outs * LANES;
     for (size_t t = 0; t < r->count; t++) {
         const struct tile *tile = &r->tiles[t];
-        const float *m = r->products + (t * outs + which) * LANES;
+        const float *m = r->sums + (t * outs + which) * LANES;
         bool row_edge = (size_t)tile->y + 1 == s->height;
         bool column_edge = (size_t)tile->x + 1 == s->width;
         __mmask16 inner_row = row_edge ? 0 : 0xFFFF, inner_column = column_edge ? 0 : 0xFFFF;
@@ -497,6 +513,7 @@ static void sort_tiles(struct run *r)
 static void run_block(struct run *r)
 {
     sort_tiles(r);
+    plan_products(r);
     for (size_t t = 0, count; t < r->count; t += count) {
         count = row_of_tiles(r, t);
         for (size_t i = 0; i < r->in; i++)
@@ -527,7 +544,8 @@ void winograd_run(const struct winograd_shape *shape, size_t n, const uint16_t *
         .add = add,
         .relu = relu,
         .inputs = scratch,
-        .products = (float *)((char *)scratch + inputs_size(shape)),
+        .positions = rows_of(shape) * columns_of(shape),
+        .sums = (float *)((char *)scratch + inputs_size(shape)),
     };
     for (size_t image = 0; image < n; image++)
         for (size_t row = 0; row < shape->height; row += 2)
