@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "kernels/csvc_kernel.h"
 
 const char *const csvc_kernel_names[SVM_KERNELS] = {"linear", "polynomial", "rbf", "sigmoid"};
 
@@ -36,4 +37,24 @@ void csvc_model_free(struct csvc_model *model)
     free(model->coef);
     free(model->rho);
     *model = (struct csvc_model){0};
+}
+
+int csvc_not_finite(size_t a, size_t b, struct error *err)
+{
+    return error_set(err, ERANGE,
+                     "rows of class %zu have no finite kernel value with rows of class %zu: scale "
+                     "the features, or choose another gamma, degree or coef0",
+                     a, b);
+}
+
+size_t csvc_vote(size_t classes, const double *scores)
+{
+    size_t votes[256] = {0}, best = 0;
+    for (size_t a = 0; a < classes; a++)
+        for (size_t b = a + 1; b < classes; b++)
+            votes[*scores++ > 0 ? a : b]++;
+    for (size_t c = 1; c < classes; c++)
+        if (votes[c] > votes[best])
+            best = c;
+    return best;
 }

@@ -39,4 +39,10 @@ void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms,
 /* out (m, n) = in (n, m) transposed; ld are values a row. */
 void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out);
 
+/* Says that rows of class a have kernel values with rows of b that are beyond float32. -ERANGE */
+int csvc_not_finite(size_t a, size_t b, struct error *err);
+
+/* The class of most votes, ties to the first; scores (classes (classes-1) / 2) are decisions. */
+size_t csvc_vote(size_t classes, const double *scores);
+
 #endif

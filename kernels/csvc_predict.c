@@ -150,18 +150,6 @@ static void decide_kernel(const struct csvc_predictor *p, const float *x, size_t
     }
 }
 
-static uint8_t vote(const struct csvc_model *m, const double *scores)
-{
-    size_t votes[256] = {0}, best = 0;
-    for (size_t a = 0; a < m->classes; a++)
-        for (size_t b = a + 1; b < m->classes; b++)
-            votes[*scores++ > 0 ? a : b]++;
-    for (size_t c = 1; c < m->classes; c++)
-        if (votes[c] > votes[best])
-            best = c;
-    return (uint8_t)m->labels[best];
-}
-
 int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n,
                       uint8_t *out, double *decisions, struct error *err)
 {
@@ -187,7 +175,7 @@ int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, si
             else
                 decide_kernel(predictor, x + i * m->d, rows, &s);
             for (size_t r = 0; r < rows; r++)
-                out[i + r] = vote(m, s.scores + r * pairs);
+                out[i + r] = (uint8_t)m->labels[csvc_vote(m->classes, s.scores + r * pairs)];
             if (decisions)
                 memcpy(decisions + i * pairs, s.scores, rows * pairs * sizeof *decisions);
         }

@@ -122,14 +122,6 @@ static struct csvc_rows rows_of(const struct trainer *t, size_t c)
                               .d = t->d};
 }
 
-static int not_finite(size_t a, size_t b, struct error *err)
-{
-    return error_set(err, ERANGE,
-                     "rows of class %zu have no finite kernel value with rows of class %zu: scale "
-                     "the features, or choose another gamma, degree or coef0",
-                     a, b);
-}
-
 static int compute_own(struct trainer *t, size_t c, struct error *err)
 {
     const struct csvc_training *training = t->training;
@@ -147,7 +139,7 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
                              "row %zu of class %zu has no finite kernel value with "
                              "itself: scale the features, or choose a smaller gamma or degree",
                              i, c);
-    return not_finite(c, c, err);
+    return csvc_not_finite(c, c, err);
 }
 
 /* Memory of a thread for the pair that it solves: the block of two classes, and its transposed. */
@@ -187,7 +179,7 @@ static int solve_pair(const struct trainer *t, struct pair *pair, const struct a
     int rc = csvc_kernel_block(&training->kernel, &of_a, &of_b, training->wide, across->values,
                                across->back, 1);
     if (rc == -ERANGE)
-        return not_finite(a, b, &pair->error);
+        return csvc_not_finite(a, b, &pair->error);
     if (rc < 0)
         return error_set(&pair->error, -rc, "out of memory for products in double");
     for (size_t i = 0; i < n + m; i++)

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double LARGEST_WEIGHT = 1e9;
-
 int svm_scale_gamma(const struct features *f, double *gamma, struct error *err)
 {
     const float *x = f->x.data;
@@ -95,9 +93,9 @@ static int read_map(const json_t *map, double weights[CLASSES], struct error *er
                              "class_weight: no class '%s'; they are angry, disgust, fear, happy, "
                              "sad, surprise, neutral",
                              name);
-        if (!json_is_number(value) || !(w > 0 && w <= LARGEST_WEIGHT))
+        if (!json_is_number(value) || !(w > 0 && w <= SVM_LARGEST))
             return error_set(err, EINVAL, "class_weight: %s: expected a number above 0, at most %g",
-                             name, LARGEST_WEIGHT);
+                             name, SVM_LARGEST);
         weights[c] = w;
     }
     return 0;

@@ -7,6 +7,8 @@
 #include "stages/formats.h"
 #include "stages/job.h"
 
+#define SVM_LARGEST 1e9 /* c, gamma and weights of classes */
+
 /* clang-format off */
 #define SVM_KERNEL_PARAM                                                                           \
     {.name = "kernel", .type = PARAM_ENUM, .standard = "linear",                                   \

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/file.h"
 #include "kernels/csvc.h"
 #include "stages/classifier.h"
 #include "stages/kind.h"
@@ -37,6 +39,34 @@ static void progress(void *context, size_t done, size_t total)
     job_progress(context, (double)done, (double)total, "pair", 0, NULL, NULL);
 }
 
+/* c and gamma as cross_validate_svm found them best. */
+static int read_best(const char *path, const char *kernel, struct csvc_training *training,
+                     struct error *err)
+{
+    enum { LIMIT = 1 << 24 };
+    char *text;
+    size_t size;
+    int rc = file_read(path, LIMIT, &text, &size, err);
+    if (rc < 0)
+        return rc;
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+    free(text);
+    const char *theirs = json_string_value(json_object_get(root, "kernel"));
+    const json_t *gamma = json_object_get(root, "gamma");
+    double c = json_number_value(json_object_get(root, "c"));
+    if (!theirs || !(c > 0 && c <= SVM_LARGEST) ||
+        (strcmp(kernel, "linear") != 0 && !(json_number_value(gamma) > 0)))
+        rc = error_set(err, EINVAL, "best: not what cross_validate_svm found best: no c%s",
+                       training->kernel.type == SVM_LINEAR ? "" : " and gamma");
+    else if (strcmp(theirs, kernel) != 0)
+        rc =
+            error_set(err, EINVAL, "best: of kernel %s, but the kernel here is %s", theirs, kernel);
+    training->c = c;
+    training->kernel.gamma = json_number_value(gamma);
+    json_decref(root);
+    return rc;
+}
+
 static int write_timing(const struct job *job, double seconds, const struct csvc_report *report,
                         size_t vectors, struct error *err)
 {
@@ -58,6 +88,8 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
     training.kernel.gamma = job_real(job, "gamma");
     training.progress = progress;
     training.context = job;
+    if (rc == 0 && job_input_count(job, "best") > 0)
+        rc = read_best(job_input(job, "best", 0), job_string(job, "kernel"), &training, err);
     if (rc == 0 && training.kernel.gamma == 0 && training.kernel.type != SVM_LINEAR)
         rc = svm_scale_gamma(f, &training.kernel.gamma, err);
     if (rc == 0)
@@ -67,8 +99,9 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
         rc = csvc_train(&training, f->x.data, counts, CLASSES, f->d, model, &report, err);
     if (rc < 0)
         return rc;
-    printf("%zu support vectors of %zu rows, %zu iterations, objective %.9g, gamma %.9g\n",
-           model->count, f->n, report.iterations, report.objective, training.kernel.gamma);
+    printf("%zu support vectors of %zu rows, %zu iterations, objective %.9g, c %.9g, gamma %.9g\n",
+           model->count, f->n, report.iterations, report.objective, training.c,
+           training.kernel.gamma);
     if (report.unconverged)
         fprintf(stderr, "train_svm: %zu of %d pairs met the limit on iterations\n",
                 report.unconverged, CLASSES * (CLASSES - 1) / 2);
@@ -92,6 +125,10 @@ static int run(struct job *job, struct error *err)
 
 static const struct port inputs[] = {
     {.name = "features", .form = PORT_TREE, .text = "features and labels; only train is read"},
+    {.name = "best",
+     .form = PORT_FILE,
+     .optional = true,
+     .text = "of cross_validate_svm: its c and gamma are taken instead of the params"},
     {0},
 };
 
