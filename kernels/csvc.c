@@ -58,3 +58,8 @@ size_t csvc_vote(size_t classes, const double *scores)
             best = c;
     return best;
 }
+
+double csvc_bound(const struct csvc_training *training, double c, size_t class)
+{
+    return training->weights ? c * training->weights[class] : c;
+}

@@ -42,7 +42,7 @@ void csvc_model_free(struct csvc_model *model);
 struct csvc_training {
     struct csvc_kernel kernel;
     double c, tolerance;
-    const double *weights; /* (classes): what c is multiplied by for the rows of each */
+    const double *weights; /* (classes): what c is multiplied by for the rows of each; NULL: 1 */
     bool wide; /* kernel values from products in double: twice the time for them, and LIBSVM's very
                   values but for the last bit of some */
     size_t memory; /* bytes that kernel values may take; fewer threads are used if all don't fit */

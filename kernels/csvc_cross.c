@@ -274,7 +274,7 @@ static int solve_pair(struct cross *t, size_t index, size_t fold, const struct s
             .n = {n, m},
             .k = {{s->k, across}, {back, own}},
             .diagonal = training->wide ? s->diagonal : NULL,
-            .c = {c * training->weights[a], c * training->weights[b]},
+            .c = {csvc_bound(training, c, a), csvc_bound(training, c, b)},
             .tolerance = training->tolerance,
         };
         struct smo_result result = {.beta = s->beta};

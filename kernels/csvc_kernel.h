@@ -45,4 +45,7 @@ int csvc_not_finite(size_t a, size_t b, struct error *err);
 /* The class of most votes, ties to the first; scores (classes (classes-1) / 2) are decisions. */
 size_t csvc_vote(size_t classes, const double *scores);
 
+/* The upper bound of a training's alphas of a class. */
+double csvc_bound(const struct csvc_training *training, double c, size_t class);
+
 #endif

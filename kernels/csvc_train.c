@@ -188,7 +188,7 @@ static int solve_pair(const struct trainer *t, struct pair *pair, const struct a
         .n = {n, m},
         .k = {{t->own[a], across->values}, {across->back, t->own[b]}},
         .diagonal = training->wide ? across->diagonal : NULL,
-        .c = {training->c * training->weights[a], training->c * training->weights[b]},
+        .c = {csvc_bound(training, training->c, a), csvc_bound(training, training->c, b)},
         .tolerance = training->tolerance,
     };
     return smo_solve(&problem, &pair->result, &pair->error);

@@ -65,6 +65,7 @@ static int train_svm(struct bench *b, struct error *err)
                                                 .gamma = (double)n / squares},
                                      .c = 1,
                                      .tolerance = 1e-3,
+                                     .wide = b->number == SVM_SIGMOID,
                                      .memory = (size_t)3000 * 1000000,
                                      .threads = b->threads};
     struct csvc_report report = {0};

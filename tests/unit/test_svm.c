@@ -65,7 +65,6 @@ static struct csvc_training training(enum csvc_kernel_type type)
     return (struct csvc_training){
         .kernel = {.type = type, .degree = 3, .gamma = gamma_scale, .coef0 = 0},
         .c = 1,
-        .weights = ones,
         .tolerance = 1e-3,
         .memory = 100000000,
         .threads = 1};
