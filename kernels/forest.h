@@ -42,6 +42,16 @@ int forest_grow(struct forest *forest, const struct cart_data *data, const struc
                 struct error *err);
 void forest_free(struct forest *forest);
 
+/* How often each of n rows counts in the sample of a tree (bootstrap). Returns the stream that its
+ * columns are drawn from afterwards. */
+struct random forest_sample(const struct forest_spec *spec, size_t tree, size_t n,
+                            uint32_t *weights);
+
+/* importance (d) = the Gini importance of each column: the share of a tree's decrease in impurity,
+ * weighted by rows, that splits by it brought, averaged over the trees that have a split; their sum
+ * is 1, or 0 without any. As scikit-learn's feature_importances_. -ENOMEM. */
+int forest_importance(const struct forest *forest, double *importance, struct error *err);
+
 /* Makes node, root, leaf, share and class from the trees; forest_grow does so. -ENOMEM, -EFBIG. */
 int forest_flatten(struct forest *forest, struct error *err);
 
@@ -49,5 +59,15 @@ int forest_flatten(struct forest *forest, struct error *err);
  * Shares are added in the order of the trees. -ENOMEM. */
 int forest_predict(const struct forest *forest, const float *x, size_t n, uint8_t *out,
                    struct error *err);
+
+/* The forest judged by its training rows: each is predicted by those trees alone whose samples it
+ * isn't in. n counts the rows that some tree didn't see. data and spec are those of forest_grow,
+ * with bootstrap. -ENOMEM. */
+struct forest_out_of_bag {
+    size_t n, correct;
+};
+int forest_out_of_bag(const struct forest *forest, const struct cart_data *data,
+                      const struct forest_spec *spec, struct forest_out_of_bag *result,
+                      struct error *err);
 
 #endif

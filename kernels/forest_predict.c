@@ -193,3 +193,77 @@ int forest_predict(const struct forest *forest, const float *x, size_t n, uint8_
     }
     return failed ? error_set(err, ENOMEM, "out of memory to predict %zu rows", n) : 0;
 }
+
+/* ---- out of bag ---- */
+
+/* One bit for each row, set if the tree saw it; `stride` bytes a tree. */
+static int mark_seen(const struct forest_spec *spec, size_t n, size_t stride, uint8_t *seen)
+{
+    int failed = 0;
+#pragma omp parallel num_threads(spec->threads)
+    {
+        uint32_t *weights = malloc(n * sizeof *weights);
+        if (!weights) {
+#pragma omp atomic write
+            failed = 1;
+        }
+#pragma omp for schedule(dynamic)
+        for (size_t t = 0; t < spec->trees; t++) {
+            if (!weights)
+                continue;
+            forest_sample(spec, t, n, weights);
+            for (size_t i = 0; i < n; i++)
+                if (weights[i] > 0)
+                    seen[t * stride + i / 8] |= (uint8_t)(1 << i % 8);
+        }
+        free(weights);
+    }
+    return failed ? -ENOMEM : 0;
+}
+
+/* Up to WALKS rows from `start` on, those that tree t didn't see. */
+static struct forest_out_of_bag judge(const struct forest *f, const struct cart_data *data,
+                                      const uint8_t *seen, size_t stride, size_t start)
+{
+    size_t count = data->n - start < WALKS ? data->n - start : WALKS;
+    double sums[WALKS][MOST_CLASSES];
+    struct forest_out_of_bag result = {0};
+    for (size_t k = 0; k < count; k++)
+        memset(sums[k], 0, f->classes * sizeof **sums);
+    for (size_t t = 0; t < f->trees; t++) {
+        uint32_t at[WALKS];
+        pass_tree(f, t, data->x + start * f->d, count, at);
+        for (size_t k = 0; k < count; k++)
+            if (!(seen[t * stride + (start + k) / 8] >> (start + k) % 8 & 1))
+                add_share(f, at[k], sums[k]);
+    }
+    for (size_t k = 0; k < count; k++) {
+        uint8_t class = vote_highest(sums[k], f->classes);
+        if (sums[k][class] == 0) /* every tree saw it */
+            continue;
+        result.n++;
+        result.correct += class == data->labels[start + k];
+    }
+    return result;
+}
+
+int forest_out_of_bag(const struct forest *forest, const struct cart_data *data,
+                      const struct forest_spec *spec, struct forest_out_of_bag *result,
+                      struct error *err)
+{
+    size_t stride = data->n / 8 + 1, n = 0, correct = 0;
+    uint8_t *seen = calloc(forest->trees, stride);
+    if (!seen || mark_seen(spec, data->n, stride, seen) < 0) {
+        free(seen);
+        return error_set(err, ENOMEM, "out of memory for the samples of %zu trees", forest->trees);
+    }
+#pragma omp parallel for schedule(dynamic, 16) num_threads(spec->threads) reduction(+ : n, correct)
+    for (size_t i = 0; i < data->n; i += WALKS) {
+        struct forest_out_of_bag some = judge(forest, data, seen, stride, i);
+        n += some.n;
+        correct += some.correct;
+    }
+    *result = (struct forest_out_of_bag){n, correct};
+    free(seen);
+    return 0;
+}

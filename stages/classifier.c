@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stages/time_predict.h"
+
 const struct port classifier_inputs[] = {
     {.name = "features", .form = PORT_TREE, .text = "features and labels of all three splits"},
     {0},
@@ -21,7 +23,7 @@ const struct port classifier_outputs[] = {
      .form = PORT_FILE,
      .file = "timing.json",
      .measured = true,
-     .text = "seconds to train and to predict"},
+     .text = TIMING_TEXT},
     {0},
 };
 
@@ -34,14 +36,11 @@ const struct port prediction_outputs[] = {
      .form = PORT_FILE,
      .file = "timing.json",
      .measured = true,
-     .text = "seconds to predict"},
+     .text = "seconds to predict: as of a kind that trains, without that"},
     {0},
 };
 
 static const float LARGEST = 1e15f; /* so that a row's squares add up within float32 */
-
-enum { REPEATS_ENOUGH = 5, REPEATS_MOST = 101 };
-static const double ENOUGH_SECONDS = 1, MOST_SECONDS = 10;
 
 static int check_values(const struct features *f, enum split split, struct error *err)
 {
@@ -107,42 +106,18 @@ int classifier_read_training(const struct job *job, struct features *f, struct e
     return rc;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 struct timing {
     double train, predict[SPLITS]; /* seconds; train < 0: none */
-    double seconds[REPEATS_MOST];  /* of one prediction of the private split each, sorted */
-    size_t repeats;
+    json_t *image;                 /* what time_predict says of the private split */
 };
 
-static int repeat(const struct classifier *c, const struct features *f, uint8_t *scratch,
-                  struct timing *timing, struct error *err)
-{
-    double total = 0;
-    while (timing->repeats < REPEATS_MOST &&
-           (timing->repeats < REPEATS_ENOUGH ? total <= MOST_SECONDS : total < ENOUGH_SECONDS)) {
-        double start = job_clock();
-        int rc = c->predict(c->model, f->x.data, f->n, scratch, err);
-        if (rc < 0)
-            return rc;
-        total += timing->seconds[timing->repeats++] = job_clock() - start;
-    }
-    qsort(timing->seconds, timing->repeats, sizeof *timing->seconds, ascending);
-    return 0;
-}
-
 static int predict_split(const struct job *job, const struct classifier *c, enum split split,
-                         struct timing *timing, size_t *n, struct error *err)
+                         struct timing *timing, struct error *err)
 {
     struct features f;
     int rc = (c->read ? c->read : classifier_read)(job, split, &f, err);
     if (rc < 0)
         return rc;
-    *n = f.n;
     uint8_t *predicted = malloc(f.n);
     if (!predicted)
         rc = error_set(err, ENOMEM, "out of memory for %zu predictions", f.n);
@@ -160,24 +135,19 @@ static int predict_split(const struct job *job, const struct classifier *c, enum
         rc = predictions_write(job_output(job, "predictions"), split, predicted, f.labels.data, f.n,
                                err);
     if (rc == 0 && split == SPLIT_PRIVATE)
-        rc = repeat(c, &f, predicted, timing, err);
+        rc = time_predict(c, f.x.data, f.n, predicted, &timing->image, err);
     free(predicted);
     features_free(&f);
     return rc;
 }
 
-static int write_timing(const struct job *job, const struct timing *t, size_t n, struct error *err)
+static int write_timing(const struct job *job, const struct timing *t, struct error *err)
 {
-    double size = (double)n;
-    size_t middle = t->repeats / 2;
-    double median =
-        t->repeats % 2 ? t->seconds[middle] : (t->seconds[middle - 1] + t->seconds[middle]) / 2;
-    json_t *json = json_pack("{s:{s:f,s:f},s:f,s:I,s:f,s:f,s:i}", "predict_seconds", "public",
-                             t->predict[SPLIT_PUBLIC], "private", t->predict[SPLIT_PRIVATE],
-                             "predict_seconds_per_image", median / size, "repeats",
-                             (json_int_t)t->repeats, "min", t->seconds[0] / size, "max",
-                             t->seconds[t->repeats - 1] / size, "threads", job->threads);
-    if (t->train >= 0 && json_object_set_new(json, "train_seconds", json_real(t->train)) < 0) {
+    json_t *json =
+        json_pack("{s:{s:f,s:f},s:i}", "predict_seconds", "public", t->predict[SPLIT_PUBLIC],
+                  "private", t->predict[SPLIT_PRIVATE], "threads", job->threads);
+    if (json_object_update(json, t->image) < 0 ||
+        (t->train >= 0 && json_object_set_new(json, "train_seconds", json_real(t->train)) < 0)) {
         json_decref(json);
         json = NULL;
     }
@@ -188,10 +158,12 @@ int classifier_finish(const struct job *job, const struct classifier *classifier
                       double train_seconds, struct error *err)
 {
     struct timing timing = {.train = train_seconds};
-    size_t n = 0;
     job_progress(job, 1, 2, "step", 0, NULL, "predict");
-    int rc = predict_split(job, classifier, SPLIT_PUBLIC, &timing, &n, err);
+    int rc = predict_split(job, classifier, SPLIT_PUBLIC, &timing, err);
     if (rc == 0)
-        rc = predict_split(job, classifier, SPLIT_PRIVATE, &timing, &n, err);
-    return rc < 0 ? rc : write_timing(job, &timing, n, err);
+        rc = predict_split(job, classifier, SPLIT_PRIVATE, &timing, err);
+    if (rc == 0)
+        rc = write_timing(job, &timing, err);
+    json_decref(timing.image);
+    return rc;
 }

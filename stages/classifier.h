@@ -31,11 +31,14 @@ struct classifier {
 };
 
 /* Reads the public and private split, predicts them, and writes the outputs `predictions` and
- * `timing` (timing.json). Seconds an image: wall time for the whole private split over its size,
- * features in memory; the median of at least 5 repeats after a first one that isn't counted (fewer
- * when one takes over 2 s). train_seconds below 0: no training took place, and the field is left
- * out. */
+ * `timing` (timing.json): what time_predict.h says of the private split, the threads, and seconds
+ * of the first prediction of each split. train_seconds below 0: no training took place, and the
+ * field is left out. */
 int classifier_finish(const struct job *job, const struct classifier *classifier,
                       double train_seconds, struct error *err);
+
+#define TIMING_TEXT                                                                                \
+    "train_seconds, threads; batch and single (one image at a time) {median, first_quartile, "     \
+    "third_quartile, min, max of seconds an image, repeats, images}"
 
 #endif

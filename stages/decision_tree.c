@@ -52,11 +52,13 @@ static const struct port outputs[] = {
      .form = PORT_FILE,
      .file = "tree.json",
      .text = "nodes: feature, threshold, left, right (-1 in a leaf), counts of each class"},
+    {.name = "summary", .form = PORT_FILE, .file = "summary.json", .text = TREES_SUMMARY},
+    {.name = "importance", .form = PORT_FILE, .file = "importance.npy", .text = TREES_IMPORTANCE},
     {.name = "timing",
      .form = PORT_FILE,
      .file = "timing.json",
      .measured = true,
-     .text = "seconds to train and to predict"},
+     .text = TIMING_TEXT},
     {0},
 };
 
@@ -84,9 +86,9 @@ static const struct param params[] = {
 
 const struct kind kind_decision_tree = {
     .name = "decision_tree",
-    .version = 1,
+    .version = 2,
     .text = "decision tree: CART, Gini, exact splits; of equal splits the lowest column's",
-    .inputs = classifier_inputs,
+    .inputs = trees_inputs,
     .outputs = outputs,
     .params = params,
     .run = run,

@@ -18,6 +18,21 @@ static int run(struct job *job, struct error *err)
     return rc;
 }
 
+static const struct port outputs[] = {
+    {.name = "predictions",
+     .form = PORT_TREE,
+     .file = "predictions",
+     .text = "predicted and true classes, public and private"},
+    {.name = "summary", .form = PORT_FILE, .file = "summary.json", .text = TREES_SUMMARY},
+    {.name = "importance", .form = PORT_FILE, .file = "importance.npy", .text = TREES_IMPORTANCE},
+    {.name = "timing",
+     .form = PORT_FILE,
+     .file = "timing.json",
+     .measured = true,
+     .text = TIMING_TEXT},
+    {0},
+};
+
 static const struct param params[] = {
     {.name = "trees",
      .type = PARAM_INT,
@@ -52,10 +67,10 @@ static const struct param params[] = {
 
 const struct kind kind_random_forest = {
     .name = "random_forest",
-    .version = 1,
+    .version = 2,
     .text = "random forest of CART trees (Gini), shares of the leaves averaged",
-    .inputs = classifier_inputs,
-    .outputs = classifier_outputs,
+    .inputs = trees_inputs,
+    .outputs = outputs,
     .params = params,
     .run = run,
 };

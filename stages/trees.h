@@ -5,9 +5,19 @@
 #include "kernels/forest.h"
 #include "stages/job.h"
 
-/* Reads `features`, grows the forest, predicts, and writes `predictions` and `timing`. With root, a
- * node tries the square root of the number of columns, whatever the spec says; threads and
- * progress of the spec are filled in. The caller frees the forest, also after an error. */
+/* Ports: `features` and, optional, `layout` in. */
+extern const struct port trees_inputs[];
+
+#define TREES_SUMMARY                                                                              \
+    "trees, nodes, leaves; of a forest out_of_bag {n, correct, accuracy}; with a layout "          \
+    "importance "                                                                                  \
+    "[{input, first, columns, share}]"
+#define TREES_IMPORTANCE "(columns) float64: Gini importance of each column, their sum 1"
+
+/* Reads `features`, grows the forest, predicts, and writes `predictions`, `summary`, `importance`
+ * and `timing`. With root, a node tries the square root of the number of columns, whatever the spec
+ * says; threads and progress of the spec are filled in. The caller frees the forest, also after an
+ * error. */
 int trees_run(struct job *job, struct forest_spec *spec, bool root, struct forest *forest,
               struct error *err);
 

@@ -84,7 +84,8 @@ class Stages:
     def run(self, kind, params, inputs=("features",)):
         job = {"stage": kind, "kind": kind, "key": "00", "params": params, "threads": 1,
                "backend": "auto", "inputs": {i: [{"path": i}] for i in inputs},
-               "outputs": {"predictions": "predictions", "timing": "timing.json", "model": "model"}}
+               "outputs": {"predictions": "predictions", "timing": "timing.json", "model": "model",
+                           "summary": "summary.json", "importance": "importance.npy"}}
         with open(self.home + "/job.json", "w") as f:
             json.dump(job, f)
         subprocess.run([self.program, "stage", kind], cwd=self.home, check=True,

@@ -71,7 +71,8 @@ static inline void put_features(const char *name, size_t d)
 static const char FEATURES[] = "\"features\":[{\"path\":\"features\"}]";
 static const char OUTPUTS[] = "\"predictions\":\"out\",\"timing\":\"timing.json\","
                               "\"model\":\"model\",\"metrics\":\"metrics.json\","
-                              "\"features\":\"fused\",\"layout\":\"layout.json\"";
+                              "\"features\":\"fused\",\"layout\":\"layout.json\","
+                              "\"summary\":\"summary.json\",\"importance\":\"importance.npy\"";
 
 static inline int run_stage(const char *kind, const char *params, const char *inputs, int threads,
                             struct error *err)

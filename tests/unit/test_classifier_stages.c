@@ -423,10 +423,69 @@ static void votes(void **state)
     expect_error("soft_vote", "", VOTES, "l0/public_logits.npy");
 }
 
+static const char LAID_OUT[] =
+    "\"features\":[{\"path\":\"features\"}],\"layout\":[{\"path\":\"given.json\"}]";
+
+static void put_layout(const char *text)
+{
+    struct error err = {""};
+    assert_int_equal(file_write("given.json", text, strlen(text), &err), 0);
+}
+
+/* Importance of two inputs, of 2 and 4 columns, is that of their columns; no sample, no bag. */
+static void trees_tell_of_themselves(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "[]",
+        "{\"inputs\":[{\"columns\":2}]}",
+        "{\"inputs\":[{\"columns\":7}]}",
+        "{\"inputs\":[{\"columns\":6},{\"columns\":0}]}",
+        "{\"inputs\":[{\"columns\":-1}]}",
+        "{\"inputs\":[{\"columns\":2},{\"columns\":9223372036854775807}]}",
+    };
+    put_features("features", D);
+    put_layout("{\"inputs\":[{\"columns\":2},{\"columns\":4}]}");
+    for (int threads = 1; threads <= 2; threads++) {
+        struct array importance;
+        struct error err = {""};
+        expect_success("random_forest", "\"trees\":20", LAID_OUT, threads);
+        assert_int_equal(array_read("importance.npy", ARRAY_F64, 1, &importance, &err), 0);
+        assert_int_equal(importance.shape[0], D);
+        const double *x = importance.data;
+        json_t *json = json_load_file("summary.json", 0, NULL);
+        json_int_t n, correct, first;
+        double accuracy_of_bag, one, two;
+        assert_int_equal(json_unpack(json, "{s:{s:I,s:I,s:f},s:[{s:f},{s:I,s:f}]}", "out_of_bag",
+                                     "n", &n, "correct", &correct, "accuracy", &accuracy_of_bag,
+                                     "importance", "share", &one, "first", &first, "share", &two),
+                         0);
+        assert_true(n > TRAIN / 2 && n <= TRAIN && correct > n / 2 && correct <= n);
+        assert_true(accuracy_of_bag == (double)correct / (double)n);
+        assert_int_equal(first, 2);
+        assert_true(fabs(one - x[0] - x[1]) < 1e-12 && fabs(one + two - 1) < 1e-12);
+        json_decref(json);
+        array_free(&importance);
+    }
+    expect_success("random_forest", "\"trees\":5,\"bootstrap\":false", FEATURES, 1);
+    json_t *json = json_load_file("summary.json", 0, NULL);
+    assert_true(json_object_size(json) == 3 && json_object_get(json, "leaves"));
+    json_decref(json);
+    expect_success("decision_tree", "", LAID_OUT, 1);
+    assert_true(number("summary.json", "nodes") == 2 * number("summary.json", "leaves") - 1);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        put_layout(bad[i]);
+        expect_error("random_forest", "\"trees\":2", LAID_OUT,
+                     "given.json: expected the layout.json of features with 6 columns");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trainers_learn),
+        cmocka_unit_test(trees_tell_of_themselves),
         cmocka_unit_test(svm_trains_then_predicts),
         cmocka_unit_test(class_weights),
         cmocka_unit_test(bad_training_rows),

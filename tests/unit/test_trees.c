@@ -277,12 +277,111 @@ static void thresholds_between_floats(void **state)
     forest_free(&f);
 }
 
+/* Rows that a tree's sample lacks, found one by one. */
+static void out_of_bag(void **state)
+{
+    (void)state;
+    struct set s;
+    draw(&s, 333, 6, 0, 1);
+    struct cart_data data = {s.x, s.labels, s.n, s.d, CLASSES, NULL};
+    struct error err = {""};
+    for (size_t trees = 1; trees <= 25; trees += 8) { /* with few, some rows are in all samples */
+        struct forest_spec spec = {
+            .trees = trees, .bootstrap = true, .seed = 9, .threads = 2, .tree = {.features = 2}};
+        struct forest f;
+        struct forest_out_of_bag bag, again;
+        size_t n = 0, correct = 0;
+        grow(&f, &s, spec);
+        assert_int_equal(forest_out_of_bag(&f, &data, &spec, &bag, &err), 0);
+        spec.threads = 1;
+        assert_int_equal(forest_out_of_bag(&f, &data, &spec, &again, &err), 0);
+        assert_memory_equal(&bag, &again, sizeof bag);
+        for (size_t i = 0; i < s.n; i++) {
+            double shares[CLASSES] = {0}, sum = 0;
+            size_t best = 0;
+            for (size_t t = 0; t < trees; t++) {
+                uint32_t weights[333];
+                forest_sample(&spec, t, s.n, weights);
+                const struct cart *tree = &f.tree[t];
+                const uint32_t *counts = tree->counts + cart_leaf(tree, s.x + i * s.d) * CLASSES;
+                double all = 0;
+                for (size_t c = 0; c < CLASSES; c++)
+                    all += counts[c];
+                for (size_t c = 0; c < CLASSES && weights[i] == 0; c++)
+                    shares[c] += counts[c] / all;
+            }
+            for (size_t c = 0; c < CLASSES; c++) {
+                sum += shares[c];
+                best = shares[c] > shares[best] ? c : best;
+            }
+            n += sum > 0;
+            correct += sum > 0 && best == s.labels[i];
+        }
+        assert_int_equal(bag.n, n);
+        assert_int_equal(bag.correct, correct);
+        assert_true(trees < 10 ? n < s.n : trees < 25 || n == s.n);
+        forest_free(&f);
+    }
+    drop(&s);
+}
+
+/* Four rows, of which the first column sets two of a class apart and the third parts the rest:
+ * n Gini goes from 2.5 to 1 and from 1 to 0. */
+static void importance_by_hand(void **state)
+{
+    (void)state;
+    float x[] = {0, 5, 0, 0, 5, 0, 1, 5, 0, 1, 5, 1};
+    uint8_t labels[] = {0, 0, 1, 2};
+    double importance[3];
+    struct set s = {4, 3, x, labels, NULL};
+    struct error err = {""};
+    struct forest f;
+    grow(&f, &s, (struct forest_spec){.trees = 1, .threads = 1});
+    assert_int_equal(forest_importance(&f, importance, &err), 0);
+    assert_true(fabs(importance[0] - 1.5 / 2.5) < 1e-12);
+    assert_true(importance[1] == 0);
+    assert_true(fabs(importance[2] - 1 / 2.5) < 1e-12);
+    forest_free(&f);
+    memset(labels, 1, 4); /* no split at all */
+    grow(&f, &s, (struct forest_spec){.trees = 2, .threads = 1});
+    assert_int_equal(forest_importance(&f, importance, &err), 0);
+    assert_true(importance[0] == 0 && importance[1] == 0 && importance[2] == 0);
+    forest_free(&f);
+}
+
+/* Columns that decide matter, and those of noise hardly do. */
+static void importance_of_a_forest(void **state)
+{
+    (void)state;
+    struct set s;
+    double importance[8], sum = 0, least = 1, most = 0;
+    struct error err = {""};
+    struct forest f;
+    draw(&s, 2000, 8, 0, 1);
+    grow(&f, &s,
+         (struct forest_spec){
+             .trees = 30, .bootstrap = true, .threads = 2, .tree = {.depth = 5, .features = 3}});
+    assert_int_equal(forest_importance(&f, importance, &err), 0);
+    for (size_t j = 0; j < 8; j++) {
+        sum += importance[j];
+        if (j == 0 || j == 4)
+            least = fmin(least, importance[j]);
+        else
+            most = fmax(most, importance[j]);
+    }
+    assert_true(fabs(sum - 1) < 1e-12);
+    assert_true(least > 5 * most);
+    forest_free(&f);
+    drop(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_order_values),        cmocka_unit_test(splits_are_the_best),
         cmocka_unit_test(splits_among_many_values),  cmocka_unit_test(predicts_as_walking),
-        cmocka_unit_test(thresholds_between_floats),
+        cmocka_unit_test(thresholds_between_floats), cmocka_unit_test(out_of_bag),
+        cmocka_unit_test(importance_by_hand),        cmocka_unit_test(importance_of_a_forest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
