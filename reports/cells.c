@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "reports/number.h"
@@ -13,8 +14,9 @@ enum { ROW_LIMIT = 500, COLUMN_LIMIT = 60 };
 
 struct cell {
     bool has_ours, has_paper;
-    double ours, paper; /* scaled */
-    double n;           /* images an accuracy is over; 0: not an accuracy */
+    double ours, paper;  /* scaled */
+    double n;            /* images an accuracy is over; 0: not an accuracy */
+    double quartiles[2]; /* of repeats that ours is the median of, scaled; both 0: none */
     const char *missing;
     const json_t *entry; /* provenance */
     const char *pointer;
@@ -50,19 +52,19 @@ static double number_setting(const struct grid *g, const json_t *row, const json
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-/* How many images an accuracy is over: "n" beside it in its file. */
-static double count_beside(struct sources *s, const char *reference)
+/* The number `name` beside the one that the reference names, if that is called `of`; else 0. */
+static double beside(struct sources *s, const char *reference, const char *of, const char *name)
 {
     const char *slash = strrchr(reference, '/');
     char sibling[512];
-    if (!slash || strcmp(slash, "/accuracy") != 0 ||
-        (size_t)(slash - reference) + 3 > sizeof sibling)
+    if (!slash || strcmp(slash + 1, of) != 0)
         return 0;
-    memcpy(sibling, reference, (size_t)(slash - reference));
-    memcpy(sibling + (slash - reference), "/n", sizeof "/n");
+    int size =
+        snprintf(sibling, sizeof sibling, "%.*s/%s", (int)(slash - reference), reference, name);
     struct found found;
     struct error ignored;
-    if (sources_find(s, sibling, &found, &ignored) < 0)
+    if (size < 0 || (size_t)size >= sizeof sibling ||
+        sources_find(s, sibling, &found, &ignored) < 0)
         return 0;
     return json_is_number(found.value) ? json_number_value(found.value) : 0;
 }
@@ -97,11 +99,14 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
     cell->missing = found.missing;
     if (found.missing)
         return 0;
-    double x = json_number_value(found.value) * number_setting(g, row, column, "scale", 1);
+    double scale = number_setting(g, row, column, "scale", 1);
+    double x = json_number_value(found.value) * scale;
     cell->has_ours = json_is_number(found.value) && isfinite(x);
     if (cell->has_ours) {
         cell->ours = x;
-        cell->n = count_beside(s, reference);
+        cell->n = beside(s, reference, "accuracy", "n");
+        cell->quartiles[0] = scale * beside(s, reference, "median", "first_quartile");
+        cell->quartiles[1] = scale * beside(s, reference, "median", "third_quartile");
     } else {
         cell->missing = "not a number";
     }
@@ -220,6 +225,9 @@ static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *
     }
     if (cell->n > 0)
         json_object_set_new(json, "n", json_real(cell->n));
+    if (cell->quartiles[0] > 0 || cell->quartiles[1] > 0)
+        json_object_set_new(json, "quartiles",
+                            json_pack("[f,f]", cell->quartiles[0], cell->quartiles[1]));
     if (!cell->has_ours && cell->missing)
         json_object_set_new(json, "missing", json_string(cell->missing));
     json_t *source = source_json(cell);

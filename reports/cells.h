@@ -18,9 +18,11 @@
  * On success *tables is a new array of {"id", "title", "note", "stub", "columns": [{"id",
  * "label", "group"}], "rows": [{"id", "label", "group", "strong", "cells": [cell, one a column]}]}.
  * A cell has, where known: "ours" and "paper" (scaled), "difference" (ours as shown - paper), "n"
- * (how many images an accuracy is over), "text": {"ours", "paper", "difference"}, "digits", "unit",
- * "source": {"stage", "port", "key", "pointer"}, and "missing": why there is no "ours" where there
- * should be one. Returns 0, -EINVAL for a malformed section or source, -ENOMEM. */
+ * (how many images an accuracy is over: "n" beside an "accuracy" in its file), "quartiles": [first,
+ * third] of the repeats that it is the median of (beside a "median"), "text": {"ours", "paper",
+ * "difference"}, "digits", "unit", "source": {"stage", "port", "key", "pointer"}, and "missing":
+ * why there is no "ours" where there should be one. Returns 0, -EINVAL for a malformed section or
+ * source, -ENOMEM. */
 int cells_evaluate(const json_t *tables_section, const json_t *paper, struct sources *sources,
                    json_t **tables, struct error *err);
 

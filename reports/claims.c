@@ -18,7 +18,7 @@ static const char *const result_names[RESULTS] = {"holds", "fails", "open", "mis
 struct sides {
     bool known;
     double left, right;
-    double error; /* standard error of left - right; 0 if they carry none */
+    double error; /* of left - right: a standard error, or spreads of repeats; 0 if there is none */
 };
 
 struct rule {
@@ -84,6 +84,7 @@ struct operand {
     bool ours_known, paper_known;
     double ours, paper;
     double variance; /* of ours, in the cell's own unit */
+    double spread;   /* of ours: how far the farther quartile of the repeats lies from it */
 };
 
 static struct operand cell_operand(const struct selected *s)
@@ -103,6 +104,10 @@ static struct operand cell_operand(const struct selected *s)
         double p = o.ours / unit;
         if (n > 0 && p >= 0 && p <= 1)
             o.variance = unit * unit * p * (1 - p) / n;
+        const json_t *quartiles = json_object_get(s->cell, "quartiles");
+        if (quartiles)
+            o.spread = fmax(o.ours - json_number_value(json_array_get(quartiles, 0)),
+                            json_number_value(json_array_get(quartiles, 1)) - o.ours);
     } else if (!json_object_get(s->cell, "missing") && o.paper_known) {
         o.ours_known = true; /* published by others: nothing for us to run */
         o.ours = o.paper;
@@ -113,7 +118,7 @@ static struct operand cell_operand(const struct selected *s)
 static struct sides our_sides(const struct operand *a, const struct operand *b)
 {
     return (struct sides){a->ours_known && b->ours_known, a->ours, b->ours,
-                          sqrt(a->variance + b->variance)};
+                          sqrt(a->variance + b->variance) + a->spread + b->spread};
 }
 
 static struct sides paper_sides(const struct operand *a, const struct operand *b)
@@ -201,7 +206,7 @@ static int make_pairs(const json_t *check, const json_t *tables, struct pairs *p
 static void pair_operands(const struct pair *p, struct operand *a, struct operand *b)
 {
     *a = cell_operand(&p->left);
-    *b = p->right_number ? (struct operand){true, true, p->number, p->number, 0}
+    *b = p->right_number ? (struct operand){true, true, p->number, p->number, 0, 0}
                          : cell_operand(&p->right);
 }
 
@@ -486,7 +491,7 @@ static struct verdict decide(const size_t count[RESULTS], const json_t *claim,
     if (count[FAILS])
         return (struct verdict){"not reproduced", "a check fails"};
     if (count[OPEN])
-        return (struct verdict){"not decided", "a difference lies within one standard error"};
+        return (struct verdict){"not decided", "a difference lies within its error"};
     if (eased && !setting->paper_settings)
         return (struct verdict){"not decided",
                                 "it holds, but smaller settings than the paper's make that easier"};

@@ -336,7 +336,10 @@ void pages_claims(struct report *r)
         "difference "
         "of two the root of the sum of their squares, shown after \u00b1. A statement that one "
         "accuracy is above another is "
-        "left undecided while the difference lies within one standard error. The right-hand "
-        "column asks the same of the paper\u2019s own numbers, as they stand.");
+        "left undecided while the difference lies within one standard error. A time is the median "
+        "of "
+        "repeats; \u00b1 is how far the farther quartiles of both sides lie from their medians, "
+        "together. The right-hand column asks the same of the paper\u2019s own numbers, as they "
+        "stand.");
     json_array_foreach((json_t *)claims, i, claim) put_claim(&r->page, claim);
 }

@@ -39,7 +39,7 @@ static const struct param params[] = {
 
 const struct kind kind_knn = {
     .name = "knn",
-    .version = 1,
+    .version = 2,
     .text = "k nearest neighbours: Euclidean, majority vote, ties to the nearest of the tied",
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,

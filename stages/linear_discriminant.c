@@ -58,7 +58,7 @@ static const struct param params[] = {
 
 const struct kind kind_linear_discriminant = {
     .name = "linear_discriminant",
-    .version = 1,
+    .version = 2,
     .text = "linear discriminant analysis: normal distributions with one covariance for all",
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,

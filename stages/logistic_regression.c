@@ -82,7 +82,7 @@ static const struct param params[] = {
 
 const struct kind kind_logistic_regression = {
     .name = "logistic_regression",
-    .version = 1,
+    .version = 2,
     .text = "logistic regression: multinomial, L2 penalty, L-BFGS from zero weights",
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,

@@ -41,7 +41,7 @@ static const struct param params[] = {
 
 const struct kind kind_naive_bayes = {
     .name = "naive_bayes",
-    .version = 1,
+    .version = 2,
     .text = "naive Bayes with a normal distribution for each class and column",
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,

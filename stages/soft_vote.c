@@ -102,7 +102,7 @@ static const struct param params[] = {{0}};
 
 const struct kind kind_soft_vote = {
     .name = "soft_vote",
-    .version = 1,
+    .version = 2,
     .text = "the class of the highest mean of several nets' softmax probabilities",
     .inputs = inputs,
     .outputs = prediction_outputs,

@@ -210,12 +210,67 @@ static void test_answers(void **state)
     json_decref(tables);
 }
 
+/* Times in us: medians 2, 3 and 2.5, whose farther quartiles lie 0.1, 0.3 and 0.6 off. */
+static void test_spread_of_times(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"batch\": {\"median\": 2e-6, \"first_quartile\": 1.95e-6, \"third_quartile\": 2.1e-6}}",
+        "{\"batch\": {\"median\": 3e-6, \"first_quartile\": 2.7e-6, \"third_quartile\": 3.2e-6}}",
+        "{\"batch\": {\"median\": 2.5e-6, \"first_quartile\": 1.9e-6, \"third_quartile\": "
+        "2.6e-6}}"};
+    char list[1024] = "", path[16];
+    struct error err = {""};
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "time.%d", i);
+        write_text(path, texts[i]);
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used,
+                 "%c{\"path\": \"%s\", \"stage\": \"s%d\", \"port\": \"timing\", \"key\": \"%d\", "
+                 "\"kind\": \"knn\", \"seconds\": 1, \"params\": {}}",
+                 i ? ',' : '[', path, i, i);
+    }
+    strcat(list, "]");
+    json_t *root = json_pack("{s:{s:o}}", "inputs", "sources", parse(list)), *tables = NULL;
+    json_t *section = parse("{\"t\": {\"scale\": 1e6, \"digits\": 2, \"columns\": {\"time\": {}},"
+                            " \"rows\": {\"a\": {}, \"b\": {}, \"c\": {}},"
+                            " \"cells\": {\"a\": {\"time\": \"@s0.timing:/batch/median\"},"
+                            " \"b\": {\"time\": \"@s1.timing:/batch/median\"},"
+                            " \"c\": {\"time\": \"@s2.timing:/batch/median\"}}}}");
+    struct job job = {.root = root};
+    struct sources sources;
+    sources_open(&sources, &job);
+    if (cells_evaluate(section, NULL, &sources, &tables, &err) < 0)
+        fail_msg("%s", err.text);
+    sources_close(&sources);
+    static const struct {
+        const char *left, *right, *result;
+    } cases[] = {{"a", "b", "holds"}, {"b", "a", "fails"}, {"a", "c", "open"}, {"c", "b", "open"}};
+    for (size_t i = 0; i < 4; i++) {
+        char check[128];
+        json_t *out = NULL;
+        snprintf(check, sizeof check,
+                 "{\"check\": \"below\", \"left\": \"t/%s/time\", \"right\": \"t/%s/time\"}",
+                 cases[i].left, cases[i].right);
+        json_t *json = parse(check);
+        assert_int_equal(claims_check(json, tables, &out, &err), 0);
+        assert_string_equal(cells_string(out, "result"), cases[i].result);
+        json_decref(out);
+        json_decref(json);
+    }
+    const json_t *quartile = pointer_find(json_array_get(tables, 0), "/rows/1/cells/0/quartiles/0");
+    assert_true(json_number_value(quartile) > 2.69 && json_number_value(quartile) < 2.71);
+    json_decref(tables);
+    json_decref(section);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),        cmocka_unit_test(test_claims),
         cmocka_unit_test(test_eased_claims), cmocka_unit_test(test_bad_claims),
-        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_answers),      cmocka_unit_test(test_spread_of_times),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

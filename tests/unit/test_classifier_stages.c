@@ -2,6 +2,7 @@
  * for each kind of bad input. */
 #include <math.h>
 #include <stdio.h>
+#include "stages/time_predict.h"
 #include "tests/unit/feature_stage.h"
 
 static double accuracy(enum split split)
@@ -20,12 +21,35 @@ static double accuracy(enum split split)
 
 static void check_timing(bool trained)
 {
-    double median = number("timing.json", "predict_seconds_per_image");
-    assert_true(median > 0 && median < 1);
-    assert_true(number("timing.json", "min") <= median && median <= number("timing.json", "max"));
-    assert_true(number("timing.json", "repeats") >= 5);
-    if (trained)
-        assert_true(number("timing.json", "train_seconds") >= 0);
+    json_t *json = json_load_file("timing.json", 0, NULL);
+    static const char *const ways[] = {"batch", "single"};
+    for (size_t i = 0; i < 2; i++) {
+        double median, q1, q3, min, max;
+        json_int_t repeats, images;
+        assert_int_equal(json_unpack(json, "{s:{s:f,s:f,s:f,s:f,s:f,s:I,s:I}}", ways[i], "median",
+                                     &median, "first_quartile", &q1, "third_quartile", &q3, "min",
+                                     &min, "max", &max, "repeats", &repeats, "images", &images),
+                         0);
+        assert_true(0 < min && min <= q1 && q1 <= median && median <= q3 && q3 <= max && max < 1);
+        assert_true(repeats >= 5 && repeats <= 101);
+        assert_int_equal(images, TEST);
+    }
+    assert_true(json_integer_value(json_object_get(json, "threads")) >= 1);
+    assert_true(!trained || json_number_value(json_object_get(json, "train_seconds")) >= 0);
+    json_decref(json);
+}
+
+static void quartiles(void **state)
+{
+    (void)state;
+    double one[] = {3}, two[] = {4, 2}, five[] = {5, 1, 4, 2, 30};
+    struct time_summary s = time_summary(one, 1);
+    assert_true(s.median == 3 && s.first_quartile == 3 && s.third_quartile == 3);
+    s = time_summary(two, 2);
+    assert_true(s.median == 3 && s.first_quartile == 2.5 && s.third_quartile == 3.5);
+    s = time_summary(five, 5);
+    assert_true(s.median == 4 && s.first_quartile == 2 && s.third_quartile == 5 && s.min == 1 &&
+                s.max == 30);
 }
 
 static const struct {
@@ -484,6 +508,7 @@ static void trees_tell_of_themselves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quartiles),
         cmocka_unit_test(trainers_learn),
         cmocka_unit_test(trees_tell_of_themselves),
         cmocka_unit_test(svm_trains_then_predicts),
