@@ -2,6 +2,7 @@
 #include "reports/settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "reports/cells.h"
@@ -49,7 +50,7 @@ static int read_place(const char *name, const json_t *setting, struct place *pla
     if (n >= NAME_SIZE || strlen(dot ? dot + 1 : name) >= NAME_SIZE)
         return error_set(err, EINVAL, "paper.settings: %.80s: the name is too long", name);
     memcpy(place->kind, of, n);
-    strcpy(place->param, dot ? dot + 1 : name);
+    snprintf(place->param, sizeof place->param, "%s", dot ? dot + 1 : name);
     if (!*of)
         return 0;
     const struct kind *kind = kind_find(place->kind);
