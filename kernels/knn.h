@@ -1,5 +1,6 @@
-/* k nearest neighbours by brute force: distances by matrix products, the nearest few again in
- * double. */
+/* k nearest neighbours by brute force, exactly: products in bf16 or float32 with a bound of their
+ * error choose the rows that may be among the nearest, and their distances are computed in double.
+ */
 #ifndef FERDAG_KERNELS_KNN_H
 #define FERDAG_KERNELS_KNN_H
 
@@ -11,19 +12,24 @@ struct knn {
     size_t n, d, k;        /* k in 1 .. n */
     const float *x;        /* (n, d) training rows, borrowed */
     const uint8_t *labels; /* (n), borrowed */
-    double *norms;         /* (n) squared norms, owned */
+    float *square;         /* (n) squared norms */
+    float *norm;           /* (n) norms, rounded up */
+    float *rest;           /* (n) norms of what bf16 leaves out; 0 without */
+    uint32_t *packed;      /* rows in bf16 for knn_dots.h; NULL: products in float32 */
     int threads;
 };
 
-/* Keeps x and labels, which must outlive it, and computes the norms. -ENOMEM. knn_free frees. */
+/* Keeps x and labels, which must outlive it; values must be finite and at most 1e15. Takes 2 n d
+ * bytes where the CPU has bf16 instructions. -ENOMEM. knn_free frees, also after an error. */
 int knn_start(struct knn *knn, const float *x, const uint8_t *labels, size_t n, size_t d, size_t k,
               int threads, struct error *err);
 void knn_free(struct knn *knn);
 
 /* Class of each of m queries (m, d): Euclidean distance, majority of the k nearest, ties to the
  * tied class whose nearest member is nearest; of rows at the same distance the earlier counts as
- * nearer. float32 products choose the k + 8 nearest, which are then ordered by distances in double.
- * -ENOMEM. */
+ * nearer. Distances that decide are sums in double; whatever chooses the rows for which they are
+ * computed can't leave one of the k nearest out, so the classes are the same on any CPU. -ENOMEM.
+ */
 int knn_predict(const struct knn *knn, const float *queries, size_t m, uint8_t *out,
                 struct error *err);
 

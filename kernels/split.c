@@ -18,7 +18,8 @@
 #include <string.h>
 #include "kernels/sort.h"
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
+    !defined(__SANITIZE_ADDRESS__)
 #define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDEST

@@ -1,4 +1,4 @@
-/* k nearest neighbours. There is nothing to train but the squared norms of the training rows. */
+/* k nearest neighbours. There is nothing to train but the norms of the training rows, and the rows in bf16. */
 #include "kernels/knn.h"
 #include "stages/classifier.h"
 #include "stages/kind.h"
@@ -39,11 +39,10 @@ static const struct param params[] = {
 
 const struct kind kind_knn = {
     .name = "knn",
-    .version = 2,
+    .version = 3,
     .text = "k nearest neighbours: Euclidean, majority vote, ties to the nearest of the tied",
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,
     .params = params,
-    .numerics = NUMERICS_BLAS, /* products of OpenBLAS choose the candidates */
     .run = run,
 };

@@ -130,12 +130,18 @@ def main():
         if share < least:
             bad.append(name)
 
-    def near(name, scores):
-        """Drawn at random: ours must lie within four deviations and half a point of theirs."""
-        ours = (stages.predictions() == z).mean()
-        print(f"{name:14} accuracy {ours:.4f}  scikit-learn {np.mean(scores):.4f} "
-              f"+- {np.std(scores):.4f}", flush=True)
-        if abs(ours - np.mean(scores)) > 4 * np.std(scores) + 0.005:
+    def over_seeds(name, kind, params, model):
+        """Ten seeds on both sides: the means must lie within one standard error of an accuracy over
+        so many images, that of the seeds included."""
+        ours, scores = [], [model(i).fit(x, y).score(q, z) for i in range(10)]
+        for seed in range(10 if kind == "random_forest" else 1):  # our tree leaves nothing to chance
+            stages.run(kind, dict(params, seed=seed))
+            ours.append((stages.predictions() == z).mean())
+        mean, difference = np.mean(scores), np.mean(ours) - np.mean(scores)
+        error = np.sqrt(mean * (1 - mean) / len(z) + np.var(ours) / len(ours) + np.var(scores) / 10)
+        print(f"{name:14} accuracy {np.mean(ours):.4f} +- {np.std(ours):.4f}  scikit-learn {mean:.4f} "
+              f"+- {np.std(scores):.4f}  difference {difference:+.4f}, error {error:.4f}", flush=True)
+        if abs(difference) > error:
             bad.append(name)
 
     for kernel in ("linear", "poly", "rbf", "sigmoid"):
@@ -159,13 +165,24 @@ def main():
     for k in (1, 3, 5, 7, 9):
         stages.run("knn", {"k": k})
         same(f"knn {k}", vote(neighbours, y, k), 0.999)
-    stages.run("decision_tree", {})
-    near("decision_tree", [DecisionTreeClassifier(random_state=i).fit(x, y).score(q, z)
-                           for i in range(5)])
+    over_seeds("decision_tree", "decision_tree", {}, lambda i: DecisionTreeClassifier(random_state=i))
     for depth in (5, 20):
-        stages.run("random_forest", {"depth": depth})
-        near(f"forest {depth}", [RandomForestClassifier(100, max_depth=depth, random_state=i)
-                                 .fit(x, y).score(q, z) for i in range(5)])
+        over_seeds(f"forest {depth}", "random_forest", {"depth": depth},
+                   lambda i: RandomForestClassifier(100, max_depth=depth, random_state=i))
+    stages.run("random_forest", {"depth": 10})
+    with open(stages.home + "/summary.json") as f:
+        bag = json.load(f)["out_of_bag"]["accuracy"]
+    importance = np.load(stages.home + "/importance.npy")
+    theirs = [RandomForestClassifier(100, max_depth=10, random_state=i, oob_score=True).fit(x, y)
+              for i in range(3)]
+    print(f"out of bag     accuracy {bag:.4f}  scikit-learn", *(f"{t.oob_score_:.4f}" for t in theirs))
+    if abs(bag - np.mean([t.oob_score_ for t in theirs])) > 0.02:
+        bad.append("out of bag")
+    between, among = (np.corrcoef(a, theirs[0].feature_importances_)[0, 1]
+                      for a in (importance, theirs[1].feature_importances_))
+    print(f"importance     correlation {between:.4f}, of two seeds of scikit-learn's {among:.4f}")
+    if between < among - 0.05:
+        bad.append("importance")
     if bad:
         sys.exit("differs: " + ", ".join(bad))
 

@@ -336,6 +336,53 @@ static void knn_as_brute_force(void **state)
         }
 }
 
+/* Products in float32, as on a CPU without bf16. */
+static void use_float32(struct knn *knn)
+{
+    free(knn->packed);
+    knn->packed = NULL;
+    memset(knn->rest, 0, knn->n * sizeof *knn->rest);
+}
+
+/* Whatever the values, what chooses the rows must not lose one. */
+static void knn_loses_no_row(void **state)
+{
+    (void)state;
+    enum { N = 700, M = 50, WIDEST = 70, LABELS = 8 };
+    static float x[N * WIDEST], queries[M * WIDEST];
+    static uint8_t labels[N];
+    static const struct {
+        size_t d;
+        double offset, near; /* common to all, and how far rows are from each other */
+    } cases[] = {{1, 0, 1},    {33, 0, 1},      {70, 100, 1e-3}, {64, 1, 1e-7},  {17, 0, 1e-30},
+                 {5, 0, 1e14}, {40, 1e14, 1e9}, {3, -5, 0},      {64, 0, 1e-42}, {33, 1e-3, 1e3}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct random r = random_start(c, 0);
+        size_t d = cases[c].d;
+        for (size_t i = 0; i < N * d; i++)
+            x[i] = (float)(cases[c].offset + cases[c].near * random_normal(&r));
+        for (size_t i = 0; i < M * d; i++) /* half of them beside a row */
+            queries[i] = i / d % 2 ? nextafterf(x[i], 1e20f)
+                                   : (float)(cases[c].offset + cases[c].near * random_normal(&r));
+        for (size_t i = 0; i < N; i++)
+            labels[i] = (uint8_t)random_below(&r, LABELS);
+        for (size_t k = 1; k <= 9; k += 4)
+            for (int wide = 0; wide < 2; wide++) {
+                struct knn knn;
+                uint8_t out[M];
+                struct error err = {""};
+                assert_int_equal(knn_start(&knn, x, labels, N, d, k, 1 + wide, &err), 0);
+                if (wide)
+                    use_float32(&knn);
+                assert_int_equal(knn_predict(&knn, queries, M, out, &err), 0);
+                assert_int_equal(knn_predict(&knn, queries + d, 1, out + 1, &err), 0);
+                for (size_t q = 0; q < M; q++)
+                    assert_int_equal(out[q], brute_force(x, labels, N, d, queries + q * d, k));
+                knn_free(&knn);
+            }
+    }
+}
+
 static void knn_as_sklearn(void **state)
 {
     (void)state;
@@ -360,6 +407,7 @@ int main(void)
         cmocka_unit_test(forest_near_sklearn), cmocka_unit_test(forest_ignores_threads),
         cmocka_unit_test(forest_of_one_tree),  cmocka_unit_test(tree_without_a_split),
         cmocka_unit_test(knn_as_brute_force),  cmocka_unit_test(knn_as_sklearn),
+        cmocka_unit_test(knn_loses_no_row),
     };
     return cmocka_run_group_tests(tests, draw_both, NULL);
 }
