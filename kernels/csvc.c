@@ -2,8 +2,10 @@
 #include "kernels/csvc.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include "kernels/csvc_kernel.h"
+#include "kernels/smo.h"
 
 const char *const csvc_kernel_names[SVM_KERNELS] = {"linear", "polynomial", "rbf", "sigmoid"};
 
@@ -62,4 +64,22 @@ size_t csvc_vote(size_t classes, const double *scores)
 double csvc_bound(const struct csvc_training *training, double c, size_t class)
 {
     return training->weights ? c * training->weights[class] : c;
+}
+
+int csvc_spill(const struct csvc_training *training, double bytes, double rows, size_t d,
+               struct spill *spill, struct error *err)
+{
+    double free_rows = fmin(rows, SMO_MOST_FREE), memory = (double)training->memory;
+    double least = sizeof(double) * free_rows * free_rows +
+                   (training->wide ? (double)csvc_kernel_scratch(d) : 0);
+    if (!training->open_file || least + SPILL_LEAST > memory)
+        return error_set(err, ENOMEM,
+                         "kernel values need %.1f MB, or %.1f MB if the others lie in a file, but "
+                         "memory for them is %.1f MB",
+                         bytes / 1e6, (least + SPILL_LEAST) / 1e6, memory / 1e6);
+    int file = training->open_file(training->context);
+    if (file < 0)
+        return error_errno(err, -file, "no file can be made for kernel values beyond memory");
+    spill_open(spill, file, (size_t)(memory - least));
+    return 0;
 }

@@ -46,6 +46,9 @@ struct csvc_training {
     bool wide; /* kernel values from products in double: twice the time for them, and LIBSVM's very
                   values but for the last bit of some */
     size_t memory; /* bytes that kernel values may take; fewer threads are used if all don't fit */
+    /* If they don't fit with one thread: makes an empty file for them and returns its descriptor or
+     * a negative errno value. May be NULL. Results are the same. */
+    int (*open_file)(void *context);
     int threads;
     void (*progress)(void *context, size_t done, size_t total); /* pairs of classes; may be NULL */
     void *context;
@@ -60,8 +63,9 @@ struct csvc_report {
 /* Trains on x, (sum of counts, d), whose rows are ordered by class; each class has a row.
  * Float32 kernel values of one class with itself are kept for all classes, those of a pair of
  * classes while that pair is solved: at most about 4 (sum of n_i^2 + threads (2 n_i n_j +
- * (n_i + n_j)^2 / 3)) bytes of the largest pair. -ENOMEM also when that is more than `memory` with
- * one thread. The model is made; the same at any number of threads. */
+ * (n_i + n_j)^2 / 3)) bytes of the largest pair. When that is more than `memory` with one
+ * thread, they lie in a file, and -ENOMEM is returned if there is none, or `memory` isn't enough
+ * even so. The model is made; the same at any number of threads. */
 int csvc_train(const struct csvc_training *training, const float *x, const size_t *counts,
                size_t classes, size_t d, struct csvc_model *model, struct csvc_report *report,
                struct error *err);

@@ -26,6 +26,8 @@ struct cross {
     const float *x;
     const size_t *starts;
     size_t classes, folds, d, n, pairs, others;
+    struct spill *spill;      /* where kernel values lie; NULL: in memory */
+    int threads;              /* that kernel values are computed on */
     double *norms, *diagonal; /* (n) */
     float **block;            /* (classes, classes): of class a with b >= a; else NULL */
     bool ready;               /* blocks hold kernel values; else products */
@@ -116,7 +118,7 @@ static int make(struct cross *t, struct error *err)
 static void destroy(struct cross *t)
 {
     for (size_t i = 0; t->block && i < t->classes * t->classes; i++)
-        free(t->block[i]);
+        spill_give(t->spill, t->block[i]);
     free(t->norms);
     free(t->diagonal);
     free(t->block);
@@ -156,6 +158,20 @@ static int threads_that_fit(const struct cross *t, double *bytes)
     return threads;
 }
 
+/* Decides where kernel values lie, and on how many threads pairs are solved. */
+static int place_values(struct cross *t, struct spill *spill, int *solving, struct error *err)
+{
+    double bytes;
+    *solving = threads_that_fit(t, &bytes);
+    t->threads = t->training->threads;
+    if (*solving > 0)
+        return 0;
+    int rc = csvc_spill(t->training, bytes, sqrt((double)problem_size(t)), t->d, spill, err);
+    t->spill = spill;
+    t->threads = *solving = 1;
+    return rc;
+}
+
 /* Fills the blocks with products, or with kernel values if they are wide. */
 static int fill_blocks(struct cross *t, struct error *err)
 {
@@ -168,12 +184,12 @@ static int fill_blocks(struct cross *t, struct error *err)
             struct csvc_rows of_a = rows_of(t, a), of_b = rows_of(t, b);
             float **to = &t->block[a * t->classes + b];
             if (!*to)
-                *to = malloc(of_a.n * of_b.n * sizeof **to);
-            int rc = !*to ? -ENOMEM
-                     : a == b
-                         ? csvc_kernel_square(kernel, &of_a, training->wide, *to, training->threads)
-                         : csvc_kernel_block(kernel, &of_a, &of_b, training->wide, *to, NULL,
-                                             training->threads);
+                *to = spill_take(t->spill, of_a.n * of_b.n, sizeof **to);
+            int rc = !*to     ? -ENOMEM
+                     : a == b ? csvc_kernel_square(kernel, &of_a, training->wide, *to, t->spill,
+                                                   t->threads)
+                              : csvc_kernel_block(kernel, &of_a, &of_b, training->wide, *to, NULL,
+                                                  t->spill, t->threads);
             if (rc == -ERANGE)
                 return csvc_not_finite(a, b, err);
             if (rc < 0)
@@ -193,7 +209,7 @@ struct scratch {
 static int scratch_make(struct scratch *s, const struct cross *t)
 {
     size_t size = problem_size(t), columns = t->grid->c_count * t->others;
-    s->k = malloc((size > ROWS * VECTORS ? size : ROWS * VECTORS) * sizeof *s->k);
+    s->k = spill_take(t->spill, size > ROWS * VECTORS ? size : ROWS * VECTORS, sizeof *s->k);
     s->beta = malloc((t->n + 1) * sizeof *s->beta);
     s->diagonal = malloc((t->n + 1) * sizeof *s->diagonal);
     s->wide = malloc(ROWS * VECTORS * sizeof *s->wide);
@@ -202,9 +218,9 @@ static int scratch_make(struct scratch *s, const struct cross *t)
     return s->k && s->beta && s->diagonal && s->wide && s->parts && s->scores ? 0 : -ENOMEM;
 }
 
-static void scratch_free(struct scratch *s)
+static void scratch_free(struct scratch *s, const struct cross *t)
 {
-    free(s->k);
+    spill_give(t->spill, s->k);
     free(s->beta);
     free(s->diagonal);
     free(s->wide);
@@ -230,6 +246,7 @@ static bool gather(const struct cross *t, size_t a, const struct range rows[2], 
                     finite &= csvc_kernel_apply(&t->kernel, to, 1, c.count, c.count, norms_a + r,
                                                 norms_b + c.start);
             }
+            spill_touch(t->spill, 1, 2 * count * sizeof *out, SIZE_MAX);
             if (a == b && t->kernel.type == SVM_RBF)
                 out[at] = 1; /* whatever the rounding of the products says */
         }
@@ -265,7 +282,7 @@ static int solve_pair(struct cross *t, size_t index, size_t fold, const struct s
     if (!gather(t, a, of_a, a, of_a, s->k) || !gather(t, a, of_a, b, of_b, across) ||
         !gather(t, b, of_b, b, of_b, own))
         return csvc_not_finite(a, b, &pair->error);
-    csvc_transpose(across, m, n, m, back, n);
+    csvc_transpose(across, m, n, m, back, n, t->spill);
     gather_diagonal(t, a, of_a, s->diagonal);
     gather_diagonal(t, b, of_b, s->diagonal + n);
     for (size_t i = 0; i < t->grid->c_count; i++) {
@@ -275,6 +292,7 @@ static int solve_pair(struct cross *t, size_t index, size_t fold, const struct s
             .k = {{s->k, across}, {back, own}},
             .diagonal = training->wide ? s->diagonal : NULL,
             .c = {csvc_bound(training, c, a), csvc_bound(training, c, b)},
+            .spill = t->spill,
             .tolerance = training->tolerance,
         };
         struct smo_result result = {.beta = s->beta};
@@ -301,10 +319,11 @@ static bool tile(const struct cross *t, size_t c, struct range rows, size_t v, s
         const float *from = t->block[c * t->classes + v] + rows.start * width + vectors.start;
         for (size_t r = 0; r < rows.count; r++)
             memcpy(s->k + r * VECTORS, from + r * width, vectors.count * sizeof *from);
+        spill_touch(t->spill, rows.count, vectors.count * sizeof *from, width * sizeof *from);
     } else {
         size_t width = class_size(t, c);
         csvc_transpose(t->block[v * t->classes + c] + vectors.start * width + rows.start, width,
-                       vectors.count, rows.count, s->k, VECTORS);
+                       vectors.count, rows.count, s->k, VECTORS, t->spill);
     }
     bool finite = t->ready || csvc_kernel_apply(&t->kernel, s->k, rows.count, vectors.count,
                                                 VECTORS, t->norms + at, t->norms + to);
@@ -426,7 +445,7 @@ static int run_gamma(struct cross *t, int threads, uint8_t *predicted, struct er
                 predict_fold(t, fold, &s, predicted);
 #pragma omp barrier
         }
-        scratch_free(&s);
+        scratch_free(&s, t);
     }
     if (no_memory)
         return error_set(err, ENOMEM, "out of memory for kernel values of two classes");
@@ -438,14 +457,11 @@ static int run_gamma(struct cross *t, int threads, uint8_t *predicted, struct er
     return t->beyond ? csvc_not_finite(t->beyond_a, t->beyond_b, err) : 0;
 }
 
-static int run(struct cross *t, uint8_t *predicted, struct error *err)
+static int run(struct cross *t, struct spill *spill, uint8_t *predicted, struct error *err)
 {
-    double bytes;
-    int threads = threads_that_fit(t, &bytes), rc = 0;
-    if (threads == 0)
-        return error_set(err, ENOMEM,
-                         "kernel values of %zu rows need %.1f MB, but memory for them is %.1f MB",
-                         t->n, bytes / 1e6, (double)t->training->memory / 1e6);
+    int threads, rc = place_values(t, spill, &threads, err);
+    if (rc < 0)
+        return rc;
     blas_squared_norms(t->x, t->n, t->d, t->norms, t->training->threads);
     for (size_t g = 0; rc == 0 && g < t->grid->gamma_count; g++) {
         t->kernel.gamma = t->grid->gamma[g];
@@ -470,10 +486,12 @@ int csvc_cross_validate(const struct csvc_training *training, const float *x, co
                       .folds = folds,
                       .d = d,
                       .kernel = training->kernel};
+    struct spill spill = {0};
     int rc = make(&t, err);
     if (rc == 0)
-        rc = run(&t, predicted, err);
+        rc = run(&t, &spill, predicted, err);
     *report = t.report;
     destroy(&t);
+    spill_close(&spill);
     return rc;
 }

@@ -19,9 +19,9 @@ struct csvc_grid {
  * Dot products of all rows with each other are computed once and kept as float32, 2 n^2 bytes and
  * 2 more for each pair of rows of a class; a fold's kernel values are made of them. (If
  * training->wide, kernel values are kept instead, and computed anew for each gamma.) At most
- * about 4 (n_i + n_j)^2 bytes are added for each thread, of the largest pair of classes. -ENOMEM
- * also when that is more than training->memory with one thread. The same at any number of
- * threads. */
+ * about 4 (n_i + n_j)^2 bytes are added for each thread, of the largest pair of classes. If that is
+ * more than training->memory with one thread, a file is used as in csvc_train. The same at any
+ * number of threads. */
 int csvc_cross_validate(const struct csvc_training *training, const float *x, const size_t *starts,
                         size_t classes, size_t folds, size_t d, const struct csvc_grid *grid,
                         uint8_t *predicted, struct csvc_report *report, struct error *err);

@@ -153,13 +153,32 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out)
+static void transpose_tile(const float *in, size_t ld_in, size_t n, size_t m, float *out,
+                           size_t ld_out)
 {
     for (size_t i = 0; i < n; i += EDGE)
         for (size_t j = 0; j < m; j += EDGE)
             for (size_t c = j; c < smaller(j + EDGE, m); c++)
                 for (size_t r = i; r < smaller(i + EDGE, n); r++)
                     out[c * ld_out + r] = in[r * ld_in + c];
+}
+
+/* Says that a tile of n rows and m columns was touched. */
+static void touch_tile(struct spill *spill, size_t n, size_t m, size_t ld)
+{
+    spill_touch(spill, n, m * sizeof(float), ld * sizeof(float));
+}
+
+void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out,
+                    struct spill *spill)
+{
+    for (size_t i = 0; i < n; i += TILE)
+        for (size_t j = 0; j < m; j += TILE) {
+            size_t rows = smaller(TILE, n - i), columns = smaller(TILE, m - j);
+            transpose_tile(in + i * ld_in + j, ld_in, rows, columns, out + j * ld_out + i, ld_out);
+            touch_tile(spill, rows, columns, ld_in);
+            touch_tile(spill, columns, rows, ld_out);
+        }
 }
 
 /* As csvc_kernel_apply, from products (n, m) in double, TILE a row. */
@@ -205,7 +224,7 @@ static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *
         finite = csvc_kernel_apply(kernel, out, n, m, b->n, norms_a, norms_b);
     }
     if (back)
-        csvc_transpose(out, b->n, n, m, back + j * a->n + i, a->n);
+        transpose_tile(out, b->n, n, m, back + j * a->n + i, a->n);
     return finite;
 }
 
@@ -216,7 +235,8 @@ static int outcome(bool no_memory, bool finite)
 }
 
 int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
-                      const struct csvc_rows *b, bool wide, float *out, float *back, int threads)
+                      const struct csvc_rows *b, bool wide, float *out, float *back,
+                      struct spill *spill, int threads)
 {
     size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
     bool finite = true, no_memory = false;
@@ -227,10 +247,13 @@ int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *
         no_memory = wide && !scratch;
 #pragma omp for schedule(dynamic)
         for (size_t t = 0; t < rows * columns; t++)
-            if (!no_memory)
+            if (!no_memory) {
                 finite = make_tile(kernel, a, t / columns * TILE, b, t % columns * TILE, out, back,
                                    scratch) &&
                          finite;
+                touch_tile(spill, TILE, TILE, b->n);
+                touch_tile(spill, TILE, TILE, a->n);
+            }
         free(scratch);
     }
     return outcome(no_memory, finite);
@@ -249,7 +272,7 @@ static void mend_diagonal(const struct csvc_kernel *kernel, float *out, size_t n
 }
 
 int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
-                       float *out, int threads)
+                       float *out, struct spill *spill, int threads)
 {
     size_t tiles = (a->n + TILE - 1) / TILE;
     bool finite = true, no_memory = false;
@@ -266,6 +289,8 @@ int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows 
             finite = make_tile(kernel, a, i, a, j, out, i < j ? out : NULL, scratch) && finite;
             if (i == j)
                 mend_diagonal(kernel, out, a->n, i);
+            touch_tile(spill, TILE, TILE, a->n);
+            touch_tile(spill, TILE, TILE, a->n);
         }
         free(scratch);
     }

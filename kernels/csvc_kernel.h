@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include "kernels/csvc.h"
+#include "kernels/spill.h"
 
 /* Turns dots (n, m), ld values a row, of rows a with rows b into kernel values, in place. Returns
  * false if one of them isn't finite. No threads. */
@@ -20,14 +21,16 @@ struct csvc_rows {
 };
 
 /* out (a.n, b.n): kernel values of rows a with rows b; back (b.n, a.n) is the transposed, or NULL.
- * wide: of products in double, in twice the time. -ERANGE if a value isn't finite, -ENOMEM (wide
- * only). The same at any number of threads. */
+ * wide: of products in double, in twice the time. spill: where out and back lie, NULL or with one
+ * thread. -ERANGE if a value isn't finite, -ENOMEM (wide only). The same at any number of
+ * threads. */
 int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
-                      const struct csvc_rows *b, bool wide, float *out, float *back, int threads);
+                      const struct csvc_rows *b, bool wide, float *out, float *back,
+                      struct spill *spill, int threads);
 
 /* out (a.n, a.n): kernel values of rows with each other, exactly symmetric, in half the work. */
 int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
-                       float *out, int threads);
+                       float *out, struct spill *spill, int threads);
 
 /* Bytes that each thread of the two above takes for rows of d columns if wide. */
 size_t csvc_kernel_scratch(size_t d);
@@ -36,8 +39,9 @@ size_t csvc_kernel_scratch(size_t d);
 void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,
                           double *out);
 
-/* out (m, n) = in (n, m) transposed; ld are values a row. */
-void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out);
+/* out (m, n) = in (n, m) transposed; ld are values a row. spill: where they lie, or NULL. */
+void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out,
+                    struct spill *spill);
 
 /* Says that rows of class a have kernel values with rows of b that are beyond float32. -ERANGE */
 int csvc_not_finite(size_t a, size_t b, struct error *err);
@@ -47,5 +51,11 @@ size_t csvc_vote(size_t classes, const double *scores);
 
 /* The upper bound of a training's alphas of a class. */
 double csvc_bound(const struct csvc_training *training, double c, size_t class);
+
+/* Opens the training's file for kernel values that would take `bytes` in memory. Solving the
+ * largest pair, of `rows` rows of d columns, takes some memory all the same. -ENOMEM if there is no
+ * file, or too little memory for that; or why there is none. */
+int csvc_spill(const struct csvc_training *training, double bytes, double rows, size_t d,
+               struct spill *spill, struct error *err);
 
 #endif

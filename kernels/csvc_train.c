@@ -25,12 +25,14 @@ struct trainer {
     const float *x;
     const size_t *counts;
     size_t classes, d, n, pairs;
-    size_t *starts;    /* (classes): first row of each class */
-    double *norms;     /* (n) */
-    double *diagonal;  /* (n), if wide: kernel values of rows with themselves */
-    float **own;       /* (classes): kernel values of a class with itself */
-    struct pair *pair; /* (pairs) in the model's order */
-    size_t *order;     /* (pairs): largest first, so that threads end together */
+    size_t *starts;      /* (classes): first row of each class */
+    int threads;         /* that kernel values are computed on */
+    double *norms;       /* (n) */
+    struct spill *spill; /* where kernel values lie; NULL: in memory */
+    double *diagonal;    /* (n), if wide: kernel values of rows with themselves */
+    float **own;         /* (classes): kernel values of a class with itself */
+    struct pair *pair;   /* (pairs) in the model's order */
+    size_t *order;       /* (pairs): largest first, so that threads end together */
 };
 
 static int make(struct trainer *t, struct error *err)
@@ -62,7 +64,7 @@ static int make(struct trainer *t, struct error *err)
 static void destroy(struct trainer *t)
 {
     for (size_t c = 0; t->own && c < t->classes; c++)
-        free(t->own[c]);
+        spill_give(t->spill, t->own[c]);
     for (size_t p = 0; t->pair && p < t->pairs; p++)
         free(t->pair[p].result.beta);
     free(t->starts);
@@ -99,7 +101,7 @@ static double pair_bytes(const struct trainer *t, size_t p)
            (t->training->wide ? (double)csvc_kernel_scratch(t->d) : 0);
 }
 
-/* How many threads fit in memory; 0 if not even one. *bytes is what one needs. */
+/* How many threads solve in memory; 0 if not even one fits. *bytes is what one needs. */
 static int threads_that_fit(const struct trainer *t, double *bytes)
 {
     double shared = 0, largest = 0, limit = (double)t->training->memory;
@@ -112,6 +114,23 @@ static int threads_that_fit(const struct trainer *t, double *bytes)
     while (threads > 0 && shared + threads * largest > limit)
         threads--;
     return threads;
+}
+
+/* Decides where kernel values lie, and on how many threads pairs are solved. */
+static int place_values(struct trainer *t, struct spill *spill, int *solving, struct error *err)
+{
+    double bytes;
+    *solving = threads_that_fit(t, &bytes);
+    t->threads = t->training->threads;
+    if (*solving > 0)
+        return 0;
+    double rows = 0;
+    for (size_t p = 0; p < t->pairs; p++)
+        rows = fmax(rows, pair_size(t, p));
+    int rc = csvc_spill(t->training, bytes, rows, t->d, spill, err);
+    t->spill = spill;
+    t->threads = *solving = 1;
+    return rc;
 }
 
 static struct csvc_rows rows_of(const struct trainer *t, size_t c)
@@ -127,10 +146,10 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     const struct csvc_training *training = t->training;
     struct csvc_rows rows = rows_of(t, c);
     size_t n = rows.n;
-    float *k = t->own[c] = malloc(n * n * sizeof *k);
+    float *k = t->own[c] = spill_take(t->spill, n * n, sizeof *k);
     if (!k)
         return error_set(err, ENOMEM, "out of memory for %zu x %zu kernel values", n, n);
-    int rc = csvc_kernel_square(&training->kernel, &rows, training->wide, k, training->threads);
+    int rc = csvc_kernel_square(&training->kernel, &rows, training->wide, k, t->spill, t->threads);
     if (rc != -ERANGE)
         return rc < 0 ? error_set(err, -rc, "out of memory for products in double") : 0;
     for (size_t i = 0; i < n; i++)
@@ -155,16 +174,16 @@ static int across_make(struct across *a, const struct trainer *t)
         size_t size = t->counts[t->pair[p].a] * t->counts[t->pair[p].b];
         most = size > most ? size : most;
     }
-    a->values = malloc(most * sizeof *a->values);
-    a->back = malloc(most * sizeof *a->back);
+    a->values = spill_take(t->spill, most, sizeof *a->values);
+    a->back = spill_take(t->spill, most, sizeof *a->back);
     a->diagonal = malloc(t->n * sizeof *a->diagonal);
     return a->values && a->back && a->diagonal ? 0 : -ENOMEM;
 }
 
-static void across_free(struct across *a)
+static void across_free(struct across *a, const struct trainer *t)
 {
-    free(a->values);
-    free(a->back);
+    spill_give(t->spill, a->values);
+    spill_give(t->spill, a->back);
     free(a->diagonal);
 }
 
@@ -177,7 +196,7 @@ static int solve_pair(const struct trainer *t, struct pair *pair, const struct a
         return error_set(&pair->error, ENOMEM, "out of memory for a pair of %zu rows", n + m);
     const struct csvc_training *training = t->training;
     int rc = csvc_kernel_block(&training->kernel, &of_a, &of_b, training->wide, across->values,
-                               across->back, 1);
+                               across->back, t->spill, 1);
     if (rc == -ERANGE)
         return csvc_not_finite(a, b, &pair->error);
     if (rc < 0)
@@ -189,6 +208,7 @@ static int solve_pair(const struct trainer *t, struct pair *pair, const struct a
         .k = {{t->own[a], across->values}, {across->back, t->own[b]}},
         .diagonal = training->wide ? across->diagonal : NULL,
         .c = {csvc_bound(training, training->c, a), csvc_bound(training, training->c, b)},
+        .spill = t->spill,
         .tolerance = training->tolerance,
     };
     return smo_solve(&problem, &pair->result, &pair->error);
@@ -225,7 +245,7 @@ static int solve_pairs(struct trainer *t, int threads, struct error *err)
             pair->rc = solve_pair(t, pair, &across);
             progress(t->training, &done, t->pairs);
         }
-        across_free(&across);
+        across_free(&across, t);
     }
     if (no_memory)
         return error_set(err, ENOMEM, "out of memory for kernel values of two classes");
@@ -299,16 +319,12 @@ int csvc_train(const struct csvc_training *training, const float *x, const size_
 {
     struct trainer t = {.training = training, .x = x, .counts = counts, .classes = classes, .d = d};
     *model = (struct csvc_model){0};
-    double bytes = 0;
+    struct spill spill = {0};
     int rc = make(&t, err), threads = 0;
-    if (rc == 0) {
+    if (rc == 0)
         order_pairs(&t);
-        threads = threads_that_fit(&t, &bytes);
-        if (threads == 0)
-            rc = error_set(err, ENOMEM,
-                           "kernel values of %zu rows need %.1f MB, but memory for them is %.1f MB",
-                           t.n, bytes / 1e6, (double)training->memory / 1e6);
-    }
+    if (rc == 0)
+        rc = place_values(&t, &spill, &threads, err);
     if (rc == 0)
         blas_squared_norms(x, t.n, d, t.norms, training->threads);
     if (rc == 0)
@@ -318,11 +334,12 @@ int csvc_train(const struct csvc_training *training, const float *x, const size_
     if (rc == 0)
         rc = solve_pairs(&t, threads, err);
     for (size_t c = 0; t.own && c < classes; c++) {
-        free(t.own[c]); /* before the model is made, to keep the peak low */
+        spill_give(t.spill, t.own[c]); /* before the model is made, to keep the peak low */
         t.own[c] = NULL;
     }
     if (rc == 0)
         rc = build_model(&t, model, report, err);
     destroy(&t);
+    spill_close(&spill);
     return rc;
 }

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/blas.h"
@@ -121,6 +122,12 @@ static double kernel_value(const struct solver *s, size_t i, size_t j)
 {
     size_t class = j >= s->problem->n[0];
     return kernel_row(s, i, class)[class ? j - s->problem->n[0] : j];
+}
+
+/* After each use of a row, whose parts lie in two stretches. */
+static void touch_row(const struct solver *s)
+{
+    spill_touch(s->problem->spill, 2, s->n * sizeof(float), SIZE_MAX);
 }
 
 /* A stretch of at most BLOCK rows of one class. */
@@ -288,6 +295,7 @@ static void gather(const struct solver *s, const size_t *active, const size_t ke
                 const float *row = kernel_row(s, rows[r], b);
                 for (size_t c = 0; c < kept[b]; c++)
                     *to++ = row[columns[c] - first];
+                touch_row(s);
             }
         }
 }
@@ -299,6 +307,7 @@ static void follow(struct solver *s, size_t i, double change)
 {
     for (size_t class = 0, start = 0; class < 2; start += s->problem->n[class ++])
         shift(s->problem->n[class], s->value + start, kernel_row(s, i, class), change);
+    touch_row(s);
 }
 
 /* Takes over what the inner solver found for the active rows, and its effect on the others. */
@@ -332,7 +341,8 @@ static void shrink(struct solver *s)
                            .limit = s->limit,
                            .no_memory = s->no_memory};
     if (count > 1 && count <= s->n / 2) {
-        float *k = malloc(count * count * sizeof *k);
+        struct spill *spill = s->problem->spill;
+        float *k = spill_take(spill, count * count, sizeof *k);
         double *diagonal = malloc(count * sizeof *diagonal);
         inner.beta = malloc(count * sizeof *inner.beta);
         *s->no_memory = !k || !diagonal || !inner.beta || solver_make(&inner) < 0;
@@ -350,7 +360,7 @@ static void shrink(struct solver *s)
         solver_free(&inner);
         free(inner.beta);
         free(diagonal);
-        free(k);
+        spill_give(spill, k);
     }
     free(active);
 }
@@ -412,6 +422,7 @@ static bool face_factor(struct face *f, const struct solver *s)
     for (size_t a = 0; a < f->n; a++) {
         for (size_t b = 0; b <= a; b++)
             f->k[a * f->n + b] = kernel_value(s, f->rows[a], f->rows[b]);
+        touch_row(s);
         trace += f->k[a * f->n + a];
         f->target[a] = s->value[f->rows[a]];
         f->z[a] = 1;
@@ -516,6 +527,7 @@ static bool solve(struct solver *s)
     size_t rest = s->n * PATIENCE;
     for (size_t i = 0; i < s->n; i++) {
         s->diagonal[i] = s->problem->diagonal ? s->problem->diagonal[i] : kernel_value(s, i, i);
+        touch_row(s);
         note_bounds(s, i);
     }
     size_t i = update(s, 0, 0, 0);
@@ -525,6 +537,8 @@ static bool solve(struct solver *s)
             return true;
         double step = step_pair(s, i, j);
         i = update(s, i, j, step);
+        touch_row(s);
+        touch_row(s);
         ++*s->iterations;
         if (--rest == 0) {
             newton(s);

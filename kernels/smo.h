@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/error.h"
+#include "kernels/spill.h"
 
 /* Newton steps are taken once no more rows than this are between their bounds: their matrix has
  * 8 bytes for each pair of them. Shrinking copies at most n^2 / 3 kernel values. */
@@ -19,6 +20,7 @@ struct smo_problem {
     const float *k[2][2];   /* k[a][b] is (n[a], n[b]): kernel values of rows of a with rows of b */
     const double *diagonal; /* (n[0] + n[1]): each row's with itself; NULL: as in k */
     double c[2];            /* upper bound of each alpha, by class */
+    struct spill *spill;    /* where k lies, and what shrinking copies of it; may be NULL */
     double tolerance;       /* stop when no pair violates optimality by more (LIBSVM's eps) */
 };
 

@@ -1,10 +1,15 @@
 /* See svm_training.h. */
+#define _GNU_SOURCE
 #include "stages/svm_training.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static const char SPILL_NAME[] = "kernel-values.tmp"; /* where a file can't do without */
 
 int svm_scale_gamma(const struct features *f, double *gamma, struct error *err)
 {
@@ -120,6 +125,19 @@ static int read_weights(const json_t *value, const size_t counts[CLASSES], doubl
     return 0;
 }
 
+/* Without a name: it is gone when the stage ends, however that may be. */
+static int open_file(void *context)
+{
+    (void)context;
+    int file = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+        file = open(SPILL_NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+        if (file >= 0)
+            unlink(SPILL_NAME);
+    }
+    return file < 0 ? -errno : file;
+}
+
 int svm_training_read(const struct job *job, const size_t counts[CLASSES],
                       struct csvc_training *training, double weights[CLASSES], struct error *err)
 {
@@ -132,6 +150,7 @@ int svm_training_read(const struct job *job, const size_t counts[CLASSES],
         .tolerance = job_real(job, "tolerance"),
         .wide = is_wide(job_string(job, "precision"), kernel),
         .memory = (size_t)job_int(job, "memory_mb") * 1000000,
+        .open_file = open_file,
         .threads = job->threads,
     };
     return read_weights(job_json(job, "class_weight"), counts, weights, err);

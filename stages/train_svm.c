@@ -166,7 +166,7 @@ static const struct param params[] = {
      .min = 1,
      .max = 1000000,
      .keyless = true,
-     .text = "for kernel values; fewer threads are used if they don't fit, one must"},
+     .text = "for kernel values; if they don't fit, fewer threads are used, then a file"},
     {0},
 };
 

@@ -77,8 +77,8 @@ static void blocks_equal_libm(void **state)
         assert_non_null(back);
         assert_non_null(again);
         bool wide = s % 2;
-        assert_int_equal(csvc_kernel_block(k, &a, &b, wide, out, back, 1), 0);
-        assert_int_equal(csvc_kernel_block(k, &a, &b, wide, again, NULL, 3), 0);
+        assert_int_equal(csvc_kernel_block(k, &a, &b, wide, out, back, NULL, 1), 0);
+        assert_int_equal(csvc_kernel_block(k, &a, &b, wide, again, NULL, NULL, 3), 0);
         assert_memory_equal(out, again, n * m * sizeof *out);
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < m; j++) {
@@ -105,8 +105,8 @@ static void squares_are_symmetric(void **state)
     struct csvc_rows a = random_rows(N, 11, 3);
     for (size_t s = 0; s < 2 * ALL; s++) {
         const struct csvc_kernel *k = &all[s / 2];
-        assert_int_equal(csvc_kernel_square(k, &a, s % 2, out, 1), 0);
-        assert_int_equal(csvc_kernel_square(k, &a, s % 2, three, 3), 0);
+        assert_int_equal(csvc_kernel_square(k, &a, s % 2, out, NULL, 1), 0);
+        assert_int_equal(csvc_kernel_square(k, &a, s % 2, three, NULL, 3), 0);
         assert_memory_equal(out, three, sizeof(float[N][N]));
         for (size_t i = 0; i < N; i++)
             for (size_t j = 0; j <= i; j++) {
