@@ -231,17 +231,18 @@ static int section_index(const char *name)
     return -1;
 }
 
-/* What every stage was given, overrides included. */
+/* What every stage was given, overrides included; by name, as the file's order means nothing. */
 static json_t *stages_json(const struct experiment *e)
 {
     json_t *list = must(json_array());
-    for (size_t i = 0; i < e->stage_count; i++)
-        if (!e->stages[i]->implicit &&
-            json_array_append_new(
-                list, must(json_pack("{s:s, s:s, s:O}", "name", e->stages[i]->name, "kind",
-                                     e->stages[i]->kind->name, "params", e->stages[i]->params))) <
-                0)
+    for (size_t i = 0; i < e->stage_count; i++) {
+        const struct stage *stage = e->by_name[i];
+        if (!stage->implicit &&
+            json_array_append_new(list,
+                                  must(json_pack("{s:s, s:s, s:O}", "name", stage->name, "kind",
+                                                 stage->kind->name, "params", stage->params))) < 0)
             must(NULL);
+    }
     return list;
 }
 

@@ -50,6 +50,13 @@ same 'a param' 'one report tables' "$(ran small.yaml --set good=0.55)"
 has 'the claim now' '1,One beats two,not reproduced' "$(cat out/small/tables/claims.csv)"
 same 'again' '' "$(ran small.yaml --set good=0.55)"
 
+# The order of stages in the file costs nothing.
+sed '/^  two:/{h;d};/^  bad:/{G}' small.yaml > small.other
+cmp -s small.yaml small.other && fail 'the order is the same'
+cp small.yaml small.kept && cp small.other small.yaml
+same 'another order' '' "$(ran small.yaml --set good=0.55)"
+mv small.kept small.yaml
+
 # The same results in another cache give the same tables and the same pages but for what was measured.
 cp out/small/tables/t.csv before.csv
 "$FERDAG" run --cache other --set good=0.55 small.yaml > out.txt 2> err || fail "it did not run: $(cat err)"
