@@ -32,7 +32,8 @@ struct shape {
 enum tensor_use {
     TENSOR_IMAGE,      /* what the first convolution reads; has no gradient */
     TENSOR_ACTIVATION, /* layout and precision as the backend likes */
-    TENSOR_PLAIN       /* float32: parameters, and the matrices around the linear layer */
+    TENSOR_PLAIN,      /* float32: parameters, and the matrices around the linear layer */
+    TENSOR_PASSING     /* weights that are written whole, made ready, and not looked at again */
 };
 
 /* Images first to first + count - 1 of a batch of `batch`, which a worker does. A tensor made for

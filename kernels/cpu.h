@@ -107,6 +107,10 @@ static inline char *cpu_images(const struct tensor *t, struct range range)
     return (char *)t->data + (t->shape.n < range.batch ? 0 : range.first) * t->slice;
 }
 
+/* Zeroed, aligned memory in whole 64 bytes, so that oneDNN may read and write the padding of a
+ * bias; size > 0. For free(); NULL: out of memory. */
+void *cpu_allocate(size_t size);
+
 /* A worker's memory of at least `size` bytes, 64-byte aligned; its contents are undefined. */
 int cpu_scratch(struct device *device, int worker, enum cpu_scratch which, size_t size,
                 void **memory, struct error *err);
@@ -137,6 +141,19 @@ void cpu_weight_deliver(const struct device *device, const struct conv_spec *spe
 const char *cpu_reference_code(const struct device *device);
 
 /* The operations, as backend.h says. */
+int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
+             struct error *err);
+void cpu_convs_free(struct device *device);
+int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                   bool backward, struct error *err);
+int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
+                     const struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                     unsigned flags, struct error *err);
+int cpu_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
+                      const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                      unsigned gradients, struct error *err);
+int cpu_conv_backward_end(struct conv *conv, struct tensor *dweights, struct tensor *dbias,
+                          struct error *err);
 int cpu_norm_ready(struct device *device, const struct norm *norm, bool training,
                    struct error *err);
 int cpu_norm_moments_end(struct device *device, const struct norm *norm, size_t n,

@@ -483,7 +483,7 @@ size_t winograd_scratch_size(const struct winograd_shape *shape)
 /* Slower at 16 x 16 channels (0.95 of oneDNN's speed at 40x40) and pointless at one pixel. */
 bool winograd_suits(const struct winograd_shape *shape)
 {
-    return shape->in * shape->out >= 16 * 32 && shape->height >= 2 && shape->width >= 2;
+    return shape->in >= 32 && shape->height >= 2 && shape->width >= 2;
 }
 
 /* Sorts the tiles into groups that need the same positions: those with one column of outputs, with

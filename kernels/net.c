@@ -86,7 +86,9 @@ static int make_conv(struct net *net, int i, struct error *err)
     };
     int e = net->backend->conv(net->device, &spec, &net->steps[i].conv, err);
     if (!e && net->steps[i].fused_norm) {
-        e = make_plain(net, shape_of(&net->program.params[op->param]), &net->steps[i].weights, err);
+        e = net->backend->tensor(net->device, TENSOR_PASSING,
+                                 shape_of(&net->program.params[op->param]), &net->steps[i].weights,
+                                 err);
         if (!e)
             e = make_plain(net, (struct shape){1, out->channels, 1, 1}, &net->steps[i].bias, err);
     }

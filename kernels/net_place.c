@@ -1,8 +1,9 @@
 /* Memory of the values of a plan. Those that live within a segment have one small tensor for each
  * worker's ranges. Those that live over several hold the batch, and lie in one large tensor: each
  * gets the lowest place that is free all its life, the largest first, which in the four nets comes
- * within a hundredth of what is alive at the fullest moment. A life counts in whole segments, because
- * within one the workers, and the ranges of one, are at different instructions at a time. */
+ * within a hundredth of what is alive at the fullest moment. A life counts in whole segments,
+ * because within one the workers, and the ranges of one, are at different instructions at a time.
+ */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>

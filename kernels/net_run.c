@@ -48,8 +48,6 @@ static int ready_convs(struct net *net, size_t n, int worker, int training, stru
             continue;
         e = net->backend->conv_ready(s->conv, worker, n, net->params[op->param].value,
                                      training && op->in > 0, err);
-        if (!e && !training && s->fused_norm)
-            e = net->backend->conv_ready(s->conv, worker, n, s->weights, false, err);
     }
     return e;
 }
@@ -264,6 +262,14 @@ int net_train_step(struct net *net, const float *images, const uint8_t *labels, 
 
 /* ---- evaluation ---- */
 
+/* Images that are evaluated at a time: activations stay in cache, weights are used often enough. */
+enum { EVALUATED = 16 };
+
+static size_t evaluated(const struct net *net)
+{
+    return net->spec.batch < EVALUATED ? (size_t)net->spec.batch : EVALUATED;
+}
+
 /* weights * gamma / sqrt(var + epsilon), (bias - mean) * the same + beta, in double. */
 static int fold_one(struct net *net, int i, struct error *err)
 {
@@ -290,6 +296,9 @@ static int fold_one(struct net *net, int i, struct error *err)
     if (!e)
         e = net->backend->write(net->device, net->steps[i].weights, w, out, err);
     if (!e)
+        e = net->backend->conv_ready(net->steps[i].conv, 0, evaluated(net), net->steps[i].weights,
+                                     false, err);
+    if (!e)
         e = net->backend->write(net->device, net->steps[i].bias, bias, 1, err);
     free(w);
     return e;
@@ -313,14 +322,6 @@ struct evaluation {
     struct buffer *where[NETS_MAX_OPS + 1];
     int left[NETS_MAX_OPS + 1];
 };
-
-/* Images that are evaluated at a time: activations stay in cache, weights are used often enough. */
-enum { EVALUATED = 16 };
-
-static size_t evaluated(const struct net *net)
-{
-    return net->spec.batch < EVALUATED ? (size_t)net->spec.batch : EVALUATED;
-}
 
 static int take(struct net *net, struct evaluation *v, int value, struct error *err)
 {

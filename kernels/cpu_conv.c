@@ -1,0 +1,419 @@
+/* Convolutions of the `cpu` backend: by oneDNN, or by Winograd's way where that is faster
+ * (cpu_winograd.h); the weights' gradients in bf16 by cpu_weights.c.
+ *
+ * Primitives are made when first needed, one for each (direction, n, flags), and kept. Parameters
+ * are plain float32 and are packed again only after they changed. oneDNN 2 has only its slow
+ * reference code for channels that don't fill whole vectors, so that it is told of whole vectors
+ * (the padding is there anyway, and zero) and gets weights with zeros around them. Grouped
+ * convolutions whose groups don't fill whole vectors run as ordinary ones in the same way. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/cpu.h"
+#include "kernels/cpu_winograd.h"
+
+struct plan {
+    enum dnn_direction direction;
+    size_t n;
+    unsigned flags;
+    bool bias;
+    struct dnn_conv *conv;
+    struct plan *next;
+};
+
+/* What a worker has of a convolution. */
+struct own {
+    struct plan *plans;
+    struct cpu_sums *sums; /* of its gradient; NULL before the first range */
+};
+
+struct conv {
+    struct device *device;
+    struct conv_spec spec;
+    size_t in, out, groups;                  /* as oneDNN sees them */
+    bool spread;                             /* the weights get zeros around them */
+    struct dnn_conv *layout[DNN_DIRECTIONS]; /* whose weights' layout all of a direction have */
+    struct own *own;                         /* one a worker */
+    struct conv *next;
+};
+
+void cpu_convs_free(struct device *device)
+{
+    while (device->convs) {
+        struct conv *c = device->convs;
+        device->convs = c->next;
+        for (int w = 0; w < device->threads; w++)
+            while (c->own[w].plans) {
+                struct plan *p = c->own[w].plans;
+                c->own[w].plans = p->next;
+                dnn_conv_free(p->conv);
+                free(p);
+            }
+        free(c->own);
+        free(c);
+    }
+}
+
+/* Zeroed sums of a worker: the smallest that are free and do, or new ones. */
+static int take_sums(struct cpu_worker *w, size_t count, struct cpu_sums **sums, struct error *err)
+{
+    struct cpu_sums *best = NULL;
+    for (struct cpu_sums *s = w->sums; s; s = s->next)
+        if (!s->taken && s->count >= count && (!best || s->count < best->count))
+            best = s;
+    if (!best) {
+        best = calloc(1, sizeof *best);
+        float *values = best ? cpu_allocate(count * sizeof *values) : NULL;
+        if (!values) {
+            free(best);
+            return error_set(err, ENOMEM, "out of memory");
+        }
+        *best = (struct cpu_sums){.values = values, .count = count, .next = w->sums};
+        w->sums = best;
+    } else {
+        memset(best->values, 0, count * sizeof *best->values);
+    }
+    best->taken = true;
+    *sums = best;
+    return 0;
+}
+
+/* Decides how oneDNN will see the convolution. */
+int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
+             struct error *err)
+{
+    size_t lanes = device->lanes->lanes;
+    struct conv *c = calloc(1, sizeof *c);
+    struct own *own = calloc((size_t)device->threads, sizeof *own);
+    if (!c || !own) {
+        free(c);
+        free(own);
+        return error_set(err, ENOMEM, "out of memory");
+    }
+    bool odd =
+        spec->groups != 1 && (spec->in / spec->groups % lanes || spec->out / spec->groups % lanes);
+    *c = (struct conv){.device = device, .spec = *spec, .own = own, .next = device->convs};
+    c->groups = odd ? 1 : spec->groups;
+    c->out = (spec->out + lanes - 1) / lanes * lanes;
+    c->in = spec->image ? spec->in : (spec->in + lanes - 1) / lanes * lanes;
+    c->spread = odd || c->in != spec->in || c->out != spec->out;
+    device->convs = c;
+    *conv = c;
+    return 0;
+}
+
+/* The worker's primitive for this case, made if need be. */
+static int find_plan(struct conv *c, int worker, enum dnn_direction direction, size_t n,
+                     unsigned flags, bool bias, struct dnn_conv **found, struct error *err)
+{
+    const struct conv_spec *s = &c->spec;
+    struct own *own = &c->own[worker];
+    for (struct plan *p = own->plans; p; p = p->next)
+        if (p->direction == direction && p->n == n && p->flags == flags && p->bias == bias) {
+            *found = p->conv;
+            return 0;
+        }
+    struct plan *p = calloc(1, sizeof *p);
+    if (!p)
+        return error_set(err, ENOMEM, "out of memory");
+    struct dnn_shape shape = {
+        .n = n,
+        .in = c->in,
+        .out = c->out,
+        .height = s->height,
+        .width = s->width,
+        .kernel = s->kernel,
+        .stride = s->stride,
+        .pad = s->pad,
+        .groups = c->groups,
+        .image = s->image,
+        .bf16 = c->device->bf16,
+        .bias = bias,
+        .add = flags & CONV_ADD,
+        .relu = flags & CONV_RELU,
+    };
+    int e = dnn_conv_create(c->device->workers[worker].dnn, direction, &shape, c->layout[direction],
+                            &p->conv, err);
+    if (e) {
+        free(p);
+        return e;
+    }
+    p->direction = direction;
+    p->n = n;
+    p->flags = flags;
+    p->bias = bias;
+    p->next = own->plans;
+    own->plans = p;
+    *found = p->conv;
+    return 0;
+}
+
+static bool is_reference(const struct dnn_conv *conv)
+{
+    return strncmp(dnn_conv_name(conv), "ref", 3) == 0;
+}
+
+const char *cpu_reference_code(const struct device *device)
+{
+    for (const struct conv *c = device->convs; c; c = c->next)
+        for (int w = 0; w < device->threads; w++)
+            for (const struct plan *p = c->own[w].plans; p; p = p->next)
+                if (is_reference(p->conv))
+                    return dnn_conv_name(p->conv);
+    return NULL;
+}
+
+static size_t weights_count(const struct conv *c)
+{
+    const struct conv_spec *s = &c->spec;
+    return s->out * (s->in / s->groups) * s->kernel * s->kernel;
+}
+
+/* Memory for the weights with zeros around them. */
+static int spread_memory(struct conv *c, int worker, float **memory, struct error *err)
+{
+    void *m = NULL;
+    size_t size = c->out * (c->in / c->groups) * c->spec.kernel * c->spec.kernel * sizeof **memory;
+    int e = cpu_scratch(c->device, worker, SCRATCH_SPREAD, size, &m, err);
+    if (!e)
+        memset(m, 0, size);
+    *memory = m;
+    return e;
+}
+
+/* Copies weights to their places among the zeros, or back. */
+static void spread(const struct conv *c, float *weights, float *among, bool back)
+{
+    const struct conv_spec *s = &c->spec;
+    size_t in = s->in / s->groups, out = s->out / s->groups, k = s->kernel * s->kernel;
+    size_t row = c->in / c->groups;
+    for (size_t o = 0; o < s->out; o++) {
+        size_t first = c->groups == s->groups ? 0 : o / out * in;
+        float *a = weights + o * in * k, *b = among + (o * row + first) * k;
+        if (back)
+            memcpy(a, b, in * k * sizeof *a);
+        else
+            memcpy(b, a, in * k * sizeof *a);
+    }
+}
+
+/* Whether a direction is Winograd's, and as what convolution. */
+static bool is_winograd(const struct conv *c, enum dnn_direction direction,
+                        struct winograd_shape *shape)
+{
+    const struct conv_spec *s = &c->spec;
+    bool forward = direction == DNN_FORWARD;
+    *shape = (struct winograd_shape){forward ? s->in : s->out, forward ? s->out : s->in, s->height,
+                                     s->width};
+    return c->device->bf16 && !s->image && s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
+           s->groups == 1 && winograd_suits(shape);
+}
+
+static int pack_winograd(const struct winograd_shape *shape, enum dnn_direction direction,
+                         struct tensor *weights, struct error *err)
+{
+    if (!weights->packed[direction])
+        weights->packed[direction] = cpu_allocate(winograd_weights_size(shape));
+    if (!weights->packed[direction])
+        return error_set(err, ENOMEM, "out of memory");
+    winograd_pack(shape, direction == DNN_BACKWARD_DATA, weights->data, weights->packed[direction]);
+    weights->packed_version[direction] = weights->version;
+    return 0;
+}
+
+/* Packs the weights for a direction unless that was done since they last changed. */
+static int pack(struct conv *c, int worker, enum dnn_direction direction, size_t count,
+                struct tensor *weights, struct error *err)
+{
+    struct winograd_shape shape;
+    int e = 0;
+    if (weights->packed_version[direction] == weights->version)
+        return 0;
+    if (is_winograd(c, direction, &shape))
+        return pack_winograd(&shape, direction, weights, err);
+    if (!c->layout[direction])
+        e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
+    if (e)
+        return e;
+    struct dnn_conv *layout = c->layout[direction];
+    if (!weights->packed[direction]) {
+        weights->packed[direction] = cpu_allocate(dnn_conv_weights_size(layout));
+        if (!weights->packed[direction])
+            return error_set(err, ENOMEM, "out of memory");
+    }
+    float *plain = weights->data;
+    if (c->spread) {
+        e = spread_memory(c, worker, &plain, err);
+        if (!e)
+            spread(c, weights->data, plain, false);
+    }
+    if (!e)
+        e = dnn_conv_pack(c->device->workers[worker].dnn, layout, plain, weights->packed[direction],
+                          err);
+    if (!e)
+        weights->packed_version[direction] = weights->version;
+    return e;
+}
+
+int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                   bool backward, struct error *err)
+{
+    int e = pack(conv, worker, DNN_FORWARD, count, weights, err);
+    if (!e && backward)
+        e = pack(conv, worker, DNN_BACKWARD_DATA, count, weights, err);
+    if (!e && weights->use == TENSOR_PASSING) {
+        free(weights->data);
+        weights->data = NULL;
+    }
+    return e;
+}
+
+/* y = convolution of x in the forward direction; from y the gradient x in the other. */
+static int convolve(struct conv *c, enum dnn_direction direction, struct range range,
+                    const struct tensor *x, const struct tensor *weights, const float *bias,
+                    const struct tensor *y, unsigned flags, struct error *err)
+{
+    struct dnn_conv *primitive = NULL;
+    struct winograd_shape shape;
+    void *memory = NULL, *packed = weights->packed[direction];
+    if (is_winograd(c, direction, &shape)) {
+        const struct tensor *from = direction == DNN_FORWARD ? x : y, *to = from == x ? y : x;
+        int e = cpu_scratch(c->device, range.worker, SCRATCH_KERNEL, winograd_scratch_size(&shape),
+                            &memory, err);
+        if (!e)
+            winograd_run(&shape, range.count, (const void *)cpu_images(from, range), packed, bias,
+                         (void *)cpu_images(to, range), flags & CONV_ADD, flags & CONV_RELU,
+                         memory);
+        return e;
+    }
+    int e = find_plan(c, range.worker, direction, range.count, flags, bias, &primitive, err);
+    return e ? e
+             : dnn_conv_run(primitive, cpu_images(x, range), packed, (void *)bias,
+                            cpu_images(y, range), err);
+}
+
+int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
+                     const struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                     unsigned flags, struct error *err)
+{
+    return convolve(conv, DNN_FORWARD, range, x, weights, bias ? bias->data : NULL, y, flags, err);
+}
+
+/* Plain gradient of the weights (and bias, unless NULL) of one range, by oneDNN or what stands in
+ * for its reference code. */
+static int range_gradient(struct conv *c, struct range range, const struct tensor *x,
+                          const struct tensor *dy, float *dweights, float *dbias, struct error *err)
+{
+    const struct conv_spec *s = &c->spec;
+    struct dnn *dnn = c->device->workers[range.worker].dnn;
+    struct dnn_conv *primitive = NULL;
+    void *packed = NULL;
+    float *plain = dweights;
+    int e =
+        find_plan(c, range.worker, DNN_BACKWARD_WEIGHTS, range.count, 0, dbias, &primitive, err);
+    if (e)
+        return e;
+    if (s->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
+        is_reference(primitive))
+        return cpu_image_gradient(c->device, s->kernel, range, x, dy, dweights, dbias, err);
+    if (!s->image && s->groups == 1 && is_reference(primitive))
+        return cpu_patch_gradient(c->device, s, range, x, dy, dweights, dbias, err);
+    e = cpu_scratch(c->device, range.worker, SCRATCH_PACKED, dnn_conv_weights_size(primitive),
+                    &packed, err);
+    if (!e)
+        e = dnn_conv_run(primitive, cpu_images(x, range), packed, dbias, cpu_images(dy, range),
+                         err);
+    if (!e && c->spread)
+        e = spread_memory(c, range.worker, &plain, err);
+    if (!e)
+        e = dnn_conv_unpack(dnn, primitive, packed, plain, err);
+    if (!e && c->spread)
+        spread(c, dweights, plain, true);
+    return e;
+}
+
+static void add_to(float *sum, const float *part, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] += part[i];
+}
+
+/* Whether the gradient of the weights is cpu_weight_gradient's. */
+static bool own_gradient(const struct conv *c)
+{
+    return c->device->bf16 && !c->spec.image;
+}
+
+/* Values of sums or parts of the gradient: of weights, then of the bias, which oneDNN pads. */
+static size_t sums_count(const struct conv *c)
+{
+    return own_gradient(c) ? cpu_weight_sums(&c->spec) : weights_count(c) + c->out;
+}
+
+static int backward_weights(struct conv *c, struct range range, const struct tensor *x,
+                            const struct tensor *dy, bool bias, struct error *err)
+{
+    struct own *own = &c->own[range.worker];
+    bool first = !own->sums;
+    void *memory = NULL;
+    int e = 0;
+    if (first)
+        e = take_sums(&c->device->workers[range.worker], sums_count(c), &own->sums, err);
+    if (e)
+        return e;
+    float *sums = own->sums->values;
+    if (own_gradient(c))
+        return cpu_weight_gradient(c->device, &c->spec, range, x, dy, bias, sums, err);
+    if (!first)
+        e = cpu_scratch(c->device, range.worker, SCRATCH_PART, sums_count(c) * sizeof *sums,
+                        &memory, err);
+    float *part = first ? sums : memory;
+    if (!e)
+        e = range_gradient(c, range, x, dy, part, bias ? part + weights_count(c) : NULL, err);
+    if (!e && !first)
+        add_to(sums, part, weights_count(c) + (bias ? c->spec.out : 0));
+    return e;
+}
+
+int cpu_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
+                      const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                      unsigned gradients, struct error *err)
+{
+    int e = 0;
+    if (gradients & CONV_WEIGHTS)
+        e = backward_weights(conv, range, x, dy, gradients & CONV_BIAS, err);
+    return e || !dx ? e : convolve(conv, DNN_BACKWARD_DATA, range, dx, weights, NULL, dy, 0, err);
+}
+
+int cpu_conv_backward_end(struct conv *c, struct tensor *dweights, struct tensor *dbias,
+                          struct error *err)
+{
+    size_t count = weights_count(c), workers = (size_t)c->device->threads;
+    float *w = dweights->data, *b = dbias ? dbias->data : NULL, **sums;
+    sums = calloc(workers, sizeof *sums);
+    if (!sums)
+        return error_set(err, ENOMEM, "out of memory");
+    for (size_t k = 0; k < workers; k++)
+        sums[k] = c->own[k].sums ? c->own[k].sums->values : NULL;
+    if (own_gradient(c)) {
+        cpu_weight_deliver(c->device, &c->spec, sums, w, b);
+    } else {
+        memset(w, 0, count * sizeof *w);
+        if (b)
+            memset(b, 0, c->spec.out * sizeof *b);
+        for (size_t k = 0; k < workers; k++) {
+            if (!sums[k])
+                continue;
+            add_to(w, sums[k], count);
+            if (b)
+                add_to(b, sums[k] + count, c->spec.out);
+        }
+    }
+    for (size_t k = 0; k < workers; k++) {
+        if (c->own[k].sums)
+            c->own[k].sums->taken = false;
+        c->own[k].sums = NULL;
+    }
+    free(sums);
+    return 0;
+}
