@@ -9,7 +9,7 @@
 #include "kernels/forest.h"
 #include "kernels/vote.h"
 
-enum { WALKS = 16, MOST_ROWS = 256, BLOCK_VALUES = 1 << 15, MOST_CLASSES = 256 };
+enum { WALKS = 32, MOST_ROWS = 256, BLOCK_VALUES = 1 << 15, MOST_CLASSES = 256 };
 
 /* ---- making ---- */
 
@@ -89,7 +89,7 @@ static void walk(const struct forest_node *node, const float *const *row, uint32
     uint32_t moved;
     do {
         moved = 0;
-#pragma GCC unroll 16
+#pragma GCC unroll 32
         for (size_t k = 0; k < WALKS; k++) {
             const struct forest_node *n = node + at[k];
             uint32_t next = n->first + (row[k][n->column] > n->threshold);

@@ -40,11 +40,10 @@ struct search {
 };
 
 struct scratch {
-    struct search search[QUERIES];
-    float *upper;     /* (QUERIES, k) */
-    uint32_t *packed; /* queries */
-    float *products;  /* (QUERIES, ROWS) */
-    bool failed;
+    struct search *search; /* (queries) */
+    float *upper;          /* (queries, k) */
+    uint32_t *packed;      /* queries */
+    float *products;       /* (queries, ROWS) */
 };
 
 /* ---- starting ---- */
@@ -295,32 +294,31 @@ static int predict_tile(const struct knn *knn, const float *queries, size_t m, s
     return rc;
 }
 
-static struct scratch *scratch_make(const struct knn *knn)
+static void scratch_free(struct scratch *s, size_t queries)
 {
-    struct scratch *s = calloc(1, sizeof *s);
-    if (!s)
-        return NULL;
-    s->upper = malloc(QUERIES * knn->k * sizeof *s->upper);
-    if (knn->packed)
-        s->packed = malloc(GROUPS * dots_query_words(knn->d) * sizeof *s->packed);
-    else
-        s->products = malloc(QUERIES * ROWS * sizeof *s->products);
-    s->failed = !s->upper || !(knn->packed ? (void *)s->packed : (void *)s->products);
-    for (size_t q = 0; q < QUERIES; q++)
-        s->search[q].upper = s->upper + q * knn->k;
-    return s;
+    for (size_t q = 0; s->search && q < queries; q++)
+        free(s->search[q].found);
+    free(s->search);
+    free(s->upper);
+    free(s->packed);
+    free(s->products);
 }
 
-static void scratch_free(struct scratch *s)
+/* For tiles of so many queries. */
+static int scratch_make(struct scratch *s, const struct knn *knn, size_t queries)
 {
-    for (size_t q = 0; s && q < QUERIES; q++)
-        free(s->search[q].found);
-    if (s) {
-        free(s->upper);
-        free(s->packed);
-        free(s->products);
-    }
-    free(s);
+    size_t groups = (queries + DOTS_QUERIES - 1) / DOTS_QUERIES;
+    *s = (struct scratch){.search = calloc(queries, sizeof *s->search),
+                          .upper = malloc(queries * knn->k * sizeof *s->upper)};
+    if (knn->packed)
+        s->packed = malloc(groups * dots_query_words(knn->d) * sizeof *s->packed);
+    else
+        s->products = malloc(queries * ROWS * sizeof *s->products);
+    if (!s->search || !s->upper || (!s->packed && !s->products))
+        return -ENOMEM;
+    for (size_t q = 0; q < queries; q++)
+        s->search[q].upper = s->upper + q * knn->k;
+    return 0;
 }
 
 int knn_predict(const struct knn *knn, const float *queries, size_t m, uint8_t *out,
@@ -331,20 +329,21 @@ int knn_predict(const struct knn *knn, const float *queries, size_t m, uint8_t *
     size_t threads = (size_t)knn->threads, tile = (m + threads - 1) / threads;
     tile = (tile + DOTS_QUERIES - 1) / DOTS_QUERIES * DOTS_QUERIES;
     tile = tile < QUERIES ? tile : QUERIES;
+    size_t most = m < tile ? m : tile;
 #pragma omp parallel num_threads(knn->threads) if (m > tile)
     {
-        struct scratch *s = scratch_make(knn);
-        bool out_of_memory = !s || s->failed;
+        struct scratch s;
+        bool out_of_memory = scratch_make(&s, knn, most) < 0;
 #pragma omp for schedule(dynamic)
         for (size_t q = 0; q < m; q += tile)
             if (!out_of_memory)
                 out_of_memory = predict_tile(knn, queries + q * knn->d, m - q < tile ? m - q : tile,
-                                             s, out + q) < 0;
+                                             &s, out + q) < 0;
         if (out_of_memory) {
 #pragma omp atomic write
             failed = 1;
         }
-        scratch_free(s);
+        scratch_free(&s, most);
     }
     return failed ? error_set(err, ENOMEM, "out of memory for the nearest %zu of %zu rows", knn->k,
                               knn->n)
