@@ -115,6 +115,8 @@ struct backend {
      * to come, or near it. */
     int (*conv_ready)(struct conv *conv, int worker, size_t count, struct tensor *weights,
                       bool backward, struct error *err);
+    /* Frees what conv_ready made of these weights; they need it again before they are used. */
+    void (*conv_release)(struct tensor *weights);
     /* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
     int (*conv_forward)(struct conv *conv, struct range range, const struct tensor *x,
                         const struct tensor *weights, const struct tensor *bias, struct tensor *y,

@@ -43,8 +43,7 @@ static void cpu_close(struct device *device)
     while (device->tensors) {
         struct tensor *t = device->tensors;
         device->tensors = t->next;
-        for (int d = 0; d < DNN_DIRECTIONS; d++)
-            free(t->packed[d]);
+        cpu_conv_release(t);
         free(t->work);
         if (!t->within)
             free(t->data);
@@ -248,6 +247,7 @@ const struct backend backend_cpu = {
     .read = cpu_read,
     .conv = cpu_conv,
     .conv_ready = cpu_conv_ready,
+    .conv_release = cpu_conv_release,
     .conv_forward = cpu_conv_forward,
     .conv_backward = cpu_conv_backward,
     .conv_backward_end = cpu_conv_backward_end,

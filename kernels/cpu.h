@@ -146,6 +146,7 @@ int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **
 void cpu_convs_free(struct device *device);
 int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
                    bool backward, struct error *err);
+void cpu_conv_release(struct tensor *weights);
 int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
                      const struct tensor *weights, const struct tensor *bias, struct tensor *y,
                      unsigned flags, struct error *err);

@@ -268,6 +268,15 @@ int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *w
     return e;
 }
 
+void cpu_conv_release(struct tensor *weights)
+{
+    for (int d = 0; d < DNN_DIRECTIONS; d++) {
+        free(weights->packed[d]);
+        weights->packed[d] = NULL;
+        weights->packed_version[d] = 0;
+    }
+}
+
 /* y = convolution of x in the forward direction; from y the gradient x in the other. */
 static int convolve(struct conv *c, enum dnn_direction direction, struct range range,
                     const struct tensor *x, const struct tensor *weights, const float *bias,

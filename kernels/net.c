@@ -116,7 +116,17 @@ static int make_norm(struct net *net, int i, struct error *err)
     return e ? e : make_plain(net, shape, &norm->inverse, err);
 }
 
-/* An operation that only follows a convolution can be done by it in evaluation. */
+/* Whether nobody reads a value after op i: then what op i gives may take its place. */
+static bool is_last_reader(const struct program *p, int i, int value)
+{
+    bool last = value > 0;
+    for (int j = i + 1; j < p->op_count; j++)
+        last = last && p->ops[j].in != value && p->ops[j].with != value;
+    return last;
+}
+
+/* An operation that only follows a convolution can be done by it in evaluation, on top of the
+ * residual or summand that it has. */
 static void find_fusions(struct net *net)
 {
     const struct program *p = &net->program;
@@ -128,6 +138,8 @@ static void find_fusions(struct net *net)
     for (int i = 0; i + 1 < p->op_count; i++) {
         const struct op *op = &p->ops[i], *next = &p->ops[i + 1];
         if (op->kind != OP_CONV || next->in != op->out || net->uses[op->out] != 1)
+            continue;
+        if (next->with >= 0 && !is_last_reader(p, i + 1, next->with))
             continue;
         net->steps[i].fused_norm = next->kind == OP_NORM;
         net->steps[i].fused_add = next->kind == OP_ADD;

@@ -44,7 +44,7 @@ static int ready_convs(struct net *net, size_t n, int worker, int training, stru
     for (int i = worker; !e && i < net->program.op_count; i += net->workers) {
         const struct op *op = &net->program.ops[i];
         const struct step *s = &net->steps[i];
-        if (op->kind != OP_CONV)
+        if (op->kind != OP_CONV || (!training && s->fused_norm)) /* folded: ready */
             continue;
         e = net->backend->conv_ready(s->conv, worker, n, net->params[op->param].value,
                                      training && op->in > 0, err);
@@ -52,8 +52,20 @@ static int ready_convs(struct net *net, size_t n, int worker, int training, stru
     return e;
 }
 
+/* Frees what is ready of the weights for training or, folded, for evaluation: they aren't needed at
+ * the same time. */
+static void release(struct net *net, bool training)
+{
+    for (int i = 0; i < net->program.op_count; i++)
+        if (net->steps[i].fused_norm)
+            net->backend->conv_release(training ? net->params[net->program.ops[i].param].value
+                                                : net->steps[i].weights);
+}
+
 static int ready(struct net *net, size_t n, bool training, struct error *err)
 {
+    if (training)
+        release(net, false);
     int e = share_out(net, n, ready_convs, training, err);
     for (int i = 0; !e && i < net->program.op_count; i++)
         if (net->program.ops[i].kind == OP_NORM)
@@ -307,6 +319,8 @@ static int fold_one(struct net *net, int i, struct error *err)
 static int fold(struct net *net, struct error *err)
 {
     int e = 0;
+    if (!net->folded)
+        release(net, true);
     for (int i = 0; !e && !net->folded && i < net->program.op_count; i++)
         if (net->steps[i].fused_norm)
             e = fold_one(net, i, err);
@@ -345,10 +359,10 @@ static void used(struct evaluation *v, int value)
         give(v, value);
 }
 
-/* Gives value `out` a buffer: that of `with` if this was its last reader, which then is gone. */
+/* Gives value `out` a buffer: that of `with`, unless that is -1; it has no other reader left. */
 static int place(struct net *net, struct evaluation *v, int out, int with, struct error *err)
 {
-    if (with > 0 && v->left[with] == 1) {
+    if (with >= 0) {
         v->where[out] = v->where[with];
         v->where[with] = NULL;
         v->left[with] = 0;
@@ -362,29 +376,24 @@ static struct tensor *value_of(const struct net *net, const struct evaluation *v
     return v->where[value] ? v->where[value]->tensor : net->values[value];
 }
 
-/* A convolution and what it can do of the next operation; *taken says whether it did. */
-static int evaluate_conv(struct net *net, int i, struct evaluation *v, bool *taken,
-                         struct error *err)
+/* A convolution and what it does of the next operation. */
+static int evaluate_conv(struct net *net, int i, struct evaluation *v, struct error *err)
 {
     const struct op *op = &net->program.ops[i], *next = op + 1;
     const struct step *s = &net->steps[i];
     const struct net_param_state *p = &net->params[op->param];
-    bool norm = s->fused_norm, add = s->fused_add;
-    bool in_place = (norm || add) && next->with > 0 && v->left[next->with] == 1;
-    if ((norm || add) && next->with >= 0 && !in_place)
-        norm = add = false;
-    *taken = norm || add;
-    int out = *taken ? next->out : op->out;
-    int e = place(net, v, out, *taken ? next->with : -1, err);
+    bool two = s->fused_norm || s->fused_add;
+    int out = two ? next->out : op->out;
+    int e = place(net, v, out, two ? next->with : -1, err);
     if (e)
         return e;
     unsigned flags =
-        (*taken && next->with >= 0 ? CONV_ADD : 0U) | (norm && next->relu ? CONV_RELU : 0U);
+        (two && next->with >= 0 ? CONV_ADD : 0U) | (s->fused_norm && next->relu ? CONV_RELU : 0U);
     e = net->backend->conv_forward(s->conv, v->range, value_of(net, v, op->in),
-                                   norm ? s->weights : p[0].value,
-                                   norm       ? s->bias
-                                   : op->bias ? p[1].value
-                                              : NULL,
+                                   s->fused_norm ? s->weights : p[0].value,
+                                   s->fused_norm ? s->bias
+                                   : op->bias    ? p[1].value
+                                                 : NULL,
                                    v->where[out]->tensor, flags, err);
     used(v, op->in);
     return e;
@@ -423,12 +432,11 @@ static int evaluate(struct net *net, struct range range, struct error *err)
     for (int k = 0; k < net->program.value_count; k++)
         v.left[k] = net->uses[k];
     for (int i = 0; !e && i + 1 < net->program.op_count; i++) {
-        bool taken = false;
         if (net->program.ops[i].kind == OP_CONV)
-            e = evaluate_conv(net, i, &v, &taken, err);
+            e = evaluate_conv(net, i, &v, err);
         else
             e = evaluate_op(net, i, &v, err);
-        i += taken;
+        i += net->steps[i].fused_norm || net->steps[i].fused_add;
     }
     for (int k = 0; k < net->program.value_count; k++)
         give(&v, k);

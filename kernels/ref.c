@@ -232,6 +232,11 @@ static int ref_conv_ready(struct conv *conv, int worker, size_t count, struct te
     return 0;
 }
 
+static void ref_conv_release(struct tensor *weights)
+{
+    (void)weights;
+}
+
 static int ref_conv_forward(struct conv *conv, struct range r, const struct tensor *x,
                             const struct tensor *weights, const struct tensor *bias,
                             struct tensor *y, unsigned flags, struct error *err)
@@ -581,6 +586,7 @@ const struct backend backend_ref = {
     .read = ref_read,
     .conv = ref_conv,
     .conv_ready = ref_conv_ready,
+    .conv_release = ref_conv_release,
     .conv_forward = ref_conv_forward,
     .conv_backward = ref_conv_backward,
     .conv_backward_end = ref_conv_backward_end,

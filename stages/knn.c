@@ -1,4 +1,5 @@
-/* k nearest neighbours. There is nothing to train but the norms of the training rows, and the rows in bf16. */
+/* k nearest neighbours. There is nothing to train but the norms of the training rows, and the rows
+ * in bf16. */
 #include "kernels/knn.h"
 #include "stages/classifier.h"
 #include "stages/kind.h"
