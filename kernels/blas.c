@@ -21,8 +21,11 @@ void blas_tile(const float *a, size_t n, const float *b, size_t m, size_t d, flo
 {
     if (n == 0 || m == 0)
         return;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)m, (int)d, 1, a, (int)d, b,
-                (int)d, 0, out, (int)ld);
+    if (n == 1) /* a product of matrices would first copy all of b */
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)m, (int)d, 1, b, (int)d, a, 1, 0, out, 1);
+    else
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)m, (int)d, 1, a, (int)d,
+                    b, (int)d, 0, out, (int)ld);
 }
 
 void blas_squared_norms(const float *a, size_t n, size_t d, double *out, int threads)

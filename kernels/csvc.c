@@ -66,12 +66,12 @@ double csvc_bound(const struct csvc_training *training, double c, size_t class)
     return training->weights ? c * training->weights[class] : c;
 }
 
-int csvc_spill(const struct csvc_training *training, double bytes, double rows, size_t d,
-               struct spill *spill, struct error *err)
+int csvc_spill(const struct csvc_training *training, double bytes, double rows, struct spill *spill,
+               struct error *err)
 {
     double free_rows = fmin(rows, SMO_MOST_FREE), memory = (double)training->memory;
     double least = sizeof(double) * free_rows * free_rows +
-                   (training->wide ? (double)csvc_kernel_scratch(d) : 0);
+                   (training->wide ? (double)csvc_kernel_scratch() : 0);
     if (!training->open_file || least + SPILL_LEAST > memory)
         return error_set(err, ENOMEM,
                          "kernel values need %.1f MB, or %.1f MB if the others lie in a file, but "

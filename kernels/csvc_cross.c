@@ -149,7 +149,7 @@ static int threads_that_fit(const struct cross *t, double *bytes)
             shared += sizeof(float) * (double)class_size(t, a) * (double)class_size(t, b);
     double free_rows = fmin(sqrt(each), SMO_MOST_FREE);
     each = sizeof(float) * each * 4 / 3 + sizeof(double) * free_rows * free_rows +
-           (t->training->wide ? (double)csvc_kernel_scratch(t->d) : 0);
+           (t->training->wide ? (double)csvc_kernel_scratch() : 0);
     shared += sizeof(double) * (double)t->grid->c_count * (double)t->others * (double)t->n;
     *bytes = shared + each;
     int threads = t->training->threads;
@@ -166,7 +166,7 @@ static int place_values(struct cross *t, struct spill *spill, int *solving, stru
     t->threads = t->training->threads;
     if (*solving > 0)
         return 0;
-    int rc = csvc_spill(t->training, bytes, sqrt((double)problem_size(t)), t->d, spill, err);
+    int rc = csvc_spill(t->training, bytes, sqrt((double)problem_size(t)), spill, err);
     t->spill = spill;
     t->threads = *solving = 1;
     return rc;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "kernels/blas.h"
 
-enum { CHUNK = 256, TILE = 512, EDGE = 16 };
+enum { CHUNK = 256, TILE = 512, DEPTH = 256, EDGE = 16 };
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
     !defined(__SANITIZE_ADDRESS__)
@@ -196,9 +196,32 @@ static bool apply_wide(const struct csvc_kernel *kernel, double *dots, size_t n,
     return finite;
 }
 
-size_t csvc_kernel_scratch(size_t d)
+size_t csvc_kernel_scratch(void)
 {
-    return (2 * TILE * d + TILE * TILE) * sizeof(double);
+    return (2 * TILE * DEPTH + TILE * TILE) * sizeof(double);
+}
+
+static void widen_rows(const float *in, size_t n, size_t d, size_t depth, double *out)
+{
+    for (size_t r = 0; r < n; r++)
+        widen(in + r * d, out + r * DEPTH, depth);
+}
+
+/* Products in double of rows a (n, d) with rows b (m, d), TILE a row, behind what scratch has for
+ * some columns of both: so few that they stay in cache. */
+static double *wide_products(const float *a, size_t n, const float *b, size_t m, size_t d,
+                             double *scratch)
+{
+    double *wide_b = scratch + TILE * DEPTH, *dots = wide_b + TILE * DEPTH;
+    for (size_t r = 0; r < n; r++)
+        memset(dots + r * TILE, 0, m * sizeof *dots);
+    for (size_t k = 0; k < d; k += DEPTH) {
+        size_t depth = smaller(DEPTH, d - k);
+        widen_rows(a + k, n, d, depth, scratch);
+        widen_rows(b + k, m, d, depth, wide_b);
+        blas_add_product(scratch, DEPTH, n, wide_b, DEPTH, m, depth, dots, TILE);
+    }
+    return dots;
 }
 
 /* Values of rows i.. of a with rows j.. of b, and where they go. scratch: NULL for products in
@@ -212,12 +235,7 @@ static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *
     bool finite;
     out += i * b->n + j;
     if (scratch) {
-        double *wide_b = scratch + TILE * d, *dots = wide_b + TILE * d;
-        widen(from_a, scratch, n * d);
-        widen(from_b, wide_b, m * d);
-        for (size_t r = 0; r < n; r++)
-            memset(dots + r * TILE, 0, m * sizeof *dots);
-        blas_add_product(scratch, d, n, wide_b, d, m, d, dots, TILE);
+        double *dots = wide_products(from_a, n, from_b, m, d, scratch);
         finite = apply_wide(kernel, dots, n, m, norms_a, norms_b, out, b->n);
     } else {
         blas_tile(from_a, n, from_b, m, d, out, b->n);
@@ -243,7 +261,7 @@ int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *
     blas_single_threaded();
 #pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
     {
-        double *scratch = wide ? malloc(csvc_kernel_scratch(a->d)) : NULL;
+        double *scratch = wide ? malloc(csvc_kernel_scratch()) : NULL;
         no_memory = wide && !scratch;
 #pragma omp for schedule(dynamic)
         for (size_t t = 0; t < rows * columns; t++)
@@ -279,7 +297,7 @@ int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows 
     blas_single_threaded();
 #pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
     {
-        double *scratch = wide ? malloc(csvc_kernel_scratch(a->d)) : NULL;
+        double *scratch = wide ? malloc(csvc_kernel_scratch()) : NULL;
         no_memory = wide && !scratch;
 #pragma omp for schedule(dynamic)
         for (size_t t = 0; t < tiles * tiles; t++) {

@@ -32,8 +32,8 @@ int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *
 int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
                        float *out, struct spill *spill, int threads);
 
-/* Bytes that each thread of the two above takes for rows of d columns if wide. */
-size_t csvc_kernel_scratch(size_t d);
+/* Bytes that each thread of the two above takes if wide. */
+size_t csvc_kernel_scratch(void);
 
 /* out (n): kernel values of rows with themselves, in double. */
 void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,
@@ -53,9 +53,9 @@ size_t csvc_vote(size_t classes, const double *scores);
 double csvc_bound(const struct csvc_training *training, double c, size_t class);
 
 /* Opens the training's file for kernel values that would take `bytes` in memory. Solving the
- * largest pair, of `rows` rows of d columns, takes some memory all the same. -ENOMEM if there is no
+ * largest pair, of `rows` rows, takes some memory all the same. -ENOMEM if there is no
  * file, or too little memory for that; or why there is none. */
-int csvc_spill(const struct csvc_training *training, double bytes, double rows, size_t d,
-               struct spill *spill, struct error *err);
+int csvc_spill(const struct csvc_training *training, double bytes, double rows, struct spill *spill,
+               struct error *err);
 
 #endif

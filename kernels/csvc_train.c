@@ -98,7 +98,7 @@ static double pair_bytes(const struct trainer *t, size_t p)
     double free_rows = fmin(n + m, SMO_MOST_FREE);
     return sizeof(float) * (2 * n * m + (n + m) * (n + m) / 3) +
            sizeof(double) * free_rows * free_rows +
-           (t->training->wide ? (double)csvc_kernel_scratch(t->d) : 0);
+           (t->training->wide ? (double)csvc_kernel_scratch() : 0);
 }
 
 /* How many threads solve in memory; 0 if not even one fits. *bytes is what one needs. */
@@ -127,7 +127,7 @@ static int place_values(struct trainer *t, struct spill *spill, int *solving, st
     double rows = 0;
     for (size_t p = 0; p < t->pairs; p++)
         rows = fmax(rows, pair_size(t, p));
-    int rc = csvc_spill(t->training, bytes, rows, t->d, spill, err);
+    int rc = csvc_spill(t->training, bytes, rows, spill, err);
     t->spill = spill;
     t->threads = *solving = 1;
     return rc;

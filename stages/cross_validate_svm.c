@@ -332,7 +332,7 @@ static const struct param params[] = {
 
 const struct kind kind_cross_validate_svm = {
     .name = "cross_validate_svm",
-    .version = 1,
+    .version = 2,
     .text =
         "accuracy of support vector machines in k folds of the training split, over C and gamma",
     .inputs = inputs,

@@ -43,7 +43,7 @@ static const struct param params[] = {{0}};
 
 const struct kind kind_predict = {
     .name = "predict",
-    .version = 3,
+    .version = 4,
     .text = "classes by a support vector machine, votes as svm-predict counts them",
     .inputs = inputs,
     .outputs = prediction_outputs,

@@ -172,7 +172,7 @@ static const struct param params[] = {
 
 const struct kind kind_train_svm = {
     .name = "train_svm",
-    .version = 3,
+    .version = 4,
     .text = "support vector machine (C-SVC, one against one), as LIBSVM defines it",
     .inputs = inputs,
     .outputs = outputs,
