@@ -198,25 +198,34 @@ static void spread(const struct conv *c, float *weights, float *among, bool back
 }
 
 /* Whether a direction is Winograd's, and as what convolution. */
+/* Whether this is done in Winograd's way; *shape is then that of one group. */
 static bool is_winograd(const struct conv *c, enum dnn_direction direction,
                         struct winograd_shape *shape)
 {
     const struct conv_spec *s = &c->spec;
-    bool forward = direction == DNN_FORWARD;
-    *shape = (struct winograd_shape){forward ? s->in : s->out, forward ? s->out : s->in, s->height,
-                                     s->width};
+    size_t lanes = c->device->lanes->lanes;
+    size_t from = direction == DNN_FORWARD ? s->in : s->out, to = s->in + s->out - from;
+    *shape = (struct winograd_shape){.in = from / s->groups,
+                                     .out = to / s->groups,
+                                     .height = s->height,
+                                     .width = s->width,
+                                     .x_blocks = (from + lanes - 1) / lanes,
+                                     .y_blocks = (to + lanes - 1) / lanes};
     return c->device->bf16 && !s->image && s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
-           s->groups == 1 && winograd_suits(shape);
+           c->groups == s->groups && winograd_suits(shape);
 }
 
-static int pack_winograd(const struct winograd_shape *shape, enum dnn_direction direction,
-                         struct tensor *weights, struct error *err)
+static int pack_winograd(const struct conv *c, const struct winograd_shape *shape,
+                         enum dnn_direction direction, struct tensor *weights, struct error *err)
 {
+    size_t size = winograd_weights_size(shape), each = shape->in * shape->out * 9;
     if (!weights->packed[direction])
-        weights->packed[direction] = cpu_allocate(winograd_weights_size(shape));
+        weights->packed[direction] = cpu_allocate(c->groups * size);
     if (!weights->packed[direction])
         return error_set(err, ENOMEM, "out of memory");
-    winograd_pack(shape, direction == DNN_BACKWARD_DATA, weights->data, weights->packed[direction]);
+    for (size_t g = 0; g < c->groups; g++)
+        winograd_pack(shape, direction == DNN_BACKWARD_DATA, (float *)weights->data + g * each,
+                      (char *)weights->packed[direction] + g * size);
     weights->packed_version[direction] = weights->version;
     return 0;
 }
@@ -230,7 +239,7 @@ static int pack(struct conv *c, int worker, enum dnn_direction direction, size_t
     if (weights->packed_version[direction] == weights->version)
         return 0;
     if (is_winograd(c, direction, &shape))
-        return pack_winograd(&shape, direction, weights, err);
+        return pack_winograd(c, &shape, direction, weights, err);
     if (!c->layout[direction])
         e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
     if (e)
@@ -278,23 +287,35 @@ void cpu_conv_release(struct tensor *weights)
 }
 
 /* y = convolution of x in the forward direction; from y the gradient x in the other. */
+static int run_winograd(const struct conv *c, const struct winograd_shape *shape,
+                        struct range range, const struct tensor *x, const char *packed,
+                        const float *bias, const struct tensor *y, unsigned flags,
+                        struct error *err)
+{
+    const uint16_t *from = (const void *)cpu_images(x, range);
+    uint16_t *to = (void *)cpu_images(y, range);
+    void *memory = NULL;
+    int e = cpu_scratch(c->device, range.worker, SCRATCH_KERNEL, winograd_scratch_size(shape),
+                        &memory, err);
+    for (size_t g = 0; !e && g < c->groups; g++)
+        winograd_run(shape, range.count, from + g * shape->in * x->pixels,
+                     packed + g * winograd_weights_size(shape), bias ? bias + g * shape->out : NULL,
+                     to + g * shape->out * y->pixels, flags & CONV_ADD, flags & CONV_RELU, memory);
+    return e;
+}
+
+/* x and y as oneDNN calls them: backward, x is the gradient that is wanted. */
 static int convolve(struct conv *c, enum dnn_direction direction, struct range range,
                     const struct tensor *x, const struct tensor *weights, const float *bias,
                     const struct tensor *y, unsigned flags, struct error *err)
 {
     struct dnn_conv *primitive = NULL;
     struct winograd_shape shape;
-    void *memory = NULL, *packed = weights->packed[direction];
-    if (is_winograd(c, direction, &shape)) {
-        const struct tensor *from = direction == DNN_FORWARD ? x : y, *to = from == x ? y : x;
-        int e = cpu_scratch(c->device, range.worker, SCRATCH_KERNEL, winograd_scratch_size(&shape),
-                            &memory, err);
-        if (!e)
-            winograd_run(&shape, range.count, (const void *)cpu_images(from, range), packed, bias,
-                         (void *)cpu_images(to, range), flags & CONV_ADD, flags & CONV_RELU,
-                         memory);
-        return e;
-    }
+    void *packed = weights->packed[direction];
+    bool forward = direction == DNN_FORWARD;
+    if (is_winograd(c, direction, &shape))
+        return run_winograd(c, &shape, range, forward ? x : y, packed, bias, forward ? y : x, flags,
+                            err);
     int e = find_plan(c, range.worker, direction, range.count, flags, bias, &primitive, err);
     return e ? e
              : dnn_conv_run(primitive, cpu_images(x, range), packed, (void *)bias,

@@ -240,7 +240,8 @@ WITH_BF16 static void transform_inputs(const struct run *r, size_t channels, siz
     const struct tile *tile = &r->tiles[t];
     size_t plane = s->height * s->width * LANES, position = r->in * r->count * LINE;
     uint16_t *out = r->inputs + (channels * r->count + t) * LINE;
-    struct rows rows = four_rows(s, r->x + (tile->image * r->in + channels) * plane, tile->y - 1);
+    struct rows rows =
+        four_rows(s, r->x + (tile->image * s->x_blocks + channels) * plane, tile->y - 1);
     struct columns left = load_columns(&rows, tile->x - 1);
     for (size_t i = 0; i < count; i++, out += LINE) {
         struct columns right = load_columns(&rows, tile->x + 1 + 2 * (int)i);
@@ -442,7 +443,7 @@ WITH_BF16 static void transform_outputs(const struct run *r, size_t o, size_t wh
         }
         a[2] = _mm512_maskz_mov_ps(inner_column, a[2]);
         b[2] = _mm512_maskz_mov_ps(inner_column, b[2]);
-        uint16_t *y = r->y + (tile->image * r->out + o) * plane +
+        uint16_t *y = r->y + (tile->image * s->y_blocks + o) * plane +
                       ((size_t)tile->y * s->width + (size_t)tile->x) * LANES;
         __mmask8 mask = column_edge ? 0x0F : 0xFF;
         store_pixels(_mm512_add_ps(a[0], _mm512_add_ps(a[1], a[2])),

@@ -1,5 +1,5 @@
-/* 3x3 convolutions, stride 1, pad 1, ungrouped, of bf16 activations in blocked planes (cpu.h), by
- * Winograd's F(2x2, 3x3): 16 multiplications where the direct way takes 36. Forward and gradient
+/* 3x3 convolutions, stride 1, pad 1, of one group, of bf16 activations in blocked planes (cpu.h),
+ * by Winograd's F(2x2, 3x3): 16 multiplications where the direct way takes 36. Forward and gradient
  * of the data, which is the forward of other weights. One thread; the caller gives all memory. */
 #ifndef FERDAG_KERNELS_CPU_WINOGRAD_H
 #define FERDAG_KERNELS_CPU_WINOGRAD_H
@@ -11,6 +11,8 @@
 struct winograd_shape {
     size_t in, out;       /* channels */
     size_t height, width; /* of x and y */
+    size_t x_blocks,
+        y_blocks; /* vectors of channels that an image has, of which in and out are some */
 };
 
 /* Whether this is measured to be faster than the direct way. Needs a CPU with avx512_bf16. */

@@ -204,6 +204,8 @@ static const struct conv_case conv_cases[] = {
     {8, 16, 32, 23, 23, 1, 2, 1, false, false, 0},
     {5, 24, 40, 7, 6, 3, 1, 1, false, true, CONV_ADD | CONV_RELU},
     {3, 64, 32, 10, 10, 3, 1, 1, false, true, CONV_RELU},
+    {2, 64, 64, 8, 8, 3, 1, 2, false, true, CONV_ADD | CONV_RELU},
+    {3, 96, 192, 5, 5, 3, 1, 3, false, false, 0},
 };
 
 static void run_conv(struct world *w, const void *item)

@@ -155,7 +155,8 @@ static void stop(struct world *w)
 static void run(struct world *w)
 {
     const struct winograd_case *c = w->c;
-    const struct winograd_shape shape = {c->in, c->out, c->height, c->width};
+    const struct winograd_shape shape = {c->in,    c->out,       c->height,
+                                         c->width, w->in_blocks, w->out_blocks};
     size_t packed_size = winograd_weights_size(&shape),
            scratch_size = winograd_scratch_size(&shape);
     char *packed = allocate(packed_size + MARGIN), *scratch = allocate(scratch_size + MARGIN);
