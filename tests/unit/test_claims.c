@@ -227,10 +227,9 @@ static void test_spread_of_times(void **state)
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used,
                  "%c{\"path\": \"%s\", \"stage\": \"s%d\", \"port\": \"timing\", \"key\": \"%d\", "
-                 "\"kind\": \"knn\", \"seconds\": 1, \"params\": {}}",
-                 i ? ',' : '[', path, i, i);
+                 "\"kind\": \"knn\", \"seconds\": 1, \"params\": {}}%s",
+                 i ? ',' : '[', path, i, i, i == 2 ? "]" : "");
     }
-    strcat(list, "]");
     json_t *root = json_pack("{s:{s:o}}", "inputs", "sources", parse(list)), *tables = NULL;
     json_t *section = parse("{\"t\": {\"scale\": 1e6, \"digits\": 2, \"columns\": {\"time\": {}},"
                             " \"rows\": {\"a\": {}, \"b\": {}, \"c\": {}},"
