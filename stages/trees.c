@@ -50,6 +50,8 @@ static int add_shares(const struct job *job, const double *importance, size_t d,
         json_array_append_new(shares,
                               json_pack("{s:I,s:I,s:I,s:f}", "input", (json_int_t)i, "first",
                                         (json_int_t)next, "columns", columns, "share", share));
+        printf("importance of input %zu, columns %zu to %zu: %.4f\n", i, next,
+               next + (size_t)columns - 1, share);
         next += (size_t)columns;
     }
     if (next != d || i != json_array_size(json_object_get(layout, "inputs"))) {
