@@ -10,6 +10,7 @@
 #include "kernels/vote.h"
 
 enum { WALKS = 32, MOST_ROWS = 256, BLOCK_VALUES = 1 << 15, MOST_CLASSES = 256 };
+enum { FAR_VALUES = 1 << 19, WIDE = 4096 };
 
 /* ---- making ---- */
 
@@ -163,11 +164,25 @@ static void predict_single_tree(const struct forest *f, const float *x, size_t n
     }
 }
 
+/* Walks read a few lines of a row, here and there, and memory that isn't in cache takes longer for
+ * those than for all of some rows in order, unless they are very wide. */
+static void touch(const float *x, size_t values)
+{
+    enum { LINE = 16 };
+    float sums[4] = {0};
+    for (size_t i = 0; i + 3 * LINE < values; i += 4 * LINE)
+        for (size_t k = 0; k < 4; k++)
+            sums[k] += x[i + k * LINE];
+    volatile float keep = sums[0] + sums[1] + sums[2] + sums[3];
+    (void)keep;
+}
+
 int forest_predict(const struct forest *forest, const float *x, size_t n, uint8_t *out,
                    struct error *err)
 {
     size_t rows = BLOCK_VALUES / forest->d / WALKS * WALKS, d = forest->d;
     rows = rows < WALKS ? WALKS : rows > MOST_ROWS ? MOST_ROWS : rows;
+    bool far = n * d > FAR_VALUES && d <= WIDE;
     if (n < WALKS && forest->trees > 1) {
         for (size_t i = 0; i < n; i++)
             out[i] = predict_row(forest, x + i * d);
@@ -184,6 +199,8 @@ int forest_predict(const struct forest *forest, const float *x, size_t n, uint8_
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < n; i += rows) {
             size_t count = n - i < rows ? n - i : rows;
+            if (far)
+                touch(x + i * d, count * d);
             if (forest->trees == 1)
                 predict_single_tree(forest, x + i * d, count, out + i);
             else if (sums)
