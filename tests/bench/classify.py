@@ -2,7 +2,7 @@
 SVMs, LIBSVM's own svm-train and svm-predict, on the same features with as many threads.
 
   classify.py BUILD FEATURES [--rows svm_linear,knn_5,...] [--rounds 3] [--threads 2]
-              [--seconds 0.5] [--cpu-time] [--no-libsvm] [--alone] [--ties]
+              [--seconds 0.5] [--cpu-time] [--no-libsvm] [--no-ties] [--alone]
 
 FEATURES is a folder as extract_features or fuse_features writes it; trained is on its train split,
 predicted are public and private together. Both sides stay loaded and take turns, A B A B; figures
@@ -10,12 +10,12 @@ are medians over the rounds. What trains for more than 30 s trains once, and wha
 10 s to predict predicts once. Prediction is timed for the whole batch and for one image at a time, in
 microseconds an image. A second is one of the clock, or with --cpu-time one of CPU time a thread, for
 a machine that does other things too. scikit-learn gets float32 as it lies there, and as many jobs;
-agreement is the share of images that both put into the same class. With --ties, where definitions
-leave a choice (kNN: a tied vote, or the k-th and the next neighbour equally far) such images
-are left out of the agreement, and naive Bayes is compared with scikit-learn in float64. Memory is the
+agreement is the share of images that both put into the same class. Where definitions leave a choice
+(kNN: a tied vote, or the k-th and the next neighbour equally far) such images are left out of it, and
+kNN and naive Bayes are compared with scikit-learn in float64, unless --no-ties. Memory is the
 peak resident set, libraries and data included, in MB. LIBSVM's tools run on one thread, read text, and
-run once; their time includes reading. The last line is the geometric mean of the ratios to
-scikit-learn (kNN trains nothing and isn't counted there)."""
+run once; their time includes reading. Goals are for the least ratio of a kind to scikit-learn. The last
+line is the geometric mean of those ratios (kNN trains nothing and isn't counted there)."""
 import argparse
 import math
 import os
@@ -33,6 +33,7 @@ KERNELS = ["linear", "poly", "rbf", "sigmoid"]
 ROWS = [f"svm_{k}" for k in KERNELS] + [f"knn_{k}" for k in (1, 3, 5, 7, 9)] + ["tree"] + \
     [f"forest_{d}" for d in (5, 10, 15, 20)] + ["bayes", "logistic", "discriminant"]
 LONG_TRAINING, LONG_PREDICTION = 30, 10
+GOALS = {"svm": (5, 10), "knn": (None, 1.5), "tree": (2, 2), "forest": (2, 3), "bayes": (None, 2)}
 
 
 def load(folder):
@@ -229,11 +230,11 @@ def compare(a, row, z, libsvm, home, ratios):
             counted = what != "train" or not row.startswith("knn")
             cells.append(f"{ratio:.2f}" if counted else "-")
             if counted:
-                ratios[what].append(ratio)
+                ratios[what][row] = ratio
     cells += [percent((c == z).mean()) for c in classes]
     peaks = [f"{s.peak():.0f}" for s in sides]
     if theirs:
-        if a.ties and (row == "bayes" or row.startswith("knn")):
+        if not a.no_ties and (row == "bayes" or row.startswith("knn")):
             exact = theirs[0].classes(f"{home}/classes", "exact")
             clear = exact != 255
             cells.append(f"{percent((classes[0] == exact)[clear].mean())} of {clear.sum()}")
@@ -263,7 +264,19 @@ def head(alone):
 
 
 def geomean(ratios):
-    return f"{math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}" if ratios else "-"
+    logs = [math.log(r) for r in ratios.values()]
+    return f"{math.exp(sum(logs) / len(logs)):.2f}" if logs else "-"
+
+
+def goals(ratios):
+    """The least ratio of each kind beside what it should be."""
+    for kind, wanted in GOALS.items():
+        for what, goal in zip(("train", "predict"), wanted):
+            own = {r: x for r, x in ratios[what].items() if r.split("_")[0] == kind}
+            if goal and own:
+                least = min(own, key=own.get)
+                yield (f"{kind} {what} {own[least]:.2f} ({least}), goal {goal}"
+                       f"{'' if own[least] >= goal else ': MISSED'}")
 
 
 def arguments():
@@ -277,7 +290,7 @@ def arguments():
     a.add_argument("--cpu-time", action="store_true")
     a.add_argument("--no-libsvm", action="store_true")
     a.add_argument("--alone", action="store_true")
-    a.add_argument("--ties", action="store_true")
+    a.add_argument("--no-ties", action="store_true")
     a = a.parse_args()
     unknown = [r for r in a.rows.split(",") if r not in ROWS]
     if unknown:
@@ -307,7 +320,7 @@ def main():
         import sklearn
         print(f"scikit-learn {sklearn.__version__}, numpy {np.__version__}")
     print("\n" + head(a.alone), flush=True)
-    ratios = {"train": [], "predict": [], "single": []}
+    ratios = {"train": {}, "predict": {}, "single": {}}
     with tempfile.TemporaryDirectory(prefix="bench-classify-") as home:
         rows = a.rows.split(",")
         wanted = not a.no_libsvm and not a.alone and any(r.startswith("svm") for r in rows)
@@ -318,7 +331,8 @@ def main():
               "| classifier | train, s: ours | LIBSVM | ratio | batch, µs: ours | LIBSVM | ratio | "
               "accuracy, %: LIBSVM | same, % |\n" + "|---" * 9 + "|\n" + "\n".join(lines))
     if not a.alone:
-        print(f"\none image at a time: geomean {geomean(ratios['single'])}")
+        print("\n" + "\n".join(goals(ratios)))
+        print(f"one image at a time: geomean {geomean(ratios['single'])}")
         print(f"geomean train {geomean(ratios['train'])} predict {geomean(ratios['predict'])}")
 
 
