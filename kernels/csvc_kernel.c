@@ -140,7 +140,7 @@ bool csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, 
             double z[CHUNK];
             size_t size = m - j < CHUNK ? m - j : CHUNK;
             widen(row + j, z, size);
-            apply(kernel, z, size, norms_a ? norms_a[i] : 0, norms_b ? norms_b + j : NULL);
+            apply(kernel, z, size, norms_a[i], norms_b + j);
             narrow(z, row + j, size);
         }
         finite &= all_finite(row, m);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "stages/decimal.h"
 
 enum { MOST_CLASSES = 256, MOST_PAIRS = MOST_CLASSES * (MOST_CLASSES - 1) / 2 };
 
@@ -71,7 +72,7 @@ static int read_numbers(const struct reader *r, const char *text, double *out, s
         if (!*text)
             return 0;
         char *end;
-        double value = strtod(text, &end);
+        double value = decimal_read(text, &end);
         if (end == text || !isfinite(value))
             return bad(r, "expected a number, got '%.20s'", text);
         if (*count == most)
@@ -203,7 +204,7 @@ static int read_vector(const struct reader *r, struct csvc_model *m, size_t v, s
 {
     char *text = r->line, *end;
     for (size_t k = 0; k + 1 < m->classes; k++) {
-        double coef = strtod(text, &end);
+        double coef = decimal_read(text, &end);
         if (end == text || !isfinite(coef) || *end == ':')
             return bad(r, "expected %zu coefficients", m->classes - 1);
         m->coef[k * m->count + v] = coef;
@@ -221,7 +222,7 @@ static int read_vector(const struct reader *r, struct csvc_model *m, size_t v, s
         if (index > m->d)
             return bad(r, "column %lu, but the features have %zu columns", index, m->d);
         text = end + 1;
-        double value = strtod(text, &end);
+        double value = decimal_read(text, &end);
         if (end == text || !isfinite((float)value))
             return bad(r, "column %lu: expected a finite number, got '%.20s'", index, text);
         x[index - 1] = (float)value;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "stages/decimal.h"
 
 static void write_header(FILE *f, const struct csvc_model *m)
 {
@@ -30,14 +31,30 @@ static void write_header(FILE *f, const struct csvc_model *m)
     fprintf(f, "\nSV\n");
 }
 
+/* Writes the digits; returns their end. */
+static char *put_index(char text[DECIMAL_SIZE], size_t index)
+{
+    char digits[DECIMAL_SIZE], *first = digits + DECIMAL_SIZE;
+    for (; index > 0; index /= 10)
+        *--first = (char)('0' + index % 10);
+    size_t count = (size_t)(digits + DECIMAL_SIZE - first);
+    memcpy(text, first, count);
+    return text + count;
+}
+
 static void write_vector(FILE *f, const struct csvc_model *m, size_t v)
 {
     const float *x = m->vectors + v * m->d;
     for (size_t k = 0; k + 1 < m->classes; k++)
         fprintf(f, "%.17g ", m->coef[k * m->count + v]);
     for (size_t j = 0; j < m->d; j++)
-        if (x[j] != 0 || (v == 0 && j == m->d - 1))
-            fprintf(f, "%zu:%.9g ", j + 1, (double)x[j]);
+        if (x[j] != 0 || (v == 0 && j == m->d - 1)) {
+            char text[2 * DECIMAL_SIZE], *at = put_index(text, j + 1);
+            *at++ = ':';
+            at = decimal_write(at, x[j]);
+            *at++ = ' ';
+            fwrite_unlocked(text, 1, (size_t)(at - text), f);
+        }
     putc_unlocked('\n', f);
 }
 
