@@ -19,6 +19,7 @@ from scipy.spatial.distance import cdist
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
@@ -148,6 +149,22 @@ def main():
         stages.run("train_svm", {"kernel": kernel})
         stages.run("predict", {}, ("features", "model"))
         same("svm " + kernel, SVC(kernel=kernel, cache_size=1000).fit(x, y).predict(q), 0.999)
+    stages.run("train_svm", {"kernel": "rbf", "class_weight": "balanced"})
+    stages.run("predict", {}, ("features", "model"))
+    same("svm balanced", SVC(class_weight="balanced", cache_size=1000).fit(x, y).predict(q), 0.999)
+    for kernel in ("linear", "rbf"):
+        stages.run("cross_validate_svm", {"kernel": kernel, "c": [0.1, 3], "folds": 4})
+        folds = PredefinedSplit(np.load(stages.home + "/folds.npy"))
+        with open(stages.home + "/scores.json") as f:
+            grid = json.load(f)["grid"]
+        for point in grid:
+            theirs = cross_val_score(SVC(kernel=kernel, C=point["c"], gamma=point.get("gamma", "scale"),
+                                         cache_size=1000), x, y, cv=folds)
+            furthest = np.abs(theirs - point["folds"]).max()
+            print(f"folds {kernel} C {point['c']:3g}  mean {point['mean']:.4f}  scikit-learn "
+                  f"{theirs.mean():.4f}  furthest fold {furthest:.5f}", flush=True)
+            if furthest > 0.002:
+                bad.append("cross-validation " + kernel)
     stages.run("naive_bayes", {})
     same("naive_bayes", GaussianNB().fit(x.astype(float), y).predict(q.astype(float)), 0.999)
     stages.run("logistic_regression", {"tolerance": 1e-6, "max_iterations": 5000})
