@@ -161,7 +161,8 @@ static int make_tensors(struct net *net, struct error *err)
     struct tensor **all = calloc((size_t)net->plan.slot_count * workers, sizeof(struct tensor *));
     if (!all)
         return error_set(err, ENOMEM, "out of memory");
-    for (int k = 0; k < net->plan.slot_count; k++)
+    net->plan.slots[0].tensors = all;
+    for (int k = 1; k < net->plan.slot_count; k++)
         net->plan.slots[k].tensors = all + (size_t)k * workers;
     return 0;
 }

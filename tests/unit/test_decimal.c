@@ -12,6 +12,13 @@
 #include "base/random.h"
 #include "stages/decimal.h"
 
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static void same(float value)
 {
     char ours[DECIMAL_SIZE], theirs[DECIMAL_SIZE], *end;
@@ -22,7 +29,7 @@ static void same(float value)
     assert_string_equal(ours, theirs);
     double read = decimal_read(ours, &end), is = strtod(ours, NULL);
     assert_ptr_equal(end, ours + length);
-    if (memcmp(&read, &is, sizeof is) != 0 || (float)read != value)
+    if (bits_of(read) != bits_of(is) || (float)read != value)
         fail_msg("%s is read as %.17g", ours, read);
 }
 
@@ -100,7 +107,7 @@ static void texts(void **state)
     for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
         char *ours, *theirs;
         double a = decimal_read(given[i], &ours), b = strtod(given[i], &theirs);
-        if (ours != theirs || (memcmp(&a, &b, sizeof a) != 0 && !(isnan(a) && isnan(b))))
+        if (ours != theirs || (bits_of(a) != bits_of(b) && !(isnan(a) && isnan(b))))
             fail_msg("'%s' is read as %.17g", given[i], a);
     }
 }
