@@ -47,14 +47,6 @@ static struct split_node node_of(const struct grower *g, const struct task *task
     return node;
 }
 
-static void keep_better(const struct split *mine, struct split *best)
-{
-    if (mine->score > best->score ||
-        (mine->score == best->score && mine->score >= 0 &&
-         (mine->place < best->place || (mine->place == best->place && mine->left < best->left))))
-        *best = *mine;
-}
-
 /* Tries columns first .. last-1 of the order. A pure split can't be bettered, nor can a later equal
  * to it win. */
 static void try_part(const struct grower *g, const struct split_node *node, size_t first,
@@ -83,7 +75,8 @@ static struct split try_columns(const struct grower *g, const struct split_node 
         for (size_t p = first; p < last; p += TOGETHER)
             try_part(g, node, p, p + TOGETHER < last ? p + TOGETHER : last, scratch, &mine);
 #pragma omp critical(cart_best)
-        keep_better(&mine, &best);
+        if (split_better(&mine, &best))
+            best = mine;
     }
     return best;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "kernels/bf16.h"
 #include "kernels/cpu.h"
 
 /* Large memory lies in huge pages where the system has them: streams through it then don't stop at
@@ -180,13 +181,6 @@ static int cpu_within(struct device *device, struct tensor *plain, size_t first,
     return 0;
 }
 
-static uint16_t to_bf16(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-}
-
 static int cpu_write(struct device *device, struct tensor *t, const float *values, size_t n,
                      struct error *err)
 {
@@ -200,7 +194,7 @@ static int cpu_write(struct device *device, struct tensor *t, const float *value
     if (t->use == TENSOR_IMAGE && device->bf16) {
 #pragma omp parallel for simd schedule(static) num_threads(device->threads)
         for (size_t i = 0; i < count; i++)
-            ((uint16_t *)t->data)[i] = to_bf16(values[i]);
+            ((uint16_t *)t->data)[i] = bf16_narrow(values[i]);
     } else if (t->use != TENSOR_ACTIVATION) {
         memcpy(t->data, values, count * sizeof *values);
     } else {

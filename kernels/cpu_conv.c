@@ -197,7 +197,6 @@ static void spread(const struct conv *c, float *weights, float *among, bool back
     }
 }
 
-/* Whether a direction is Winograd's, and as what convolution. */
 /* Whether this is done in Winograd's way; *shape is then that of one group. */
 static bool is_winograd(const struct conv *c, enum dnn_direction direction,
                         struct winograd_shape *shape)
@@ -286,7 +285,6 @@ void cpu_conv_release(struct tensor *weights)
     }
 }
 
-/* y = convolution of x in the forward direction; from y the gradient x in the other. */
 static int run_winograd(const struct conv *c, const struct winograd_shape *shape,
                         struct range range, const struct tensor *x, const char *packed,
                         const float *bias, const struct tensor *y, unsigned flags,
@@ -304,7 +302,7 @@ static int run_winograd(const struct conv *c, const struct winograd_shape *shape
     return e;
 }
 
-/* x and y as oneDNN calls them: backward, x is the gradient that is wanted. */
+/* y = convolution of x in the forward direction; from y the gradient x in the other. */
 static int convolve(struct conv *c, enum dnn_direction direction, struct range range,
                     const struct tensor *x, const struct tensor *weights, const float *bias,
                     const struct tensor *y, unsigned flags, struct error *err)

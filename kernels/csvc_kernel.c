@@ -8,15 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/blas.h"
+#include "kernels/widest.h"
 
 enum { CHUNK = 256, TILE = 512, DEPTH = 256, EDGE = 16 };
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
-    !defined(__SANITIZE_ADDRESS__)
-#define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDEST
-#endif
 
 /* e^x to about 1e-11 of it, more than enough for float32: 2^k e^r with |r| <= ln 2 / 2, e^r by its
  * series. |x| is at most LARGEST, whose power is infinite in float32. */

@@ -17,6 +17,7 @@
 #include <string.h>
 #include "kernels/blas.h"
 #include "kernels/knn_dots.h"
+#include "kernels/widest.h"
 
 /* Of a tile; groups of queries, and rows with a product in float32. */
 enum { GROUPS = 32, QUERIES = GROUPS * DOTS_QUERIES, ROWS = 1024, LABELS = 256 };
@@ -105,9 +106,9 @@ static void start_search(const struct knn *knn, const float *query, float rest, 
 }
 
 /* Rounding in sums of these sizes. */
-static float slack_of(const struct search *s, float square)
+static inline float slack_of(float square, float other)
 {
-    return 2e-6f * (s->square + square) + 1e-30f;
+    return 2e-6f * (square + other) + 1e-30f;
 }
 
 /* Notes the row's upper bound; the list stays in order. */
@@ -144,7 +145,7 @@ static int make_room(struct search *s)
 static float error_of(const struct knn *knn, const struct search *s, size_t row)
 {
     return s->by_norm * knn->norm[row] + s->by_rest * knn->rest[row] +
-           slack_of(s, knn->square[row]);
+           slack_of(s->square, knn->square[row]);
 }
 
 static int consider(const struct knn *knn, struct search *s, size_t row, float product)
@@ -160,13 +161,6 @@ static int consider(const struct knn *knn, struct search *s, size_t row, float p
     return 0;
 }
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
-    !defined(__SANITIZE_ADDRESS__)
-#define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDEST
-#endif
-
 /* Whether a row of first .. first + count - 1, at most DOTS_ROWS, may be near enough. */
 WIDEST static bool any_near(const struct knn *knn, const struct search *s, const float *products,
                             size_t first, size_t count)
@@ -177,7 +171,7 @@ WIDEST static bool any_near(const struct knn *knn, const struct search *s, const
 #pragma omp simd reduction(| : near)
     for (size_t r = 0; r < count; r++) {
         float distance = base + square[r] - 2 * products[r];
-        float error = by_norm * norm[r] + by_rest * rest[r] + 2e-6f * (base + square[r]) + 1e-30f;
+        float error = by_norm * norm[r] + by_rest * rest[r] + slack_of(base, square[r]);
         near |= distance - error <= limit * 1.000001f;
     }
     return near;

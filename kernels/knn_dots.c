@@ -5,22 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernels/bf16.h"
 #include "kernels/onednn.h"
-
-static uint16_t narrow(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-static float widen(uint16_t value)
-{
-    uint32_t bits = (uint32_t)value << 16;
-    float wide;
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
-}
 
 static void pack(const float *x, size_t count, size_t d, size_t group, uint32_t *packed,
                  float *rest)
@@ -30,8 +16,8 @@ static void pack(const float *x, size_t count, size_t d, size_t group, uint32_t 
         const float *row = x + i * d;
         double sum = 0;
         for (size_t j = 0; j < d; j++) {
-            uint16_t value = narrow(row[j]);
-            double lost = (double)row[j] - widen(value);
+            uint16_t value = bf16_narrow(row[j]);
+            double lost = (double)row[j] - bf16_widen(value);
             sum += lost * lost;
             packed[j / 2 * group + i] |= (uint32_t)value << (j % 2 * 16);
         }

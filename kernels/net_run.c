@@ -68,7 +68,7 @@ static int ready(struct net *net, size_t n, bool training, struct error *err)
         release(net, false);
     int e = share_out(net, n, ready_convs, training, err);
     for (int i = 0; !e && i < net->program.op_count; i++)
-        if (net->program.ops[i].kind == OP_NORM)
+        if (net->program.ops[i].kind == OP_NORM && (training || !net->steps[i - 1].fused_norm))
             e = net->backend->norm_ready(net->device, &net->steps[i].norm, training, err);
     return e;
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/blas.h"
+#include "kernels/widest.h"
 
 enum { BLOCK = 256 };            /* rows whose maximum is kept together, to find it again fast */
 static const double TAU = 1e-12; /* stands in for a curvature that isn't positive */
@@ -26,13 +27,6 @@ static const size_t PATIENCE = 1; /* steps a row before a Newton step and shrink
  * diagonal, in units of its mean times the root of the rows: somewhat over float32's rounding. */
 enum { MOST_FREE = SMO_MOST_FREE, MOST_CONSTRAINTS = 128 };
 static const double RIDGE = 2e-7;
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
-    !defined(__SANITIZE_ADDRESS__)
-#define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDEST
-#endif
 
 struct solver {
     const struct smo_problem *problem;

@@ -17,13 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/sort.h"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
-    !defined(__SANITIZE_ADDRESS__)
-#define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDEST
-#endif
+#include "kernels/widest.h"
 
 enum { FEW = 24, MOST_RANGES = 256, ROWS_A_RANGE = 8 };
 
@@ -78,7 +72,7 @@ static double weight_of(const struct split_node *node, size_t i)
     return node->weights ? node->weights[i] : 1;
 }
 
-static bool better(const struct split *a, const struct split *b)
+bool split_better(const struct split *a, const struct split *b)
 {
     if (a->score != b->score)
         return a->score > b->score;
@@ -247,7 +241,7 @@ static bool between_ranges(const struct split_node *node, size_t column, size_t 
         if (split.score < best->score || left == 0 || left == node->weight)
             continue;
         split.cut = s->lowest + (uint32_t)((((r + 1) << 16) - 1) / s->factor);
-        if (better(&split, best))
+        if (split_better(&split, best))
             *best = split;
     }
     return !s->fine;
@@ -289,7 +283,7 @@ static void walk(const struct split_node *node, struct split_scratch *s, const u
         split->score = squares[0] / left + squares[1] / (node->weight - left);
         split->left = left;
         split->cut = (uint32_t)(keys[k] >> 32);
-        if (better(split, best))
+        if (split_better(split, best))
             *best = *split;
     }
 }

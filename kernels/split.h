@@ -39,6 +39,9 @@ struct split_scratch;
 struct split_scratch *split_scratch_make(size_t n, size_t classes);
 void split_scratch_free(struct split_scratch *scratch);
 
+/* Whether a is better than b; of equals the earlier column's and, in it, the lower value's is. */
+bool split_better(const struct split *a, const struct split *b);
+
 /* Puts the best split by the column into *best if it is better than that. */
 void split_try(const struct split_node *node, size_t column, size_t place,
                struct split_scratch *scratch, struct split *best);

@@ -15,28 +15,14 @@ const struct port classifier_inputs[] = {
 };
 
 const struct port classifier_outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = TIMING_TEXT},
+    PREDICTIONS_PORT,
+    TIMING_PORT(TIMING_TEXT),
     {0},
 };
 
 const struct port prediction_outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = "seconds to predict: as of a kind that trains, without that"},
+    PREDICTIONS_PORT,
+    TIMING_PORT("seconds to predict: as of a kind that trains, without that"),
     {0},
 };
 
@@ -78,10 +64,8 @@ int classifier_read(const struct job *job, enum split split, struct features *f,
 
 static int check_training(const struct features *f, struct error *err)
 {
-    size_t counts[CLASSES] = {0};
-    const uint8_t *labels = f->labels.data;
-    for (size_t i = 0; i < f->n; i++)
-        counts[labels[i]]++;
+    size_t counts[CLASSES];
+    count_labels(f->labels.data, f->n, counts);
     for (size_t c = 0; c < CLASSES; c++)
         if (counts[c] == 0)
             return error_set(err, EINVAL,

@@ -37,6 +37,15 @@ struct classifier {
 int classifier_finish(const struct job *job, const struct classifier *classifier,
                       double train_seconds, struct error *err);
 
+/* Output ports of kinds that predict: the first, and the last with what the times are of. */
+/* clang-format off */
+#define PREDICTIONS_PORT                                                                           \
+    {.name = "predictions", .form = PORT_TREE, .file = "predictions",                              \
+     .text = "predicted and true classes, public and private"}
+#define TIMING_PORT(says)                                                                          \
+    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true, .text = says}
+/* clang-format on */
+
 #define TIMING_TEXT                                                                                \
     "train_seconds, threads; batch and single (one image at a time) {median, first_quartile, "     \
     "third_quartile, min, max of seconds an image, repeats, images}"

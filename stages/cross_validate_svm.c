@@ -128,7 +128,7 @@ static int read_settings(struct job *job, const struct features *f, struct searc
                          struct error *err)
 {
     s->folds = (size_t)job_int(job, "folds");
-    svm_count(f, s->counts);
+    count_labels(f->labels.data, f->n, s->counts);
     int rc = svm_training_read(job, s->counts, &s->training, s->weights, err);
     s->training.progress = progress;
     s->training.context = job;
@@ -289,11 +289,7 @@ static const struct port outputs[] = {
      .form = PORT_FILE,
      .file = "folds.npy",
      .text = "(n) uint8: the fold that each training row is held out in"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = "seconds for all"},
+    TIMING_PORT("seconds for all"),
     {0},
 };
 
@@ -320,13 +316,6 @@ static const struct param params[] = {
      .max = 9007199254740992.0,
      .text = "of the shuffle that deals rows to folds"},
     SVM_OTHER_PARAMS,
-    {.name = "memory_mb",
-     .type = PARAM_INT,
-     .standard = "3000",
-     .min = 1,
-     .max = 1000000,
-     .keyless = true,
-     .text = "for kernel values; if they don't fit, fewer threads are used, then a file"},
     {0},
 };
 

@@ -44,21 +44,13 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
+    PREDICTIONS_PORT,
     {.name = "model",
      .form = PORT_FILE,
      .file = "tree.json",
      .text = "nodes: feature, threshold, left, right (-1 in a leaf), counts of each class"},
-    {.name = "summary", .form = PORT_FILE, .file = "summary.json", .text = TREES_SUMMARY},
-    {.name = "importance", .form = PORT_FILE, .file = "importance.npy", .text = TREES_IMPORTANCE},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = TIMING_TEXT},
+    TREES_PORTS,
+    TIMING_PORT(TIMING_TEXT),
     {0},
 };
 

@@ -16,6 +16,13 @@ const char *const class_names[CLASSES] = {"angry", "disgust",  "fear",   "happy"
 
 enum { PATH_LIMIT = 4096 };
 
+void count_labels(const uint8_t *labels, size_t n, size_t counts[CLASSES])
+{
+    memset(counts, 0, CLASSES * sizeof *counts);
+    for (size_t i = 0; i < n; i++)
+        counts[labels[i]]++;
+}
+
 static int part_path(char path[PATH_LIMIT], const char *folder, enum split split, const char *part,
                      struct error *err)
 {
@@ -104,13 +111,11 @@ int images_write_counts(const char *folder, const struct images splits[SPLITS], 
         return error_set(err, ENAMETOOLONG, "%s: path too long", folder);
     json_t *root = json_object();
     for (int s = 0; s < SPLITS; s++) {
-        json_int_t counts[CLASSES] = {0};
-        const uint8_t *label = splits[s].labels.data;
-        for (size_t i = 0; i < splits[s].n; i++)
-            counts[label[i]]++;
+        size_t counts[CLASSES];
+        count_labels(splits[s].labels.data, splits[s].n, counts);
         json_t *list = json_array();
         for (int c = 0; c < CLASSES; c++)
-            json_array_append_new(list, json_integer(counts[c]));
+            json_array_append_new(list, json_integer((json_int_t)counts[c]));
         json_object_set_new(root, split_names[s], list);
     }
     return job_write_json(path, root, err);

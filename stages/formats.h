@@ -43,6 +43,9 @@ enum { CLASSES = 7, FACE_SIZE = 48 };
 extern const char *const split_names[SPLITS];  /* "train", "public", "private" */
 extern const char *const class_names[CLASSES]; /* "angry" ... "neutral", in FER2013's order */
 
+/* counts become the rows of each class; labels are 0 to CLASSES - 1. */
+void count_labels(const uint8_t *labels, size_t n, size_t counts[CLASSES]);
+
 struct images {
     size_t n;
     struct array pixels, labels, rows;

@@ -19,17 +19,9 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port outputs[] = {
-    {.name = "predictions",
-     .form = PORT_TREE,
-     .file = "predictions",
-     .text = "predicted and true classes, public and private"},
-    {.name = "summary", .form = PORT_FILE, .file = "summary.json", .text = TREES_SUMMARY},
-    {.name = "importance", .form = PORT_FILE, .file = "importance.npy", .text = TREES_IMPORTANCE},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = TIMING_TEXT},
+    PREDICTIONS_PORT,
+    TREES_PORTS,
+    TIMING_PORT(TIMING_TEXT),
     {0},
 };
 

@@ -46,11 +46,10 @@ int stratify(const uint8_t *labels, size_t n, size_t wanted, uint64_t seed, uint
     uint32_t *order = malloc(n * sizeof *order);
     if (!order)
         return error_set(err, ENOMEM, "out of memory for a subset of %zu rows", n);
-    size_t counts[CLASSES] = {0}, quota[CLASSES];
-    for (size_t i = 0; i < n; i++) {
-        counts[labels[i]]++;
+    size_t counts[CLASSES], quota[CLASSES];
+    count_labels(labels, n, counts);
+    for (size_t i = 0; i < n; i++)
         order[i] = (uint32_t)i;
-    }
     share(counts, n, wanted, quota);
     struct random random = random_start(seed, stream);
     random_shuffle(&random, order, n);

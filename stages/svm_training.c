@@ -52,14 +52,6 @@ int svm_permute(struct features *f, size_t *target, struct error *err)
     return 0;
 }
 
-void svm_count(const struct features *f, size_t counts[CLASSES])
-{
-    const uint8_t *labels = f->labels.data;
-    memset(counts, 0, CLASSES * sizeof *counts);
-    for (size_t i = 0; i < f->n; i++)
-        counts[labels[i]]++;
-}
-
 static enum csvc_kernel_type kernel_of(const char *name)
 {
     static const char *const names[SVM_KERNELS] = {"linear", "poly", "rbf", "sigmoid"};

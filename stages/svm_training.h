@@ -28,10 +28,13 @@
     {.name = "precision", .type = PARAM_ENUM, .standard = "auto",                                  \
      .choices = "auto|float32|float64",                                                            \
      .text = "of the dot products that kernel values come from; auto: float64 for sigmoid, whose " \
-             "solution hangs on every bit, else float32"}
+             "solution hangs on every bit, else float32"},                                         \
+    {.name = "memory_mb", .type = PARAM_INT, .standard = "3000", .min = 1, .max = 1000000,         \
+     .keyless = true,                                                                              \
+     .text = "for kernel values; if they don't fit, fewer threads are used, then a file"}
 /* clang-format on */
 
-/* Fills in what these params, memory_mb and the job say: all but c, gamma, progress. weights
+/* Fills in what these params and the job say: all but c, gamma, progress. weights
  * (CLASSES) is filled too and used by the training. counts: rows of each class. */
 int svm_training_read(const struct job *job, const size_t counts[CLASSES],
                       struct csvc_training *training, double weights[CLASSES], struct error *err);
@@ -42,8 +45,5 @@ int svm_scale_gamma(const struct features *f, double *gamma, struct error *err);
 /* Puts row i where target[i] says, a permutation, which becomes the identity; labels move too. The
  * rows are never in memory twice. -ENOMEM. */
 int svm_permute(struct features *f, size_t *target, struct error *err);
-
-/* counts become the rows of each class. */
-void svm_count(const struct features *f, size_t counts[CLASSES]);
 
 #endif

@@ -82,7 +82,7 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
     double start = job_clock(), weights[CLASSES];
     size_t counts[CLASSES];
     struct csvc_training training;
-    svm_count(f, counts);
+    count_labels(f->labels.data, f->n, counts);
     int rc = svm_training_read(job, counts, &training, weights, err);
     training.c = job_real(job, "c");
     training.kernel.gamma = job_real(job, "gamma");
@@ -137,11 +137,7 @@ static const struct port outputs[] = {
      .form = PORT_FILE,
      .file = "model.svm",
      .text = "LIBSVM's text model; labels are 0 to 6"},
-    {.name = "timing",
-     .form = PORT_FILE,
-     .file = "timing.json",
-     .measured = true,
-     .text = "seconds to train"},
+    TIMING_PORT("seconds to train"),
     {0},
 };
 
@@ -160,13 +156,6 @@ static const struct param params[] = {
      .max = 1e9,
      .text = "of poly, rbf, sigmoid; 0: 1/(d var(X)) over the training values"},
     SVM_OTHER_PARAMS,
-    {.name = "memory_mb",
-     .type = PARAM_INT,
-     .standard = "3000",
-     .min = 1,
-     .max = 1000000,
-     .keyless = true,
-     .text = "for kernel values; if they don't fit, fewer threads are used, then a file"},
     {0},
 };
 

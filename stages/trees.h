@@ -8,11 +8,14 @@
 /* Ports: `features` and, optional, `layout` in. */
 extern const struct port trees_inputs[];
 
-#define TREES_SUMMARY                                                                              \
-    "trees, nodes, leaves; of a forest out_of_bag {n, correct, accuracy}; with a layout "          \
-    "importance "                                                                                  \
-    "[{input, first, columns, share}]"
-#define TREES_IMPORTANCE "(columns) float64: Gini importance of each column, their sum 1"
+/* clang-format off */
+#define TREES_PORTS                                                                                \
+    {.name = "summary", .form = PORT_FILE, .file = "summary.json",                                 \
+     .text = "trees, nodes, leaves; of a forest out_of_bag {n, correct, accuracy}; with a layout " \
+             "importance [{input, first, columns, share}]"},                                       \
+    {.name = "importance", .form = PORT_FILE, .file = "importance.npy",                            \
+     .text = "(columns) float64: Gini importance of each column, their sum 1"}
+/* clang-format on */
 
 /* Reads `features`, grows the forest, predicts, and writes `predictions`, `summary`, `importance`
  * and `timing`. With root, a node tries the square root of the number of columns, whatever the spec

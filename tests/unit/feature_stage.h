@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "stages/formats.h"
 #include "stages/job.h"
+#include "tests/unit/run_job.h"
 
 enum { D = 6, TRAIN = 140, TEST = 35 };
 
@@ -77,21 +78,7 @@ static const char OUTPUTS[] = "\"predictions\":\"out\",\"timing\":\"timing.json\
 static inline int run_stage(const char *kind, const char *params, const char *inputs, int threads,
                             struct error *err)
 {
-    char *text = file_path("{\"stage\":\"x\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},"
-                           "\"inputs\":{%s},\"outputs\":{%s},\"threads\":%d,\"backend\":\"auto\"}",
-                           kind, params, inputs, OUTPUTS, threads);
-    assert_non_null(text);
-    assert_int_equal(file_write("job.json", text, strlen(text), err), 0);
-    free(text);
-    struct job job;
-    *err = (struct error){""};
-    assert_non_null(kind_find(kind));
-    int rc = job_open(&job, kind_find(kind), err);
-    if (rc == 0) {
-        rc = job.kind->run(&job, err);
-        job_close(&job);
-    }
-    return rc;
+    return run_job(kind, params, inputs, OUTPUTS, threads, err);
 }
 
 static inline void expect_success(const char *kind, const char *params, const char *inputs,

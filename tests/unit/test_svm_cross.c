@@ -18,6 +18,7 @@
 #include "kernels/csvc_cross.h"
 #include "stages/formats.h"
 #include "stages/job.h"
+#include "tests/unit/run_job.h"
 
 enum { D = 12, FOLDS = 4, ROWS = 7 * 60, POINTS = 2 };
 
@@ -202,25 +203,16 @@ static void put_features(void)
     features_free(&f);
 }
 
+static const char OUTPUTS[] = "\"scores\":\"scores.json\",\"folds\":\"folds.npy\","
+                              "\"best\":\"best.json\",\"model\":\"model\","
+                              "\"timing\":\"timing.json\"";
+
 static int run_stage(const char *kind, const char *params, const char *inputs, struct error *err)
 {
-    char *text = file_path(
-        "{\"stage\":\"x\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},"
-        "\"inputs\":{\"features\":[{\"path\":\"features\"}]%s},"
-        "\"outputs\":{\"scores\":\"scores.json\",\"folds\":\"folds.npy\",\"best\":\"best.json\","
-        "\"model\":\"model\",\"timing\":\"timing.json\"},"
-        "\"threads\":1,\"backend\":\"auto\"}",
-        kind, params, inputs);
-    struct job job;
-    *err = (struct error){""};
-    assert_non_null(text);
-    assert_int_equal(file_write("job.json", text, strlen(text), err), 0);
-    free(text);
-    int rc = job_open(&job, kind_find(kind), err);
-    if (rc == 0) {
-        rc = job.kind->run(&job, err);
-        job_close(&job);
-    }
+    char *all = file_path("\"features\":[{\"path\":\"features\"}]%s", inputs);
+    assert_non_null(all);
+    int rc = run_job(kind, params, all, OUTPUTS, 1, err);
+    free(all);
     return rc;
 }
 

@@ -20,6 +20,7 @@
 #include "kernels/spill.h"
 #include "stages/formats.h"
 #include "stages/job.h"
+#include "tests/unit/run_job.h"
 
 enum { D = 16, ROWS = 3000 };
 
@@ -53,25 +54,16 @@ static int leave(void **state)
     return file_remove_tree(folder, NULL);
 }
 
+static const char OUTPUTS[] = "\"scores\":\"scores.json\",\"folds\":\"folds.npy\","
+                              "\"best\":\"best.json\",\"model\":\"model\","
+                              "\"timing\":\"timing.json\"";
+
 static int run_stage(const char *kind, const char *params, int memory_mb, struct error *err)
 {
-    char *text = file_path("{\"stage\":\"x\",\"kind\":\"%s\",\"key\":\"00\","
-                           "\"params\":{%s,\"memory_mb\":%d},"
-                           "\"inputs\":{\"features\":[{\"path\":\"features\"}]},"
-                           "\"outputs\":{\"scores\":\"scores.json\",\"folds\":\"folds.npy\","
-                           "\"best\":\"best.json\",\"model\":\"model\",\"timing\":\"timing.json\"},"
-                           "\"threads\":2,\"backend\":\"auto\"}",
-                           kind, params, memory_mb);
-    struct job job;
-    *err = (struct error){""};
-    assert_non_null(text);
-    assert_int_equal(file_write("job.json", text, strlen(text), err), 0);
-    free(text);
-    int rc = job_open(&job, kind_find(kind), err);
-    if (rc == 0) {
-        rc = job.kind->run(&job, err);
-        job_close(&job);
-    }
+    char *all = file_path("%s,\"memory_mb\":%d", params, memory_mb);
+    assert_non_null(all);
+    int rc = run_job(kind, all, "\"features\":[{\"path\":\"features\"}]", OUTPUTS, 2, err);
+    free(all);
     return rc;
 }
 
