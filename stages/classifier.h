@@ -43,7 +43,7 @@ int classifier_finish(const struct job *job, const struct classifier *classifier
     {.name = "predictions", .form = PORT_TREE, .file = "predictions",                              \
      .text = "predicted and true classes, public and private"}
 #define TIMING_PORT(says)                                                                          \
-    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true, .text = says}
+    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true, .text = (says)}
 /* clang-format on */
 
 #define TIMING_TEXT                                                                                \
