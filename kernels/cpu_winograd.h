@@ -1,6 +1,7 @@
 /* 3x3 convolutions, stride 1, pad 1, of one group, of bf16 activations in blocked planes (cpu.h),
- * by Winograd's F(2x2, 3x3): 16 multiplications where the direct way takes 36. Forward and gradient
- * of the data, which is the forward of other weights. One thread; the caller gives all memory. */
+ * by Winograd's minimal filtering: a tile of 4x4 outputs takes 36 multiplications where the direct
+ * way takes 144. Forward and gradient of the data, which is the forward of other weights. One
+ * thread; the caller gives all memory. */
 #ifndef FERDAG_KERNELS_CPU_WINOGRAD_H
 #define FERDAG_KERNELS_CPU_WINOGRAD_H
 
@@ -29,8 +30,8 @@ void winograd_pack(const struct winograd_shape *shape, bool transposed, const fl
 
 /* y = convolution of n images x + bias (may be NULL; whole vectors of 16 are read) + y if `add`,
  * then ReLU if asked. Sums in float32; the transformed input and weights are rounded to bf16, so
- * that an error is up to (sum of |transformed x| * |transformed weight|) * 2^-7 + |y| * 2^-8.
- * packed and scratch are 64-byte aligned. */
+ * that an error is up to (sum of |A| |transformed x| |transformed weight|) * 2^-7 + |y| * 2^-8, A
+ * being what an output takes of a position. packed and scratch are 64-byte aligned. */
 void winograd_run(const struct winograd_shape *shape, size_t n, const uint16_t *x,
                   const void *packed, const float *bias, uint16_t *y, bool add, bool relu,
                   void *scratch);

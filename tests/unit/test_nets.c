@@ -145,8 +145,10 @@ static void test_cpu_is_ref(void **state)
             compare((enum net_model)m, cases[i].width, cases[i].size, NET_FP32, 2e-5, 2e-2);
 }
 
-/* bf16 rounds each activation to 8 bits, 2^-9 of it on average, some 20 layers deep: 20 * 2^-9 = 4%
- * in logits. ReLUs near 0 open or shut, which turns the gradients of deep layers by half and more,
+/* bf16 rounds each activation to 8 bits, 2^-9 of it on average, and a convolution in Winograd's way
+ * adds 0.012 of its result; some 16 of them deep sqrt(16) * 0.012 = 5% in logits. The batch is
+ * small: VGG19's last norms, in planes of one pixel, make more of it, in what they feed the linear
+ * layer too. ReLUs near 0 open or shut, which turns the gradients of deep layers by half and more,
  * PyTorch's autocast as well as ours (tests/oracles/nets.py); single operations are checked sharply
  * in test_kernels.c. */
 /* A batch of the same images many times over has their moments, loss and gradients. It is done
@@ -204,7 +206,7 @@ static void test_bf16(void **state)
 {
     (void)state;
     for (int m = 0; m < NET_MODELS; m++)
-        compare((enum net_model)m, 4, 40, NET_BF16, 0.1, 0.1);
+        compare((enum net_model)m, 4, 40, NET_BF16, 0.1, 0.4);
 }
 
 /* Along its own direction, a parameter's gradient g changes the loss by |g|. */

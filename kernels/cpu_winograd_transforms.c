@@ -1,0 +1,341 @@
+/* The transforms of a Winograd convolution's inputs and outputs: F(4x4, 3x3) from the points 0,
+ * +-a, +-1/a and infinity with a = sqrt(2), for which the errors of rounding to bf16 are small
+ * (those of 0, +-1, +-2 are 1.7 times as large, measured on the logits of a trained ResNet18).
+ * Along a side:
+ *   B^T d = d0 - 5/2 d2 + d4,  (d4 - d2 / 2) +- a (d3 - d1 / 2),
+ *           (d4 - 2 d2) +- (d3 - 2 d1) / a,  d1 - 5/2 d3 + d5
+ *   A^T m = m0 + s + t,  a u + v / a,  2 s + t / 2,  2 a u + v / (2 a) + m5
+ *           where s, u = m1 +- m2 and t, v = m3 +- m4
+ * while G stands in cpu_winograd_weights.c. Tiles of two outputs do with the points 0, +-a and
+ * infinity, those of one with 0, a and infinity; their B^T is scaled so that G is the same:
+ *   two: d0 - d2 / 2,  3/2 (d2 +- a d1),  d3 - 2 d1;   m0 + s,  a u + m5
+ *   one: d0 - d1 / a,  6/a d1,  d2 - a d1;             m0 + m1 + m5 */
+#include "kernels/cpu_winograd_steps.h"
+
+#if defined(__x86_64__)
+
+enum {
+    STRIP = 10, /* tiles of which the columns are transformed together */
+    AHEAD = 4   /* tiles whose outputs to prefetch */
+};
+
+static const float root = 1.41421356237309504880F, inverse_root = 0.70710678118654752440F;
+
+/* ---- inputs ---- */
+
+WITH_BF16 INLINE void transform_full(const __m512 d[SIDE], __m512 t[SIDE])
+{
+    const __m512 a = _mm512_set1_ps(root), b = _mm512_set1_ps(inverse_root);
+    const __m512 two = _mm512_set1_ps(2), half = _mm512_set1_ps(0.5F);
+    const __m512 middle = _mm512_set1_ps(2.5F);
+    __m512 even = _mm512_fnmadd_ps(half, d[2], d[4]), odd = _mm512_fnmadd_ps(half, d[1], d[3]);
+    t[0] = _mm512_fnmadd_ps(middle, d[2], _mm512_add_ps(d[0], d[4]));
+    t[1] = _mm512_fmadd_ps(a, odd, even);
+    t[2] = _mm512_fnmadd_ps(a, odd, even);
+    even = _mm512_fnmadd_ps(two, d[2], d[4]);
+    odd = _mm512_fnmadd_ps(two, d[1], d[3]);
+    t[3] = _mm512_fmadd_ps(b, odd, even);
+    t[4] = _mm512_fnmadd_ps(b, odd, even);
+    t[5] = _mm512_fnmadd_ps(middle, d[3], _mm512_add_ps(d[1], d[5]));
+}
+
+WITH_BF16 INLINE void transform_two(const __m512 d[SIDE], __m512 t[SIDE])
+{
+    const __m512 scale = _mm512_set1_ps(1.5F), odd = _mm512_set1_ps(1.5F * root);
+    __m512 even = _mm512_mul_ps(scale, d[2]);
+    t[0] = _mm512_fnmadd_ps(_mm512_set1_ps(0.5F), d[2], d[0]);
+    t[1] = _mm512_fmadd_ps(odd, d[1], even);
+    t[2] = _mm512_fnmadd_ps(odd, d[1], even);
+    t[5] = _mm512_fnmadd_ps(_mm512_set1_ps(2), d[1], d[3]);
+    t[3] = t[4] = _mm512_setzero_ps();
+}
+
+WITH_BF16 INLINE void transform_one(const __m512 d[SIDE], __m512 t[SIDE])
+{
+    t[0] = _mm512_fnmadd_ps(_mm512_set1_ps(inverse_root), d[1], d[0]);
+    t[1] = _mm512_mul_ps(_mm512_set1_ps(6 * inverse_root), d[1]);
+    t[5] = _mm512_fnmadd_ps(_mm512_set1_ps(root), d[1], d[2]);
+    t[2] = t[3] = t[4] = _mm512_setzero_ps();
+}
+
+WITH_BF16 INLINE void transform(enum extent extent, const __m512 d[SIDE], __m512 t[SIDE])
+{
+    if (extent == FULL)
+        transform_full(d, t);
+    else if (extent == TWO)
+        transform_two(d, t);
+    else
+        transform_one(d, t);
+}
+
+/* Rows of a plane, of which those outside of it are masked. */
+struct rows {
+    const uint16_t *first; /* its column 0 */
+    ptrdiff_t step;
+    int width;
+    __mmask8 masks[SIDE];
+};
+
+WITH_BF16 INLINE struct rows rows_from(const struct winograd_shape *s, const uint16_t *plane, int y)
+{
+    struct rows rows = {.step = (ptrdiff_t)s->width * LANES, .width = (int)s->width};
+    rows.first = plane + y * rows.step;
+    for (int r = 0; r < SIDE; r++)
+        rows.masks[r] = y + r >= 0 && y + r < (int)s->height ? 0xFF : 0;
+    return rows;
+}
+
+/* Inputs of a tile's side. */
+static inline int inputs_of(enum extent extent)
+{
+    return extent == FULL ? SIDE : extent == TWO ? 4 : 3;
+}
+
+/* Columns x and x + 1, down which B^T goes; the vectors have the 16 channels of a pixel. */
+WITH_BF16 INLINE void transform_columns(enum extent extent, const struct rows *rows, int x,
+                                        __m512 columns[2][SIDE])
+{
+    /* A bf16 value is the upper half of the float. */
+    const __m512i left = _mm512_set_epi16(15, 0, 14, 0, 13, 0, 12, 0, 11, 0, 10, 0, 9, 0, 8, 0, 7,
+                                          0, 6, 0, 5, 0, 4, 0, 3, 0, 2, 0, 1, 0, 0, 0);
+    const __m512i right = _mm512_add_epi16(left, _mm512_set1_epi16(16));
+    const __mmask32 upper = 0xAAAAAAAA;
+    const uint16_t *at = rows->first + x * LANES;
+    __m512 d[2][SIDE];
+    int mask = 0xFF;
+    if (x < 0 || x + 1 >= rows->width)
+        mask = (x >= 0 && x < rows->width ? 0x0F : 0) | (x + 1 < rows->width ? 0xF0 : 0);
+        /* What the next row of tiles reads. */
+#pragma GCC unroll 4
+    for (int r = SIDE; r < SIDE + OUTPUTS && extent == FULL; r++)
+        _mm_prefetch(at + r * rows->step, _MM_HINT_T0);
+#pragma GCC unroll 6
+    for (int r = 0; r < inputs_of(extent); r++) {
+        __m512i raw =
+            _mm512_maskz_loadu_epi64((__mmask8)(rows->masks[r] & mask), at + r * rows->step);
+        d[0][r] = _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(upper, left, raw));
+        d[1][r] = _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(upper, right, raw));
+    }
+    transform(extent, d[0], columns[0]);
+    transform(extent, d[1], columns[1]);
+}
+
+/* The rows of B^T d B of one tile, from its columns. */
+WITH_BF16 INLINE void transform_rows(enum extent extent, unsigned rows, __m512 columns[][SIDE],
+                                     uint16_t *out, size_t position)
+{
+#pragma GCC unroll 6
+    for (int r = 0; r < SIDE; r++, out += SIDE / 2 * position) {
+        __m512 d[SIDE], t[SIDE];
+        if (!(rows >> r & 1))
+            continue;
+#pragma GCC unroll 6
+        for (int c = 0; c < inputs_of(extent); c++)
+            d[c] = columns[c][r];
+        transform(extent, d, t);
+#pragma GCC unroll 3
+        for (size_t c = 0; c < SIDE; c += 2)
+            _mm512_store_si512(out + c / 2 * position,
+                               (__m512i)_mm512_cvtne2ps_pbh(t[c + 1], t[c]));
+    }
+}
+
+/* For tiles of one extent of rows, a constant. */
+WITH_BF16 INLINE void transform_tiles(enum extent extent, const struct run *r, size_t channels,
+                                      size_t t, size_t count)
+{
+    const struct winograd_shape *s = r->shape;
+    const struct tile *tile = &r->tiles[t];
+    size_t plane = s->height * s->width * LANES, position = r->in * r->count * LINE;
+    uint16_t *out = r->inputs + (channels * r->count + t) * LINE;
+    struct rows rows =
+        rows_from(s, r->x + (tile->image * s->x_blocks + channels) * plane, tile->y - 1);
+    __m512 columns[OUTPUTS * STRIP + 2][SIDE];
+    for (size_t first = 0; first < count; first += STRIP) {
+        size_t end = count - first < STRIP ? count : first + STRIP;
+        int x = tile[first].x - 1, last = tile[end - 1].x;
+        int wide = last - 1 - x + inputs_of(extent_of(s->width, (size_t)last));
+        for (int c = 0; c < wide; c += 2)
+            transform_columns(extent, &rows, x + c, columns + c);
+        for (size_t k = first; k < end; k++) {
+            __m512(*of_tile)[SIDE] = columns + OUTPUTS * (k - first);
+            unsigned needed = positions_of(extent);
+            enum extent across = extent_of(s->width, (size_t)tile[k].x);
+            if (across == FULL)
+                transform_rows(FULL, needed, of_tile, out + k * LINE, position);
+            else if (across == TWO)
+                transform_rows(TWO, needed, of_tile, out + k * LINE, position);
+            else
+                transform_rows(ONE, needed, of_tile, out + k * LINE, position);
+        }
+    }
+}
+
+WITH_BF16 void winograd_inputs(const struct run *r, size_t channels, size_t t, size_t count)
+{
+    enum extent extent = extent_of(r->shape->height, (size_t)r->tiles[t].y);
+    if (extent == FULL)
+        transform_tiles(FULL, r, channels, t, count);
+    else if (extent == TWO)
+        transform_tiles(TWO, r, channels, t, count);
+    else
+        transform_tiles(ONE, r, channels, t, count);
+}
+
+/* ---- outputs ---- */
+
+/* A^T m. */
+WITH_BF16 INLINE void transform_back(enum extent extent, const __m512 m[SIDE], __m512 y[OUTPUTS])
+{
+    const __m512 a = _mm512_set1_ps(root), b = _mm512_set1_ps(inverse_root);
+    const __m512 two = _mm512_set1_ps(2), half = _mm512_set1_ps(0.5F);
+    const __m512 a3 = _mm512_set1_ps(2 * root), b3 = _mm512_set1_ps(inverse_root / 2);
+    if (extent == ONE) {
+        y[0] = _mm512_add_ps(m[0], _mm512_add_ps(m[1], m[5]));
+        return;
+    }
+    __m512 s = _mm512_add_ps(m[1], m[2]), u = _mm512_sub_ps(m[1], m[2]);
+    if (extent == TWO) {
+        y[0] = _mm512_add_ps(m[0], s);
+        y[1] = _mm512_fmadd_ps(a, u, m[5]);
+        return;
+    }
+    __m512 t = _mm512_add_ps(m[3], m[4]), v = _mm512_sub_ps(m[3], m[4]);
+    y[0] = _mm512_add_ps(m[0], _mm512_add_ps(s, t));
+    y[1] = _mm512_fmadd_ps(a, u, _mm512_mul_ps(b, v));
+    y[2] = _mm512_fmadd_ps(two, s, _mm512_mul_ps(half, t));
+    y[3] = _mm512_fmadd_ps(a3, u, _mm512_fmadd_ps(b3, v, m[5]));
+}
+
+/* Down the columns of a tile's sums that `needed` says. */
+WITH_BF16 INLINE void back_columns(enum extent extent, unsigned needed, const float *m,
+                                   size_t position, __m512 columns[SIDE][OUTPUTS])
+{
+#pragma GCC unroll 6
+    for (int c = 0; c < SIDE; c++) {
+        __m512 column[SIDE];
+        if (!(needed >> c & 1))
+            continue;
+#pragma GCC unroll 6
+        for (int k = 0; k < SIDE; k++)
+            if (positions_of(extent) >> k & 1)
+                column[k] = _mm512_load_ps(m + (size_t)(k * SIDE + c) * position);
+        transform_back(extent, column, columns[c]);
+    }
+}
+
+/* Two neighbouring pixels of y. */
+WITH_BF16 INLINE void store_pixels(const struct run *r, __m512 left, __m512 right, uint16_t *y,
+                                   __mmask8 mask)
+{
+    if (r->add) {
+        __m512i old = _mm512_maskz_loadu_epi64(mask, y);
+        __m512i a = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(old));
+        __m512i b = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(old, 1));
+        left = _mm512_add_ps(left, _mm512_castsi512_ps(_mm512_slli_epi32(a, 16)));
+        right = _mm512_add_ps(right, _mm512_castsi512_ps(_mm512_slli_epi32(b, 16)));
+    }
+    if (r->relu) {
+        left = _mm512_max_ps(left, _mm512_setzero_ps());
+        right = _mm512_max_ps(right, _mm512_setzero_ps());
+    }
+    _mm512_mask_storeu_epi64(y, mask, (__m512i)_mm512_cvtne2ps_pbh(right, left));
+}
+
+/* Along a row of a tile; `width` pixels are in the plane. */
+WITH_BF16 INLINE void back_row(enum extent extent, const struct run *r, size_t width, __m512 bias,
+                               size_t k, __m512 columns[SIDE][OUTPUTS], uint16_t *y)
+{
+    __mmask8 left = width >= 2 ? 0xFF : 0x0F, right = width >= 4 ? 0xFF : 0x0F;
+    __m512 row[SIDE], out[OUTPUTS];
+#pragma GCC unroll 6
+    for (int c = 0; c < SIDE; c++)
+        if (positions_of(extent) >> c & 1)
+            row[c] = columns[c][k];
+    transform_back(extent, row, out);
+    if (extent == ONE)
+        out[1] = _mm512_setzero_ps();
+    store_pixels(r, _mm512_add_ps(out[0], bias), _mm512_add_ps(out[1], bias), y, left);
+    if (extent == FULL)
+        store_pixels(r, _mm512_add_ps(out[2], bias), _mm512_add_ps(out[3], bias), y + 2 * LANES,
+                     right);
+}
+
+/* A tile's place in y. */
+struct place {
+    uint16_t *y;
+    size_t step, height, width; /* to the next row; how much of it is in the plane */
+};
+
+static struct place place_of(const struct run *r, const struct tile *tile, size_t o)
+{
+    const struct winograd_shape *s = r->shape;
+    size_t row = (tile->image * s->y_blocks + o) * s->height + (size_t)tile->y;
+    size_t height = s->height - (size_t)tile->y;
+    return (struct place){
+        .y = r->y + (row * s->width + (size_t)tile->x) * LANES,
+        .step = s->width * LANES,
+        .height = height < OUTPUTS ? height : OUTPUTS,
+        .width = s->width - (size_t)tile->x,
+    };
+}
+
+WITH_BF16 INLINE void back_whole(const struct run *r, const struct place *to, const float *m,
+                                 size_t position, __m512 bias)
+{
+    __m512 columns[SIDE][OUTPUTS];
+    back_columns(FULL, positions_of(FULL), m, position, columns);
+#pragma GCC unroll 4
+    for (size_t k = 0; k < OUTPUTS; k++)
+        back_row(FULL, r, OUTPUTS, bias, k, columns, to->y + k * to->step);
+}
+
+/* A tile that reaches over the end of the plane. */
+WITH_BF16 static void back_part(const struct run *r, const struct place *to, const float *m,
+                                size_t position, __m512 bias)
+{
+    enum extent down = extent_of(to->height, 0), across = extent_of(to->width, 0);
+    unsigned needed = positions_of(across);
+    __m512 columns[SIDE][OUTPUTS];
+    if (down == FULL)
+        back_columns(FULL, needed, m, position, columns);
+    else if (down == TWO)
+        back_columns(TWO, needed, m, position, columns);
+    else
+        back_columns(ONE, needed, m, position, columns);
+    for (size_t k = 0; k < to->height; k++) {
+        uint16_t *y = to->y + k * to->step;
+        if (across == FULL)
+            back_row(FULL, r, to->width, bias, k, columns, y);
+        else if (across == TWO)
+            back_row(TWO, r, to->width, bias, k, columns, y);
+        else
+            back_row(ONE, r, to->width, bias, k, columns, y);
+    }
+}
+
+INLINE void prefetch_place(struct place to)
+{
+    for (size_t k = 0; k < to.height; k++, to.y += to.step) {
+        _mm_prefetch(to.y, _MM_HINT_ET0);
+        if (to.width > 2)
+            _mm_prefetch(to.y + LINE, _MM_HINT_ET0);
+    }
+}
+
+WITH_BF16 void winograd_outputs(const struct run *r, size_t o, size_t which, size_t outs)
+{
+    size_t position = r->block * outs * LANES;
+    __m512 bias = r->bias ? _mm512_loadu_ps(r->bias + o * LANES) : _mm512_setzero_ps();
+    for (size_t t = 0; t < r->count; t++) {
+        const float *m = r->sums + (t * outs + which) * LANES;
+        struct place to = place_of(r, &r->tiles[t], o);
+        if (t + AHEAD < r->count)
+            prefetch_place(place_of(r, &r->tiles[t + AHEAD], o));
+        if (to.height == OUTPUTS && to.width >= OUTPUTS)
+            back_whole(r, &to, m, position, bias);
+        else
+            back_part(r, &to, m, position, bias);
+    }
+}
+#endif
