@@ -195,7 +195,7 @@ class Libsvm:
     def run(self, row, cpu_time):
         """Seconds to train, seconds an image, classes."""
         kernel = KERNELS.index(row.split("_")[1])
-        train = tool(["svm-train", "-q", "-t", str(kernel), "-g", repr(self.gamma), "-m", "1000",
+        train = tool(["svm-train", "-q", "-t", str(kernel), "-g", repr(float(self.gamma)), "-m", "1000",
                       f"{self.home}/train", f"{self.home}/model"], cpu_time)
         predict = tool(["svm-predict", f"{self.home}/test", f"{self.home}/model",
                         f"{self.home}/out"], cpu_time)
