@@ -6,11 +6,14 @@
  * shifts, and every tap reads the same interleaved copy. Copies are made of a few images at a time,
  * which stay in cache while all tiles of the gradient pass over them; a tile (input channels x
  * vectors of output channels, for one tap) lives in registers. Each worker has sums of its own, in
- * the order of its images; they are added up in the order of the workers. */
+ * the order of its images; they are added up in the order of the workers.
+ *
+ * Where Winograd's way is faster (cpu_winograd_gradient.c) it adds to the same sums. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/cpu.h"
+#include "kernels/cpu_winograd.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -258,25 +261,60 @@ static int start(struct product *p, struct device *device, float *sums, struct e
     return 0;
 }
 
+/* Whether Winograd's way is faster; *shape is then that of one group. */
+static bool is_winograd(const struct product *p, struct winograd_shape *shape)
+{
+    const struct conv_spec *s = p->spec;
+    size_t in = s->in / s->groups, out = s->out / s->groups;
+    *shape = (struct winograd_shape){.in = in,
+                                     .out = out,
+                                     .height = s->height,
+                                     .width = s->width,
+                                     .x_blocks = p->x->blocks,
+                                     .y_blocks = p->dy->blocks};
+    return s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
+           (s->groups == 1 || (in % LANES == 0 && out % LANES == 0)) &&
+           winograd_gradient_suits(shape);
+}
+
+static int add_winograd(const struct product *p, struct device *device,
+                        const struct winograd_shape *shape, float *sums, struct error *err)
+{
+    const uint16_t *x = (const void *)cpu_images(p->x, p->range);
+    const uint16_t *dy = (const void *)cpu_images(p->dy, p->range);
+    void *memory = NULL;
+    int e = cpu_scratch(device, p->range.worker, SCRATCH_KERNEL,
+                        winograd_gradient_scratch_size(shape), &memory, err);
+    for (size_t g = 0; !e && g < p->spec->groups; g++)
+        winograd_gradient(shape, p->range.count, x + g * shape->in * p->x->pixels,
+                          dy + g * shape->out * p->dy->pixels,
+                          sums + g * blocks_of(shape->out) * 9 * shape->in * LANES, memory);
+    return e;
+}
+
 int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, struct range range,
                         const struct tensor *x, const struct tensor *dy, bool bias, float *sums,
                         struct error *err)
 {
     struct product p = {.spec = spec, .x = x, .dy = dy, .range = range};
-    int e = start(&p, device, sums, err);
-    if (e)
-        return e;
-    for (size_t first = 0; first < range.count; first += 2 * p.chunk) {
+    struct winograd_shape shape;
+    bool direct = !is_winograd(&p, &shape);
+    int e = direct ? 0 : add_winograd(&p, device, &shape, sums, err);
+    if (!e && (direct || bias))
+        e = start(&p, device, sums, err);
+    for (size_t first = 0; !e && (direct || bias) && first < range.count; first += 2 * p.chunk) {
         size_t left = (range.count - first + 1) / 2, pairs = left < p.chunk ? left : p.chunk;
         for (size_t i = 0; i < pairs; i++) {
-            interleave_pair(&p, x, first, i, p.xs);
+            if (direct)
+                interleave_pair(&p, x, first, i, p.xs);
             interleave_pair(&p, dy, first, i, p.dys);
         }
-        add_chunk(&p, pairs);
+        if (direct)
+            add_chunk(&p, pairs);
         if (bias)
             add_bias(&p, pairs);
     }
-    return 0;
+    return e;
 }
 
 /* The sum of output channel o with input channel i of its group through tap t, and so on for all i

@@ -14,9 +14,6 @@
 
 #if defined(__x86_64__)
 
-/* Groups of tiles: at the end of a row, within the plane, at the end of a column, of both. */
-enum { UPPER = 0x3, INNER = 0x6 };
-
 /* Plans the products of one position with tiles first to end - 1. */
 static void plan_tiles(struct run *r, struct product product, size_t first, size_t end)
 {
@@ -36,50 +33,34 @@ static void plan_position(struct run *r, size_t row, size_t column, size_t weigh
 {
     size_t position = row * SIDE + column;
     struct product p = {
-        .inputs = position / 2 * r->in * r->count * LINE + position % 2 * LANES,
+        .inputs = position / 2 * r->in * r->tiles.count * LINE + position % 2 * LANES,
         .weights = weights,
         .sums = position * r->block * LANES,
     };
     for (int g = 0, end; g < GROUPS; g = end + 1) {
         for (end = g; groups >> end & 1; end++)
             ;
-        plan_tiles(r, p, r->groups[g], r->groups[end]);
+        plan_tiles(r, p, r->tiles.groups[g], r->tiles.groups[end]);
     }
 }
 
-/* Plans the products of a block, unless the last one had the same groups. Those at the end of a
- * column don't need all rows of positions, those at the end of a row not all columns. */
+/* Plans the products of a block, unless the last one had the same groups. */
 static void plan_products(struct run *r)
 {
     const struct winograd_shape *s = r->shape;
-    unsigned rows = side_of(s->height), columns = side_of(s->width);
-    unsigned last_rows = positions_of(extent_of(s->height, (s->height - 1) / OUTPUTS * OUTPUTS));
-    unsigned last_columns = positions_of(extent_of(s->width, (s->width - 1) / OUTPUTS * OUTPUTS));
     size_t weights = 0;
-    if (memcmp(r->planned, r->groups, sizeof r->groups) == 0)
+    if (memcmp(r->planned, r->tiles.groups, sizeof r->tiles.groups) == 0)
         return;
-    memcpy(r->planned, r->groups, sizeof r->groups);
+    memcpy(r->planned, r->tiles.groups, sizeof r->tiles.groups);
     r->product_count = 0;
     for (size_t row = 0; row < SIDE; row++)
         for (size_t column = 0; column < SIDE; column++) {
-            if (!(rows >> row & 1) || !(columns >> column & 1))
+            unsigned groups = winograd_groups(s, row, column);
+            if (!groups)
                 continue;
-            unsigned groups =
-                (last_rows >> row & 1 ? 0xF : UPPER) & (last_columns >> column & 1 ? 0xF : INNER);
             plan_position(r, row, column, weights, groups);
             weights += r->in * PAIRS * LANES;
         }
-}
-
-/* The number of tiles from t on that lie side by side. */
-static size_t row_of_tiles(const struct run *r, size_t t)
-{
-    const struct tile *a = &r->tiles[t];
-    size_t count = 1;
-    while (t + count < r->count && a[count].image == a->image && a[count].y == a->y &&
-           a[count].x == a->x + OUTPUTS * (int)count)
-        count++;
-    return count;
 }
 
 /* ---- runs ---- */
@@ -119,35 +100,12 @@ bool winograd_suits(const struct winograd_shape *shape)
     return shape->height >= 2 && shape->width >= 2;
 }
 
-/* Sorts the tiles into groups that need the same positions. */
-static void sort_tiles(struct run *r)
-{
-    const struct winograd_shape *s = r->shape;
-    struct tile sorted[MAX_BLOCK];
-    size_t count = 0;
-    if (s->height % OUTPUTS == 0 && s->width % OUTPUTS == 0) {
-        memcpy(r->groups, (size_t[]){0, 0, r->count, r->count, r->count}, sizeof r->groups);
-        return;
-    }
-    for (int group = 0; group < GROUPS; group++) {
-        r->groups[group] = count;
-        for (size_t t = 0; t < r->count; t++) {
-            bool row = extent_of(s->height, (size_t)r->tiles[t].y) != FULL;
-            bool column = extent_of(s->width, (size_t)r->tiles[t].x) != FULL;
-            if (group == (row ? 2 + column : !column))
-                sorted[count++] = r->tiles[t];
-        }
-    }
-    r->groups[GROUPS] = count;
-    memcpy(r->tiles, sorted, count * sizeof *sorted);
-}
-
 static void run_block(struct run *r)
 {
-    sort_tiles(r);
+    winograd_sort(r->shape, &r->tiles);
     plan_products(r);
-    for (size_t t = 0, count; t < r->count; t += count) {
-        count = row_of_tiles(r, t);
+    for (size_t t = 0, count; t < r->tiles.count; t += count) {
+        count = winograd_row(&r->tiles, t);
         for (size_t i = 0; i < r->in; i++)
             winograd_inputs(r, i, t, count);
     }
@@ -157,7 +115,7 @@ static void run_block(struct run *r)
         for (size_t k = 0; k < outs; k++)
             winograd_outputs(r, o + k, k, outs);
     }
-    r->count = 0;
+    r->tiles.count = 0;
 }
 
 void winograd_run(const struct winograd_shape *shape, size_t n, const uint16_t *x,
@@ -182,11 +140,11 @@ void winograd_run(const struct winograd_shape *shape, size_t n, const uint16_t *
     for (size_t image = 0; image < n; image++)
         for (size_t row = 0; row < shape->height; row += OUTPUTS)
             for (size_t column = 0; column < shape->width; column += OUTPUTS) {
-                r.tiles[r.count++] = (struct tile){image, (int)row, (int)column};
-                if (r.count == r.block)
+                r.tiles.list[r.tiles.count++] = (struct tile){image, (int)row, (int)column};
+                if (r.tiles.count == r.block)
                     run_block(&r);
             }
-    if (r.count)
+    if (r.tiles.count)
         run_block(&r);
 }
 #else

@@ -36,4 +36,14 @@ void winograd_run(const struct winograd_shape *shape, size_t n, const uint16_t *
                   const void *packed, const float *bias, uint16_t *y, bool add, bool relu,
                   void *scratch);
 
+/* The gradient of the weights: adds to sums that of n images x and the gradients dy of y. In their
+ * order: [block of 16 output channels][3][3][input channels, whole vectors of 16][16]. Sums in
+ * float32; both operands, transformed, are rounded to bf16, so that an error is up to (sum of |G|
+ * |transformed x| |transformed dy| |G|) * 2^-7. Needs a CPU with avx512_bf16; scratch is 64-byte
+ * aligned. `suits`: whether it is measured to be faster than the direct way. */
+bool winograd_gradient_suits(const struct winograd_shape *shape);
+size_t winograd_gradient_scratch_size(const struct winograd_shape *shape);
+void winograd_gradient(const struct winograd_shape *shape, size_t n, const uint16_t *x,
+                       const uint16_t *dy, float *sums, void *scratch);
+
 #endif

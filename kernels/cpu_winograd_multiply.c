@@ -17,7 +17,7 @@ WITH_BF16 INLINE void multiply(const struct run *r, const struct product *p,
     __m512 sums[2 * TOGETHER];
     const uint16_t *v = r->inputs + p->inputs;
     const uint32_t *u = weights + p->weights;
-    size_t next_out = r->positions * r->in * PAIRS * LANES, next_block = r->count * LINE;
+    size_t next_out = r->positions * r->in * PAIRS * LANES, next_block = r->tiles.count * LINE;
 #pragma GCC unroll 28
     for (int k = 0; k < tiles * outs; k++)
         sums[k] = _mm512_setzero_ps();

@@ -18,6 +18,7 @@ enum {
     SIDE = 6,          /* inputs and positions of a tile's side */
     TOGETHER = 14,     /* tiles whose sums are in registers, for two vectors of output channels */
     MAX_BLOCK = 64,    /* tiles */
+    MAX_TILES = 256,   /* of a block, or pairs of them, whatever is done with it */
     LINE = 32,         /* bf16 values of a cache line */
     GROUPS = 4,        /* of tiles that need the same positions */
     /* Of a block: each position splits into two ranges of groups at most. */
@@ -31,6 +32,12 @@ enum extent { ONE, TWO, FULL };
 struct tile {
     size_t image;
     int y, x;
+};
+
+/* The tiles of a block, in groups that need the same positions. */
+struct tiles {
+    size_t count, groups[GROUPS + 1]; /* where each group starts */
+    struct tile list[MAX_TILES];
 };
 
 /* A product of one position: some tiles' transformed inputs with its weights. */
@@ -52,11 +59,9 @@ struct run {
     bool add, relu;
     /* [row][column / 2][input block][tile][LINE]: a line has the channels of two positions. */
     uint16_t *inputs;
-    float *sums;      /* [row][column][tile][1 or 2][LANES] */
-    size_t positions; /* of the weights */
-    struct tile tiles[MAX_BLOCK];
-    size_t count;                              /* tiles of the current block */
-    size_t groups[GROUPS + 1];                 /* where each group of them starts */
+    float *sums;                               /* [row][column][tile][1 or 2][LANES] */
+    size_t positions;                          /* of the weights */
+    struct tiles tiles;                        /* of the current block */
     size_t product_count, planned[GROUPS + 1]; /* for which groups */
     struct product products[MAX_PRODUCTS];
 };
@@ -89,6 +94,15 @@ static inline size_t count_of(unsigned bits)
 {
     return (size_t)__builtin_popcount(bits);
 }
+
+/* The groups, in bits, that need a position; they follow on each other. */
+unsigned winograd_groups(const struct winograd_shape *shape, size_t row, size_t column);
+
+/* Sorts the tiles into their groups. */
+void winograd_sort(const struct winograd_shape *shape, struct tiles *tiles);
+
+/* The number of tiles from t on that lie side by side. */
+size_t winograd_row(const struct tiles *tiles, size_t t);
 
 /* B^T d B of one block of input channels for `count` tiles in a row, the first of which is t. */
 void winograd_inputs(const struct run *r, size_t channels, size_t t, size_t count);
