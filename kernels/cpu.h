@@ -136,6 +136,11 @@ size_t cpu_weight_sums(const struct conv_spec *spec);
 void cpu_weight_deliver(const struct device *device, const struct conv_spec *spec,
                         float *const *sums, float *dweights, float *dbias);
 
+/* Whether Winograd's way does such a convolution in bf16 at all (cpu_winograd.h); *shape becomes
+ * that of one group, forward or (backward) of the gradient of the data. */
+struct winograd_shape;
+bool cpu_winograd_shape(const struct conv_spec *spec, bool backward, struct winograd_shape *shape);
+
 /* The name of the first convolution so far for which oneDNN had nothing better than its reference
  * code ("ref:any", 100 times slower), or NULL. For tests. */
 const char *cpu_reference_code(const struct device *device);

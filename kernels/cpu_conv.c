@@ -197,21 +197,26 @@ static void spread(const struct conv *c, float *weights, float *among, bool back
     }
 }
 
-/* Whether this is done in Winograd's way; *shape is then that of one group. */
-static bool is_winograd(const struct conv *c, enum dnn_direction direction,
-                        struct winograd_shape *shape)
+bool cpu_winograd_shape(const struct conv_spec *s, bool backward, struct winograd_shape *shape)
 {
-    const struct conv_spec *s = &c->spec;
-    size_t lanes = c->device->lanes->lanes;
-    size_t from = direction == DNN_FORWARD ? s->in : s->out, to = s->in + s->out - from;
+    size_t from = backward ? s->out : s->in, to = s->in + s->out - from;
     *shape = (struct winograd_shape){.in = from / s->groups,
                                      .out = to / s->groups,
                                      .height = s->height,
                                      .width = s->width,
-                                     .x_blocks = (from + lanes - 1) / lanes,
-                                     .y_blocks = (to + lanes - 1) / lanes};
-    return c->device->bf16 && !s->image && s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
-           c->groups == s->groups && winograd_suits(shape);
+                                     .x_blocks = (from + WINOGRAD_LANES - 1) / WINOGRAD_LANES,
+                                     .y_blocks = (to + WINOGRAD_LANES - 1) / WINOGRAD_LANES};
+    bool whole = shape->in % WINOGRAD_LANES == 0 && shape->out % WINOGRAD_LANES == 0;
+    return !s->image && s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
+           (s->groups == 1 || whole);
+}
+
+/* Whether this is done in Winograd's way; *shape is then that of one group. */
+static bool is_winograd(const struct conv *c, enum dnn_direction direction,
+                        struct winograd_shape *shape)
+{
+    return c->device->bf16 && cpu_winograd_shape(&c->spec, direction == DNN_BACKWARD_DATA, shape) &&
+           winograd_suits(shape);
 }
 
 static int pack_winograd(const struct conv *c, const struct winograd_shape *shape,

@@ -261,22 +261,6 @@ static int start(struct product *p, struct device *device, float *sums, struct e
     return 0;
 }
 
-/* Whether Winograd's way is faster; *shape is then that of one group. */
-static bool is_winograd(const struct product *p, struct winograd_shape *shape)
-{
-    const struct conv_spec *s = p->spec;
-    size_t in = s->in / s->groups, out = s->out / s->groups;
-    *shape = (struct winograd_shape){.in = in,
-                                     .out = out,
-                                     .height = s->height,
-                                     .width = s->width,
-                                     .x_blocks = p->x->blocks,
-                                     .y_blocks = p->dy->blocks};
-    return s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
-           (s->groups == 1 || (in % LANES == 0 && out % LANES == 0)) &&
-           winograd_gradient_suits(shape);
-}
-
 static int add_winograd(const struct product *p, struct device *device,
                         const struct winograd_shape *shape, float *sums, struct error *err)
 {
@@ -298,7 +282,7 @@ int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, str
 {
     struct product p = {.spec = spec, .x = x, .dy = dy, .range = range};
     struct winograd_shape shape;
-    bool direct = !is_winograd(&p, &shape);
+    bool direct = !cpu_winograd_shape(spec, false, &shape) || !winograd_gradient_suits(&shape);
     int e = direct ? 0 : add_winograd(&p, device, &shape, sums, err);
     if (!e && (direct || bias))
         e = start(&p, device, sums, err);

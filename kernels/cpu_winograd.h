@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { WINOGRAD_LANES = 16 }; /* of a vector of channels */
+
 struct winograd_shape {
     size_t in, out;       /* channels */
     size_t height, width; /* of x and y */

@@ -86,7 +86,7 @@ WITH_BF16 static void sum_position(const struct gradient *s, size_t position, si
 WITH_BF16 INLINE void take_back(const __m512 m[SIDE], __m512 g[3])
 {
     const __m512 third = _mm512_set1_ps(1.0F / 3), sixth = _mm512_set1_ps(1.0F / 6);
-    const __m512 a3 = _mm512_set1_ps(1.41421356237309504880F / 3);
+    const __m512 a3 = _mm512_set1_ps(root / 3);
     __m512 s = _mm512_add_ps(m[1], m[2]), u = _mm512_sub_ps(m[1], m[2]);
     __m512 t = _mm512_add_ps(m[3], m[4]), v = _mm512_sub_ps(m[3], m[4]);
     const __m512 half = _mm512_set1_ps(0.5F), four = _mm512_set1_ps(-4);

@@ -7,8 +7,6 @@
 
 #if defined(__x86_64__)
 
-static const float root = 1.41421356237309504880F, inverse_root = 0.70710678118654752440F;
-
 WITH_BF16 INLINE void transform_full(const __m512 d[SIDE], __m512 t[SIDE])
 {
     const __m512 a = _mm512_set1_ps(root), b = _mm512_set1_ps(inverse_root);

@@ -10,14 +10,6 @@
 
 enum { STRIP = 5 /* tiles of which the columns are transformed together */ };
 
-WITH_BF16 INLINE void store_pair(__m512 a, __m512 b, uint16_t *out)
-{
-    const __m512i order =
-        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    _mm512_store_si512(out, _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(b, a)));
-}
-
 /* The rows of a tile and its neighbours of both images; the second may not be there. */
 WITH_BF16 INLINE void rows_of_pair(const struct transformed *to, size_t block,
                                    const struct tile *tile, int y, struct rows rows[2])
@@ -54,7 +46,8 @@ WITH_BF16 INLINE void input_rows(enum extent across, unsigned needed, __m512 a[]
 #pragma GCC unroll 6
         for (int c = 0; c < SIDE; c++)
             if (positions_of(across) >> c & 1)
-                store_pair(t[0][c], t[1][c], out + (size_t)(r * SIDE + c) * position);
+                _mm512_store_si512(out + (size_t)(r * SIDE + c) * position,
+                                   round_in_turns(t[0][c], t[1][c]));
     }
 }
 
@@ -79,12 +72,7 @@ WITH_BF16 INLINE void input_tiles(enum extent extent, const struct transformed *
             __m512(*b)[SIDE] = columns[1] + OUTPUTS * (k - first);
             unsigned needed = positions_of(extent);
             enum extent across = extent_of(to->shape->width, (size_t)tile[k].x);
-            if (across == FULL)
-                input_rows(FULL, needed, a, b, out + k * LINE, to->position);
-            else if (across == TWO)
-                input_rows(TWO, needed, a, b, out + k * LINE, to->position);
-            else
-                input_rows(ONE, needed, a, b, out + k * LINE, to->position);
+            BY_EXTENT(input_rows, across, needed, a, b, out + k * LINE, to->position);
         }
     }
 }
@@ -93,12 +81,7 @@ WITH_BF16 void winograd_pair_inputs(const struct transformed *to, size_t block, 
                                     size_t count)
 {
     enum extent extent = extent_of(to->shape->height, (size_t)to->tiles->list[t].y);
-    if (extent == FULL)
-        input_tiles(FULL, to, block, t, count);
-    else if (extent == TWO)
-        input_tiles(TWO, to, block, t, count);
-    else
-        input_tiles(ONE, to, block, t, count);
+    BY_EXTENT(input_tiles, extent, to, block, t, count);
 }
 
 /* ---- gradients of outputs ---- */
@@ -132,7 +115,7 @@ WITH_BF16 INLINE void spread(enum extent extent, const __m512 d[OUTPUTS], __m512
 }
 
 /* One tile of constant extents. */
-WITH_BF16 INLINE void spread_tile(enum extent down, enum extent across, const struct rows rows[2],
+WITH_BF16 INLINE void spread_tile(enum extent across, enum extent down, const struct rows rows[2],
                                   int x, uint16_t *out, size_t position)
 {
     __m512 columns[2][OUTPUTS][SIDE];
@@ -164,7 +147,8 @@ WITH_BF16 INLINE void spread_tile(enum extent down, enum extent across, const st
 #pragma GCC unroll 6
         for (int c = 0; c < SIDE; c++)
             if (positions_of(across) >> c & 1)
-                store_pair(t[0][c], t[1][c], out + (size_t)(r * SIDE + c) * position);
+                _mm512_store_si512(out + (size_t)(r * SIDE + c) * position,
+                                   round_in_turns(t[0][c], t[1][c]));
     }
 }
 
@@ -177,12 +161,7 @@ WITH_BF16 INLINE void spread_tiles(enum extent extent, const struct transformed 
     rows_of_pair(to, block, tile, tile->y, rows);
     for (size_t k = 0; k < count; k++, out += LINE) {
         enum extent across = extent_of(to->shape->width, (size_t)tile[k].x);
-        if (across == FULL)
-            spread_tile(extent, FULL, rows, tile[k].x, out, to->position);
-        else if (across == TWO)
-            spread_tile(extent, TWO, rows, tile[k].x, out, to->position);
-        else
-            spread_tile(extent, ONE, rows, tile[k].x, out, to->position);
+        BY_EXTENT(spread_tile, across, extent, rows, tile[k].x, out, to->position);
     }
 }
 
@@ -190,11 +169,6 @@ WITH_BF16 void winograd_pair_outputs(const struct transformed *to, size_t block,
                                      size_t count)
 {
     enum extent extent = extent_of(to->shape->height, (size_t)to->tiles->list[t].y);
-    if (extent == FULL)
-        spread_tiles(FULL, to, block, t, count);
-    else if (extent == TWO)
-        spread_tiles(TWO, to, block, t, count);
-    else
-        spread_tiles(ONE, to, block, t, count);
+    BY_EXTENT(spread_tiles, extent, to, block, t, count);
 }
 #endif

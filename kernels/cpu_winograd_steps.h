@@ -12,7 +12,7 @@
 #define INLINE    static inline __attribute__((always_inline))
 
 enum {
-    LANES = 16,
+    LANES = WINOGRAD_LANES,
     PAIRS = LANES / 2, /* of a vector of input channels */
     OUTPUTS = 4,       /* of a tile's side */
     SIDE = 6,          /* inputs and positions of a tile's side */
@@ -27,6 +27,15 @@ enum {
 
 /* How many outputs of a side a tile has; three are done as four. */
 enum extent { ONE, TWO, FULL };
+
+/* Calls f with the extent as a constant, for which it is inlined. */
+#define BY_EXTENT(f, extent, ...)                                                                  \
+    ((extent) == FULL  ? f(FULL, __VA_ARGS__)                                                      \
+     : (extent) == TWO ? f(TWO, __VA_ARGS__)                                                       \
+                       : f(ONE, __VA_ARGS__))
+
+/* The points: 0, +-root, +-1/root, infinity. */
+static const float root = 1.41421356237309504880F, inverse_root = 0.70710678118654752440F;
 
 /* A tile's first output pixel. */
 struct tile {
@@ -93,6 +102,15 @@ static inline unsigned side_of(size_t pixels)
 static inline size_t count_of(unsigned bits)
 {
     return (size_t)__builtin_popcount(bits);
+}
+
+/* Rounds two vectors to bf16, whose values take turns: the pairs of vdpbf16ps. */
+WITH_BF16 INLINE __m512i round_in_turns(__m512 first, __m512 second)
+{
+    const __m512i turns =
+        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(second, first));
 }
 
 /* The groups, in bits, that need a position; they follow on each other. */

@@ -62,12 +62,7 @@ WITH_BF16 INLINE void transform_tiles(enum extent extent, const struct run *r, s
             __m512(*of_tile)[SIDE] = columns + OUTPUTS * (k - first);
             unsigned needed = positions_of(extent);
             enum extent across = extent_of(s->width, (size_t)tile[k].x);
-            if (across == FULL)
-                transform_rows(FULL, needed, of_tile, out + k * LINE, position);
-            else if (across == TWO)
-                transform_rows(TWO, needed, of_tile, out + k * LINE, position);
-            else
-                transform_rows(ONE, needed, of_tile, out + k * LINE, position);
+            BY_EXTENT(transform_rows, across, needed, of_tile, out + k * LINE, position);
         }
     }
 }
@@ -75,12 +70,7 @@ WITH_BF16 INLINE void transform_tiles(enum extent extent, const struct run *r, s
 WITH_BF16 void winograd_inputs(const struct run *r, size_t channels, size_t t, size_t count)
 {
     enum extent extent = extent_of(r->shape->height, (size_t)r->tiles.list[t].y);
-    if (extent == FULL)
-        transform_tiles(FULL, r, channels, t, count);
-    else if (extent == TWO)
-        transform_tiles(TWO, r, channels, t, count);
-    else
-        transform_tiles(ONE, r, channels, t, count);
+    BY_EXTENT(transform_tiles, extent, r, channels, t, count);
 }
 
 /* ---- outputs ---- */
@@ -198,21 +188,9 @@ WITH_BF16 static void back_part(const struct run *r, const struct place *to, con
     enum extent down = extent_of(to->height, 0), across = extent_of(to->width, 0);
     unsigned needed = positions_of(across);
     __m512 columns[SIDE][OUTPUTS];
-    if (down == FULL)
-        back_columns(FULL, needed, m, position, columns);
-    else if (down == TWO)
-        back_columns(TWO, needed, m, position, columns);
-    else
-        back_columns(ONE, needed, m, position, columns);
-    for (size_t k = 0; k < to->height; k++) {
-        uint16_t *y = to->y + k * to->step;
-        if (across == FULL)
-            back_row(FULL, r, to->width, bias, k, columns, y);
-        else if (across == TWO)
-            back_row(TWO, r, to->width, bias, k, columns, y);
-        else
-            back_row(ONE, r, to->width, bias, k, columns, y);
-    }
+    BY_EXTENT(back_columns, down, needed, m, position, columns);
+    for (size_t k = 0; k < to->height; k++)
+        BY_EXTENT(back_row, across, r, to->width, bias, k, columns, to->y + k * to->step);
 }
 
 INLINE void prefetch_place(struct place to)

@@ -8,7 +8,7 @@ WITH_BF16 INLINE void transform_three(const __m512 g[3], __m512 out[SIDE])
 {
     const __m512 two = _mm512_set1_ps(2), sixth = _mm512_set1_ps(1.0F / 6);
     const __m512 third = _mm512_set1_ps(-1.0F / 3);
-    __m512 middle = _mm512_mul_ps(_mm512_set1_ps(1.41421356237309504880F), g[1]);
+    __m512 middle = _mm512_mul_ps(_mm512_set1_ps(root), g[1]);
     __m512 outer = _mm512_fmadd_ps(two, g[2], g[0]);
     out[0] = g[0];
     out[1] = _mm512_mul_ps(sixth, _mm512_add_ps(outer, middle));
@@ -43,10 +43,6 @@ WITH_BF16 static void transform_weights(const float *weights, __m512i lanes, __m
 WITH_BF16 static void pack_pair(const struct winograd_shape *s, bool transposed,
                                 const float *weights, size_t o, size_t i, uint32_t *out)
 {
-    /* Words of the first channel and of the second take turns. */
-    const __m512i turns =
-        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     size_t o_stride = transposed ? 9 : s->in * 9, i_stride = transposed ? s->out * 9 : 9;
     __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512i lanes = _mm512_mullo_epi32(count, _mm512_set1_epi32((int)o_stride));
@@ -60,8 +56,7 @@ WITH_BF16 static void pack_pair(const struct winograd_shape *s, bool transposed,
         int r = position / SIDE, c = position % SIDE;
         if (!(rows >> r & 1) || !(columns >> c & 1))
             continue;
-        __m512i both = (__m512i)_mm512_cvtne2ps_pbh(u[1][r][c], u[0][r][c]);
-        _mm512_store_si512(out, _mm512_permutexvar_epi16(turns, both));
+        _mm512_store_si512(out, round_in_turns(u[0][r][c], u[1][r][c]));
         out += blocks_of(s->in) * PAIRS * LANES;
     }
 }
