@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 #include <new>
 #include <string>
 #include <vector>
@@ -22,6 +23,14 @@ struct loaded_look {
     face_look how;
     cv::CascadeClassifier cascade;
 };
+
+// The stage has its own threads, an image each. Setting it from two threads at once crashes OpenCV:
+// each call takes down its pool of threads and makes a new one.
+void one_thread_in_opencv()
+{
+    static std::once_flag done;
+    std::call_once(done, [] { cv::setNumThreads(1); });
+}
 
 std::vector<cv::Rect> raw_windows(loaded_look &look, const uint8_t *pixels)
 {
@@ -87,7 +96,7 @@ int face_finder_open(face_finder **finder, const char *folder, const face_look *
 {
     *finder = nullptr;
     try {
-        cv::setNumThreads(1); // the stage has its own threads, an image each
+        one_thread_in_opencv();
         face_finder *f = new face_finder;
         *finder = f;
         f->looks.resize(static_cast<size_t>(count));

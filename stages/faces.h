@@ -31,8 +31,8 @@ struct face_box {
 
 struct face_finder;
 
-/* Loads the cascade of each look from a folder. A finder serves one thread at a time. On an error
- * *finder is NULL. */
+/* Loads the cascade of each look from a folder. Several threads may open finders at once; a finder
+ * serves one thread at a time. On an error *finder is NULL. */
 int face_finder_open(struct face_finder **finder, const char *folder, const struct face_look *looks,
                      int count, struct error *err);
 void face_finder_close(struct face_finder *finder);

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "stages/contact_sheet.h"
+#include "stages/faces.h"
 #include "stages/formats.h"
 #include "stages/image_measures.h"
 #include "stages/job.h"
@@ -498,6 +499,21 @@ static void test_stage_threads(void **state)
     }
 }
 
+/* Each of the stage's threads opens a finder of its own. */
+static void test_finders_opened_at_once(void **state)
+{
+    (void)state;
+    const struct face_look look = {.cascade = "nowhere.xml"};
+    int refused = 0;
+#pragma omp parallel for num_threads(4) schedule(static, 1) reduction(+ : refused)
+    for (int i = 0; i < 20000; i++) {
+        struct face_finder *finder;
+        struct error err;
+        refused += face_finder_open(&finder, "nowhere", &look, 1, &err) < 0 && !finder;
+    }
+    assert_int_equal(refused, 20000);
+}
+
 static void test_stage_errors(void **state)
 {
     (void)state;
@@ -537,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_sheet),
         cmocka_unit_test(test_stage),
         cmocka_unit_test(test_stage_threads),
+        cmocka_unit_test(test_finders_opened_at_once),
         cmocka_unit_test(test_stage_errors),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
