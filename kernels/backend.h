@@ -109,10 +109,10 @@ struct backend {
 
     int (*conv)(struct device *device, const struct conv_spec *spec, struct conv **conv,
                 struct error *err);
-    /* What the convolution needs of its weights, again whenever these have changed, and before a
-     * batch: for conv_forward, and for conv_backward's dx too where `backward`. May be called at
-     * the same time for different convolutions by different workers. `count` is that of the ranges
-     * to come, or near it. */
+    /* What the convolution needs of its weights before a batch, again whenever these have changed:
+     * for conv_forward or (`backward`) for conv_backward's dx. There is room for one of the two: the
+     * other is gone. May be called at the same time for different convolutions by different
+     * workers. `count` is that of the ranges to come, or near it. */
     int (*conv_ready)(struct conv *conv, int worker, size_t count, struct tensor *weights,
                       bool backward, struct error *err);
     /* Frees what conv_ready made of these weights; they need it again before they are used. */

@@ -52,14 +52,16 @@ struct device {
 struct tensor {
     enum tensor_use use;
     struct shape shape;
-    size_t blocks, pixels;                   /* of an activation */
-    size_t slice;                            /* bytes of one n */
-    void *data;                              /* 64-byte aligned */
-    bool within;                             /* another tensor, whose data it is */
-    uint64_t version;                        /* goes up whenever a parameter changes */
-    void *packed[DNN_DIRECTIONS];            /* weights in the layouts of oneDNN */
-    uint64_t packed_version[DNN_DIRECTIONS]; /* version of each, 0: never packed */
-    void *work;                              /* what a norm keeps, in its tensor `mean` */
+    size_t blocks, pixels; /* of an activation */
+    size_t slice;          /* bytes of one n */
+    void *data;            /* 64-byte aligned */
+    bool within;           /* another tensor, whose data it is */
+    uint64_t version;      /* goes up whenever a parameter changes */
+    void *packed; /* weights as their convolution takes them in one direction */
+    size_t packed_size;
+    enum dnn_direction packed_for;
+    uint64_t packed_version; /* 0: never packed */
+    void *work;              /* what a norm keeps, in its tensor `mean` */
     struct tensor *next;
 };
 

@@ -219,75 +219,77 @@ static bool is_winograd(const struct conv *c, enum dnn_direction direction,
            winograd_suits(shape);
 }
 
+/* Memory for packed weights of any direction. */
+static int packed_memory(struct tensor *weights, size_t size, struct error *err)
+{
+    if (weights->packed_size >= size)
+        return 0;
+    cpu_conv_release(weights);
+    weights->packed = cpu_allocate(size);
+    if (!weights->packed)
+        return error_set(err, ENOMEM, "out of memory");
+    weights->packed_size = size;
+    return 0;
+}
+
 static int pack_winograd(const struct conv *c, const struct winograd_shape *shape,
                          enum dnn_direction direction, struct tensor *weights, struct error *err)
 {
     size_t size = winograd_weights_size(shape), each = shape->in * shape->out * 9;
-    if (!weights->packed[direction])
-        weights->packed[direction] = cpu_allocate(c->groups * size);
-    if (!weights->packed[direction])
-        return error_set(err, ENOMEM, "out of memory");
-    for (size_t g = 0; g < c->groups; g++)
+    int e = packed_memory(weights, c->groups * size, err);
+    for (size_t g = 0; !e && g < c->groups; g++)
         winograd_pack(shape, direction == DNN_BACKWARD_DATA, (float *)weights->data + g * each,
-                      (char *)weights->packed[direction] + g * size);
-    weights->packed_version[direction] = weights->version;
-    return 0;
+                      (char *)weights->packed + g * size);
+    return e;
 }
 
-/* Packs the weights for a direction unless that was done since they last changed. */
-static int pack(struct conv *c, int worker, enum dnn_direction direction, size_t count,
-                struct tensor *weights, struct error *err)
+/* In the layout that oneDNN wants. */
+static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction, size_t count,
+                        struct tensor *weights, struct error *err)
 {
-    struct winograd_shape shape;
+    float *plain = weights->data;
     int e = 0;
-    if (weights->packed_version[direction] == weights->version)
-        return 0;
-    if (is_winograd(c, direction, &shape))
-        return pack_winograd(c, &shape, direction, weights, err);
     if (!c->layout[direction])
         e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
-    if (e)
-        return e;
-    struct dnn_conv *layout = c->layout[direction];
-    if (!weights->packed[direction]) {
-        weights->packed[direction] = cpu_allocate(dnn_conv_weights_size(layout));
-        if (!weights->packed[direction])
-            return error_set(err, ENOMEM, "out of memory");
-    }
-    float *plain = weights->data;
-    if (c->spread) {
+    if (!e)
+        e = packed_memory(weights, dnn_conv_weights_size(c->layout[direction]), err);
+    if (!e && c->spread)
         e = spread_memory(c, worker, &plain, err);
-        if (!e)
-            spread(c, weights->data, plain, false);
-    }
-    if (!e)
-        e = dnn_conv_pack(c->device->workers[worker].dnn, layout, plain, weights->packed[direction],
-                          err);
-    if (!e)
-        weights->packed_version[direction] = weights->version;
-    return e;
+    if (!e && c->spread)
+        spread(c, weights->data, plain, false);
+    return e ? e
+             : dnn_conv_pack(c->device->workers[worker].dnn, c->layout[direction], plain,
+                             weights->packed, err);
 }
 
 int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
                    bool backward, struct error *err)
 {
-    int e = pack(conv, worker, DNN_FORWARD, count, weights, err);
-    if (!e && backward)
-        e = pack(conv, worker, DNN_BACKWARD_DATA, count, weights, err);
-    if (!e && weights->use == TENSOR_PASSING) {
+    enum dnn_direction direction = backward ? DNN_BACKWARD_DATA : DNN_FORWARD;
+    struct winograd_shape shape;
+    if (weights->packed_version == weights->version && weights->packed_for == direction)
+        return 0;
+    weights->packed_version = 0;
+    int e = is_winograd(conv, direction, &shape)
+                ? pack_winograd(conv, &shape, direction, weights, err)
+                : pack_blocked(conv, worker, direction, count, weights, err);
+    if (e)
+        return e;
+    weights->packed_for = direction;
+    weights->packed_version = weights->version;
+    if (weights->use == TENSOR_PASSING) {
         free(weights->data);
         weights->data = NULL;
     }
-    return e;
+    return 0;
 }
 
 void cpu_conv_release(struct tensor *weights)
 {
-    for (int d = 0; d < DNN_DIRECTIONS; d++) {
-        free(weights->packed[d]);
-        weights->packed[d] = NULL;
-        weights->packed_version[d] = 0;
-    }
+    free(weights->packed);
+    weights->packed = NULL;
+    weights->packed_size = 0;
+    weights->packed_version = 0;
 }
 
 static int run_winograd(const struct conv *c, const struct winograd_shape *shape,
@@ -314,7 +316,7 @@ static int convolve(struct conv *c, enum dnn_direction direction, struct range r
 {
     struct dnn_conv *primitive = NULL;
     struct winograd_shape shape;
-    void *packed = weights->packed[direction];
+    void *packed = weights->packed;
     bool forward = direction == DNN_FORWARD;
     if (is_winograd(c, direction, &shape))
         return run_winograd(c, &shape, range, forward ? x : y, packed, bias, forward ? y : x, flags,

@@ -36,18 +36,21 @@ static int share_out(struct net *net, size_t n,
     return failed;
 }
 
+enum pass { EVALUATION, FORWARD, BACKWARD };
+
 /* Every worker gets the convolutions from its own number on, `workers` apart: packing weights is
  * work too. */
-static int ready_convs(struct net *net, size_t n, int worker, int training, struct error *err)
+static int ready_convs(struct net *net, size_t n, int worker, int pass, struct error *err)
 {
     int e = 0;
     for (int i = worker; !e && i < net->program.op_count; i += net->workers) {
         const struct op *op = &net->program.ops[i];
         const struct step *s = &net->steps[i];
-        if (op->kind != OP_CONV || (!training && s->fused_norm)) /* folded: ready */
-            continue;
-        e = net->backend->conv_ready(s->conv, worker, n, net->params[op->param].value,
-                                     training && op->in > 0, err);
+        bool folded = pass == EVALUATION && s->fused_norm; /* is ready */
+        bool last = pass == BACKWARD && op->in == 0;       /* needs no dx */
+        if (op->kind == OP_CONV && !folded && !last)
+            e = net->backend->conv_ready(s->conv, worker, n, net->params[op->param].value,
+                                         pass == BACKWARD, err);
     }
     return e;
 }
@@ -62,14 +65,18 @@ static void release(struct net *net, bool training)
                                                 : net->steps[i].weights);
 }
 
-static int ready(struct net *net, size_t n, bool training, struct error *err)
+/* Makes ready for a pass over ranges of about n images. */
+static int ready(struct net *net, size_t n, enum pass pass, struct error *err)
 {
-    if (training)
+    if (pass == FORWARD)
         release(net, false);
-    int e = share_out(net, n, ready_convs, training, err);
+    int e = share_out(net, n, ready_convs, (int)pass, err);
+    if (pass == BACKWARD) /* the norms are ready */
+        return e;
     for (int i = 0; !e && i < net->program.op_count; i++)
-        if (net->program.ops[i].kind == OP_NORM && (training || !net->steps[i - 1].fused_norm))
-            e = net->backend->norm_ready(net->device, &net->steps[i].norm, training, err);
+        if (net->program.ops[i].kind == OP_NORM &&
+            (pass == FORWARD || !net->steps[i - 1].fused_norm))
+            e = net->backend->norm_ready(net->device, &net->steps[i].norm, pass == FORWARD, err);
     return e;
 }
 
@@ -233,7 +240,7 @@ static int gradients(struct net *net, const float *images, const uint8_t *labels
     const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
     struct tensor *x = net->values[p->features], *y = net->values[p->logits];
     if (!e)
-        e = ready(net, net_share(net, n, 0).end, true, err);
+        e = ready(net, net_share(net, n, 0).end, FORWARD, err);
     if (!e)
         e = do_segments(net, n, 0, net->plan.forward, err);
     if (!e)
@@ -248,6 +255,8 @@ static int gradients(struct net *net, const float *images, const uint8_t *labels
         e = net->backend->linear_backward(net->device, n, x, linear[0].value, net->logits_gradient,
                                           net->features_gradient, linear[0].gradient,
                                           linear[1].gradient, err);
+    if (!e)
+        e = ready(net, net_share(net, n, 0).end, BACKWARD, err);
     if (!e)
         e = do_segments(net, n, net->plan.forward, net->plan.segment_count, err);
     return e;
@@ -469,7 +478,7 @@ int net_predict(struct net *net, const float *images, size_t n, float *logits, f
     if (!e)
         e = b->write(net->device, net->values[0], images, n, err);
     if (!e)
-        e = ready(net, evaluated(net), false, err);
+        e = ready(net, evaluated(net), EVALUATION, err);
     if (!e)
         e = share_out(net, n, evaluate_share, 0, err);
     if (!e && logits)

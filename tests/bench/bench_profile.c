@@ -97,7 +97,7 @@ static int timed_conv_ready(struct conv *conv, int worker, size_t count, struct 
     t = now() - t;
     struct entry *entry = find(NULL, UPDATE, "packing");
     snprintf(entry->label, sizeof entry->label, "packing of weights");
-    add(entry, 0, bytes_of(weights->shape.n, backward ? 3 : 2, weights), t);
+    add(entry, 0, bytes_of(weights->shape.n, 2, weights), t);
     return e;
 }
 

@@ -238,12 +238,13 @@ static void run_conv(struct world *w, const void *item)
     struct tensor *dw = tensor(w, TENSOR_PLAIN, sw, 0, 3), *db = vector(w, c->out, 0, 3);
     unsigned gradients = bias ? CONV_WEIGHTS | CONV_BIAS : CONV_WEIGHTS;
     for (int batch = 0; batch < 2; batch++) { /* the second starts from nothing, too */
-        MUST(w, w->b->conv_ready(conv, 0, c->n, weights, dx, &w->err));
-        for (struct range r = first_range(c->n); r.count; r = next_range(w, r)) {
-            if (batch == 0)
-                MUST(w, w->b->conv_forward(conv, r, x, weights, bias, y, c->flags, &w->err));
+        MUST(w, w->b->conv_ready(conv, 0, c->n, weights, false, &w->err));
+        for (struct range r = first_range(c->n); batch == 0 && r.count; r = next_range(w, r))
+            MUST(w, w->b->conv_forward(conv, r, x, weights, bias, y, c->flags, &w->err));
+        if (dx)
+            MUST(w, w->b->conv_ready(conv, 0, c->n, weights, true, &w->err));
+        for (struct range r = first_range(c->n); r.count; r = next_range(w, r))
             MUST(w, w->b->conv_backward(conv, r, x, weights, dy, dx, gradients, &w->err));
-        }
         MUST(w, w->b->conv_backward_end(conv, dw, bias ? db : NULL, &w->err));
     }
     keep(w, "y", y, sy);
