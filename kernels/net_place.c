@@ -24,7 +24,12 @@ int net_take(struct net *net, const struct extent *want, size_t batch, struct bu
         return error_set(err, ENOMEM, "out of memory");
     *b = (struct buffer){.extent = *want, .batch = batch, .taken = true};
     struct shape shape = {batch, want->channels, want->height, want->width};
-    int e = net->backend->tensor(net->device, TENSOR_ACTIVATION, shape, &b->tensor, err);
+    size_t room = net->backend->room(net->device, shape);
+    bool lend = net->batches && room <= net->room - net->lent;
+    int e = lend
+                ? net->backend->within(net->device, net->batches, net->lent, shape, &b->tensor, err)
+                : net->backend->tensor(net->device, TENSOR_ACTIVATION, shape, &b->tensor, err);
+    net->lent += lend && !e ? room : 0;
     if (e) {
         free(b);
         return e;
@@ -121,11 +126,10 @@ static struct shape shape_of(const struct net *net, const struct slot *s)
 }
 
 /* Places the slots that hold the batch in one tensor, the largest first. */
-static int place_batches(struct net *net, struct error *err)
+static int place_batches(struct net *net, struct tensor **memory, size_t *room, struct error *err)
 {
     struct plan *plan = &net->plan;
     struct tenant tenants[PLAN_MAX_SLOTS];
-    struct tensor *memory;
     size_t total = 0;
     int count = 0;
     for (int k = 1; k < plan->slot_count; k++) {
@@ -141,16 +145,17 @@ static int place_batches(struct net *net, struct error *err)
         if (total < tenants[i].start + tenants[i].size)
             total = tenants[i].start + tenants[i].size;
     }
-    int e = net->backend->tensor(net->device, TENSOR_PLAIN, (struct shape){1, total, 1, 1}, &memory,
+    int e = net->backend->tensor(net->device, TENSOR_PLAIN, (struct shape){1, total, 1, 1}, memory,
                                  err);
     for (int i = 0; !e && i < count; i++) {
         struct slot *s = &plan->slots[tenants[i].slot];
         struct tensor *tensor = NULL;
-        e = net->backend->within(net->device, memory, tenants[i].start, shape_of(net, s), &tensor,
+        e = net->backend->within(net->device, *memory, tenants[i].start, shape_of(net, s), &tensor,
                                  err);
         if (!e)
             fix(net, tenants[i].slot, tensor);
     }
+    *room = total;
     return e;
 }
 
@@ -174,6 +179,14 @@ int net_place(struct net *net, const struct fixed *fixed, size_t count, struct e
         return e;
     for (size_t i = 0; i < count; i++)
         fix(net, fixed[i].slot, fixed[i].tensor);
-    e = place_batches(net, err);
-    return e ? e : place_ranges(net, err);
+    struct tensor *batches = NULL;
+    size_t room = 0;
+    e = place_batches(net, &batches, &room, err);
+    if (!e)
+        e = place_ranges(net, err);
+    if (!e) { /* from now on buffers may lie in it */
+        net->batches = batches;
+        net->room = room;
+    }
+    return e;
 }

@@ -92,8 +92,10 @@ struct net {
     int uses[NETS_MAX_OPS + 1];              /* how many operations read a value */
     struct tensor *features_gradient, *logits_gradient;
     struct buffer *buffers;
-    int workers; /* that share the images of a batch */
-    bool folded; /* steps' weights and bias are those of the current parameters */
+    struct tensor *batches; /* where a training step keeps values over segments; NULL: nowhere */
+    size_t room, lent;      /* of its values, and those that buffers for evaluation lie in */
+    int workers;            /* that share the images of a batch */
+    bool folded;            /* steps' weights and bias are those of the current parameters */
 };
 
 /* The images of a worker: `first` to `end` - 1 of n. */
@@ -115,7 +117,9 @@ struct fixed {
 };
 int net_place(struct net *net, const struct fixed *fixed, size_t count, struct error *err);
 
-/* A free buffer of this size, made if need be; by one worker at a time. */
+/* A free buffer of this size, made if need be; by one worker at a time. Once the plan has its
+ * memory, buffers are for evaluation and lie in it while it has room: the two never happen at the
+ * same time. */
 int net_take(struct net *net, const struct extent *want, size_t batch, struct buffer **buffer,
              struct error *err);
 
