@@ -10,11 +10,12 @@
 #include <string.h>
 #include "kernels/net_run.h"
 
-int net_take(struct net *net, const struct extent *want, size_t batch, struct buffer **buffer,
-             struct error *err)
+int net_take(struct net *net, int worker, const struct extent *want, size_t batch,
+             struct buffer **buffer, struct error *err)
 {
     for (struct buffer *b = net->buffers; b; b = b->next)
-        if (!b->taken && b->batch == batch && memcmp(&b->extent, want, sizeof *want) == 0) {
+        if (!b->taken && b->worker == worker && b->batch == batch &&
+            memcmp(&b->extent, want, sizeof *want) == 0) {
             b->taken = true;
             *buffer = b;
             return 0;
@@ -22,7 +23,7 @@ int net_take(struct net *net, const struct extent *want, size_t batch, struct bu
     struct buffer *b = calloc(1, sizeof *b);
     if (!b)
         return error_set(err, ENOMEM, "out of memory");
-    *b = (struct buffer){.extent = *want, .batch = batch, .taken = true};
+    *b = (struct buffer){.worker = worker, .extent = *want, .batch = batch, .taken = true};
     struct shape shape = {batch, want->channels, want->height, want->width};
     size_t room = net->backend->room(net->device, shape);
     bool lend = net->batches && room <= net->room - net->lent;
@@ -51,7 +52,7 @@ static int hold(struct net *net, struct slot *s, struct buffer **held, struct er
 {
     int e = 0;
     for (int w = 0; !e && w < net->workers; w++) {
-        e = net_take(net, &s->extent, net->plan.segments[s->segment].range, &held[w], err);
+        e = net_take(net, w, &s->extent, net->plan.segments[s->segment].range, &held[w], err);
         if (!e)
             s->tensors[w] = held[w]->tensor;
     }

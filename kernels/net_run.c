@@ -350,7 +350,8 @@ static int take(struct net *net, struct evaluation *v, int value, struct error *
 {
     int e;
 #pragma omp critical(net_buffers)
-    e = net_take(net, &net->program.values[value], evaluated(net), &v->where[value], err);
+    e = net_take(net, v->range.worker, &net->program.values[value], evaluated(net),
+                 &v->where[value], err);
     return e;
 }
 

@@ -12,8 +12,10 @@ struct net_param_state {
     struct tensor *value, *gradient, *momentum;
 };
 
-/* An activation's memory, taken and released as a pass goes on. */
+/* An activation's memory, taken and released as a pass goes on. It is one worker's for ever: while
+ * that one has released it in the plan, another may be at an instruction before. */
 struct buffer {
+    int worker;
     struct tensor *tensor;
     struct extent extent;
     size_t batch;
@@ -117,10 +119,10 @@ struct fixed {
 };
 int net_place(struct net *net, const struct fixed *fixed, size_t count, struct error *err);
 
-/* A free buffer of this size, made if need be; by one worker at a time. Once the plan has its
- * memory, buffers are for evaluation and lie in it while it has room: the two never happen at the
- * same time. */
-int net_take(struct net *net, const struct extent *want, size_t batch, struct buffer **buffer,
-             struct error *err);
+/* A free buffer of this size for a worker, made if need be; by one worker at a time. Once the plan
+ * has its memory, buffers are for evaluation and lie in it while it has room: the two never happen
+ * at the same time. */
+int net_take(struct net *net, int worker, const struct extent *want, size_t batch,
+             struct buffer **buffer, struct error *err);
 
 #endif

@@ -196,7 +196,7 @@ static const struct param params[] = {
 
 const struct kind kind_train_cnn = {
     .name = "train_cnn",
-    .version = 10,
+    .version = 11,
     .text = "trains one of the four nets with SGD",
     .inputs = inputs,
     .outputs = outputs,

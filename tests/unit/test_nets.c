@@ -15,8 +15,8 @@
 
 enum { BATCH = 4, CLASSES = 7 };
 
-static struct net *make_for(enum net_model model, int width, int size, const char *backend,
-                            enum net_precision precision, int batch)
+static struct net *make_with(enum net_model model, int width, int size, const char *backend,
+                             enum net_precision precision, int batch, int threads)
 {
     struct net_spec spec = {.model = model,
                             .width = width,
@@ -26,12 +26,18 @@ static struct net *make_for(enum net_model model, int width, int size, const cha
                             .training = true,
                             .precision = precision,
                             .backend = backend,
-                            .threads = 1};
+                            .threads = threads};
     struct net *net = NULL;
     struct error err = {""};
     if (net_create(&net, &spec, &err) < 0 || net_init(net, 7, &err) < 0)
         fail_msg("%s", err.text);
     return net;
+}
+
+static struct net *make_for(enum net_model model, int width, int size, const char *backend,
+                            enum net_precision precision, int batch)
+{
+    return make_with(model, width, size, backend, precision, batch, 1);
 }
 
 static struct net *make(enum net_model model, int width, int size, const char *backend,
@@ -199,6 +205,84 @@ static void test_ranges(void **state)
     for (int m = 0; m < NET_MODELS; m++) {
         compare_ranges((enum net_model)m, NET_FP32, 1e-3);
         compare_ranges((enum net_model)m, NET_BF16, 0.15);
+    }
+}
+
+/* The worker that has this memory, so far nobody's, for its ranges. */
+static int owner_of(const void *data, int worker, const void **owned, int *owners, int *count)
+{
+    for (int k = 0; k < *count; k++)
+        if (owned[k] == data)
+            return owners[k];
+    owned[*count] = data;
+    owners[(*count)++] = worker;
+    return worker;
+}
+
+/* Workers are at different instructions of a segment at a time: no memory for ranges may be one
+ * worker's in one instruction and another's in the next. */
+static void test_workers_apart(void **state)
+{
+    (void)state;
+    enum { THREADS = 3 };
+    static const void *owned[PLAN_MAX_SLOTS * THREADS];
+    static int owners[PLAN_MAX_SLOTS * THREADS];
+    for (int model = 0; model < NET_MODELS; model++) {
+        struct net_spec spec = {.model = (enum net_model)model,
+                                .width = 8,
+                                .classes = CLASSES,
+                                .image_size = 40,
+                                .batch = 96,
+                                .training = true,
+                                .backend = "cpu",
+                                .threads = THREADS};
+        struct net *net = NULL;
+        struct error err = {""};
+        int count = 0;
+        check(net_create(&net, &spec, &err), &err);
+        assert_int_equal(net->workers, THREADS);
+        for (int k = 1; k < net->plan.slot_count; k++)
+            for (int w = 0; w < THREADS; w++) {
+                const struct slot *s = &net->plan.slots[k];
+                if (s->tensors[0] != s->tensors[1]) /* ranges, not a batch */
+                    assert_int_equal(owner_of(s->tensors[w]->data, w, owned, owners, &count), w);
+            }
+        assert_true(count >= 2 * THREADS && count % THREADS == 0);
+        net_free(net);
+    }
+}
+
+/* Three workers: the same bytes each time, and one's results but for the order of sums. */
+static void test_workers(void **state)
+{
+    (void)state;
+    enum { IMAGES = 40 };
+    for (int model = 0; model < NET_MODELS; model++) {
+        uint8_t labels[IMAGES];
+        float *images = make_images(IMAGES, 32, labels), *gradients[3];
+        double loss[3];
+        size_t count = 0;
+        for (int run = 0; run < 3; run++) {
+            struct net *net =
+                make_with((enum net_model)model, 4, 32, "cpu", NET_FP32, IMAGES, run < 2 ? 3 : 1);
+            struct error err = {""};
+            const struct net_param *p = net_param(net, 0);
+            count = p->count;
+            gradients[run] = calloc(count, sizeof(float));
+            assert_non_null(gradients[run]);
+            check(net_gradients(net, images, labels, IMAGES, 0, &loss[run], &err), &err);
+            check(net_get_gradient(net, 0, gradients[run], &err), &err);
+            net_free(net);
+        }
+        assert_true(loss[0] == loss[1] && fabs(loss[2] - loss[0]) < 1e-5);
+        assert_memory_equal(gradients[0], gradients[1], count * sizeof(float));
+        double d = distance(gradients[0], gradients[2], count);
+        if (!(d < 5e-3))
+            fail_msg("%s: first layer's gradient is %g off with three workers",
+                     net_model_names[model], d);
+        for (int run = 0; run < 3; run++)
+            free(gradients[run]);
+        free(images);
     }
 }
 
@@ -519,6 +603,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),           cmocka_unit_test(test_cpu_is_ref),
         cmocka_unit_test(test_ranges),          cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_workers_apart),   cmocka_unit_test(test_workers),
         cmocka_unit_test(test_ref_differences), cmocka_unit_test(test_training),
         cmocka_unit_test(test_kept_or_not),     cmocka_unit_test(test_prediction),
         cmocka_unit_test(test_refusals),        cmocka_unit_test(test_no_reference_code),
