@@ -123,10 +123,18 @@ int cpu_image_gradient(struct device *device, size_t kernel, struct range range,
                        const struct tensor *x, const struct tensor *dy, float *dweights,
                        float *dbias, struct error *err);
 
-/* The same for other ungrouped convolutions: x an activation. */
+/* The same for other convolutions: x an activation. */
 int cpu_patch_gradient(struct device *device, const struct conv_spec *spec, struct range range,
                        const struct tensor *x, const struct tensor *dy, float *dweights,
                        float *dbias, struct error *err);
+/* Forward, as backend.h's conv_forward, and the gradient of the data, where oneDNN has only
+ * reference code for it: in fp32; weights: plain. */
+int cpu_patch_forward(struct device *device, const struct conv_spec *spec, struct range range,
+                      const struct tensor *x, const float *weights, const float *bias,
+                      const struct tensor *y, unsigned flags, struct error *err);
+int cpu_patch_data(struct device *device, const struct conv_spec *spec, struct range range,
+                   const float *weights, const struct tensor *dy, const struct tensor *dx,
+                   struct error *err);
 
 /* The same for any convolution of an activation, where device->bf16: adds to sums, of
  * cpu_weight_sums floats in an order of its own; `bias`: also what dbias needs. */

@@ -243,7 +243,13 @@ static int pack_winograd(const struct conv *c, const struct winograd_shape *shap
     return e;
 }
 
-/* In the layout that oneDNN wants. */
+/* Whether oneDNN has only reference code for this direction, and cpu_patches.c does it. */
+static bool by_patches(const struct conv *c, enum dnn_direction direction)
+{
+    return !c->device->bf16 && c->layout[direction] && is_reference(c->layout[direction]);
+}
+
+/* In the layout that oneDNN wants, or plain. */
 static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction, size_t count,
                         struct tensor *weights, struct error *err)
 {
@@ -251,15 +257,24 @@ static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction
     int e = 0;
     if (!c->layout[direction])
         e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
+    bool patches = !e && by_patches(c, direction);
+    size_t size = patches ? weights_count(c) * sizeof *plain
+                  : e     ? 0
+                          : dnn_conv_weights_size(c->layout[direction]);
     if (!e)
-        e = packed_memory(weights, dnn_conv_weights_size(c->layout[direction]), err);
-    if (!e && c->spread)
+        e = packed_memory(weights, size, err);
+    if (!e && patches)
+        memcpy(weights->packed, plain, size);
+    if (e || patches)
+        return e;
+    if (c->spread) {
         e = spread_memory(c, worker, &plain, err);
-    if (!e && c->spread)
+        if (e)
+            return e;
         spread(c, weights->data, plain, false);
-    return e ? e
-             : dnn_conv_pack(c->device->workers[worker].dnn, c->layout[direction], plain,
-                             weights->packed, err);
+    }
+    return dnn_conv_pack(c->device->workers[worker].dnn, c->layout[direction], plain,
+                         weights->packed, err);
 }
 
 int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
@@ -321,6 +336,10 @@ static int convolve(struct conv *c, enum dnn_direction direction, struct range r
     if (is_winograd(c, direction, &shape))
         return run_winograd(c, &shape, range, forward ? x : y, packed, bias, forward ? y : x, flags,
                             err);
+    if (by_patches(c, direction))
+        return forward
+                   ? cpu_patch_forward(c->device, &c->spec, range, x, packed, bias, y, flags, err)
+                   : cpu_patch_data(c->device, &c->spec, range, packed, y, x, err);
     int e = find_plan(c, range.worker, direction, range.count, flags, bias, &primitive, err);
     return e ? e
              : dnn_conv_run(primitive, cpu_images(x, range), packed, (void *)bias,
@@ -351,7 +370,7 @@ static int range_gradient(struct conv *c, struct range range, const struct tenso
     if (s->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
         is_reference(primitive))
         return cpu_image_gradient(c->device, s->kernel, range, x, dy, dweights, dbias, err);
-    if (!s->image && s->groups == 1 && is_reference(primitive))
+    if (!s->image && is_reference(primitive))
         return cpu_patch_gradient(c->device, s, range, x, dy, dweights, dbias, err);
     e = cpu_scratch(c->device, range.worker, SCRATCH_PACKED, dnn_conv_weights_size(primitive),
                     &packed, err);
