@@ -152,7 +152,7 @@ int cpu_patch_forward(struct device *device, const struct conv_spec *s, struct r
     size_t sx = s->in * x->pixels, sy = s->out * pixels;
     float *memory = calloc(sx + sy + pixels * row, sizeof *memory);
     float *plain_x = memory, *plain_y = memory + sx, *columns = plain_y + sy;
-    const float beta = flags & CONV_ADD ? 1 : 0;
+    const float beta = flags & CONV_ADD ? 1.0F : 0.0F;
     int e = memory ? 0 : error_set(err, ENOMEM, "out of memory");
     for (size_t i = 0; !e && i < range.count; i++) {
         char *from = cpu_images(x, range) + i * x->slice, *to = cpu_images(y, range) + i * y->slice;

@@ -54,6 +54,10 @@ for program in build/sanitized/tests/unit/test_*; do
     ASAN_OPTIONS=detect_leaks=0 attempt "sanitized $(basename "$program")" timeout 900 "$program"
 done
 
+for isa in AVX2 SSE41; do
+    attempt "nets on a CPU of $isa" env ONEDNN_MAX_CPU_ISA=$isa build/tests/unit/test_nets
+done
+
 for target in tests/fuzz/fuzz_*.c; do
     name=$(basename "$target" .c)
     if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n); int LLVMFuzzerTestOneInput(const char *d, long n) { return !d && n; }' |
