@@ -110,21 +110,23 @@ static void count_verdicts(const json_t *claims, size_t counts[VERDICTS])
         counts[v] += strcmp(cells_string(claim, "verdict"), verdicts[v]) == 0;
 }
 
-/* The checks that made a claim fail, else the reason of its verdict. */
+/* The checks that made a claim fail, the first ones by name, else the reason of its verdict. */
 static void add_reason(struct text *t, const json_t *claim)
 {
-    size_t i;
+    enum { NAMED = 2 };
+    size_t i, failing = 0;
     json_t *check;
-    const char *separator = "fails: ";
     bool no = strcmp(cells_string(claim, "verdict"), verdicts[1]) == 0;
     json_array_foreach(json_object_get(claim, "checks"), i, check)
     {
         if (!no || strcmp(cells_string(check, "result"), "fails") != 0 ||
             json_is_true(json_object_get(check, "informs")))
             continue;
-        text_print(t, "%s%s", separator, cells_string(check, "text"));
-        separator = "; ";
+        if (failing++ < NAMED)
+            text_print(t, "%s%s", t->size ? "; " : "fails: ", cells_string(check, "text"));
     }
+    if (failing > NAMED)
+        text_print(t, "; and %zu more", failing - NAMED);
     if (!t->size)
         text_add(t, cells_string(claim, "reason"));
 }

@@ -18,11 +18,18 @@ static bool same_value(const json_t *a, const json_t *b)
     return json_equal((json_t *)a, (json_t *)b);
 }
 
+/* What a reader calls it: the paper's name for a word of the experiment, or that word. */
+static const char *spoken(const json_t *names, const char *word)
+{
+    const json_t *name = json_object_get(names, word);
+    return json_is_string(name) ? json_string_value(name) : word;
+}
+
 /* A scalar as a reader would write it. */
-static void add_value(struct text *t, const json_t *value)
+static void add_value(struct text *t, const json_t *value, const json_t *names)
 {
     if (json_is_string(value)) {
-        text_add(t, json_string_value(value));
+        text_add(t, spoken(names, json_string_value(value)));
     } else if (json_is_boolean(value)) {
         text_add(t, json_is_true(value) ? "yes" : "no");
     } else if (json_is_number(value)) {
@@ -137,7 +144,7 @@ static void name_stage(struct text *t, const json_t *stage, const char *by)
 {
     const json_t *value = by ? json_object_get(json_object_get(stage, "params"), by) : NULL;
     if (value)
-        add_value(t, value);
+        add_value(t, value, NULL);
     else
         text_add(t, cells_string(stage, "name"));
 }
@@ -179,33 +186,34 @@ static bool tells_apart(const json_t *groups, const char *by)
 }
 
 /* "48; resnext29: 24": the usual value, then the others with who has them. */
-static void put_values(struct text *t, const json_t *groups, const char *by)
+static void put_values(struct text *t, const json_t *groups, const char *by, const json_t *names)
 {
     size_t usual = usual_group(groups), i;
     json_t *group, *none;
     if (!by || !tells_apart(groups, by))
         by = NULL;
-    add_value(t, json_object_get(json_array_get(groups, usual), "value"));
+    add_value(t, json_object_get(json_array_get(groups, usual), "value"), names);
     json_array_foreach((json_t *)groups, i, group)
     {
         const char *name, *separator = "; ";
         if (i == usual)
             continue;
-        json_t *names = name_group(group, by);
-        json_object_foreach(names, name, none)
+        json_t *members = name_group(group, by);
+        json_object_foreach(members, name, none)
         {
-            text_print(t, "%s%s", separator, name);
+            text_print(t, "%s%s", separator, spoken(names, name));
             separator = ", ";
         }
         text_add(t, ": ");
-        add_value(t, json_object_get(group, "value"));
-        json_decref(names);
+        add_value(t, json_object_get(group, "value"), names);
+        json_decref(members);
     }
 }
 
 /* ---- one setting ---- */
 
-static json_t *compare(const char *name, const json_t *setting, const json_t *groups)
+static json_t *compare(const char *name, const json_t *setting, const json_t *groups,
+                       const json_t *names)
 {
     const json_t *theirs = json_object_get(setting, "value");
     const char *label = cells_string(setting, "label");
@@ -215,9 +223,9 @@ static json_t *compare(const char *name, const json_t *setting, const json_t *gr
     json_t *group;
     json_array_foreach((json_t *)groups, i, group) same =
         same && same_value(json_object_get(group, "value"), theirs);
-    put_values(&ours, groups, json_string_value(json_object_get(setting, "by")));
+    put_values(&ours, groups, json_string_value(json_object_get(setting, "by")), names);
     if (stated)
-        add_value(&paper, theirs);
+        add_value(&paper, theirs, names);
     json_t *entry = ours.failed || paper.failed
                         ? NULL
                         : json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "param", name, "label",
@@ -242,7 +250,9 @@ int settings_compare(const json_t *paper, const json_t *params, const json_t *st
         if (rc < 0)
             break;
         json_t *groups = group_values(name, setting, &place, params, stages);
-        json_t *entry = json_array_size(groups) ? compare(name, setting, groups) : NULL;
+        json_t *entry = json_array_size(groups)
+                            ? compare(name, setting, groups, json_object_get(paper, "names"))
+                            : NULL;
         *differ += entry && json_is_true(json_object_get(entry, "stated")) &&
                    !json_is_true(json_object_get(entry, "same"));
         if (!groups || (json_array_size(groups) && json_array_append_new(result, entry) < 0))

@@ -12,7 +12,8 @@
 /* paper: the section `paper`, whose `settings` is {NAME: {label, value, of, by, where}}: what the
  * paper says (null: nothing), whose param it is ("KIND.PARAM" or "KIND"; without it the
  * experiment's param NAME), the param that tells stages apart where their values differ, and params
- * that a stage must have for the setting to be one it uses. params: the experiment's. stages: the
+ * that a stage must have for the setting to be one it uses. `names` {WORD: TEXT} is how a reader
+ * calls a value, such as a model. params: the experiment's. stages: the
  * run's, [{name, kind, params}].
  *
  * *list becomes [{param, label, stated, same, ours, paper}], ours and paper as text, without the

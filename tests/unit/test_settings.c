@@ -25,7 +25,8 @@ static const char stages_json[] =
 static json_t *compare(const char *name, const char *setting, size_t *differ)
 {
     struct error err = {""};
-    json_t *paper = json_pack("{s:{s:o}}", "settings", name, parse(setting));
+    json_t *paper = json_pack("{s:{s:o}, s:{s:s, s:s}}", "settings", name, parse(setting), "names",
+                              "resnext29", "ResNeXt29", "best", "the best");
     json_t *params = parse("{\"epochs\": 48, \"weights\": \"best\"}"), *stages = parse(stages_json);
     json_t *list = NULL;
     if (settings_compare(paper, params, stages, &list, differ, &err) < 0)
@@ -56,18 +57,18 @@ static void test_overrides(void **state)
     (void)state;
     expect("epochs", "{\"value\": 48}", "48", 0);
     expect("epochs", "{\"value\": 48, \"of\": \"train_cnn\", \"by\": \"model\"}",
-           "48; resnext29: 24", 1);
+           "48; ResNeXt29: 24", 1);
     expect("epochs", "{\"value\": 200, \"of\": \"train_cnn\", \"by\": \"model\"}",
-           "48; resnext29: 24", 1);
+           "48; ResNeXt29: 24", 1);
     expect("epochs", "{\"value\": null, \"of\": \"train_cnn\", \"by\": \"model\"}",
-           "48; resnext29: 24", 0);
+           "48; ResNeXt29: 24", 0);
     expect("epochs", "{\"value\": 48, \"of\": \"train_cnn\"}", "48; train/full/slow: 24", 1);
     /* the models have no seed of their own each: only the stages' names tell them apart */
     expect("seed", "{\"value\": 1, \"of\": \"train_cnn\", \"by\": \"model\"}",
            "1; train/cleaned/quick: 2", 1);
     expect("rate", "{\"value\": 0.05, \"of\": \"train_cnn.lr\", \"by\": \"model\"}", "0.05", 0);
     expect("svm_c", "{\"value\": 1, \"of\": \"train_svm.c\"}", "1", 0);
-    expect("weights", "{\"value\": null}", "best", 0);
+    expect("weights", "{\"value\": null}", "the best", 0);
 }
 
 /* A cosine has no decay, and a run without forests no trees. */
