@@ -110,8 +110,8 @@ struct backend {
     int (*conv)(struct device *device, const struct conv_spec *spec, struct conv **conv,
                 struct error *err);
     /* What the convolution needs of its weights before a batch, again whenever these have changed:
-     * for conv_forward or (`backward`) for conv_backward's dx. There is room for one of the two: the
-     * other is gone. May be called at the same time for different convolutions by different
+     * for conv_forward or (`backward`) for conv_backward's dx. There is room for one of the two:
+     * the other is gone. May be called at the same time for different convolutions by different
      * workers. `count` is that of the ranges to come, or near it. */
     int (*conv_ready)(struct conv *conv, int worker, size_t count, struct tensor *weights,
                       bool backward, struct error *err);

@@ -57,7 +57,7 @@ struct tensor {
     void *data;            /* 64-byte aligned */
     bool within;           /* another tensor, whose data it is */
     uint64_t version;      /* goes up whenever a parameter changes */
-    void *packed; /* weights as their convolution takes them in one direction */
+    void *packed;          /* weights as their convolution takes them in one direction */
     size_t packed_size;
     enum dnn_direction packed_for;
     uint64_t packed_version; /* 0: never packed */
