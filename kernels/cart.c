@@ -107,19 +107,22 @@ static double threshold_of(const struct grower *g, size_t column, uint32_t below
 }
 
 /* Moves the rows that go left to the front, all keeping their order; returns where the others
- * begin, and the threshold half-way between the two sides' values. */
+ * begin, and the threshold half-way between the two sides' values, which rows of one code may
+ * differ in. */
 static size_t partition(struct grower *g, const struct task *task, const struct split_node *node,
                         const struct split *split, double *threshold)
 {
     size_t left = task->start, right = 0;
     uint32_t below = 0, above = 0, highest = 0, lowest = UINT32_MAX;
+    bool coded = !split->by_value && !g->data->codes->exact[split->column];
     for (size_t i = 0; i < node->m; i++) {
         uint32_t row = node->rows[i], key = split_key(node, split, i);
+        uint32_t value = coded ? codes_order(g->data->x[row * g->data->d + split->column]) : key;
         uint8_t label = node->labels[i];
         uint32_t weight = node->weights ? node->weights[i] : 1;
         if (key <= split->cut) {
-            if (key >= highest) {
-                highest = key;
+            if (value >= highest) {
+                highest = value;
                 below = row;
             }
             g->rows[left] = row;
@@ -128,8 +131,8 @@ static size_t partition(struct grower *g, const struct task *task, const struct 
                 g->weights[left] = weight;
             left++;
         } else {
-            if (key <= lowest) {
-                lowest = key;
+            if (value <= lowest) {
+                lowest = value;
                 above = row;
             }
             g->spare[2 * right] = row;

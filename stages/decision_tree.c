@@ -78,7 +78,7 @@ static const struct param params[] = {
 
 const struct kind kind_decision_tree = {
     .name = "decision_tree",
-    .version = 2,
+    .version = 3,
     .text = "decision tree: CART, Gini, exact splits; of equal splits the lowest column's",
     .inputs = trees_inputs,
     .outputs = outputs,

@@ -59,7 +59,7 @@ static const struct param params[] = {
 
 const struct kind kind_random_forest = {
     .name = "random_forest",
-    .version = 2,
+    .version = 3,
     .text = "random forest of CART trees (Gini), shares of the leaves averaged",
     .inputs = trees_inputs,
     .outputs = outputs,

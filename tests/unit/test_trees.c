@@ -261,6 +261,45 @@ static void predicts_as_walking(void **state)
     drop(&q);
 }
 
+/* More values than codes: rows of one code have different values, and each row must still come to
+ * the leaf that it grew. */
+static void thresholds_among_many_values(void **state)
+{
+    (void)state;
+    enum { N = 100000 };
+    struct random r = random_start(5, 1);
+    uint32_t *order = malloc(N * sizeof *order);
+    float *x = malloc(N * sizeof *x);
+    uint8_t *labels = malloc(N);
+    assert_true(order && x && labels);
+    for (uint32_t i = 0; i < N; i++)
+        order[i] = i;
+    random_shuffle(&r, order, N);
+    for (size_t i = 0; i < N; i++) {
+        x[i] = (float)order[i];
+        labels[i] = random_unit(&r) < (double)order[i] / N;
+    }
+    struct error err = {""};
+    struct codes codes;
+    struct cart tree;
+    assert_int_equal(codes_make(&codes, x, N, 1, 2, &err), 0);
+    assert_false(codes.exact[0]);
+    struct cart_data data = {
+        .x = x, .labels = labels, .n = N, .d = 1, .classes = 2, .codes = &codes};
+    struct cart_spec spec = {.depth = 0};
+    struct random q = random_start(1, 1);
+    assert_int_equal(cart_grow(&tree, &data, &spec, NULL, &q, 2, &err), 0);
+    for (size_t i = 0; i < N; i++) {
+        const uint32_t *counts = tree.counts + 2 * (size_t)cart_leaf(&tree, x + i);
+        assert_true(counts[labels[i]] > 0 && counts[!labels[i]] == 0);
+    }
+    cart_free(&tree);
+    codes_free(&codes);
+    free(labels);
+    free(x);
+    free(order);
+}
+
 /* A value at, just below and just above a threshold that no float is equal to. */
 static void thresholds_between_floats(void **state)
 {
@@ -378,10 +417,15 @@ static void importance_of_a_forest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(codes_order_values),        cmocka_unit_test(splits_are_the_best),
-        cmocka_unit_test(splits_among_many_values),  cmocka_unit_test(predicts_as_walking),
-        cmocka_unit_test(thresholds_between_floats), cmocka_unit_test(out_of_bag),
-        cmocka_unit_test(importance_by_hand),        cmocka_unit_test(importance_of_a_forest),
+        cmocka_unit_test(codes_order_values),
+        cmocka_unit_test(splits_are_the_best),
+        cmocka_unit_test(splits_among_many_values),
+        cmocka_unit_test(predicts_as_walking),
+        cmocka_unit_test(thresholds_among_many_values),
+        cmocka_unit_test(thresholds_between_floats),
+        cmocka_unit_test(out_of_bag),
+        cmocka_unit_test(importance_by_hand),
+        cmocka_unit_test(importance_of_a_forest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
