@@ -277,11 +277,21 @@ static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction
                          weights->packed, err);
 }
 
+/* Gives up the sums of a worker, or of a batch that failed. */
+static void drop_sums(struct own *own)
+{
+    if (own->sums)
+        own->sums->taken = false;
+    own->sums = NULL;
+}
+
 int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
                    bool backward, struct error *err)
 {
     enum dnn_direction direction = backward ? DNN_BACKWARD_DATA : DNN_FORWARD;
     struct winograd_shape shape;
+    for (int w = 0; w < conv->device->threads; w++)
+        drop_sums(&conv->own[w]);
     if (weights->packed_version == weights->version && weights->packed_for == direction)
         return 0;
     weights->packed_version = 0;
@@ -463,11 +473,8 @@ int cpu_conv_backward_end(struct conv *c, struct tensor *dweights, struct tensor
                 add_to(b, sums[k] + count, c->spec.out);
         }
     }
-    for (size_t k = 0; k < workers; k++) {
-        if (c->own[k].sums)
-            c->own[k].sums->taken = false;
-        c->own[k].sums = NULL;
-    }
+    for (size_t k = 0; k < workers; k++)
+        drop_sums(&c->own[k]);
     free(sums);
     return 0;
 }

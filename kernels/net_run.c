@@ -15,20 +15,21 @@ struct share net_share(const struct net *net, size_t n, int worker)
     return (struct share){first, n - first < each ? n : first + each};
 }
 
-/* Has each worker do its share of n images, and returns the first one's failure. */
+/* Has each worker do its share of n images, and returns the failure of the first that fails. */
 static int share_out(struct net *net, size_t n,
                      int (*work)(struct net *net, size_t n, int worker, int argument,
                                  struct error *err),
                      int argument, struct error *err)
 {
-    int failed = 0;
+    int failed = 0, first = net->workers;
 #pragma omp parallel for schedule(static, 1) num_threads(net->workers)
     for (int w = 0; w < net->workers; w++) {
         struct error own = {0};
         int e = work(net, n, w, argument, &own);
 #pragma omp critical(net_failure)
-        if (e && !failed) {
+        if (e && w < first) {
             failed = e;
+            first = w;
             if (err)
                 *err = own;
         }
@@ -68,8 +69,10 @@ static void release(struct net *net, bool training)
 /* Makes ready for a pass over ranges of about n images. */
 static int ready(struct net *net, size_t n, enum pass pass, struct error *err)
 {
-    if (pass == FORWARD)
+    if (pass == FORWARD) {
         release(net, false);
+        net->folded = false;
+    }
     int e = share_out(net, n, ready_convs, (int)pass, err);
     if (pass == BACKWARD) /* the norms are ready */
         return e;
@@ -211,7 +214,6 @@ static int count_batch(struct net *net, struct error *err)
         if (!e)
             e = net_set(net, (size_t)i, &count, err);
     }
-    net->folded = false;
     return e;
 }
 
