@@ -346,7 +346,7 @@ static void add_share(struct cross *t, size_t c, struct range rows, size_t v, si
             struct range vectors = {rest[i].start + done, left < VECTORS ? left : VECTORS};
             if (!tile(t, c, rows, v, vectors, s)) {
 #pragma omp critical(svm_beyond)
-                {
+                if (!t->beyond || c < t->beyond_a || (c == t->beyond_a && v < t->beyond_b)) {
                     t->beyond = true;
                     t->beyond_a = c;
                     t->beyond_b = v;
