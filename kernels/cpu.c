@@ -53,7 +53,6 @@ static void cpu_close(struct device *device)
     for (int w = 0; device->workers && w < device->threads; w++)
         free_worker(&device->workers[w]);
     free(device->workers);
-    dnn_close(device->dnn);
     free(device);
 }
 
@@ -68,10 +67,8 @@ static int cpu_open(struct device **device, int threads, enum net_precision prec
     d->lanes = cpu_lanes_pick(d->bf16);
     d->workers = calloc((size_t)threads, sizeof *d->workers);
     int e = d->workers ? 0 : error_set(err, ENOMEM, "out of memory");
-    if (!e)
-        e = dnn_open(&d->dnn, threads, err);
     for (int w = 0; !e && w < threads; w++)
-        e = dnn_open(&d->workers[w].dnn, 1, err);
+        e = dnn_open(&d->workers[w].dnn, err);
     if (e) {
         cpu_close(d);
         return e;

@@ -33,15 +33,14 @@ struct cpu_sums {
 
 /* What a worker has for itself. */
 struct cpu_worker {
-    struct dnn *dnn; /* of one thread */
+    struct dnn *dnn;
     void *scratch[SCRATCHES];
     size_t scratch_size[SCRATCHES];
     struct cpu_sums *sums;
 };
 
 struct device {
-    struct dnn *dnn; /* of all threads, for what isn't done by workers */
-    int threads;     /* and workers */
+    int threads; /* and workers */
     bool bf16;
     const struct cpu_lanes *lanes; /* the loops for this CPU and precision */
     struct cpu_worker *workers;

@@ -92,10 +92,10 @@ int cpu_linear_forward(struct device *device, size_t n, const struct tensor *x,
                        struct error *err)
 {
     size_t in = weights->shape.c, out = weights->shape.n;
+    (void)device;
     for (size_t i = 0; i < n; i++)
         memcpy((float *)y->data + i * out, bias->data, out * sizeof(float));
-    return dnn_gemm(device->dnn, false, true, n, out, in, x->data, in, weights->data, in, 1,
-                    y->data, out, err);
+    return dnn_gemm(false, true, n, out, in, x->data, in, weights->data, in, 1, y->data, out, err);
 }
 
 int cpu_linear_backward(struct device *device, size_t n, const struct tensor *x,
@@ -105,17 +105,16 @@ int cpu_linear_backward(struct device *device, size_t n, const struct tensor *x,
     size_t in = weights->shape.c, out = weights->shape.n;
     const float *g = dy->data;
     float *bias = dbias->data;
+    (void)device;
     for (size_t o = 0; o < out; o++) {
         double sum = 0;
         for (size_t i = 0; i < n; i++)
             sum += (double)g[i * out + o];
         bias[o] = (float)sum;
     }
-    int e = dnn_gemm(device->dnn, true, false, out, in, n, g, out, x->data, in, 0, dweights->data,
-                     in, err);
+    int e = dnn_gemm(true, false, out, in, n, g, out, x->data, in, 0, dweights->data, in, err);
     if (!e)
-        e = dnn_gemm(device->dnn, false, false, n, in, out, g, out, weights->data, in, 0, dx->data,
-                     in, err);
+        e = dnn_gemm(false, false, n, in, out, g, out, weights->data, in, 0, dx->data, in, err);
     return e;
 }
 

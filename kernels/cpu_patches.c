@@ -121,9 +121,8 @@ int cpu_patch_gradient(struct device *device, const struct conv_spec *s, struct 
                 transpose(plain_dy + i * sy + g * group.out * pixels, group.out, pixels,
                           transposed + i * pixels * group.out);
             }
-            e = dnn_gemm(device->workers[range.worker].dnn, true, false, group.out, row,
-                         count * pixels, transposed, group.out, columns, row, first ? 1 : 0,
-                         dweights + g * group.out * row, row, err);
+            e = dnn_gemm(true, false, group.out, row, count * pixels, transposed, group.out,
+                         columns, row, first ? 1 : 0, dweights + g * group.out * row, row, err);
             if (dbias)
                 bias_gradient(group.out, count * pixels, transposed, dbias + g * group.out);
         }
@@ -164,9 +163,8 @@ int cpu_patch_forward(struct device *device, const struct conv_spec *s, struct r
             to_plain(device, y, to, plain_y);
         for (size_t g = 0; !e && g < s->groups; g++) {
             fill_columns(s, y, plain_x + g * group.in * x->pixels, columns);
-            e = dnn_gemm(device->workers[range.worker].dnn, false, true, group.out, pixels, row,
-                         weights + g * group.out * row, row, columns, row, beta,
-                         plain_y + g * group.out * pixels, pixels, err);
+            e = dnn_gemm(false, true, group.out, pixels, row, weights + g * group.out * row, row,
+                         columns, row, beta, plain_y + g * group.out * pixels, pixels, err);
         }
         end_forward(s, pixels, bias, flags & CONV_RELU, plain_y);
         from_plain(device, plain_y, y, to);
@@ -189,9 +187,8 @@ int cpu_patch_data(struct device *device, const struct conv_spec *s, struct rang
         to_plain(device, dy, cpu_images(dy, range) + i * dy->slice, plain_dy);
         memset(plain_dx, 0, sx * sizeof *plain_dx);
         for (size_t g = 0; !e && g < s->groups; g++) {
-            e = dnn_gemm(device->workers[range.worker].dnn, true, false, pixels, row, group.out,
-                         plain_dy + g * group.out * pixels, pixels, weights + g * group.out * row,
-                         row, 0, columns, row, err);
+            e = dnn_gemm(true, false, pixels, row, group.out, plain_dy + g * group.out * pixels,
+                         pixels, weights + g * group.out * row, row, 0, columns, row, err);
             if (!e)
                 add_columns(s, dy, columns, plain_dx + g * group.in * dx->pixels);
         }

@@ -14,7 +14,6 @@ enum { MAX_ARGUMENTS = 5 };
 struct dnn {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    int threads;
     void *scratch;
     size_t scratch_size;
 };
@@ -213,12 +212,11 @@ const char *dnn_isa(void)
     return "any";
 }
 
-int dnn_open(struct dnn **dnn, int threads, struct error *err)
+int dnn_open(struct dnn **dnn, struct error *err)
 {
     struct dnn *d = calloc(1, sizeof *d);
     if (!d)
         return error_set(err, ENOMEM, "out of memory");
-    d->threads = threads;
     dnnl_status_t s = dnnl_engine_create(&d->engine, dnnl_cpu, 0);
     if (!s)
         s = dnnl_stream_create(&d->stream, d->engine, dnnl_stream_default_flags);
@@ -399,7 +397,7 @@ int dnn_conv_create(struct dnn *dnn, enum dnn_direction direction, const struct 
         return error_set(err, ENOMEM, "out of memory");
     c->dnn = dnn;
     c->direction = direction;
-    omp_set_num_threads(dnn->threads);
+    omp_set_num_threads(1);
     dnnl_status_t e = make_descriptor(c, shape, like);
     if (!e)
         e = dnnl_primitive_create(&c->primitive, c->pd);
@@ -458,7 +456,7 @@ static int reorder(struct dnn *dnn, const_md_t from_md, const void *from, const_
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_t primitive = NULL;
     dnnl_memory_t source = NULL, target = NULL;
-    omp_set_num_threads(dnn->threads);
+    omp_set_num_threads(1);
     dnnl_status_t e = dnnl_reorder_primitive_desc_create(&pd, from_md, engine, to_md, engine, NULL);
     if (!e)
         e = dnnl_primitive_create(&primitive, pd);
@@ -508,7 +506,7 @@ int dnn_conv_run(struct dnn_conv *conv, void *x, void *weights, void *bias, void
 {
     void *const addresses[MAX_ARGUMENTS] = {x, weights, y, conv->dnn->scratch, bias};
     dnnl_status_t e = dnnl_success;
-    omp_set_num_threads(conv->dnn->threads);
+    omp_set_num_threads(1);
     for (int i = 0; !e && i < conv->argument_count; i++)
         e = set_address(conv->arguments[i].memory, addresses[i]);
     if (!e)
@@ -519,11 +517,11 @@ int dnn_conv_run(struct dnn_conv *conv, void *x, void *weights, void *bias, void
     return e ? failed(err, "a convolution", e) : 0;
 }
 
-int dnn_gemm(struct dnn *dnn, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
-             const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
-             size_t ldc, struct error *err)
+int dnn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const float *a,
+             size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc,
+             struct error *err)
 {
-    omp_set_num_threads(dnn->threads);
+    omp_set_num_threads(1);
     dnnl_status_t e = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', (dnnl_dim_t)m,
                                  (dnnl_dim_t)n, (dnnl_dim_t)k, 1.0F, a, (dnnl_dim_t)lda, b,
                                  (dnnl_dim_t)ldb, beta, c, (dnnl_dim_t)ldc);

@@ -30,7 +30,9 @@ bool dnn_has_avx512(void);
 bool dnn_has_avx2(void);
 bool dnn_has_bf16(void);
 
-int dnn_open(struct dnn **dnn, int threads, struct error *err);
+/* What it runs takes one thread. With several, oneDNN's products leave parts undone where OpenMP
+ * gives fewer than asked for (OMP_THREAD_LIMIT, OMP_DYNAMIC). */
+int dnn_open(struct dnn **dnn, struct error *err);
 void dnn_close(struct dnn *dnn); /* NULL is fine; after its convolutions are freed */
 
 /* Makes a primitive. like: NULL, or one of the same direction whose packed weights it shares. */
@@ -56,8 +58,8 @@ int dnn_conv_run(struct dnn_conv *conv, void *x, void *weights, void *bias, void
 const char *dnn_conv_name(const struct dnn_conv *conv);
 
 /* c = op(a) * op(b) + beta * c, row-major float32: op(a) (m, k), op(b) (k, n). */
-int dnn_gemm(struct dnn *dnn, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
-             const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
-             size_t ldc, struct error *err);
+int dnn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const float *a,
+             size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc,
+             struct error *err);
 
 #endif

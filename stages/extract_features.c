@@ -308,7 +308,7 @@ static const struct param params[] = {
 
 const struct kind kind_extract_features = {
     .name = "extract_features",
-    .version = 6,
+    .version = 7,
     .text = "features, logits and decisions of a trained net for every image",
     .inputs = inputs,
     .outputs = outputs,
