@@ -75,7 +75,7 @@ page() {
     pdftotext -l 1 -layout out/quick/report.pdf - | tr -s ' '
 }
 first=$(page)
-has 'widths' 'Channels of the first stage 16; resnext29: 8 64' "$first"
+has 'widths' 'Channels of the first stage 16; ResNeXt29: 8 64' "$first"
 has 'epochs' 'Epochs 14 200' "$first"
 has 'the schedule' 'Learning-rate schedule cosine step' "$first"
 [[ $first != *Decay* ]] || fail "a cosine has no decay: $first"
