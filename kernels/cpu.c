@@ -178,10 +178,34 @@ static int cpu_within(struct device *device, struct tensor *plain, size_t first,
     return 0;
 }
 
+/* Channels of block b that exist. */
+static size_t channels_of(const struct device *device, const struct tensor *t, size_t b)
+{
+    size_t lanes = device->lanes->lanes, left = t->shape.c - b * lanes;
+    return left < lanes ? left : lanes;
+}
+
+void cpu_image_from_plain(const struct device *device, const float *plain, const struct tensor *t,
+                          char *image)
+{
+    const struct cpu_lanes *l = device->lanes;
+    for (size_t b = 0; b < t->blocks; b++)
+        l->from_plain(plain + b * l->lanes * t->pixels, channels_of(device, t, b),
+                      image + b * t->pixels * l->lanes * l->item, t->pixels);
+}
+
+void cpu_image_to_plain(const struct device *device, const struct tensor *t, const char *image,
+                        float *plain)
+{
+    const struct cpu_lanes *l = device->lanes;
+    for (size_t b = 0; b < t->blocks; b++)
+        l->to_plain(image + b * t->pixels * l->lanes * l->item, plain + b * l->lanes * t->pixels,
+                    channels_of(device, t, b), t->pixels);
+}
+
 static int cpu_write(struct device *device, struct tensor *t, const float *values, size_t n,
                      struct error *err)
 {
-    const struct cpu_lanes *l = device->lanes;
     size_t count = n * t->shape.c * t->pixels;
     if (!t->data) /* passing */
         t->data = cpu_allocate(t->shape.n * t->slice);
@@ -195,12 +219,9 @@ static int cpu_write(struct device *device, struct tensor *t, const float *value
     } else if (t->use != TENSOR_ACTIVATION) {
         memcpy(t->data, values, count * sizeof *values);
     } else {
-        for (size_t i = 0; i < n * t->blocks; i++) {
-            size_t image = i / t->blocks, first = i % t->blocks * l->lanes;
-            size_t channels = t->shape.c - first < l->lanes ? t->shape.c - first : l->lanes;
-            l->from_plain(values + (image * t->shape.c + first) * t->pixels, channels,
-                          (char *)t->data + i * t->pixels * l->lanes * l->item, t->pixels);
-        }
+        for (size_t i = 0; i < n; i++)
+            cpu_image_from_plain(device, values + i * t->shape.c * t->pixels, t,
+                                 (char *)t->data + i * t->slice);
     }
     return 0;
 }
@@ -208,19 +229,15 @@ static int cpu_write(struct device *device, struct tensor *t, const float *value
 static int cpu_read(struct device *device, struct tensor *t, float *values, size_t n,
                     struct error *err)
 {
-    const struct cpu_lanes *l = device->lanes;
     if (t->use == TENSOR_IMAGE || t->use == TENSOR_PASSING)
         return error_set(err, EINVAL, "images and passing weights can't be read back");
     if (t->use == TENSOR_PLAIN) {
         memcpy(values, t->data, n * t->slice);
         return 0;
     }
-    for (size_t i = 0; i < n * t->blocks; i++) {
-        size_t image = i / t->blocks, first = i % t->blocks * l->lanes;
-        size_t channels = t->shape.c - first < l->lanes ? t->shape.c - first : l->lanes;
-        l->to_plain((const char *)t->data + i * t->pixels * l->lanes * l->item,
-                    values + (image * t->shape.c + first) * t->pixels, channels, t->pixels);
-    }
+    for (size_t i = 0; i < n; i++)
+        cpu_image_to_plain(device, t, (const char *)t->data + i * t->slice,
+                           values + i * t->shape.c * t->pixels);
     return 0;
 }
 

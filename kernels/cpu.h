@@ -108,6 +108,12 @@ static inline char *cpu_images(const struct tensor *t, struct range range)
     return (char *)t->data + (t->shape.n < range.batch ? 0 : range.first) * t->slice;
 }
 
+/* One image of an activation t, from and to plain float32 planes; the padding becomes zero. */
+void cpu_image_from_plain(const struct device *device, const float *plain, const struct tensor *t,
+                          char *image);
+void cpu_image_to_plain(const struct device *device, const struct tensor *t, const char *image,
+                        float *plain);
+
 /* Zeroed, aligned memory in whole 64 bytes, so that oneDNN may read and write the padding of a
  * bias; size > 0. For free(); NULL: out of memory. */
 void *cpu_allocate(size_t size);

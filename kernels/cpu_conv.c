@@ -257,24 +257,23 @@ static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction
     int e = 0;
     if (!c->layout[direction])
         e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
-    bool patches = !e && by_patches(c, direction);
-    size_t size = patches ? weights_count(c) * sizeof *plain
-                  : e     ? 0
-                          : dnn_conv_weights_size(c->layout[direction]);
-    if (!e)
-        e = packed_memory(weights, size, err);
-    if (!e && patches)
-        memcpy(weights->packed, plain, size);
-    if (e || patches)
+    if (e)
         return e;
-    if (c->spread) {
-        e = spread_memory(c, worker, &plain, err);
-        if (e)
-            return e;
-        spread(c, weights->data, plain, false);
+    if (by_patches(c, direction)) {
+        size_t size = weights_count(c) * sizeof *plain;
+        e = packed_memory(weights, size, err);
+        if (!e)
+            memcpy(weights->packed, plain, size);
+        return e;
     }
-    return dnn_conv_pack(c->device->workers[worker].dnn, c->layout[direction], plain,
-                         weights->packed, err);
+    e = packed_memory(weights, dnn_conv_weights_size(c->layout[direction]), err);
+    if (!e && c->spread)
+        e = spread_memory(c, worker, &plain, err);
+    if (!e && c->spread)
+        spread(c, weights->data, plain, false);
+    return e ? e
+             : dnn_conv_pack(c->device->workers[worker].dnn, c->layout[direction], plain,
+                             weights->packed, err);
 }
 
 /* Gives up the sums of a worker, or of a batch that failed. */

@@ -19,28 +19,6 @@ static struct group group_of(const struct conv_spec *s)
     return (struct group){in, s->out / s->groups, in * s->kernel * s->kernel};
 }
 
-static void to_plain(const struct device *device, const struct tensor *t, const char *data,
-                     float *out)
-{
-    const struct cpu_lanes *l = device->lanes;
-    for (size_t b = 0; b < t->blocks; b++) {
-        size_t left = t->shape.c - b * l->lanes;
-        l->to_plain(data + b * t->pixels * l->lanes * l->item, out + b * l->lanes * t->pixels,
-                    left < l->lanes ? left : l->lanes, t->pixels);
-    }
-}
-
-static void from_plain(const struct device *device, const float *plain, const struct tensor *t,
-                       char *data)
-{
-    const struct cpu_lanes *l = device->lanes;
-    for (size_t b = 0; b < t->blocks; b++) {
-        size_t left = t->shape.c - b * l->lanes;
-        l->from_plain(plain + b * l->lanes * t->pixels, left < l->lanes ? left : l->lanes,
-                      data + b * t->pixels * l->lanes * l->item, t->pixels);
-    }
-}
-
 /* Where in x's plane tap t of output pixel p lies; false: in the padding. */
 static bool place_of(const struct conv_spec *s, size_t width, size_t p, size_t t, size_t *at)
 {
@@ -110,9 +88,10 @@ int cpu_patch_gradient(struct device *device, const struct conv_spec *s, struct 
     for (size_t first = 0; !e && first < range.count; first += chunk) {
         size_t count = range.count - first < chunk ? range.count - first : chunk;
         for (size_t i = 0; i < count; i++) {
-            to_plain(device, x, cpu_images(x, range) + (first + i) * x->slice, plain_x + i * sx);
-            to_plain(device, dy, cpu_images(dy, range) + (first + i) * dy->slice,
-                     plain_dy + i * sy);
+            cpu_image_to_plain(device, x, cpu_images(x, range) + (first + i) * x->slice,
+                               plain_x + i * sx);
+            cpu_image_to_plain(device, dy, cpu_images(dy, range) + (first + i) * dy->slice,
+                               plain_dy + i * sy);
         }
         for (size_t g = 0; !e && g < s->groups; g++) {
             for (size_t i = 0; i < count; i++) {
@@ -158,16 +137,16 @@ int cpu_patch_forward(struct device *device, const struct conv_spec *s, struct r
         if (s->image)
             memcpy(plain_x, from, sx * sizeof *plain_x);
         else
-            to_plain(device, x, from, plain_x);
+            cpu_image_to_plain(device, x, from, plain_x);
         if (flags & CONV_ADD)
-            to_plain(device, y, to, plain_y);
+            cpu_image_to_plain(device, y, to, plain_y);
         for (size_t g = 0; !e && g < s->groups; g++) {
             fill_columns(s, y, plain_x + g * group.in * x->pixels, columns);
             e = dnn_gemm(false, true, group.out, pixels, row, weights + g * group.out * row, row,
                          columns, row, beta, plain_y + g * group.out * pixels, pixels, err);
         }
         end_forward(s, pixels, bias, flags & CONV_RELU, plain_y);
-        from_plain(device, plain_y, y, to);
+        cpu_image_from_plain(device, plain_y, y, to);
     }
     free(memory);
     return e;
@@ -184,7 +163,7 @@ int cpu_patch_data(struct device *device, const struct conv_spec *s, struct rang
     float *plain_dx = memory, *plain_dy = memory + sx, *columns = plain_dy + sy;
     int e = memory ? 0 : error_set(err, ENOMEM, "out of memory");
     for (size_t i = 0; !e && i < range.count; i++) {
-        to_plain(device, dy, cpu_images(dy, range) + i * dy->slice, plain_dy);
+        cpu_image_to_plain(device, dy, cpu_images(dy, range) + i * dy->slice, plain_dy);
         memset(plain_dx, 0, sx * sizeof *plain_dx);
         for (size_t g = 0; !e && g < s->groups; g++) {
             e = dnn_gemm(true, false, pixels, row, group.out, plain_dy + g * group.out * pixels,
@@ -192,7 +171,7 @@ int cpu_patch_data(struct device *device, const struct conv_spec *s, struct rang
             if (!e)
                 add_columns(s, dy, columns, plain_dx + g * group.in * dx->pixels);
         }
-        from_plain(device, plain_dx, dx, cpu_images(dx, range) + i * dx->slice);
+        cpu_image_from_plain(device, plain_dx, dx, cpu_images(dx, range) + i * dx->slice);
     }
     free(memory);
     return e;

@@ -26,6 +26,16 @@ WITH_BF16 INLINE void rows_of_pair(const struct transformed *to, size_t block,
         rows[1].masks[r] = 0;
 }
 
+/* A row of positions of both images' tiles, which take turns. */
+WITH_BF16 INLINE void store_row(enum extent across, __m512 t[2][SIDE], uint16_t *out,
+                                size_t position)
+{
+#pragma GCC unroll 6
+    for (int c = 0; c < SIDE; c++)
+        if (positions_of(across) >> c & 1)
+            _mm512_store_si512(out + (size_t)c * position, round_in_turns(t[0][c], t[1][c]));
+}
+
 /* ---- inputs ---- */
 
 WITH_BF16 INLINE void input_rows(enum extent across, unsigned needed, __m512 a[][SIDE],
@@ -43,11 +53,7 @@ WITH_BF16 INLINE void input_rows(enum extent across, unsigned needed, __m512 a[]
         }
         transform(across, d[0], t[0]);
         transform(across, d[1], t[1]);
-#pragma GCC unroll 6
-        for (int c = 0; c < SIDE; c++)
-            if (positions_of(across) >> c & 1)
-                _mm512_store_si512(out + (size_t)(r * SIDE + c) * position,
-                                   round_in_turns(t[0][c], t[1][c]));
+        store_row(across, t, out + (size_t)r * SIDE * position, position);
     }
 }
 
@@ -144,11 +150,7 @@ WITH_BF16 INLINE void spread_tile(enum extent across, enum extent down, const st
                 d[image][c] = columns[image][c][r];
             spread(across, d[image], t[image]);
         }
-#pragma GCC unroll 6
-        for (int c = 0; c < SIDE; c++)
-            if (positions_of(across) >> c & 1)
-                _mm512_store_si512(out + (size_t)(r * SIDE + c) * position,
-                                   round_in_turns(t[0][c], t[1][c]));
+        store_row(across, t, out + (size_t)r * SIDE * position, position);
     }
 }
 
