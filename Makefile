@@ -46,8 +46,9 @@ $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
-# Unit tests: one cmocka program a file; and what uses the classifiers' functions as they do.
-units: $(UNITS) $(BUILD)/tests/bench/bench_classify
+# Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
+# stories use.
+units: $(UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/story/restamp
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)

@@ -2,9 +2,10 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 #include <linux/fs.h>
 
+enum { DEEPEST = 100, PASSES = 1000 }; /* of file_remove_tree: each level holds a descriptor */
+
 char *file_path(const char *format, ...)
 {
     va_list args;
@@ -23,6 +26,14 @@ char *file_path(const char *format, ...)
     int n = vasprintf(&path, format, args);
     va_end(args);
     return n < 0 ? NULL : path;
+}
+
+char *file_random_name(const char *folder)
+{
+    uint64_t chance;
+    if (getentropy(&chance, sizeof chance) < 0)
+        return NULL;
+    return file_path("%s/%016" PRIx64, folder, chance);
 }
 
 int file_read(const char *path, size_t limit, char **data, size_t *size, struct error *err)
@@ -88,8 +99,7 @@ static int write_all(int fd, const char *data, size_t size)
     return 0;
 }
 
-/* Opens PATH.tmp.CHANCE, a new file, for writing; *temporary is malloc'd. A process's number won't
- * do for a name: two containers on one folder may both have it. */
+/* Opens PATH.tmp.CHANCE, a new file, for writing; *temporary is malloc'd. */
 static int open_temporary(const char *path, char **temporary, struct error *err)
 {
     uint32_t chance;
@@ -134,6 +144,21 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
     return close_temporary(fd, temporary, path, write_all(fd, data, size), err);
 }
 
+int file_write_unsynced(const char *path, const void *data, size_t size, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot write %s", path);
+    int rc = write_all(fd, data, size);
+    if (close(fd) < 0 && rc == 0)
+        rc = -errno;
+    if (rc < 0) {
+        unlink(path);
+        return error_errno(err, -rc, "cannot write %s", path);
+    }
+    return 0;
+}
+
 static int copy_bytes(int in, int out)
 {
     if (ioctl(out, FICLONE, in) == 0)
@@ -167,6 +192,50 @@ int file_copy(const char *from, const char *to, struct error *err)
     return rc;
 }
 
+/* A new file from another: by `copy`, which gets the two descriptors. */
+static int make_copy(const char *from, const char *to, int mode, int (*copy)(int in, int out),
+                     struct error *err)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return error_errno(err, errno, "cannot open %s", from);
+    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int rc = out < 0 ? -errno : copy(in, out);
+    if (rc == 0 && fchmod(out, (mode_t)mode) < 0)
+        rc = -errno;
+    if (out >= 0 && close(out) < 0 && rc == 0)
+        rc = -errno;
+    if (out >= 0 && rc < 0)
+        unlink(to);
+    close(in);
+    return rc < 0 ? error_errno(err, -rc, "cannot copy %s to %s", from, to) : 0;
+}
+
+int file_copy_unsynced(const char *from, const char *to, int mode, struct error *err)
+{
+    return make_copy(from, to, mode, copy_bytes, err);
+}
+
+static int clone_bytes(int in, int out)
+{
+    return ioctl(out, FICLONE, in) < 0 ? -errno : 0;
+}
+
+int file_reflink(const char *from, const char *to, int mode, struct error *err)
+{
+    return make_copy(from, to, mode, clone_bytes, err);
+}
+
+int file_sync(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot open %s", path);
+    int rc = fsync(fd) < 0 ? -errno : 0;
+    close(fd);
+    return rc < 0 ? error_errno(err, -rc, "cannot sync %s", path) : 0;
+}
+
 int file_make_folders(const char *path, struct error *err)
 {
     char *copy = strdup(path);
@@ -190,20 +259,72 @@ int file_make_folders(const char *path, struct error *err)
     return rc;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* What file_remove_tree is at. */
+struct removal {
+    int top; /* the folder to remove; -1 until it is open */
+    unsigned moved;
+};
+
+static int remove_entry(struct removal *r, int folder, const char *name, int depth);
+
+/* Removes what is in the folder and closes it. */
+static int empty_folder(struct removal *r, int fd, int depth)
 {
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        int code = errno;
+        close(fd);
+        return -code;
+    }
+    if (depth == 0)
+        r->top = fd;
+    struct dirent *entry;
+    int rc = 0;
+    while (rc == 0 && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            rc = remove_entry(r, fd, entry->d_name, depth + 1);
+    closedir(dir);
+    return rc;
+}
+
+static int remove_folder(struct removal *r, int folder, const char *name, int depth)
+{
+    if (depth > DEEPEST) { /* to the top, for the next pass */
+        char up[40];
+        snprintf(up, sizeof up, ".deep.%u", r->moved++);
+        return renameat(folder, name, r->top, up) < 0 ? -errno : 0;
+    }
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = empty_folder(r, fd, depth);
+    if (rc < 0)
+        return rc;
+    if (unlinkat(folder, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return depth == 0 ? -errno : errno == ENOTEMPTY ? 0 : -errno;
+    return 0;
+}
+
+static int remove_entry(struct removal *r, int folder, const char *name, int depth)
+{
+    if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    int code = errno;
+    struct stat st;
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+        return -code;
+    /* Programs leave read-only folders, such as Go's module cache. */
+    if ((st.st_mode & S_IRWXU) != S_IRWXU)
+        fchmodat(folder, name, (st.st_mode & 07777) | S_IRWXU, 0);
+    return remove_folder(r, folder, name, depth);
 }
 
 int file_remove_tree(const char *path, struct error *err)
 {
-    struct stat st;
-    if (lstat(path, &st) < 0)
-        return errno == ENOENT ? 0 : error_errno(err, errno, "cannot look at %s", path);
-    if (nftw(path, remove_entry, 32, FTW_DEPTH | FTW_PHYS) < 0)
-        return error_errno(err, errno, "cannot remove %s", path);
-    return 0;
+    struct removal r = {.top = -1};
+    int rc = -ENOTEMPTY;
+    /* More than one pass where folders were too deep, or something still writes there. */
+    for (int pass = 0; pass < PASSES && rc == -ENOTEMPTY; pass++)
+        rc = remove_entry(&r, AT_FDCWD, path, 0);
+    return rc < 0 ? error_errno(err, -rc, "cannot remove %s", path) : 0;
 }

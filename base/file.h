@@ -16,12 +16,29 @@ int file_write(const char *path, const void *data, size_t size, struct error *er
 /* Copies a file the same way (copy-on-write where the file system can). */
 int file_copy(const char *from, const char *to, struct error *err);
 
+/* The same into a new file, where nothing is, without syncing it: for folders whose content nobody
+ * needs after a power cut. An error leaves nothing there. file_copy_unsynced sets the permissions.
+ */
+int file_write_unsynced(const char *path, const void *data, size_t size, struct error *err);
+int file_copy_unsynced(const char *from, const char *to, int mode, struct error *err);
+
+/* Makes a new file that shares the blocks of another until one is written to. -EOPNOTSUPP, -EXDEV
+ * or -EINVAL where the file system can't; an error leaves nothing at `to`. */
+int file_reflink(const char *from, const char *to, int mode, struct error *err);
+
+/* Waits until a file's content, or a folder's list of names, is on the disk. */
+int file_sync(const char *path, struct error *err);
+
 /* Makes a folder and those above it; one that is there already is fine. */
 int file_make_folders(const char *path, struct error *err);
 
-/* Removes a file, or a folder with all in it (links are removed, not followed); one that is
- * not there is fine. */
+/* Removes a file, or a folder with all in it, read-only folders too (links are removed, not
+ * followed); one that is not there is fine. */
 int file_remove_tree(const char *path, struct error *err);
+
+/* FOLDER/ and 16 random hex digits, malloc'd; NULL without memory or randomness. A process's number
+ * won't do: two containers on one folder may both have it. */
+char *file_random_name(const char *folder);
 
 /* printf into malloc'd memory; NULL when memory is out. The caller frees it. */
 char *file_path(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,257 +1,419 @@
-/* See blobs.h. */
+/* See blobs.h. blob_store walks and hashes; what has to move or was copied waits in `pending` until
+ * blob_writer_finish, so that a link finds its target whatever the order of the outputs. */
 #define _GNU_SOURCE
 #include "cache/blobs.h"
 #include "base/file.h"
+#include "cache/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    MANIFEST_LIMIT = 1 << 28,
-    TREE_DEPTH = 64,
+enum { TREE_DEPTH = 64 };
+
+/* A file that is to get the name of its digest. */
+struct pending {
+    char *file;
+    struct digest digest;
+    uint64_t size;
+    int64_t mtime_ns; /* when it was hashed */
+    bool temporary;   /* ours: removed if the writer is given up */
 };
+
+static int64_t nanoseconds(const struct timespec *t)
+{
+    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+struct stamp stamp_of(const struct stat *st)
+{
+    return (struct stamp){.size = (uint64_t)st->st_size,
+                          .inode = (uint64_t)st->st_ino,
+                          .mtime_ns = nanoseconds(&st->st_mtim),
+                          .ctime_ns = nanoseconds(&st->st_ctim)};
+}
+
+bool stamp_equal(const struct stamp *a, const struct stamp *b)
+{
+    return a->size == b->size && a->inode == b->inode && a->mtime_ns == b->mtime_ns &&
+           a->ctime_ns == b->ctime_ns;
+}
 
 char *blob_path(const char *cache, const struct digest *digest)
 {
     return file_path("%s/blobs/%.2s/%s", cache, digest->hex, digest->hex + 2);
 }
 
-static bool file_present(const char *cache, const struct digest *digest, uint64_t size)
+int blob_stamp(const char *cache, const struct digest *digest, uint64_t size, struct stamp *stamp)
 {
     struct stat st;
     char *path = blob_path(cache, digest);
     bool there =
         path && lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
     free(path);
-    return there;
+    if (there)
+        *stamp = stamp_of(&st);
+    return there ? 0 : -ENOENT;
 }
 
-bool blob_present(const char *cache, const struct blob *blob)
+static int verify_path(const char *path, const struct digest *digest, struct stamp *stamp,
+                       struct error *err)
 {
-    if (!file_present(cache, &blob->digest, blob->size))
-        return false;
-    if (!blob->tree)
-        return true;
-    struct tree tree;
-    if (tree_read(cache, blob, &tree, NULL) < 0)
-        return false;
-    bool there = true;
-    for (size_t i = 0; there && i < tree.count; i++)
-        there = file_present(cache, &tree.entries[i].digest, tree.entries[i].size);
-    tree_free(&tree);
-    return there;
+    struct stat before, after;
+    struct digest found;
+    if (lstat(path, &before) < 0)
+        return error_errno(err, errno, "cannot look at %s", path);
+    if (!S_ISREG(before.st_mode))
+        return error_set(err, EILSEQ, "%s is not a regular file", path);
+    int rc = sha256_file(path, &found, NULL, err);
+    if (rc < 0)
+        return rc;
+    if (strcmp(found.hex, digest->hex) != 0)
+        return error_set(err, EILSEQ, "the bytes of %s have another digest", path);
+    if (lstat(path, &after) < 0)
+        return error_errno(err, errno, "cannot look at %s", path);
+    *stamp = stamp_of(&before);
+    struct stamp now = stamp_of(&after);
+    return stamp_equal(stamp, &now) ? 0 : error_set(err, EILSEQ, "%s is being changed", path);
 }
 
-static int sync_path(const char *path, int flags)
+int blob_verify(const char *cache, const struct digest *digest, struct stamp *stamp,
+                struct error *err)
 {
-    int fd = open(path, flags | O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int rc = fsync(fd) < 0 ? -errno : 0;
-    close(fd);
+    char *path = blob_path(cache, digest);
+    int rc = path ? verify_path(path, digest, stamp, err) : error_set(err, ENOMEM, "out of memory");
+    free(path);
     return rc;
 }
 
-/* Makes the folder of a blob, durably. */
-static int make_folder(const char *cache, const struct digest *digest, char **folder)
+/* ---- the writer ---- */
+
+void blob_writer_start(struct blob_writer *w, const char *cache)
 {
-    *folder = file_path("%s/blobs/%.2s", cache, digest->hex);
-    if (!*folder)
-        return -ENOMEM;
-    if (mkdir(*folder, 0777) < 0)
-        return errno == EEXIST ? 0 : -errno;
-    char *above = file_path("%s/blobs", cache);
-    int rc = above ? sync_path(above, O_DIRECTORY) : -ENOMEM;
-    free(above);
-    return rc;
+    *w = (struct blob_writer){.cache = cache};
 }
 
-/* Renames, but leaves a sound blob that has come meanwhile as it is: its users watch its times. */
-static int name_blob(const char *cache, const char *file, const char *path,
-                     const struct digest *digest, uint64_t size)
+void blob_writer_free(struct blob_writer *w)
 {
-    if (renameat2(AT_FDCWD, file, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
-        return 0;
-    int code = errno;
-    if (code == EEXIST && file_present(cache, digest, size))
-        return unlink(file) < 0 ? -errno : 0;
-    /* A damaged one is replaced; and some file systems know plain rename alone. */
-    if (code != EEXIST && code != EINVAL && code != ENOSYS)
-        return -code;
-    return rename(file, path) < 0 ? -errno : 0;
+    for (size_t i = 0; i < w->pending_count; i++) {
+        if (w->pending[i].temporary)
+            unlink(w->pending[i].file);
+        free(w->pending[i].file);
+    }
+    for (size_t i = 0; i < w->folder_count; i++)
+        free(w->folders[i]);
+    free(w->pending);
+    free(w->folders);
+    free(w->stored);
+    *w = (struct blob_writer){0};
 }
 
-/* Gives a file that is whole, and that nobody else writes to, its name in the store. */
-static int adopt(const char *cache, const char *file, const struct digest *digest, uint64_t size,
-                 struct error *err)
+/* Takes over file. */
+static int add_pending(struct blob_writer *w, struct pending pending, struct error *err)
 {
-    if (file_present(cache, digest, size)) {
-        unlink(file);
+    struct pending *larger = realloc(w->pending, (w->pending_count + 1) * sizeof *larger);
+    if (larger) {
+        w->pending = larger;
+        larger[w->pending_count++] = pending;
         return 0;
     }
-    char *folder = NULL, *path = blob_path(cache, digest);
-    int rc = path ? make_folder(cache, digest, &folder) : -ENOMEM;
-    if (rc == 0 && chmod(file, 0444) < 0)
-        rc = -errno;
-    if (rc == 0)
-        rc = sync_path(file, 0);
-    if (rc == 0)
-        rc = name_blob(cache, file, path, digest, size);
-    if (rc == 0)
-        rc = sync_path(folder, O_DIRECTORY);
-    free(folder);
-    free(path);
-    return rc < 0 ? error_errno(err, -rc, "cannot store %s", file) : 0;
+    if (pending.temporary)
+        unlink(pending.file);
+    free(pending.file);
+    return error_set(err, ENOMEM, "out of memory storing files");
 }
 
-/* By chance, not by process: those of two containers that share the cache may have one number. */
+/* Takes over folder. */
+static int add_folder(struct blob_writer *w, char *folder)
+{
+    if (!folder)
+        return -ENOMEM;
+    for (size_t i = 0; i < w->folder_count; i++)
+        if (strcmp(w->folders[i], folder) == 0) {
+            free(folder);
+            return 0;
+        }
+    char **larger = realloc(w->folders, (w->folder_count + 1) * sizeof *larger);
+    if (!larger) {
+        free(folder);
+        return -ENOMEM;
+    }
+    w->folders = larger;
+    larger[w->folder_count++] = folder;
+    return 0;
+}
+
+static int add_stored(struct blob_writer *w, const struct digest *digest, const struct stamp *stamp)
+{
+    struct stored *larger = realloc(w->stored, (w->stored_count + 1) * sizeof *larger);
+    if (!larger)
+        return -ENOMEM;
+    w->stored = larger;
+    larger[w->stored_count++] = (struct stored){*digest, *stamp};
+    return 0;
+}
+
 static char *temporary_name(const char *cache)
 {
-    uint64_t chance;
-    if (getentropy(&chance, sizeof chance) < 0)
-        return NULL;
-    return file_path("%s/tmp/%016" PRIx64, cache, chance);
+    char *folder = file_path("%s/tmp", cache);
+    char *name = folder ? file_random_name(folder) : NULL;
+    free(folder);
+    return name;
 }
 
-static int store_file(const char *cache, const char *path, bool copy, struct digest *digest,
-                      uint64_t *size, struct error *err)
+/* ---- hashing what is to be stored ---- */
+
+static int store_file(struct blob_writer *w, const char *path, bool copy, struct blob *blob,
+                      struct error *err)
 {
     struct stat link, st;
-    if (lstat(path, &link) < 0 || stat(path, &st) < 0)
+    if (lstat(path, &link) < 0)
         return error_errno(err, errno, "cannot look at %s", path);
+    if (stat(path, &st) < 0)
+        return error_errno(
+            err, errno,
+            S_ISLNK(link.st_mode) ? "%s is a symbolic link to nothing" : "cannot look at %s", path);
     if (!S_ISREG(st.st_mode))
         return error_set(err, EINVAL, "%s is not a regular file", path);
     /* A link's target or a file with a second name may be written to by others: copy those. */
     copy |= S_ISLNK(link.st_mode) || st.st_nlink > 1;
-    char *file = copy ? temporary_name(cache) : strdup(path);
+    *blob = (struct blob){.executable = st.st_mode & S_IXUSR};
+    char *file = copy ? temporary_name(w->cache) : strdup(path);
     if (!file)
         return error_set(err, ENOMEM, "out of memory storing %s", path);
-    int rc = copy ? file_copy(path, file, err) : 0;
+    int rc = copy ? file_copy_unsynced(path, file, 0600, err) : 0;
+    if (rc == 0 && stat(file, &st) < 0)
+        rc = error_errno(err, errno, "cannot look at %s", file);
     if (rc == 0)
-        rc = sha256_file(file, digest, size, err);
-    if (rc == 0)
-        rc = adopt(cache, file, digest, *size, err);
-    free(file);
-    return rc;
+        rc = sha256_file(file, &blob->digest, &blob->size, err);
+    if (rc < 0 && copy)
+        unlink(file);
+    if (rc < 0) {
+        free(file);
+        return rc;
+    }
+    return add_pending(w,
+                       (struct pending){.file = file,
+                                        .digest = blob->digest,
+                                        .size = blob->size,
+                                        .mtime_ns = nanoseconds(&st.st_mtim),
+                                        .temporary = copy},
+                       err);
 }
 
-int blob_store_memory(const char *cache, const void *data, size_t size, struct blob *blob,
+int blob_store_memory(struct blob_writer *w, const void *data, size_t size, struct blob *blob,
                       struct error *err)
 {
     *blob = (struct blob){.size = size};
     int rc = sha256_memory(data, size, &blob->digest, err);
-    if (rc < 0 || file_present(cache, &blob->digest, size))
+    if (rc < 0)
         return rc;
-    char *file = temporary_name(cache);
+    char *file = temporary_name(w->cache);
+    struct stat st;
     if (!file)
         return error_set(err, ENOMEM, "out of memory storing a blob");
-    rc = file_write(file, data, size, err);
-    if (rc == 0)
-        rc = adopt(cache, file, &blob->digest, size, err);
-    free(file);
-    return rc;
+    rc = file_write_unsynced(file, data, size, err);
+    if (rc == 0 && stat(file, &st) < 0) {
+        rc = error_errno(err, errno, "cannot look at %s", file);
+        unlink(file);
+    }
+    if (rc < 0) {
+        free(file);
+        return rc;
+    }
+    return add_pending(w,
+                       (struct pending){.file = file,
+                                        .digest = blob->digest,
+                                        .size = size,
+                                        .mtime_ns = nanoseconds(&st.st_mtim),
+                                        .temporary = true},
+                       err);
 }
 
-void tree_free(struct tree *tree)
+/* ---- folders ---- */
+
+/* A walk through one tree. */
+struct walk {
+    struct blob_writer *w;
+    const char *root;
+    char *real_root; /* without links */
+    bool copy;
+    struct tree *tree;
+    struct error *err;
+};
+
+static int no_memory(const struct walk *walk)
 {
-    for (size_t i = 0; i < tree->count; i++)
-        free(tree->entries[i].path);
-    free(tree->entries);
-    *tree = (struct tree){0};
+    return error_set(walk->err, ENOMEM, "out of memory storing %s", walk->root);
+}
+
+/* "../" for each folder above `path`, then `to`; malloc'd. */
+static char *relative_target(const char *path, const char *to)
+{
+    size_t depth = 0, size = 0;
+    char *text = NULL;
+    for (const char *p = path; *p; p++)
+        depth += *p == '/';
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < depth; i++)
+        fputs(*to || i + 1 < depth ? "../" : "..", out);
+    fputs(to, out);
+    bool bad = ferror(out);
+    bad |= fclose(out) != 0;
+    if (!bad)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* The target of a link at root/path whose real target is in the tree, as a manifest writes it;
+ * NULL with *rc 0 if the link leads out of the tree. */
+static char *inner_target(const struct walk *walk, const char *path, const char *full, int *rc)
+{
+    char given[4096], *real = realpath(full, NULL), *target = NULL;
+    size_t n = strlen(walk->real_root);
+    *rc = 0;
+    if (!real || strncmp(real, walk->real_root, n) != 0 || (real[n] && real[n] != '/')) {
+        free(real);
+        return NULL;
+    }
+    ssize_t length = readlink(full, given, sizeof given - 1);
+    given[length > 0 ? length : 0] = 0;
+    target = tree_target_sound(path, given) ? strdup(given)
+                                            : relative_target(path, real + n + (real[n] == '/'));
+    if (!target)
+        *rc = no_memory(walk);
+    else if (!*target)
+        *rc = error_set(walk->err, EINVAL, "%s is a link to the folder that it is in", full);
+    free(real);
+    return target;
+}
+
+static int walk_folder(const struct walk *walk, const char *below, int depth);
+
+/* Takes over path. */
+static int walk_link(const struct walk *walk, char *path, const char *full)
+{
+    int rc;
+    char *target = inner_target(walk, path, full, &rc);
+    if (rc < 0)
+        free(target);
+    if (rc == 0 && target)
+        return tree_add(walk->tree,
+                        (struct tree_entry){.form = TREE_LINK, .path = path, .target = target}) < 0
+                   ? no_memory(walk)
+                   : 0;
+    struct blob blob = {0};
+    if (rc == 0)
+        rc = store_file(walk->w, full, true, &blob, walk->err);
+    if (rc < 0) {
+        free(path);
+        return rc;
+    }
+    enum tree_form form = blob.executable ? TREE_EXECUTABLE : TREE_FILE;
+    return tree_add(walk->tree, (struct tree_entry){form, blob.digest, blob.size, path, NULL}) < 0
+               ? no_memory(walk)
+               : 0;
 }
 
 /* Takes over path. */
-static int tree_add(struct tree *tree, const struct digest *digest, uint64_t size, char *path)
+static int walk_entry(const struct walk *walk, char *path, int depth)
 {
-    if ((tree->count & (tree->count - 1)) == 0) {
-        size_t room = tree->count ? tree->count * 2 : 1;
-        struct tree_entry *larger = realloc(tree->entries, room * sizeof *larger);
-        if (!larger) {
-            free(path);
-            return -ENOMEM;
-        }
-        tree->entries = larger;
+    char *full = file_path("%s/%s", walk->root, path);
+    struct stat st;
+    struct blob blob;
+    int rc = 0;
+    if (!full || lstat(full, &st) < 0) {
+        rc = full ? error_errno(walk->err, errno, "cannot look at %s", full) : no_memory(walk);
+    } else if (S_ISLNK(st.st_mode)) {
+        rc = walk_link(walk, path, full);
+        path = NULL;
+    } else if (S_ISDIR(st.st_mode)) {
+        rc = walk_folder(walk, path, depth + 1);
+    } else if ((rc = store_file(walk->w, full, walk->copy, &blob, walk->err)) == 0) {
+        enum tree_form form = blob.executable ? TREE_EXECUTABLE : TREE_FILE;
+        if (tree_add(walk->tree, (struct tree_entry){form, blob.digest, blob.size, path, NULL}) < 0)
+            rc = no_memory(walk);
+        path = NULL;
     }
-    tree->entries[tree->count++] = (struct tree_entry){*digest, size, path};
-    return 0;
+    free(path);
+    free(full);
+    return rc;
 }
 
-static int store_folder(const char *cache, const char *root, const char *below, bool copy,
-                        int depth, struct tree *tree, struct error *err)
+/* Opens a folder; a read-only one of the stage's own is made writable, since files move out. */
+static DIR *open_folder(const struct walk *walk, const char *folder)
 {
-    char *folder = file_path("%s%s%s", root, *below ? "/" : "", below);
-    DIR *dir = folder ? opendir(folder) : NULL;
+    struct stat st;
+    if (!walk->copy && lstat(folder, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+        chmod(folder, (st.st_mode & 07777) | S_IRWXU);
+    return opendir(folder);
+}
+
+static int walk_folder(const struct walk *walk, const char *below, int depth)
+{
+    char *folder = file_path("%s%s%s", walk->root, *below ? "/" : "", below);
+    DIR *dir = folder ? open_folder(walk, folder) : NULL;
     if (!dir) {
         int code = folder ? errno : ENOMEM;
         free(folder);
-        return error_errno(err, code, "cannot open folder %s/%s", root, below);
+        return error_errno(walk->err, code, "cannot open folder %s/%s", walk->root, below);
     }
-    int rc = depth > TREE_DEPTH ? error_set(err, EINVAL, "%s is nested too deeply", folder) : 0;
+    int rc =
+        depth > TREE_DEPTH ? error_set(walk->err, EINVAL, "%s is nested too deeply", folder) : 0;
     struct dirent *entry;
+    bool empty = true;
     while (rc == 0 && (entry = readdir(dir))) {
         const char *name = entry->d_name;
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
             continue;
-        if (strchr(name, '\n')) {
-            rc = error_set(err, EINVAL, "%s holds a file with a newline in its name", folder);
-            break;
-        }
+        empty = false;
         char *path = file_path("%s%s%s", below, *below ? "/" : "", name);
-        char *full = path ? file_path("%s/%s", root, path) : NULL;
-        struct stat st;
-        struct digest digest;
-        uint64_t size = 0;
-        if (!full) {
-            rc = error_set(err, ENOMEM, "out of memory storing %s", root);
-        } else if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode)) {
-            rc = store_folder(cache, root, path, copy, depth + 1, tree, err);
-        } else if ((rc = store_file(cache, full, copy, &digest, &size, err)) == 0) {
-            if ((rc = tree_add(tree, &digest, size, path)) < 0)
-                error_set(err, ENOMEM, "out of memory storing %s", root);
-            path = NULL;
-        }
-        free(path);
-        free(full);
+        rc = strchr(name, '\n') ? error_set(walk->err, EINVAL,
+                                            "%s holds a file with a newline in its name", folder)
+             : path             ? walk_entry(walk, path, depth)
+                                : no_memory(walk);
     }
+    if (rc == 0 && empty && *below &&
+        tree_add(walk->tree, (struct tree_entry){.form = TREE_FOLDER, .path = strdup(below)}) < 0)
+        rc = no_memory(walk);
     closedir(dir);
     free(folder);
     return rc;
 }
 
-static int by_path(const void *a, const void *b)
+static int store_tree(struct blob_writer *w, const char *path, bool copy, struct blob *blob,
+                      struct error *err)
 {
-    return strcmp(((const struct tree_entry *)a)->path, ((const struct tree_entry *)b)->path);
-}
-
-static int store_manifest(const char *cache, struct tree *tree, struct blob *blob,
-                          struct error *err)
-{
+    struct tree tree = {0};
+    struct walk walk = {.w = w,
+                        .root = path,
+                        .real_root = realpath(path, NULL),
+                        .copy = copy,
+                        .tree = &tree,
+                        .err = err};
     char *text = NULL;
     size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream)
-        return error_set(err, ENOMEM, "out of memory storing a folder");
-    if (tree->count)
-        qsort(tree->entries, tree->count, sizeof *tree->entries, by_path);
-    for (size_t i = 0; i < tree->count; i++)
-        fprintf(stream, "%s %" PRIu64 " %s\n", tree->entries[i].digest.hex, tree->entries[i].size,
-                tree->entries[i].path);
-    bool bad = ferror(stream);
-    bad |= fclose(stream) != 0;
-    int rc = bad ? error_set(err, ENOMEM, "out of memory storing a folder")
-                 : blob_store_memory(cache, text, size, blob, err);
+    int rc = walk.real_root ? walk_folder(&walk, "", 0)
+                            : error_errno(err, errno, "cannot open folder %s", path);
+    if (rc == 0)
+        rc = tree_print(&tree, &text, &size, err);
+    if (rc == 0)
+        rc = blob_store_memory(w, text, size, blob, err);
+    blob->tree = true;
     free(text);
+    free(walk.real_root);
+    tree_free(&tree);
     return rc;
 }
 
-/* Whether a link on the way leads elsewhere: what lies there is somebody's, and stays. */
+/* Whether a link on the way leads elsewhere: what lies there isn't the stage's, and stays. */
 static bool leads_away(const char *path)
 {
     char *part = strdup(path);
@@ -269,108 +431,138 @@ static bool leads_away(const char *path)
     return away;
 }
 
-int blob_store(const char *cache, const char *path, bool tree, struct blob *blob, struct error *err)
+int blob_store(struct blob_writer *w, const char *path, bool tree, struct blob *blob,
+               struct error *err)
 {
     *blob = (struct blob){0};
     bool copy = leads_away(path);
-    if (!tree)
-        return store_file(cache, path, copy, &blob->digest, &blob->size, err);
-    struct tree files = {0};
-    int rc = store_folder(cache, path, "", copy, 0, &files, err);
+    return tree ? store_tree(w, path, copy, blob, err) : store_file(w, path, copy, blob, err);
+}
+
+/* ---- giving files their names ---- */
+
+/* Makes the folder of a blob. */
+static int make_folder(struct blob_writer *w, const struct digest *digest)
+{
+    char *folder = file_path("%s/blobs/%.2s", w->cache, digest->hex);
+    if (!folder)
+        return -ENOMEM;
+    int rc = mkdir(folder, 0777) < 0 ? -errno : 0;
     if (rc == 0)
-        rc = store_manifest(cache, &files, blob, err);
-    blob->tree = true;
-    tree_free(&files);
-    return rc;
-}
-
-/* A manifest may be damaged or hostile: no path may lead out of its tree. */
-static bool path_sound(const char *path)
-{
-    if (!*path || *path == '/')
-        return false;
-    for (const char *p = path; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
-        if (*p == '/' || !*p || (p[0] == '.' && (p[1] == '/' || !p[1])) ||
-            (p[0] == '.' && p[1] == '.' && (p[2] == '/' || !p[2])))
-            return false;
-    return true;
-}
-
-static int parse_line(char *line, struct tree *tree)
-{
-    if (strspn(line, "0123456789abcdef") != 64 || line[64] != ' ')
-        return -EINVAL;
-    char *end;
-    errno = 0;
-    uint64_t size = strtoull(line + 65, &end, 10);
-    if (errno || end == line + 65 || *end != ' ' || !path_sound(end + 1))
-        return -EINVAL;
-    struct digest digest = {{0}};
-    memcpy(digest.hex, line, 64);
-    char *path = strdup(end + 1);
-    return path ? tree_add(tree, &digest, size, path) : -ENOMEM;
-}
-
-int tree_read(const char *cache, const struct blob *blob, struct tree *tree, struct error *err)
-{
-    *tree = (struct tree){0};
-    char *path = blob_path(cache, &blob->digest), *text = NULL;
-    size_t size = 0;
-    if (!path)
-        return error_set(err, ENOMEM, "out of memory");
-    int rc = file_read(path, MANIFEST_LIMIT, &text, &size, err);
-    if (rc == 0 && strlen(text) != size)
-        rc = error_set(err, EINVAL, "%s is damaged: a manifest is text", path);
-    for (char *line = text, *end; rc == 0 && *line; line = end + 1) {
-        end = strchr(line, '\n');
-        if (end)
-            *end = 0;
-        rc = end ? parse_line(line, tree) : -EINVAL;
-        if (rc < 0)
-            error_set(err, -rc, "%s is damaged: it is no manifest of a folder", path);
+        rc = add_folder(w, file_path("%s/blobs", w->cache));
+    if (rc == -EEXIST)
+        rc = 0;
+    if (rc < 0) {
+        free(folder);
+        return rc;
     }
-    free(path);
-    free(text);
+    return add_folder(w, folder);
+}
+
+static int sync_and_rename(struct blob_writer *w, const struct pending *p, const char *path,
+                           struct stamp *stamp, struct error *err)
+{
+    struct stat st;
+    int rc = make_folder(w, &p->digest);
+    if (rc == 0 && chmod(p->file, 0444) < 0)
+        rc = -errno;
     if (rc < 0)
-        tree_free(tree);
+        return error_errno(err, -rc, "cannot store %s", p->file);
+    rc = file_sync(p->file, err);
+    if (rc < 0)
+        return rc;
+    if (stat(p->file, &st) == 0 &&
+        ((uint64_t)st.st_size != p->size || nanoseconds(&st.st_mtim) != p->mtime_ns))
+        return error_set(err, EIO, "%s changed while it was stored", p->file);
+    if (rename(p->file, path) < 0 || lstat(path, &st) < 0)
+        return error_errno(err, errno, "cannot store %s", p->file);
+    *stamp = stamp_of(&st);
+    return 0;
+}
+
+/* What is there under the name already is read first: it may be damaged. */
+static int finish_file(struct blob_writer *w, struct pending *p, struct error *err)
+{
+    char *path = blob_path(w->cache, &p->digest);
+    struct stamp stamp;
+    struct error ignored;
+    if (!path)
+        return error_set(err, ENOMEM, "out of memory storing %s", p->file);
+    int rc = blob_stamp(w->cache, &p->digest, p->size, &stamp);
+    if (rc == 0)
+        rc = verify_path(path, &p->digest, &stamp, &ignored);
+    if (rc == 0)
+        unlink(p->file);
+    else
+        rc = sync_and_rename(w, p, path, &stamp, err);
+    free(path);
+    if (rc < 0)
+        return rc;
+    p->temporary = false;
+    return add_stored(w, &p->digest, &stamp) < 0
+               ? error_set(err, ENOMEM, "out of memory storing files")
+               : 0;
+}
+
+int blob_writer_finish(struct blob_writer *w, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < w->pending_count; i++)
+        rc = finish_file(w, &w->pending[i], err);
+    for (size_t i = 0; rc == 0 && i < w->folder_count; i++)
+        rc = file_sync(w->folders[i], err);
     return rc;
 }
 
-static int link_file(const char *cache, const struct digest *digest, const char *as,
-                     struct error *err)
+/* ---- giving blobs to stages ---- */
+
+static int place_file(const char *cache, const struct digest *digest, bool executable,
+                      const char *as, enum blob_access access, struct error *err)
 {
     char *path = blob_path(cache, digest);
-    int rc = !path                   ? error_set(err, ENOMEM, "out of memory linking %s", as)
-             : symlink(path, as) < 0 ? error_errno(err, errno, "cannot make link %s", as)
-                                     : 0;
+    int rc;
+    if (!path)
+        rc = error_set(err, ENOMEM, "out of memory making %s", as);
+    else if (executable || access == BLOB_COPY)
+        rc = file_copy_unsynced(path, as, executable ? 0555 : 0444, err);
+    else
+        rc = symlink(path, as) < 0 ? error_errno(err, errno, "cannot make link %s", as) : 0;
     free(path);
     return rc;
 }
 
-int blob_link(const char *cache, const struct blob *blob, const char *as, struct error *err)
+static int place_entry(const char *cache, const struct tree_entry *entry, const char *as,
+                       enum blob_access access, struct error *err)
+{
+    char *path = file_path("%s/%s", as, entry->path);
+    char *slash = path ? strrchr(path, '/') : NULL;
+    int rc = path ? 0 : error_set(err, ENOMEM, "out of memory making %s", as);
+    if (rc == 0 && strchr(entry->path, '/')) {
+        *slash = 0;
+        rc = file_make_folders(path, err);
+        *slash = '/';
+    }
+    if (rc == 0 && tree_is_file(entry))
+        rc = place_file(cache, &entry->digest, entry->form == TREE_EXECUTABLE, path, access, err);
+    else if (rc == 0 && entry->form == TREE_FOLDER)
+        rc = file_make_folders(path, err);
+    else if (rc == 0 && symlink(entry->target, path) < 0)
+        rc = error_errno(err, errno, "cannot make link %s", path);
+    free(path);
+    return rc;
+}
+
+int blob_place(const char *cache, const struct blob *blob, const char *as, enum blob_access access,
+               struct error *err)
 {
     if (!blob->tree)
-        return link_file(cache, &blob->digest, as, err);
+        return place_file(cache, &blob->digest, blob->executable, as, access, err);
     struct tree tree;
     int rc = tree_read(cache, blob, &tree, err);
     if (rc == 0)
         rc = file_make_folders(as, err);
-    for (size_t i = 0; rc == 0 && i < tree.count; i++) {
-        char *path = file_path("%s/%s", as, tree.entries[i].path);
-        char *slash = path ? strrchr(path, '/') : NULL;
-        if (!path) {
-            rc = error_set(err, ENOMEM, "out of memory linking %s", as);
-            break;
-        }
-        if (strchr(tree.entries[i].path, '/')) {
-            *slash = 0;
-            rc = file_make_folders(path, err);
-            *slash = '/';
-        }
-        if (rc == 0)
-            rc = link_file(cache, &tree.entries[i].digest, path, err);
-        free(path);
-    }
+    for (size_t i = 0; rc == 0 && i < tree.count; i++)
+        rc = place_entry(cache, &tree.entries[i], as, access, err);
     tree_free(&tree);
     return rc;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SCHEMA_VERSION = 1, BUSY_MS = 30000 };
+enum { SCHEMA_VERSION = 2, OLDEST_VERSION = 1, BUSY_MS = 30000 };
 
 static const char schema[] =
     "CREATE TABLE result("
@@ -31,15 +31,39 @@ static const char schema[] =
     " id INTEGER PRIMARY KEY, file TEXT NOT NULL, started REAL, finished REAL, stages INTEGER,"
     " cached INTEGER, ran INTEGER, failed INTEGER, status INTEGER);";
 
+/* Of format 2. blob: how each blob's file looked when its digest was last known to be right.
+ * complete: how many outputs each result has. */
+#define TABLES_OF_2(temporary)                                                                     \
+    "CREATE " temporary "TABLE blob("                                                              \
+    " digest TEXT PRIMARY KEY, size INTEGER, inode INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,"   \
+    " verified REAL) WITHOUT ROWID;"                                                               \
+    "CREATE " temporary "TABLE complete("                                                          \
+    " key TEXT PRIMARY KEY, outputs INTEGER NOT NULL) WITHOUT ROWID;"
+
+const char database_advice[] = "; `ferdag fsck --repair` rebuilds it from the results' records";
+
+static int code_of(int sqlite)
+{
+    switch (sqlite & 0xff) {
+    case SQLITE_FULL:
+        return ENOSPC;
+    case SQLITE_BUSY:
+        return EBUSY;
+    case SQLITE_NOMEM:
+        return ENOMEM;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return EUCLEAN;
+    default:
+        return EIO;
+    }
+}
+
 int database_fail(struct database *d, struct error *err)
 {
-    int code = sqlite3_errcode(d->db) & 0xff;
-    return error_set(err,
-                     code == SQLITE_FULL    ? ENOSPC
-                     : code == SQLITE_BUSY  ? EBUSY
-                     : code == SQLITE_NOMEM ? ENOMEM
-                                            : EIO,
-                     "cache index %s: %s", d->path, sqlite3_errmsg(d->db));
+    int code = code_of(sqlite3_errcode(d->db));
+    return error_set(err, code, "cache index %s: %s%s", d->path, sqlite3_errmsg(d->db),
+                     code == EUCLEAN ? database_advice : "");
 }
 
 int database_execute(struct database *d, const char *sql, struct error *err)
@@ -59,20 +83,36 @@ static int get_version(struct database *d, int *version, struct error *err)
     return rc;
 }
 
+static int set_version(struct database *d, struct error *err)
+{
+    char text[64];
+    snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_VERSION);
+    return database_execute(d, text, err);
+}
+
+int database_upgrade(struct database *d, struct error *err)
+{
+    if (d->read_only)
+        return database_execute(d, "PRAGMA temp_store=MEMORY;" TABLES_OF_2("TEMP "), err);
+    int version = 0;
+    int rc = get_version(d, &version, err);
+    if (rc == 0 && version < SCHEMA_VERSION)
+        rc = database_execute(d, TABLES_OF_2(""), err);
+    return rc < 0 ? rc : set_version(d, err);
+}
+
 /* Creates the tables unless another process was faster. */
 static int create_schema(struct database *d, struct error *err)
 {
-    char text[64];
     int version = 0;
     int rc = database_execute(d, "BEGIN IMMEDIATE", err);
     if (rc < 0)
         return rc;
     rc = get_version(d, &version, err);
     if (rc == 0 && version == 0) {
-        snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_VERSION);
         rc = database_execute(d, schema, err);
         if (rc == 0)
-            rc = database_execute(d, text, err);
+            rc = database_upgrade(d, err);
     }
     if (rc == 0)
         return database_execute(d, "COMMIT", err);
@@ -90,7 +130,7 @@ static int use_wal(struct database *d, struct error *err)
             break;
         sqlite3_sleep(20);
     }
-    return rc < 0 ? rc : database_execute(d, "PRAGMA synchronous=FULL", err);
+    return rc;
 }
 
 /* Opens the file, or a URI, and reads its format. */
@@ -106,10 +146,13 @@ static int open_database(struct database *d, const char *name, int flags, int *v
     return get_version(d, version, err);
 }
 
-static int unknown_format(const struct database *d, int version, struct error *err)
+static int check_version(struct database *d, int version, struct error *err)
 {
-    return error_set(err, EINVAL, "%s has format %d; this program knows format %d", d->path,
-                     version, SCHEMA_VERSION);
+    d->old = version == OLDEST_VERSION;
+    if (version == SCHEMA_VERSION || d->old)
+        return 0;
+    return error_set(err, EINVAL, "%s has format %d; this program knows formats %d and %d", d->path,
+                     version, OLDEST_VERSION, SCHEMA_VERSION);
 }
 
 static int connect_writing(struct database *d, struct error *err)
@@ -118,11 +161,14 @@ static int connect_writing(struct database *d, struct error *err)
     int rc = open_database(d, d->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &version, err);
     if (rc == 0 && version == 0) {
         rc = use_wal(d, err);
-        return rc < 0 ? rc : create_schema(d, err);
+        if (rc == 0)
+            rc = create_schema(d, err);
+        version = SCHEMA_VERSION;
     }
-    if (rc == 0 && version != SCHEMA_VERSION)
-        return unknown_format(d, version, err);
-    return rc < 0 ? rc : database_execute(d, "PRAGMA synchronous=FULL", err);
+    if (rc == 0)
+        rc = check_version(d, version, err);
+    /* A commit isn't synced: what a power cut takes from the index is in the results' records. */
+    return rc < 0 ? rc : database_execute(d, "PRAGMA synchronous=NORMAL", err);
 }
 
 /* Whether changes wait in the log, which only a process that may write can bring in. */
@@ -154,7 +200,12 @@ static char *immutable_uri(const char *path)
 static int connect_reading(struct database *d, struct error *err)
 {
     int version = 0;
-    int rc = open_database(d, d->path, SQLITE_OPEN_READONLY, &version, NULL);
+    struct error first;
+    int rc = open_database(d, d->path, SQLITE_OPEN_READONLY, &version, &first);
+    if (rc == -EUCLEAN) {
+        *err = first;
+        return rc;
+    }
     if (rc < 0 && has_log(d->path))
         return error_set(err, EROFS,
                          "cache index %s: its last changes are in %s-wal, which can only be read "
@@ -166,7 +217,7 @@ static int connect_reading(struct database *d, struct error *err)
                  : error_set(err, ENOMEM, "out of memory opening %s", d->path);
         free(uri);
     }
-    return rc == 0 && version != SCHEMA_VERSION ? unknown_format(d, version, err) : rc;
+    return rc < 0 ? rc : check_version(d, version, err);
 }
 
 int database_open(struct database *d, const char *path, bool read_only, struct error *err)

@@ -1,7 +1,8 @@
-/* See fsck.h. */
+/* See fsck.h: the blobs, and which results they belong to. */
 #define _GNU_SOURCE
 #include "cache/fsck.h"
 #include "base/file.h"
+#include "cache/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,24 +30,25 @@ static int add_damage(struct fsck *f, const struct digest *digest, const char *w
     return d->why && d->users ? 0 : out_of_memory(err);
 }
 
-static int look_at_blob(struct fsck *f, const char *path, const struct digest *digest,
-                        struct error *err)
+static int look_at_blob(struct cache *cache, struct fsck *f, const char *path,
+                        const struct digest *digest, struct error *err)
 {
-    struct error unread = {""};
-    struct digest found;
+    struct error why = {""};
     struct stat st;
-    uint64_t size = 0;
+    struct stamp stamp;
+    if (lstat(path, &st) < 0 && errno == ENOENT)
+        return 0; /* another run set it aside */
+    double began = cache_now();
     f->blobs++;
-    if (lstat(path, &st) < 0)
-        return errno == ENOENT ? 0 : add_damage(f, digest, strerror(errno), err);
     if (!S_ISREG(st.st_mode))
         return add_damage(f, digest, "it is no regular file", err);
-    if (sha256_file(path, &found, &size, &unread) < 0)
-        return add_damage(f, digest, unread.text, err);
-    f->bytes += size;
-    return strcmp(found.hex, digest->hex) == 0
-               ? 0
-               : add_damage(f, digest, "its bytes have another digest", err);
+    int rc = blob_verify(cache->folder, digest, &stamp, &why);
+    if (rc == -EILSEQ)
+        return add_damage(f, digest, "its bytes have another digest", err);
+    if (rc < 0)
+        return add_damage(f, digest, why.text, err);
+    f->bytes += stamp.size;
+    return index_blob_set(cache->index, digest, &stamp, began, err);
 }
 
 /* The blobs of one folder, "ab": files whose names are the rest of a digest. */
@@ -64,7 +66,7 @@ static int look_at_folder(struct cache *cache, struct fsck *f, const char *start
         struct digest digest;
         snprintf(digest.hex, sizeof digest.hex, "%.2s%.62s", start, entry->d_name);
         char *path = blob_path(cache->folder, &digest);
-        rc = path ? look_at_blob(f, path, &digest, err) : out_of_memory(err);
+        rc = path ? look_at_blob(cache, f, path, &digest, err) : out_of_memory(err);
         free(path);
     }
     if (dir)
@@ -99,8 +101,14 @@ static int look_at_blobs(struct cache *cache, struct fsck *f, struct error *err)
 
 /* ---- results ---- */
 
+/* One output of a known result. */
+struct place {
+    const char *stage, *port;
+    const struct blob *blob;
+};
+
 /* Notes that the output is, or holds, that blob, if the blob is damaged. */
-static int note_user(struct fsck *f, const struct known_output *output, const struct digest *digest,
+static int note_user(struct fsck *f, const struct place *place, const struct digest *digest,
                      struct error *err)
 {
     struct damage key = {.digest = *digest};
@@ -110,78 +118,119 @@ static int note_user(struct fsck *f, const struct known_output *output, const st
     char *users;
     if (!d)
         return 0;
-    if (asprintf(&users, "%s%s%s.%s", d->users, *d->users ? ", " : "", output->stage,
-                 output->port) < 0)
+    if (asprintf(&users, "%s%s%s.%s", d->users, *d->users ? ", " : "", place->stage, place->port) <
+        0)
         return out_of_memory(err);
     free(d->users);
     d->users = users;
     return 0;
 }
 
-static int add_lost(struct fsck *f, const struct known_output *output, struct error *err)
+static int add_lost(struct fsck *f, const struct place *place, struct error *err)
 {
     char **larger = realloc(f->lost, (f->lost_count + 1) * sizeof *larger);
     if (!larger)
         return out_of_memory(err);
     f->lost = larger;
-    if (asprintf(&larger[f->lost_count], "%s.%s", output->stage, output->port) < 0)
+    if (asprintf(&larger[f->lost_count], "%s.%s", place->stage, place->port) < 0)
         return out_of_memory(err);
     f->lost_count++;
     return 0;
 }
 
-static int look_at_output(struct cache *cache, struct fsck *f, const struct known_output *output,
+static int look_at_output(struct cache *cache, struct fsck *f, const struct place *place,
                           struct error *err)
 {
+    const struct blob *blob = place->blob;
     struct tree tree = {0};
-    int rc = note_user(f, output, &output->blob.digest, err);
-    if (rc == 0 && output->blob.tree && tree_read(cache->folder, &output->blob, &tree, NULL) == 0)
-        for (size_t i = 0; rc == 0 && i < tree.count; i++)
-            rc = note_user(f, output, &tree.entries[i].digest, err);
+    struct stamp stamp;
+    bool there = blob_stamp(cache->folder, &blob->digest, blob->size, &stamp) == 0;
+    int rc = note_user(f, place, &blob->digest, err);
+    if (rc == 0 && there && blob->tree && tree_read(cache->folder, blob, &tree, NULL) < 0)
+        there = false;
+    for (size_t i = 0; rc == 0 && i < tree.count; i++) {
+        const struct tree_entry *e = &tree.entries[i];
+        if (!tree_is_file(e))
+            continue;
+        there &= blob_stamp(cache->folder, &e->digest, e->size, &stamp) == 0;
+        rc = note_user(f, place, &e->digest, err);
+    }
     tree_free(&tree);
     /* what a stage to come might have used may be missing */
-    if (rc == 0 && output->port[0] != '.' && !blob_present(cache->folder, &output->blob))
-        rc = add_lost(f, output, err);
+    return rc == 0 && place->port[0] != '.' && !there ? add_lost(f, place, err) : rc;
+}
+
+static int look_at_results(struct cache *cache, struct fsck *f, struct error *err)
+{
+    struct digest *keys;
+    size_t count;
+    int rc = index_keys(cache->index, &keys, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct result result;
+        rc = index_find(cache->index, keys[i].hex, &result, err);
+        for (size_t k = 0; rc == 0 && k < result.output_count; k++)
+            rc = look_at_output(
+                cache, f,
+                &(struct place){result.stage, result.outputs[k].port, &result.outputs[k].blob},
+                err);
+        result_free(&result);
+        rc = rc == -ENOENT ? 0 : rc;
+    }
+    free(keys);
+    return rc;
+}
+
+/* Adds to the suspects those of one more blob. */
+static int add_suspects(struct cache *cache, struct fsck *f, const struct digest *digest,
+                        struct error *err)
+{
+    struct suspect *more;
+    size_t count;
+    int rc = suspects_find(cache, digest, &more, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < f->suspect_count; k++)
+            known |= strcmp(f->suspects[k].key.hex, more[i].key.hex) == 0;
+        struct suspect *larger = realloc(f->suspects, (f->suspect_count + 1) * sizeof *f->suspects);
+        if (!larger) {
+            rc = out_of_memory(err);
+            break;
+        }
+        f->suspects = larger;
+        if (known)
+            continue;
+        larger[f->suspect_count++] = more[i];
+        more[i].stage = NULL;
+    }
+    suspects_free(more, count);
     return rc;
 }
 
 int fsck_look(struct cache *cache, struct fsck *f, struct error *err)
 {
-    *f = (struct fsck){0};
-    struct known_output *outputs = NULL;
-    size_t count = 0;
-    int rc = index_check(cache->index, err);
+    int rc = look_at_blobs(cache, f, err);
     if (rc == 0)
-        rc = look_at_blobs(cache, f, err);
+        rc = look_at_results(cache, f, err);
+    for (size_t i = 0; rc == 0 && i < f->damage_count; i++)
+        rc = add_suspects(cache, f, &f->damages[i].digest, err);
     if (rc == 0)
-        rc = index_outputs(cache->index, &outputs, &count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = look_at_output(cache, f, &outputs[i], err);
-    known_outputs_free(outputs, count);
+        rc = fsck_look_at_records(cache, f, err);
+    if (rc == 0)
+        rc = work_list(cache, &f->attempts, &f->attempt_count, err);
     return rc;
 }
 
-int fsck_set_aside(struct cache *cache, const struct fsck *f, struct error *err)
+int fsck_repair(struct cache *cache, const struct fsck *f, struct error *err)
 {
-    if (!f->damage_count)
+    if (!f->damage_count && !f->fault_count)
         return 0;
     if (cache->read_only)
         return error_set(err, EROFS, "the cache %s can't be written, so its damage stays",
                          cache->folder);
-    char *folder = file_path("%s/damaged", cache->folder);
-    int rc = folder ? file_make_folders(folder, err) : out_of_memory(err);
-    for (size_t i = 0; rc == 0 && i < f->damage_count; i++) {
-        char *from = blob_path(cache->folder, &f->damages[i].digest);
-        char *to = file_path("%s/%s", folder, f->damages[i].digest.hex);
-        if (!from || !to)
-            rc = out_of_memory(err);
-        else if (rename(from, to) < 0 && errno != ENOENT)
-            rc = error_errno(err, errno, "cannot move %s to %s", from, to);
-        free(from);
-        free(to);
-    }
-    free(folder);
-    return rc;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < f->damage_count; i++)
+        rc = cache_set_aside(cache, &f->damages[i].digest, err);
+    return rc < 0 ? rc : fsck_repair_records(cache, f, err);
 }
 
 void fsck_free(struct fsck *f)
@@ -190,9 +239,14 @@ void fsck_free(struct fsck *f)
         free(f->damages[i].why);
         free(f->damages[i].users);
     }
+    for (size_t i = 0; i < f->fault_count; i++)
+        free(f->faults[i].text);
     for (size_t i = 0; i < f->lost_count; i++)
         free(f->lost[i]);
     free(f->damages);
+    free(f->faults);
     free(f->lost);
+    suspects_free(f->suspects, f->suspect_count);
+    attempts_free(f->attempts, f->attempt_count);
     *f = (struct fsck){0};
 }

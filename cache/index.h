@@ -1,9 +1,9 @@
 /* The index: which key gave which outputs, in CACHE/index.sqlite (WAL, one writer at a time).
  *
- * index.c owns all SQL but what makes the file (database.h); the rest of the program speaks these
- * verbs. A verb that commits is one transaction and is on the disk when it returns. All strings
- * that a verb fills are malloc'd and freed by the struct's own _free. An index may be used by one
- * thread at a time. */
+ * statements.c owns all SQL but the schema (database.c); the rest of the program calls these
+ * functions. Each that writes is one transaction. What a power cut takes from the index is found
+ * again in the results' records (record.h). All strings that a function fills are malloc'd and
+ * freed by the struct's own _free. An index may be used by one thread at a time. */
 #ifndef FERDAG_CACHE_INDEX_H
 #define FERDAG_CACHE_INDEX_H
 
@@ -20,6 +20,8 @@ struct index;
 struct result_output {
     char *port;
     struct blob blob;
+    bool stamped;       /* whether the index knows the stamp of the blob's file */
+    struct stamp stamp; /* when its digest was last known to be right */
 };
 
 /* What is known of a stage that has run. */
@@ -38,6 +40,7 @@ struct result {
     struct digest log;             /* blob of what it printed */
     struct result_output *outputs; /* in the order of the kind's table */
     size_t output_count;
+    bool incomplete; /* the index lost an output of it */
 };
 
 /* A stage that ran and failed; its log is kept. */
@@ -50,13 +53,17 @@ struct failure {
 /* Opens or creates; path ":memory:" gives an index that is forgotten at the end. */
 int index_open(struct index **index, const char *path, struct error *err);
 /* Opens one that may not be written; what would be remembered of files and runs is not (latest, the
- * stat cache, runs), and a result or a failure is an error. */
+ * stat cache, stamps, runs), and a result or a failure is an error. */
 int index_open_read_only(struct index **index, const char *path, struct error *err);
 void index_close(struct index *index); /* NULL is fine */
 
+/* Whether the file has format 1. index_upgrade makes it format 2, inside index_begin. */
+bool index_is_old(const struct index *index);
+int index_upgrade(struct index *index, struct error *err);
+
 /* The result of a key: 0, -ENOENT if there is none (err untouched), or an error. */
 int index_find(struct index *index, const char *key, struct result *result, struct error *err);
-/* Stores or replaces a result and forgets the key's failure. Its blobs must be stored already. */
+/* Adds or replaces a result and forgets the key's failure. Its blobs must be stored already. */
 int index_commit(struct index *index, const struct result *result, struct error *err);
 void result_free(struct result *result); /* a zeroed one is fine */
 /* Output of that port, or NULL. */
@@ -66,6 +73,14 @@ const struct blob *result_output(const struct result *result, const char *port);
  * lies between the two. *keys is malloc'd. */
 int index_find_alike(struct index *index, const char *kind, const char *start, const char *end,
                      struct digest **keys, size_t *count, struct error *err);
+
+/* Keys of results one of whose recorded inputs has that digest; and of all results. */
+int index_find_readers(struct index *index, const struct digest *digest, struct digest **keys,
+                       size_t *count, struct error *err);
+int index_keys(struct index *index, struct digest **keys, size_t *count, struct error *err);
+
+/* Removes a result. */
+int index_forget(struct index *index, const char *key, struct error *err);
 
 int index_fail(struct index *index, const struct failure *failure, struct error *err);
 int index_find_failure(struct index *index, const char *key, struct failure *failure,
@@ -84,22 +99,26 @@ int index_stat_find(struct index *index, const char *path, const struct stat *st
 int index_stat_set(struct index *index, const char *path, const struct stat *st,
                    const struct digest *digest, struct error *err);
 
-/* Many index_set_latest or index_stat_set in one transaction; a no-op inside another batch. */
+/* The stamp of a blob's file when its digest was last known to be right, and when that was, in
+ * seconds since 1970 (0: not known). -ENOENT if the index has none. */
+int index_blob_find(struct index *index, const struct digest *digest, struct stamp *stamp,
+                    double *verified, struct error *err);
+int index_blob_set(struct index *index, const struct digest *digest, const struct stamp *stamp,
+                   double verified, struct error *err);
+int index_blob_forget(struct index *index, const struct digest *digest, struct error *err);
+/* Bytes of all outputs. */
+int index_blob_bytes(struct index *index, uint64_t *bytes, struct error *err);
+
+/* Makes one transaction of what comes between; a no-op inside another. */
 int index_begin(struct index *index, struct error *err);
 int index_end(struct index *index, struct error *err);
+/* Undoes all since the outermost index_begin. */
+void index_abandon(struct index *index);
 
-/* An output of some result. */
-struct known_output {
-    char *stage, *port;
-    struct blob blob;
-};
+/* Copies what a damaged index still gives of latest, failures and runs. */
+void index_salvage(struct index *index, const char *damaged);
 
-/* Every output of every result, by stage, key and place; malloc'd, for known_outputs_free. */
-int index_outputs(struct index *index, struct known_output **outputs, size_t *count,
-                  struct error *err);
-void known_outputs_free(struct known_output *outputs, size_t count);
-
-/* 0, or -EIO with what SQLite found unsound first. */
+/* 0, or -EUCLEAN with what SQLite found wrong first. */
 int index_check(struct index *index, struct error *err);
 
 /* Remembers one invocation of `run`. */

@@ -1,6 +1,8 @@
 /* The commands that look and change nothing: status, explain, show, log, graph, check. */
 #include "dag/commands.h"
 #include "base/file.h"
+#include "cache/tree.h"
+#include "cache/work.h"
 #include "dag/earlier.h"
 #include "dag/explain.h"
 #include "dag/progress.h"
@@ -11,8 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Says something of one stage: appended to list, or printed where list is NULL. */
 typedef int say_stage(const struct plan *plan, const struct task *task, json_t *list,
@@ -246,11 +248,10 @@ static char *find_log(const struct plan *plan, const struct task *task, struct e
     struct result result;
     char *path = NULL;
     if (task->key[0]) {
-        char *folder = must(cache_work_folder(plan->cache, task->key));
-        struct stat st;
-        path = must(file_path("%s/log.txt", folder));
+        char *folder = work_last(plan->cache, task->key);
+        path = folder ? must(file_path("%s/log.txt", folder)) : NULL;
         free(folder);
-        if (stat(path, &st) == 0)
+        if (path && access(path, R_OK) == 0)
             return path;
         free(path);
         if (index_find_failure(plan->cache->index, task->key, &failure, err) == 0) {
@@ -303,8 +304,8 @@ static void print_dot(const struct experiment *e)
 {
     puts("digraph experiment {\n  rankdir=LR; node [shape=box];");
     for (size_t i = 0; i < e->external_count; i++)
-        printf("  \"input %s\" [label=\"%s\", shape=ellipse];\n", e->externals[i].name,
-               e->externals[i].name);
+        printf("  \"input %s\" [label=\"%s\", shape=ellipse];\n", e->externals[i]->name,
+               e->externals[i]->name);
     for (size_t i = 0; i < e->stage_count; i++) {
         const struct stage *stage = e->stages[i];
         printf("  \"%s\" [label=\"%s\\n%s\"];\n", stage->name, stage->name, stage->kind->name);
@@ -324,7 +325,7 @@ static void print_mermaid(const struct experiment *e)
 {
     puts("graph LR");
     for (size_t i = 0; i < e->external_count; i++)
-        printf("  i%zu([\"%s\"])\n", i, e->externals[i].name);
+        printf("  i%zu([\"%s\"])\n", i, e->externals[i]->name);
     for (size_t i = 0; i < e->stage_count; i++) {
         const struct stage *stage = e->stages[i];
         printf("  s%zu[\"%s\"]\n", stage->place, stage->name);
@@ -334,7 +335,7 @@ static void print_mermaid(const struct experiment *e)
                 printf("  s%zu -->|%s| s%zu\n", edge->from->place,
                        edge->from->outputs[edge->output].port, stage->place);
             else
-                printf("  i%zu --> s%zu\n", (size_t)(edge->external - e->externals), stage->place);
+                printf("  i%zu --> s%zu\n", edge->external->place, stage->place);
         }
     }
 }

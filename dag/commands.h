@@ -19,7 +19,7 @@ struct options {
     size_t forced_count;
     const char *cache, *backend, *format;
     int jobs;
-    bool dry, keep_going, json, trial, mend;
+    bool dry, keep_going, json, trial, repair;
 };
 
 /* Each returns what the program exits with, and fills err if it has something to say on stderr. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { STAGE_LIMIT = 10000, VARIABLE_LIMIT = 16, NAME_LIMIT = 200 };
@@ -61,6 +62,23 @@ static struct scope make_scope(struct experiment *e, const struct variable *loca
 
 /* ---- inputs ---- */
 
+static struct external *add_external(struct experiment *e, struct external external)
+{
+    struct external *added = arena_alloc(e->arena, sizeof *added);
+    struct stat st;
+    size_t n = strlen(external.path);
+    external.folder = (n > 1 && external.path[n - 1] == '/') ||
+                      (stat(external.path, &st) == 0 && S_ISDIR(st.st_mode));
+    while (n > 1 && external.path[n - 1] == '/')
+        n--;
+    external.path = arena_copy(e->arena, external.path, n);
+    external.place = e->external_count;
+    *added = external;
+    e->externals = arena_push(e->arena, e->externals, e->external_count, sizeof(struct external *));
+    e->externals[e->external_count++] = added;
+    return added;
+}
+
 static int read_external(struct experiment *e, const struct node *key, const struct node *value,
                          struct error *err)
 {
@@ -91,11 +109,12 @@ static int read_external(struct experiment *e, const struct node *key, const str
         folder = "";
     else if (*folder != '/' && !getcwd(cwd, sizeof cwd - 1))
         return error_errno(err, errno, "cannot tell the current folder");
-    e->externals[e->external_count++] = (struct external){
-        .name = key->text,
-        .path = arena_print(e->arena, "%s%s%s%s", cwd, *cwd ? "/" : "", folder, text),
-        .where = path,
-    };
+    add_external(e,
+                 (struct external){
+                     .name = key->text,
+                     .path = arena_print(e->arena, "%s%s%s%s", cwd, *cwd ? "/" : "", folder, text),
+                     .where = path,
+                 });
     return 0;
 }
 
@@ -103,7 +122,6 @@ static int read_externals(struct experiment *e, struct error *err)
 {
     const struct node *inputs = node_get(e->root, "inputs");
     size_t count = inputs ? inputs->count : 0;
-    e->externals = arena_alloc(e->arena, (count + 1) * sizeof *e->externals);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = read_external(e, inputs->keys[i], inputs->items[i], err);
@@ -344,7 +362,7 @@ static int expand_entry(struct experiment *e, const struct node *key, const stru
         return node_error(err, key, "'%s' can't name a stage: expected letters, digits, _ and -",
                           key->text);
     for (size_t i = 0; i < e->external_count; i++)
-        if (strcmp(e->externals[i].name, key->text) == 0)
+        if (strcmp(e->externals[i]->name, key->text) == 0)
             return node_error(err, key, "'%s' is the name of an input already", key->text);
     int rc = check_keys(entry, stage_keys, "a stage", err);
     struct matrix matrix = {.e = e,

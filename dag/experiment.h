@@ -15,11 +15,15 @@
 #include "dag/yaml.h"
 #include "stages/kind.h"
 
-/* A file from outside: an entry of `inputs`. */
+/* A file or folder from outside: an entry of `inputs`, or code that a stage declares with `files`.
+ */
 struct external {
     const char *name;
-    const char *path; /* absolute */
+    const char *path; /* absolute, without '/' at its end */
     const struct node *where;
+    bool folder;  /* the YAML says so, or there is one */
+    bool code;    /* of `files`: stages get copies */
+    size_t place; /* in the experiment's list */
 };
 
 /* Something that a stage leaves: an output port of its kind or, for open ports, of its `out`. */
@@ -74,7 +78,7 @@ struct experiment {
     struct node *root; /* the merged file */
     struct node *params;
     size_t steps; /* see scope.h */
-    struct external *externals;
+    struct external **externals;
     size_t external_count;
     struct stage **stages; /* inputs before their users */
     size_t stage_count;

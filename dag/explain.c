@@ -1,6 +1,7 @@
 /* See explain.h. */
 #include "dag/explain.h"
 #include "base/file.h"
+#include "cache/work.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -142,7 +143,7 @@ static int explain_ready(const struct plan *plan, const struct task *task, json_
         rc = index_find(index, task->key, &result, err);
     if (rc == 0) {
         for (size_t i = 0; i < result.output_count; i++)
-            if (!blob_present(plan->cache->folder, &result.outputs[i].blob))
+            if (cache_check(plan->cache, &result.outputs[i].blob, NULL) < 0)
                 add(reasons, file_path("its output %s is gone from the cache or damaged",
                                        result.outputs[i].port));
         result_free(&result);
@@ -197,7 +198,7 @@ int explain_verdict(const struct plan *plan, const struct task *task, enum verdi
     if (rc < 0 && rc != -ENOENT)
         return rc;
     *verdict = rc == 0 ? VERDICT_STALE : VERDICT_MISSING;
-    if (task->key[0] && cache_locked(plan->cache, task->key)) {
+    if (task->key[0] && work_locked(plan->cache, task->key)) {
         *verdict = VERDICT_RUNNING;
         return 0;
     }

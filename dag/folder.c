@@ -1,6 +1,8 @@
 /* See folder.h. */
 #include "dag/folder.h"
 #include "base/file.h"
+#include "cache/record.h"
+#include "cache/work.h"
 #include "dag/earlier.h"
 
 #include <errno.h>
@@ -110,6 +112,24 @@ static json_t *stages_json(const struct plan *plan)
     return list;
 }
 
+/* Paths that a program must not write to: the blobs, and the user's files among its inputs. */
+static json_t *read_only_json(const struct plan *plan, const struct stage *stage)
+{
+    json_t *list = must(json_array());
+    char *blobs = must(file_path("%s/blobs", plan->cache->folder));
+    json_array_append_new(list, must(json_string(blobs)));
+    free(blobs);
+    for (size_t i = 0; i < stage->input_count; i++) {
+        const struct external *external = stage->inputs[i].external;
+        char *real = external && !external->code ? realpath(external->path, NULL) : NULL;
+        json_t *text = real ? json_string(real) : NULL;
+        if (text)
+            json_array_append_new(list, text);
+        free(real);
+    }
+    return list;
+}
+
 /* Takes over earlier. */
 static int write_job(const struct plan *plan, const struct task *task, const char *folder,
                      json_t *earlier, struct error *err)
@@ -129,57 +149,47 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
     if (json_array_size(earlier) > 0)
         set(job, "earlier", json_incref(earlier));
     json_decref(earlier);
+    if (stage->kind->open_ports)
+        set(job, "read_only", read_only_json(plan, stage));
     if (stage->kind->report) {
         set(job, "experiment", json_string(plan->experiment->file));
         set(job, "stages", stages_json(plan));
     }
     char *text = must(json_dumps(job, JSON_INDENT(1) | JSON_REAL_PRECISION(17)));
     char *path = must(file_path("%s/job.json", folder));
-    int rc = file_write(path, text, strlen(text), err);
+    int rc = file_write_unsynced(path, text, strlen(text), err);
     free(path);
     free(text);
     json_decref(job);
     return rc;
 }
 
-static int link_input(const struct plan *plan, const struct edge *edge, const char *folder,
-                      struct error *err)
+static int place_input(const struct plan *plan, const struct edge *edge, const char *folder,
+                       struct error *err)
 {
     struct blob blob;
     if (!plan_input(plan, edge, &blob))
         return 0;
     char *as = must(file_path("%s/%s", folder, edge->as));
-    int rc = file_remove_tree(as, err);
-    if (rc == 0 && edge->from)
-        rc = blob_link(plan->cache->folder, &blob, as, err);
-    else if (rc == 0 && symlink(edge->external->path, as) < 0)
-        rc = error_errno(err, errno, "cannot make link %s", as);
-    free(as);
-    return rc;
-}
-
-static int remove_outputs(const struct stage *stage, const char *folder, struct error *err)
-{
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < stage->output_count; i++) {
-        char *path = must(file_path("%s/%s", folder, stage->outputs[i].file));
-        rc = file_remove_tree(path, err);
-        free(path);
-    }
+    if (edge->from)
+        rc = blob_place(plan->cache->folder, &blob, as, BLOB_LINK, err);
+    else
+        rc = source_place(edge->external, plan_source(plan, edge->external), as, err);
+    free(as);
     return rc;
 }
 
 int folder_prepare(const struct plan *plan, const struct task *task, char **out, struct error *err)
 {
     const struct stage *stage = task->stage;
-    char *folder = must(cache_work_folder(plan->cache, task->key));
-    int rc = stage->kind->open_ports || task->forced ? file_remove_tree(folder, err) : 0;
-    if (rc == 0)
-        rc = file_make_folders(folder, err);
-    if (rc == 0)
-        rc = remove_outputs(stage, folder, err);
+    bool resume = !stage->kind->open_ports && !task->forced;
+    char *folder;
+    int rc = work_start(plan->cache, task->key, resume, &folder, err);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; rc == 0 && i < stage->input_count; i++)
-        rc = link_input(plan, &stage->inputs[i], folder, err);
+        rc = place_input(plan, &stage->inputs[i], folder, err);
     json_t *earlier = NULL;
     if (rc == 0)
         rc = earlier_link(plan, task, folder, &earlier, err);
@@ -200,7 +210,7 @@ int folder_prepare_trial(const struct plan *plan, const struct task *task, char 
     int rc = mkdtemp(folder) ? 0 : error_errno(err, errno, "cannot make folder %s", folder);
     bool made = rc == 0;
     for (size_t i = 0; rc == 0 && i < stage->input_count; i++)
-        rc = link_input(plan, &stage->inputs[i], folder, err);
+        rc = place_input(plan, &stage->inputs[i], folder, err);
     if (rc == 0)
         rc = write_job(plan, task, folder, NULL, err);
     if (rc < 0 && made)
@@ -212,44 +222,63 @@ int folder_prepare_trial(const struct plan *plan, const struct task *task, char 
     return rc;
 }
 
-int folder_store_log(const char *cache, const char *folder, struct digest *log, struct error *err)
+static int store_log(struct blob_writer *writer, const char *folder, struct digest *log,
+                     struct error *err)
 {
     struct blob blob;
     char *path = must(file_path("%s/log.txt", folder));
-    int rc = blob_store(cache, path, false, &blob, err);
+    int rc = blob_store(writer, path, false, &blob, err);
     free(path);
     if (rc == 0)
         *log = blob.digest;
     return rc;
 }
 
-int folder_gather(const char *cache, const char *folder, const struct stage *stage,
+int folder_store_log(struct blob_writer *writer, const char *folder, struct digest *log,
+                     struct error *err)
+{
+    int rc = store_log(writer, folder, log, err);
+    return rc < 0 ? rc : blob_writer_finish(writer, err);
+}
+
+static int store_output(struct blob_writer *writer, const char *folder, const struct output *output,
+                        struct result *result, struct error *err)
+{
+    char *path = must(file_path("%s/%s", folder, output->file));
+    struct result_output *to = &result->outputs[result->output_count];
+    struct stat st;
+    int rc = 0;
+    bool there = stat(path, &st) == 0;
+    if (!there && output->optional && errno == ENOENT) {
+        free(path);
+        return 0;
+    }
+    if (!there)
+        rc = error_set(err, ENOENT, "it ended without its output %s, the %s '%s'", output->port,
+                       output->tree ? "folder" : "file", output->file);
+    else if (S_ISDIR(st.st_mode) != output->tree)
+        rc = error_set(err, EINVAL, "its output %s, '%s', is %s", output->port, output->file,
+                       output->tree ? "no folder" : "a folder, not a file");
+    else if ((rc = blob_store(writer, path, output->tree, &to->blob, err)) < 0)
+        error_prefix(err, "output %s", output->port);
+    free(path);
+    if (rc < 0)
+        return rc;
+    to->port = must(strdup(output->port));
+    result->output_count++;
+    return 0;
+}
+
+int folder_gather(struct blob_writer *writer, const char *folder, const struct stage *stage,
                   struct result *result, struct error *err)
 {
     int rc = 0;
     result->outputs = must_alloc(stage->output_count * sizeof *result->outputs);
-    for (size_t i = 0; rc == 0 && i < stage->output_count; i++) {
-        const struct output *output = &stage->outputs[i];
-        char *path = must(file_path("%s/%s", folder, output->file));
-        struct stat st;
-        bool there = stat(path, &st) == 0;
-        if (there && S_ISDIR(st.st_mode) != output->tree) {
-            rc = error_set(err, EINVAL, "its output %s, '%s', is %s", output->port, output->file,
-                           output->tree ? "no folder" : "a folder, not a file");
-        } else if (there) {
-            struct result_output *to = &result->outputs[result->output_count];
-            rc = blob_store(cache, path, output->tree, &to->blob, err);
-            if (rc == 0) {
-                to->port = must(strdup(output->port));
-                result->output_count++;
-            } else {
-                error_prefix(err, "output %s", output->port);
-            }
-        } else if (!output->optional) {
-            rc = error_set(err, ENOENT, "it ended without its output %s, the %s '%s'", output->port,
-                           output->tree ? "folder" : "file", output->file);
-        }
-        free(path);
-    }
-    return rc < 0 ? rc : folder_store_log(cache, folder, &result->log, err);
+    for (size_t i = 0; rc == 0 && i < stage->output_count; i++)
+        rc = store_output(writer, folder, &stage->outputs[i], result, err);
+    if (rc == 0)
+        rc = store_log(writer, folder, &result->log, err);
+    if (rc == 0)
+        rc = blob_writer_finish(writer, err);
+    return rc < 0 ? rc : record_write(writer->cache, result, true, err);
 }

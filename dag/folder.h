@@ -1,13 +1,13 @@
-/* A stage's folder, CACHE/work/KEY: made before it runs, its outputs taken into the cache after. */
+/* A stage's folder: made before it runs, its outputs taken into the cache after. */
 #ifndef FERDAG_DAG_FOLDER_H
 #define FERDAG_DAG_FOLDER_H
 
 #include "dag/plan.h"
 
-/* Makes the folder with job.json and links to the inputs, and to the outputs of finished stages
- * that it can go on from. What a killed run of the same key left there stays, so that the stage can
- * go on from its checkpoint; kinds with open ports, whose programs we can't know, and forced tasks
- * start clean. *folder is malloc'd. */
+/* Makes the folder of a new attempt with job.json, links to the inputs, and links to the outputs of
+ * finished stages that it can continue from. The checkpoint of an attempt that was killed moves
+ * along, but not for kinds with open ports, whose programs we can't know, nor for forced tasks.
+ * *folder is malloc'd. */
 int folder_prepare(const struct plan *plan, const struct task *task, char **folder,
                    struct error *err);
 
@@ -16,13 +16,14 @@ int folder_prepare(const struct plan *plan, const struct task *task, char **fold
 int folder_prepare_trial(const struct plan *plan, const struct task *task, char **folder,
                          struct error *err);
 
-/* Moves the stage's outputs and log into the store, and fills result->outputs and result->log.
- * Touches neither plan nor index: may run on another thread. An output that isn't optional and
- * isn't there is -ENOENT. */
-int folder_gather(const char *cache, const char *folder, const struct stage *stage,
+/* Moves the stage's outputs and log into the store, fills result->outputs and result->log, and
+ * writes the record of the result, whose other members are set. Touches neither plan nor index: may
+ * run on another thread. An output that isn't optional and isn't there is -ENOENT. */
+int folder_gather(struct blob_writer *writer, const char *folder, const struct stage *stage,
                   struct result *result, struct error *err);
 
 /* Stores log.txt alone. */
-int folder_store_log(const char *cache, const char *folder, struct digest *log, struct error *err);
+int folder_store_log(struct blob_writer *writer, const char *folder, struct digest *log,
+                     struct error *err);
 
 #endif

@@ -90,11 +90,11 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal)
     child->status = status;
     child->signal = signal;
     child->exited = true;
-    kill(-process->pid, SIGKILL); /* what it left running */
+    kill(-process->pid, SIGKILL); /* what it left running, and then what it left elsewhere */
     close_once((uv_handle_t *)process);
 }
 
-enum { OURS = 5, SPINS = 1000 };
+enum { OURS = 6, SPINS = 1000 };
 
 static bool same_name(const char *a, const char *b)
 {
@@ -105,7 +105,7 @@ static bool same_name(const char *a, const char *b)
  * Threads that wait for each other spin for some microseconds only and then sleep: at libgomp's own
  * count, two trainings of two threads on two cores reach a thirtieth of what one does alone, with
  * this 85 %; one alone loses 2 %. */
-static char **make_environment(int threads)
+static char **make_environment(const char *folder, int threads)
 {
     size_t n = 0, k = 0;
     while (environ[n])
@@ -116,6 +116,7 @@ static char **make_environment(int threads)
     all[k++] = must(file_path("GOMP_SPINCOUNT=%d", SPINS));
     all[k++] = must(file_path("FERDAG_PROGRESS_FD=%d", PROGRESS_FD));
     all[k++] = must(file_path("FERDAG_PARENT=%ld", (long)getpid()));
+    all[k++] = must(file_path("FERDAG_ATTEMPT=%s", folder));
     for (size_t i = 0; i < n; i++) {
         bool replaced = false;
         for (size_t m = 0; m < OURS; m++)
@@ -137,7 +138,7 @@ static int spawn(struct child *child, uv_loop_t *loop, const char *kind, const c
                  int threads, int log, int lock)
 {
     char *arguments[] = {"ferdag", "stage", (char *)kind, child->trial ? "--trial" : NULL, NULL};
-    char **environment = make_environment(threads);
+    char **environment = make_environment(folder, threads);
     uv_stdio_container_t stdio[5] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = log},
@@ -195,6 +196,11 @@ void child_signal(struct child *child, int signal)
 {
     if (!child->exited && child->process.pid > 0) /* 0, of one not started, means our own group */
         kill(-child->process.pid, signal);
+}
+
+bool child_is(const struct child *child, pid_t pid)
+{
+    return !child->exited && child->process.pid == pid;
 }
 
 void child_tick(struct child *child)

@@ -44,6 +44,9 @@ int child_start(struct child *child, uv_loop_t *loop, const char *kind, const ch
 /* Sends a signal to it and all it has started. */
 void child_signal(struct child *child, int signal);
 
+/* Whether it is that process, which hasn't been reaped. */
+bool child_is(const struct child *child, pid_t pid);
+
 /* Call some times a second: gives up on a pipe that something keeps open after the exit. */
 void child_tick(struct child *child);
 

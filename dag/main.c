@@ -48,7 +48,7 @@ static const struct command {
     {"kinds", "[KIND]", "the stage kinds, their ports, params, defaults", CMD_KINDS, 0, 1,
      command_kinds},
     {"check", "FILE", "errors in the YAML, without running", CMD_CHECK, 1, 1, command_check},
-    {"fsck", "", "find damage in the cache, and with --mend set it aside", CMD_FSCK, 0, 0,
+    {"fsck", "", "find damage in the cache, and with --repair repair it", CMD_FSCK, 0, 0,
      command_fsck},
     {"stage", "KIND", "run one stage in the current folder, as told by its job.json", CMD_STAGE, 1,
      1, command_stage},
@@ -71,7 +71,7 @@ static const struct option {
     {0, "format", "NAME", "dot or mermaid (default: dot)", CMD_GRAPH},
     {0, "json", NULL, "results as JSON",
      CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_KINDS | CMD_FSCK},
-    {0, "mend", NULL, "move damaged blobs aside, so that they are made again", CMD_FSCK},
+    {0, "repair", NULL, "set damaged files aside, so that they are made anew", CMD_FSCK},
     {0, "trial", NULL, "do some seconds of it, and say how long all of it would take", CMD_STAGE},
 };
 
@@ -131,8 +131,8 @@ static int set_option(struct options *options, const struct option *o, const cha
         options->keep_going = true;
     else if (strcmp(o->name, "json") == 0)
         options->json = true;
-    else if (strcmp(o->name, "mend") == 0)
-        options->mend = true;
+    else if (strcmp(o->name, "repair") == 0)
+        options->repair = true;
     else if (strcmp(o->name, "trial") == 0)
         options->trial = true;
     else if (strcmp(o->name, "set") == 0)

@@ -1,5 +1,6 @@
 /* See plan.h. */
 #include "dag/plan.h"
+#include "base/file.h"
 #include "dag/key.h"
 
 #include <errno.h>
@@ -48,56 +49,79 @@ void plan_free(struct plan *plan)
         free(plan->tasks[i].message);
         result_free(&plan->tasks[i].result);
     }
+    for (size_t i = 0; plan->sources && i < plan->experiment->external_count; i++)
+        source_free(&plan->sources[i]);
     free(plan->tasks);
     free(plan->queue);
     free(plan->sources);
     *plan = (struct plan){0};
 }
 
-static struct source *source_of(const struct plan *plan, const struct external *external)
+const struct source *plan_source(const struct plan *plan, const struct external *external)
 {
-    return &plan->sources[external - plan->experiment->externals];
+    return &plan->sources[external->place];
 }
 
 static int hash_source(struct plan *plan, const struct external *external, struct error *err)
 {
-    struct source *source = source_of(plan, external);
-    if (source->known)
-        return 0;
-    int rc = cache_digest(plan->cache, external->path, &source->digest, &source->st, err);
-    if (rc < 0) {
-        error_prefix(err, "%s:%d:%d: input '%s'", external->where->file, external->where->line,
-                     external->where->column, external->name);
-        return rc == -EIO || rc == -ENOMEM ? rc : -EINVAL;
-    }
-    source->known = true;
-    return 0;
+    struct source *source = &plan->sources[external->place];
+    return source->known ? 0 : source_hash(plan->cache, external, source, err);
 }
 
-static int check_external(const struct external *external, struct error *err)
+/* Absolute, without links, also if its last part isn't there yet; malloc'd. */
+static char *real_path(const char *path)
+{
+    char *real = realpath(path, NULL);
+    if (real)
+        return real;
+    char *copy = must(strdup(path)), *slash = strrchr(copy, '/');
+    if (slash)
+        *slash = 0;
+    real = realpath(!slash ? "." : *copy ? copy : "/", NULL);
+    char *whole = real ? must(file_path("%s/%s", real, slash ? slash + 1 : copy)) : NULL;
+    free(real);
+    free(copy);
+    return whole;
+}
+
+/* Each run writes to the cache, so that a folder with it would be another one each time. */
+static int check_cache(const char *folder, const char *cache, struct error *err)
+{
+    char *outer = real_path(folder), *inner = real_path(cache);
+    size_t n = outer ? strlen(outer) : 0;
+    bool holds =
+        outer && inner && strncmp(inner, outer, n) == 0 && (!inner[n] || inner[n] == '/' || n == 1);
+    free(outer);
+    free(inner);
+    return holds ? error_set(err, EINVAL, "the folder holds the cache, %s", cache) : 0;
+}
+
+static int check_external(const struct external *external, const char *cache, struct error *err)
 {
     struct stat st;
     int rc = 0;
     if (stat(external->path, &st) < 0)
         rc = error_errno(err, errno, "cannot open %s", external->path);
-    else if (!S_ISREG(st.st_mode))
-        rc = error_set(err, EINVAL, "%s is not a regular file", external->path);
+    else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        rc = error_set(err, EINVAL, "%s is neither a file nor a folder", external->path);
     else if (access(external->path, R_OK) < 0)
         rc = error_errno(err, errno, "cannot read %s", external->path);
+    else if (S_ISDIR(st.st_mode))
+        rc = check_cache(external->path, cache, err);
     if (rc < 0)
         error_prefix(err, "%s:%d:%d: input '%s'", external->where->file, external->where->line,
                      external->where->column, external->name);
     return rc < 0 ? -EINVAL : 0;
 }
 
-int plan_check_externals(const struct plan *plan, struct error *err)
+int plan_check_externals(const struct plan *plan, const char *cache, struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; i < plan->experiment->stage_count; i++) {
         const struct task *task = &plan->tasks[i];
         for (size_t k = 0; task->wanted && rc == 0 && k < task->stage->input_count; k++)
             if (task->stage->inputs[k].external)
-                rc = check_external(task->stage->inputs[k].external, err);
+                rc = check_external(task->stage->inputs[k].external, cache, err);
     }
     return rc;
 }
@@ -105,8 +129,11 @@ int plan_check_externals(const struct plan *plan, struct error *err)
 bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *blob)
 {
     if (edge->external) {
-        const struct source *source = source_of(plan, edge->external);
-        *blob = (struct blob){.digest = source->digest, .size = (uint64_t)source->st.st_size};
+        const struct source *source = plan_source(plan, edge->external);
+        *blob = (struct blob){.digest = source->digest,
+                              .size = source->size,
+                              .tree = source->tree,
+                              .executable = source->executable};
         return source->known;
     }
     const struct task *from = &plan->tasks[edge->from->place];
@@ -138,93 +165,23 @@ json_t *plan_inputs_json(const struct plan *plan, const struct task *task)
     return list;
 }
 
-static bool looks_changed(const struct stat *then, const struct external *external)
+int plan_check_inputs(const struct plan *plan, const struct stage *stage, struct error *err)
 {
-    struct stat now;
-    return stat(external->path, &now) < 0 || now.st_ino != then->st_ino ||
-           now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-           now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
-}
-
-/* Time of a blob's last change in ns, compared with itself alone: clocks may have been set. */
-static void add_stamp(const char *cache, const struct digest *digest, struct stamps *stamps)
-{
-    struct stat st;
-    char *path = must(blob_path(cache, digest));
-    int64_t stamp =
-        stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : -1;
-    free(path);
-    stamps->items = must(realloc(stamps->items, (stamps->count + 1) * sizeof *stamps->items));
-    stamps->items[stamps->count++] = stamp;
-}
-
-/* The blob that an edge brings and, for a tree, each of its files: calls for each, in order. */
-static void stamp_edge(const struct plan *plan, const struct edge *edge, struct tree *tree,
-                       struct stamps *stamps)
-{
-    const char *cache = plan->cache->folder;
-    struct blob blob;
-    *tree = (struct tree){0};
-    if (!edge->from || !plan_input(plan, edge, &blob))
-        return;
-    add_stamp(cache, &blob.digest, stamps);
-    if (blob.tree && tree_read(cache, &blob, tree, NULL) == 0)
-        for (size_t i = 0; i < tree->count; i++)
-            add_stamp(cache, &tree->entries[i].digest, stamps);
-}
-
-void plan_stamp_inputs(const struct plan *plan, const struct stage *stage, struct stamps *stamps)
-{
-    *stamps = (struct stamps){0};
-    for (size_t i = 0; i < stage->input_count; i++) {
-        struct tree tree;
-        stamp_edge(plan, &stage->inputs[i], &tree, stamps);
-        tree_free(&tree);
-    }
-}
-
-static void remove_blob(const char *cache, const struct digest *digest)
-{
-    char *path = must(blob_path(cache, digest));
-    unlink(path);
-    free(path);
-}
-
-/* Blobs are read-only, but their owner can change that, and root needn't. Removes those of an edge
- * that were written to; true if there were any. */
-static bool remove_written(const struct plan *plan, const struct edge *edge,
-                           const struct stamps *before, size_t *next)
-{
-    struct stamps now = {0};
-    struct tree tree;
-    struct blob blob;
-    bool written = false;
-    stamp_edge(plan, edge, &tree, &now);
-    for (size_t i = 0; i < now.count && *next + i < before->count; i++)
-        if (now.items[i] != before->items[*next + i] && plan_input(plan, edge, &blob)) {
-            remove_blob(plan->cache->folder, i ? &tree.entries[i - 1].digest : &blob.digest);
-            written = true;
-        }
-    *next += now.count;
-    tree_free(&tree);
-    free(now.items);
-    return written;
-}
-
-int plan_check_inputs(const struct plan *plan, const struct stage *stage,
-                      const struct stamps *before, struct error *err)
-{
-    size_t next = 0;
-    for (size_t i = 0; i < stage->input_count; i++) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < stage->input_count; i++) {
         const struct edge *edge = &stage->inputs[i];
-        if (edge->external && looks_changed(&source_of(plan, edge->external)->st, edge->external))
-            return error_set(err, EIO, "input '%s' (%s) changed while the stage ran",
-                             edge->external->name, edge->external->path);
-        if (remove_written(plan, edge, before, &next))
-            return error_set(err, EIO, "it wrote to its input %s, which must be made again by %s",
-                             edge->as, edge->from->name);
+        struct blob blob;
+        if (edge->external) {
+            rc = source_check(plan->cache, edge->external, plan_source(plan, edge->external), err);
+        } else if (plan_input(plan, edge, &blob)) {
+            rc = cache_check(plan->cache, &blob, err);
+            if (rc == -ENOENT)
+                rc = error_set(err, EIO,
+                               "its input %s is damaged or gone; run again: %s makes it anew",
+                               edge->as, edge->from->name);
+        }
     }
-    return 0;
+    return rc;
 }
 
 /* A task that can't be resolved because of an input: its state then; STATE_READY if it can. */
@@ -266,6 +223,25 @@ static int make_key(const struct plan *plan, struct task *task, struct error *er
     return rc;
 }
 
+/* A result of an older version may have lost an output. */
+static bool is_whole(const struct stage *stage, const struct result *result)
+{
+    bool whole = true;
+    for (size_t i = 0; i < stage->output_count; i++)
+        whole &= stage->outputs[i].optional || result_output(result, stage->outputs[i].port);
+    return whole;
+}
+
+int plan_find(const struct plan *plan, struct task *task, struct error *err)
+{
+    int rc = cache_find(plan->cache, task->key, &task->result, err);
+    if (rc == 0 && !is_whole(task->stage, &task->result)) {
+        result_free(&task->result);
+        rc = -ENOENT;
+    }
+    return rc;
+}
+
 /* All inputs are settled: computes the key and looks whether the cache knows it. */
 static int resolve(struct plan *plan, struct task *task, struct error *err)
 {
@@ -273,7 +249,7 @@ static int resolve(struct plan *plan, struct task *task, struct error *err)
     if (task->state == STATE_READY) {
         int rc = make_key(plan, task, err);
         if (rc == 0 && !task->forced)
-            rc = cache_find(plan->cache, task->key, &task->result, err);
+            rc = plan_find(plan, task, err);
         if (rc < 0 && rc != -ENOENT)
             return rc;
         if (rc == 0 && !task->forced)

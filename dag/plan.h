@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include "cache/cache.h"
 #include "dag/experiment.h"
+#include "dag/source.h"
 
 enum state {
     STATE_WAITING, /* some input isn't settled */
@@ -35,13 +36,6 @@ struct task {
     char *message;        /* malloc'd: why it FAILED */
 };
 
-/* An external file as it was when it was hashed. */
-struct source {
-    bool known;
-    struct digest digest;
-    struct stat st;
-};
-
 struct plan {
     struct experiment *experiment;
     struct cache *cache;
@@ -57,13 +51,16 @@ void plan_create(struct plan *plan, struct experiment *experiment, struct cache 
                  const char *backend, const bool *picked);
 void plan_free(struct plan *plan);
 
-/* -EINVAL, with the place in the YAML, if an external input of what is wanted can't be a file to
- * read. Touches nothing. */
-int plan_check_externals(const struct plan *plan, struct error *err);
+/* -EINVAL, with the place in the YAML, if an external input of what is wanted can't be a file or a
+ * folder to read, or is a folder that holds the cache. Touches nothing. */
+int plan_check_externals(const struct plan *plan, const char *cache, struct error *err);
 
 /* Hashes the external inputs of what is wanted (mostly by the stat cache) and resolves all that the
  * cache knows. */
 int plan_start(struct plan *plan, struct error *err);
+
+/* Fills the task's result from the cache: 0, or -ENOENT (err untouched) if it must run. */
+int plan_find(const struct plan *plan, struct task *task, struct error *err);
 
 /* Says that the task is settled in that state, and resolves what waited for it. */
 int plan_settle(struct plan *plan, struct task *task, enum state state, struct error *err);
@@ -79,17 +76,12 @@ bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *b
 /* [{"port", "stage", "key", "digest"}, ...]: what a resolved task takes in. */
 json_t *plan_inputs_json(const struct plan *plan, const struct task *task);
 
-/* When each blob that a stage reads was last written to, to be taken before it runs. */
-struct stamps {
-    int64_t *items; /* malloc'd; -1 for a blob that is gone */
-    size_t count;
-};
-void plan_stamp_inputs(const struct plan *plan, const struct stage *stage, struct stamps *stamps);
+/* What an external input looked like when it was hashed. */
+const struct source *plan_source(const struct plan *plan, const struct external *external);
 
-/* -EIO if an input of a stage that has run no longer is what it was: an external file that was
- * changed meanwhile, or a blob that the stage wrote to, which is then removed from the cache, so
- * that it is made again. */
-int plan_check_inputs(const struct plan *plan, const struct stage *stage,
-                      const struct stamps *before, struct error *err);
+/* -EIO if an input of a stage no longer is what it was: an external file that was changed, or a
+ * blob that is gone or damaged, which is then set aside, so that it is made again. To be asked
+ * before a stage starts and again after its end. */
+int plan_check_inputs(const struct plan *plan, const struct stage *stage, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* See publish.h. */
 #include "dag/publish.h"
 #include "base/file.h"
+#include "cache/tree.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* What the parts of the scheduler share: run.c chooses what starts and holds the loop, trial.c runs
- * trials. */
+/* What the parts of the scheduler share: run.c chooses what starts and owns the loop, execution.c
+ * runs one stage from its folder to its result, trial.c runs trials. */
 #ifndef FERDAG_DAG_SCHEDULER_H
 #define FERDAG_DAG_SCHEDULER_H
 
@@ -19,8 +19,8 @@ struct run {
     struct progress progress;
     struct forecast *forecasts;
     struct trial *trials;
-    struct work *works; /* running stages, linked */
-    int cpus;           /* in use */
+    struct execution *executions; /* running stages, linked */
+    int cpus;                     /* in use */
     uint64_t memory, memory_limit;
     bool stopping; /* start nothing more */
     bool interrupted;
@@ -32,6 +32,15 @@ struct run {
 
 /* Whether a stage that may take so much would fit beside what runs now. */
 bool run_fits(const struct run *run, const struct stage *stage);
+
+/* Ends the run: the cache failed with rc and *error. */
+void run_cache_broke(struct run *run, int rc, const struct error *error);
+
+/* Settles a task in that state, and all that hangs on it. */
+void run_settle(struct run *run, struct task *task, enum state state);
+
+/* Makes the task's key the last one of its stage in this experiment. */
+void run_remember_latest(struct run *run, const struct task *task);
 
 /* Starts what may start now; ends the loop if there is nothing to wait for. To be called whenever
  * something has ended. */

@@ -1,13 +1,54 @@
 /* See session.h. */
 #include "dag/session.h"
+#include "dag/progress.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int session_status(int rc)
 {
     return rc == 0 ? EXIT_DONE : rc == -EINVAL || rc == -ENOENT ? EXIT_BAD : EXIT_FAILED;
+}
+
+/* ---- what the cache reports ---- */
+
+static void wipe(struct session *s)
+{
+    if (s->verifying_shown && isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    s->verifying_shown = false;
+}
+
+static void print_notice(void *data, const char *text)
+{
+    wipe(data);
+    fprintf(stderr, "ferdag: cache: %s\n", text);
+}
+
+/* After a cache was copied, all that is needed of it is read once. */
+static void print_verifying(void *data, uint64_t done, uint64_t all)
+{
+    struct session *s = data;
+    double now = progress_clock();
+    bool terminal = isatty(STDERR_FILENO);
+    if (s->verifying_since == 0)
+        s->verifying_since = now;
+    if (now - s->verifying_since < 1 || /* soon over */
+        (s->verifying_shown && (!terminal || now - s->verifying_last < 0.3)))
+        return;
+    fprintf(stderr, "%sverifying cached results whose files changed: %.1f of at most %.1f GB%s",
+            terminal ? "\r" : "", (double)done / 1e9, (double)all / 1e9, terminal ? "" : "\n");
+    s->verifying_last = now;
+    s->verifying_shown = true;
+}
+
+static void report_cache(struct session *s)
+{
+    s->cache.data = s;
+    s->cache.notice = print_notice;
+    s->cache.verifying = print_verifying;
 }
 
 void session_print(json_t *value)
@@ -73,11 +114,15 @@ int session_open(struct session *s, const struct options *options, bool create, 
     if (rc == 0)
         rc = check_gpu(s, err);
     if (rc == 0)
-        rc = plan_check_externals(&s->plan, err);
+        rc = plan_check_externals(&s->plan, options->cache, err);
     if (rc == 0)
         rc = cache_open(&s->cache, options->cache, create, err);
-    if (rc == 0)
+    if (rc == 0) {
+        s->cache.by_size = !create;
+        report_cache(s);
         rc = plan_start(&s->plan, err);
+        wipe(s);
+    }
     if (rc < 0)
         session_close(s);
     return session_status(rc);

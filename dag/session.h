@@ -9,6 +9,8 @@ struct session {
     struct experiment experiment;
     struct cache cache;
     struct plan plan;
+    bool verifying_shown;                   /* on stderr: how much of the cache was verified */
+    double verifying_since, verifying_last; /* clock of the first blob, and of what is shown */
     bool *picked; /* stages named on the command line, by place; all if none was */
 };
 

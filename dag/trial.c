@@ -1,6 +1,7 @@
 /* See trial.h. */
 #include "dag/trial.h"
 #include "base/file.h"
+#include "cache/work.h"
 #include "dag/earlier.h"
 #include "dag/folder.h"
 #include "dag/scheduler.h"
@@ -111,8 +112,8 @@ static bool was_begun(const struct plan *plan, const struct task *task)
     size_t count = 0;
     if (task->forced)
         return false;
-    char *folder = must(cache_work_folder(plan->cache, task->key));
-    bool begun = access(folder, F_OK) == 0;
+    char *folder = work_last(plan->cache, task->key);
+    bool begun = folder;
     free(folder);
     if (!begun && earlier_find(plan, task, &earlier, &count, NULL) == 0)
         begun = count > 0;
@@ -188,6 +189,14 @@ bool trials_start(struct run *run)
         start(run, due);
     }
     return true;
+}
+
+bool trials_own(const struct run *run, pid_t pid)
+{
+    for (const struct trial *t = run->trials; t; t = t->next)
+        if (t->running && child_is(&t->child, pid))
+            return true;
+    return false;
 }
 
 void trials_tick(struct run *run)

@@ -38,6 +38,9 @@ bool trials_running(const struct run *run, const struct kind *kind);
 /* Whether more of the kind are to come. */
 bool trials_due(const struct run *run, const struct kind *kind);
 
+/* Whether that process is a trial's. */
+bool trials_own(const struct run *run, pid_t pid);
+
 /* Call some times a second, and when the run is stopped, as that ends them. */
 void trials_tick(struct run *run);
 

@@ -61,7 +61,7 @@ static int unknown_stage(const struct experiment *e, const char *text, const str
         nearest_offer(&nearest, e->stages[i]->name);
     }
     for (size_t i = 0; i < e->external_count; i++)
-        nearest_offer(&nearest, e->externals[i].name);
+        nearest_offer(&nearest, e->externals[i]->name);
     return node_error(err, where, "unknown stage or input '%s'%s", text, nearest_hint(&nearest));
 }
 
@@ -72,8 +72,8 @@ int experiment_resolve(const struct experiment *e, const char *text, const struc
     *external = NULL;
     *output = 0;
     for (size_t i = 0; i < e->external_count; i++)
-        if (strcmp(e->externals[i].name, text) == 0) {
-            *external = &e->externals[i];
+        if (strcmp(e->externals[i]->name, text) == 0) {
+            *external = e->externals[i];
             return 0;
         }
     if ((*from = experiment_stage(e, text))) /* names may hold dots: the whole text first */
@@ -111,7 +111,7 @@ static int check_edge(const struct stage *stage, const struct port *port, const 
                           edge->from->name, output->port);
     if (!port)
         return 0;
-    bool tree = output && output->tree;
+    bool tree = output ? output->tree : edge->external->folder;
     if (tree != (port->form == PORT_TREE)) {
         char name[600];
         snprintf(name, sizeof name, "%s%s%s", edge->from ? edge->from->name : edge->external->name,

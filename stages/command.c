@@ -1,83 +1,222 @@
-/* command: any program as a stage. Its inputs stand in the folder under the names that the YAML
- * gives them, and it must leave there the files that `out:` names. */
+/* command: any program as a stage. Its inputs are in the folder under the names that the YAML gives
+ * them, and it must leave there the files that `out:` names.
+ *
+ * It must not be able to change what others read: blobs, or the user's own files. The engine gives
+ * links to these. Small inputs become copies of its own; larger ones too where the file system
+ * shares blocks, else they are mounted read-only, and if that doesn't work they are copied. */
+#define _GNU_SOURCE
 #include "stages/job.h"
 #include "stages/kind.h"
+#include "stages/launcher.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+#include "base/file.h"
 
-/* We lead a process group when the scheduler started us; by hand we mustn't end our caller's. */
-static void end_group(int number)
+/* Bytes of all inputs that are soon copied: a mount namespace takes as long as some megabytes. */
+enum { COPIED_AT_ONCE = 8 << 20, PATH_LIMIT = 4096, FOLDER_DEPTH = 200 };
+
+/* ---- inputs ---- */
+
+/* Something to do with each link that the engine made, whose target is absolute; those within a
+ * folder of an earlier stage are relative, and stay. */
+typedef int link_action(void *data, const char *path, const char *target, struct error *err);
+
+static int each_link(const char *folder, int depth, link_action *action, void *data,
+                     struct error *err);
+
+static int at_entry(const char *path, int depth, link_action *action, void *data, struct error *err)
 {
-    (void)number;
-    if (getpgrp() == getpid())
-        kill(0, SIGKILL);
-    _exit(1);
+    struct stat st;
+    char target[PATH_LIMIT];
+    if (lstat(path, &st) < 0)
+        return error_errno(err, errno, "cannot look at %s", path);
+    if (S_ISDIR(st.st_mode))
+        return each_link(path, depth + 1, action, data, err);
+    ssize_t n = S_ISLNK(st.st_mode) ? readlink(path, target, sizeof target - 1) : 0;
+    if (n <= 0 || n >= (ssize_t)sizeof target - 1 || target[0] != '/')
+        return 0;
+    target[n] = 0;
+    return action(data, path, target, err);
 }
 
-/* Whatever the program has started ends when we are told to stop, or when our parent is gone. */
-static void end_together(void)
+static int each_link(const char *folder, int depth, link_action *action, void *data,
+                     struct error *err)
 {
-    struct sigaction action = {.sa_handler = end_group};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    const char *parent = getenv("FERDAG_PARENT");
-    if (parent) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() != (pid_t)strtol(parent, NULL, 10))
-            _exit(1);
+    DIR *dir = depth > FOLDER_DEPTH ? NULL : opendir(folder);
+    struct dirent *entry;
+    int rc = dir ? 0 : error_set(err, EIO, "cannot open folder %s", folder);
+    while (dir && rc == 0 && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char *path = file_path("%s/%s", folder, entry->d_name);
+        rc = path ? at_entry(path, depth, action, data, err)
+                  : error_set(err, ENOMEM, "out of memory");
+        free(path);
     }
+    if (dir)
+        closedir(dir);
+    return rc;
 }
 
-static void become(const char *text, pid_t parent)
+static int add_size(void *data, const char *path, const char *target, struct error *err)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(1);
-    signal(SIGPIPE, SIG_DFL);
-    unsetenv("FERDAG_PROGRESS_FD");
-    unsetenv("FERDAG_PARENT");
-    execl("/bin/sh", "sh", "-c", text, (char *)NULL);
-    _exit(127);
+    uint64_t *size = data;
+    struct stat st;
+    if (stat(target, &st) < 0)
+        return error_errno(err, errno, "cannot open %s, the input %s", target, path);
+    *size += (uint64_t)st.st_size;
+    return 0;
 }
 
-/* Ends what the program left running, in our group or not: since we are their subreaper, all are
- * our children by now. It might still write to an output that is about to be stored. */
-static void end_strays(void)
+typedef int copier(const char *from, const char *to, int mode, struct error *err);
+
+/* data points to the copier. */
+static int replace(void *data, const char *path, const char *target, struct error *err)
 {
-    for (int tries = 0; tries < 1000 && waitpid(-1, NULL, WNOHANG) >= 0; tries++) {
-        FILE *children = fopen("/proc/thread-self/children", "re");
-        for (int pid; children && fscanf(children, "%d", &pid) == 1;)
-            kill(pid, SIGKILL);
-        if (children)
-            fclose(children);
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    copier *const *copy = data;
+    struct stat st;
+    char *temporary = file_random_name(".");
+    int rc = temporary ? 0 : error_set(err, ENOMEM, "out of memory");
+    if (rc == 0 && stat(target, &st) < 0)
+        rc = error_errno(err, errno, "cannot open %s, the input %s", target, path);
+    if (rc == 0)
+        rc = (*copy)(target, temporary, 0444 | (int)(st.st_mode & 0111), err);
+    if (rc == 0 && rename(temporary, path) < 0)
+        rc = error_errno(err, errno, "cannot make %s", path);
+    free(temporary);
+    return rc;
+}
+
+/* Makes copies of the inputs. -EOPNOTSUPP or the like where a copier can't. */
+static int copy_inputs(copier *copy, struct error *err)
+{
+    return each_link(".", 0, replace, &copy, err);
+}
+
+/* ---- environment ---- */
+
+/* What a program sees of the environment besides what `env` declares. None of it is in the key. */
+static const char *const passed_on[] = {
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "FERDAG_ATTEMPT",
+};
+
+enum { PASSED_ON = sizeof passed_on / sizeof *passed_on };
+
+/* "NAME=VALUE" of ours; NULL if it isn't set. */
+static int add_variable(char **all, size_t *n, const char *name)
+{
+    const char *value = getenv(name);
+    if (!value)
+        return 0;
+    all[*n] = file_path("%s=%s", name, value);
+    return all[(*n)++] ? 0 : -ENOMEM;
+}
+
+static void free_environment(char **all)
+{
+    for (size_t i = 0; all && all[i]; i++)
+        free(all[i]);
+    free(all);
+}
+
+/* malloc'd; NULL without memory. */
+static char **make_environment(const struct job *job)
+{
+    const json_t *declared = json_object_get(job->root, "env");
+    char **all = calloc(PASSED_ON + json_array_size(declared) + 1, sizeof *all);
+    size_t n = 0;
+    int rc = all ? 0 : -ENOMEM;
+    for (size_t i = 0; rc == 0 && i < PASSED_ON; i++)
+        rc = add_variable(all, &n, passed_on[i]);
+    for (size_t i = 0; rc == 0 && i < json_array_size(declared); i++) {
+        const char *name = json_string_value(json_array_get(declared, i));
+        rc = name ? add_variable(all, &n, name) : 0;
     }
+    if (rc == 0)
+        return all;
+    free_environment(all);
+    return NULL;
+}
+
+/* ---- the stage ---- */
+
+/* Paths that the engine says are others': malloc'd, ends with NULL. */
+static const char **others_paths(const struct job *job)
+{
+    const json_t *list = json_object_get(job->root, "read_only");
+    const char **paths = calloc(json_array_size(list) + 1, sizeof(const char *));
+    size_t n = 0;
+    for (size_t i = 0; paths && i < json_array_size(list); i++) {
+        paths[n] = json_string_value(json_array_get(list, i));
+        n += paths[n] != NULL;
+    }
+    return paths;
+}
+
+static int run_with_large_inputs(const struct job *job, struct launch *how, int *status,
+                                 struct error *err)
+{
+    const char **paths = others_paths(job);
+    if (!paths)
+        return error_set(err, ENOMEM, "out of memory");
+    struct error first = {""};
+    if (copy_inputs(file_reflink, &first) < 0)
+        how->read_only = paths;
+    int rc = launch(how, status, &first);
+    if (rc == -ENOTSUP) {
+        fprintf(stderr, "ferdag: %s, so the inputs are copied\n", first.text);
+        how->read_only = NULL;
+        rc = copy_inputs(file_copy_unsynced, err);
+        if (rc == 0)
+            rc = launch(how, status, err);
+    } else if (rc < 0) {
+        *err = first;
+    }
+    free(paths);
+    return rc;
+}
+
+static int run_program(const struct job *job, char *const *environment, int *status,
+                       struct error *err)
+{
+    struct launch how = {.text = job_string(job, "run"), .environment = environment};
+    uint64_t size = 0;
+    int rc = each_link(".", 0, add_size, &size, err);
+    if (rc == 0 && size > COPIED_AT_ONCE)
+        return run_with_large_inputs(job, &how, status, err);
+    if (rc == 0)
+        rc = copy_inputs(file_copy_unsynced, err);
+    return rc < 0 ? rc : launch(&how, status, err);
 }
 
 static int run(struct job *job, struct error *err)
 {
     const char *text = job_string(job, "run");
+    char **environment = make_environment(job);
     int status = 0;
-    end_together();
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    pid_t parent = getpid(), child = fork();
-    if (child < 0)
-        return error_errno(err, errno, "cannot start a process");
-    if (child == 0)
-        become(text, parent);
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return error_errno(err, errno, "cannot wait for '%s'", text);
-    end_strays();
+    int rc = environment ? run_program(job, environment, &status, err)
+                         : error_set(err, ENOMEM, "out of memory");
+    free_environment(environment);
+    if (rc < 0)
+        return rc;
     if (WIFSIGNALED(status))
         return error_set(err, EINTR, "'%.200s' was killed by signal %d (%s)", text,
                          WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 build=${BUILD:-build}
 export FERDAG=${FERDAG:-$root/ferdag}
+RESTAMP=$(realpath -m "$build/tests/story/restamp")
+export RESTAMP
 [ -n "$FER2013" ] && FER2013=$(realpath -m "$FER2013") && export FER2013
 unset FERDAG_CACHE
 passed=0 failed=0 skipped=0

@@ -65,7 +65,7 @@ stages "'data' is the name of an input already" '  data: { kind: command, out: {
 stages "can't name a stage" '  "a b": { kind: command, out: { b: b }, with: { run: "x" } }'
 
 bad "bad.yaml:2:25: input 'data': cannot open" <<< $'ferdag: 1\ninputs: { data: { path: nowhere.txt } }\nstages: { a: { kind: command, in: { x: data }, out: { b: b }, with: { run: "x" } } }'
-bad 'is not a regular file' <<< $'ferdag: 1\ninputs: { data: { path: . } }\nstages: { a: { kind: command, in: { x: data }, out: { b: b }, with: { run: "x" } } }'
+bad 'the folder holds the cache' <<< $'ferdag: 1\ninputs: { data: { path: . } }\nstages: { a: { kind: command, in: { x: data }, out: { b: b }, with: { run: "x" } } }'
 bad "unknown param or environment variable 'NOWHERE_AT_ALL'" <<< $'ferdag: 1\ninputs: { data: { path: "${NOWHERE_AT_ALL}" } }\nstages: { a: { kind: knn } }'
 bad "param 'a' is made of itself" <<< $'ferdag: 1\nparams: { a: "${b}", b: "${a}" }\ninputs: { data: { path: "${a}" } }\nstages: { a: { kind: knn } }'
 

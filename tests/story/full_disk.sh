@@ -19,10 +19,14 @@ same 'what is left' 'b' "$(would_run x.yaml --cache disk/c)"
 sed -i 's/3000000/3000/' x.yaml
 same 'with room' 'b' "$(ran x.yaml --cache disk/c)"
 
-# No room for the index or the job itself.
+# No room for the index or the job itself: a stage that can't even start ends the run, and nobody
+# else.
+trap 'fail "the caller was told to end"' TERM
 head -c 4000000 /dev/zero > disk/filler 2> /dev/null
 sed -i 's/echo a/echo A/' x.yaml
 "$FERDAG" run x.yaml --cache disk/c > out 2> err
 same 'exit with no room at all' 1 $?
+has 'what cannot start' 'ferdag: ' "$(cat err)"
+trap - TERM
 rm disk/filler
 same 'and after it' 'a b' "$(ran x.yaml --cache disk/c)"

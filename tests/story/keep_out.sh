@@ -48,20 +48,6 @@ stages:
 Y
 same 'in spite of what was left running' 'a b' "$(ran l.yaml)"
 
-# A stage that can't even start ends the run, and nobody else.
-cat > s.yaml <<'Y'
-ferdag: 1
-stages:
-  faces: { kind: synthetic_faces, with: { train: 7, public: 7, private: 7 } }
-Y
-trap 'fail "the caller was told to end"' TERM
-key=$("$FERDAG" run -n s.yaml --json | awk '$1 == "\"key\":" { gsub(/[",]/, ""); print $2 }')
-echo > ".ferdag/work/$key"
-"$FERDAG" run s.yaml 2> err
-same 'exit of what cannot start' 1 $?
-has 'what cannot start' 'stage faces cannot start: cannot make folder' "$(cat err)"
-trap - TERM
-
 # nohup means it.
 cat > n.yaml <<'Y'
 ferdag: 1

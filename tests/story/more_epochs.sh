@@ -74,7 +74,7 @@ damage() { # CACHE PORT
 for port in .state last; do
     damage bad $port
     same "damaged $port" "$fresh" "$(train bad --set epochs=4)"
-    has "damaged $port" 'does not go on from the training of 2 epochs' "$(log_of bad --set epochs=4)"
+    has "damaged $port" 'moved to damaged/' "$(cat err)"
     from_start "damaged $port" bad --set epochs=4
 done
 damage bad .state

@@ -100,9 +100,9 @@ static void includes_are_merged_and_paths_are_the_files_own(void **state)
     assert_string_equal(run_param(&e, "t"), "top");
     char expected[200];
     snprintf(expected, sizeof expected, "%s/sub/i.txt", folder);
-    assert_string_equal(e.externals[0].path, expected);
+    assert_string_equal(e.externals[0]->path, expected);
     snprintf(expected, sizeof expected, "%s/env.txt", folder);
-    assert_string_equal(e.externals[1].path, expected);
+    assert_string_equal(e.externals[1]->path, expected);
     assert_string_equal(e.name, "top");
     experiment_free(&e);
 }

@@ -1,0 +1,231 @@
+/* See fsck.h: the index and the results' records, which say the same twice. */
+#define _GNU_SOURCE
+#include "base/file.h"
+#include "cache/fsck.h"
+#include "cache/record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- opening, and a new index ---- */
+
+static int move_aside(const char *folder, const char *name, struct error *err)
+{
+    char *from = file_path("%s/%s", folder, name), *to = file_path("%s/damaged/%s", folder, name);
+    int rc = from && to ? 0 : error_set(err, ENOMEM, "out of memory");
+    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
+        rc = error_errno(err, errno, "cannot move %s to %s", from, to);
+    free(from);
+    free(to);
+    return rc;
+}
+
+/* Adds a record's result to the index; a damaged record is left to fsck_look_at_records. */
+static int import(void *data, const char *key, struct error *err)
+{
+    struct cache *cache = data;
+    struct result result;
+    int rc = record_read(cache->folder, key, &result, NULL);
+    if (rc < 0)
+        return rc == -ENOMEM ? error_set(err, ENOMEM, "out of memory reading records") : 0;
+    rc = index_commit(cache->index, &result, err);
+    result_free(&result);
+    return rc;
+}
+
+static int import_all(struct cache *cache, struct error *err)
+{
+    char *damaged = file_path("%s/damaged/index.sqlite", cache->folder);
+    int rc = damaged ? index_begin(cache->index, err) : error_set(err, ENOMEM, "out of memory");
+    if (rc == 0) {
+        rc = record_walk(cache->folder, import, cache, err);
+        index_salvage(cache->index, damaged);
+        if (rc == 0)
+            rc = index_end(cache->index, err);
+        else
+            index_abandon(cache->index);
+    }
+    free(damaged);
+    return rc;
+}
+
+static int rebuild(struct cache *cache, const char *folder, struct error *err)
+{
+    static const char *const names[] = {"index.sqlite", "index.sqlite-wal", "index.sqlite-shm"};
+    char *aside = file_path("%s/damaged", folder);
+    int rc = aside ? file_make_folders(aside, err) : error_set(err, ENOMEM, "out of memory");
+    for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++)
+        rc = move_aside(folder, names[i], err);
+    free(aside);
+    if (rc == 0)
+        rc = cache_open(cache, folder, true, err);
+    if (rc < 0)
+        return rc;
+    rc = import_all(cache, err);
+    if (rc < 0)
+        cache_close(cache);
+    return rc;
+}
+
+/* The codes of an index that SQLite can't use. */
+static bool is_damage(int rc)
+{
+    return rc == -EUCLEAN || rc == -EIO;
+}
+
+int fsck_open(struct cache *cache, const char *folder, bool repair, struct fsck *f,
+              struct error *err)
+{
+    *f = (struct fsck){0};
+    int rc = cache_open(cache, folder, false, err);
+    if (rc == 0) {
+        rc = index_check(cache->index, err);
+        if (rc < 0)
+            cache_close(cache);
+    }
+    if (!is_damage(rc) || !repair)
+        return rc;
+    f->rebuilt = true;
+    err->text[0] = 0;
+    return rebuild(cache, folder, err);
+}
+
+/* ---- record against index ---- */
+
+static const char damaged_record[] = "its record is damaged";
+static const char no_record[] = "it has no record";
+static const char not_in_index[] = "it is not in the index";
+static const char differs[] = "the index and its record have different outputs";
+
+int fsck_add_fault(struct fsck *f, const char *key, const char *text, struct error *err)
+{
+    struct fault *larger = realloc(f->faults, (f->fault_count + 1) * sizeof *larger);
+    if (!larger)
+        return error_set(err, ENOMEM, "out of memory looking at the cache");
+    f->faults = larger;
+    struct fault *fault = &larger[f->fault_count];
+    *fault = (struct fault){.text = strdup(text)};
+    snprintf(fault->key.hex, sizeof fault->key.hex, "%s", key);
+    if (!fault->text)
+        return error_set(err, ENOMEM, "out of memory looking at the cache");
+    f->fault_count++;
+    return 0;
+}
+
+static bool same_outputs(const struct result *a, const struct result *b)
+{
+    bool same = a->output_count == b->output_count;
+    for (size_t i = 0; same && i < a->output_count; i++)
+        same = strcmp(a->outputs[i].port, b->outputs[i].port) == 0 &&
+               strcmp(a->outputs[i].blob.digest.hex, b->outputs[i].blob.digest.hex) == 0 &&
+               a->outputs[i].blob.size == b->outputs[i].blob.size &&
+               a->outputs[i].blob.tree == b->outputs[i].blob.tree;
+    return same;
+}
+
+/* What is wrong with the result of a key, or NULL. */
+static int find_fault(struct cache *cache, const char *key, const char **fault, struct error *err)
+{
+    struct result known = {0}, recorded = {0};
+    int in_index = index_find(cache->index, key, &known, err);
+    int in_record = record_read(cache->folder, key, &recorded, NULL);
+    *fault = in_record == -ENOENT                                   ? no_record
+             : in_record < 0                                        ? damaged_record
+             : in_index == -ENOENT                                  ? not_in_index
+             : known.incomplete || !same_outputs(&known, &recorded) ? differs
+                                                                    : NULL;
+    result_free(&known);
+    result_free(&recorded);
+    return in_index < 0 && in_index != -ENOENT ? in_index : 0;
+}
+
+struct look {
+    struct cache *cache;
+    struct fsck *fsck;
+    bool missing_only; /* those that the index lacks */
+};
+
+static int look_at(void *data, const char *key, struct error *err)
+{
+    const struct look *look = data;
+    const char *fault;
+    struct result known;
+    int rc = look->missing_only ? index_find(look->cache->index, key, &known, err) : -ENOENT;
+    if (rc == 0)
+        result_free(&known);
+    if (rc != -ENOENT)
+        return rc;
+    rc = find_fault(look->cache, key, &fault, err);
+    return rc == 0 && fault ? fsck_add_fault(look->fsck, key, fault, err) : rc;
+}
+
+int fsck_look_at_records(struct cache *cache, struct fsck *f, struct error *err)
+{
+    struct look look = {.cache = cache, .fsck = f};
+    struct digest *keys;
+    size_t count;
+    int rc = index_keys(cache->index, &keys, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = look_at(&look, keys[i].hex, err);
+    free(keys);
+    f->results = count;
+    look.missing_only = true;
+    return rc < 0 ? rc : record_walk(cache->folder, look_at, &look, err);
+}
+
+/* ---- repair ---- */
+
+/* Moves a record to damaged/. */
+static int set_record_aside(struct cache *cache, const char *key, struct error *err)
+{
+    char *from = record_path(cache->folder, key);
+    char *to = file_path("%s/damaged/%s.json", cache->folder, key);
+    char *folder = file_path("%s/damaged", cache->folder);
+    int rc = from && to && folder ? file_make_folders(folder, err)
+                                  : error_set(err, ENOMEM, "out of memory");
+    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
+        rc = error_errno(err, errno, "cannot move %s to %s", from, to);
+    free(from);
+    free(to);
+    free(folder);
+    return rc;
+}
+
+/* A sound record wins, as its bytes are checked; else it is written anew from the index. */
+static int repair_result(struct cache *cache, const char *key, struct error *err)
+{
+    struct result result;
+    int rc = record_read(cache->folder, key, &result, NULL);
+    if (rc == 0) {
+        rc = index_commit(cache->index, &result, err);
+        result_free(&result);
+        return rc;
+    }
+    if (rc == -EINVAL)
+        rc = set_record_aside(cache, key, err);
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    rc = index_find(cache->index, key, &result, err);
+    if (rc < 0)
+        return rc == -ENOENT ? 0 : rc;
+    rc = result.incomplete ? index_forget(cache->index, key, err)
+                           : record_write(cache->folder, &result, true, err);
+    result_free(&result);
+    return rc;
+}
+
+int fsck_repair_records(struct cache *cache, const struct fsck *f, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < f->fault_count; i++)
+        rc = repair_result(cache, f->faults[i].key.hex, err);
+    for (size_t i = 0; rc == 0 && i < f->suspect_count; i++) {
+        rc = set_record_aside(cache, f->suspects[i].key.hex, err);
+        if (rc == 0)
+            rc = index_forget(cache->index, f->suspects[i].key.hex, err);
+    }
+    return rc;
+}

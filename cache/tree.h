@@ -1,0 +1,45 @@
+/* The manifest of a folder of files: a text with one line for each entry, sorted by path.
+ *
+ *   DIGEST SIZE PATH              a file
+ *   exec DIGEST SIZE PATH         a file with an executable bit
+ *   link LENGTH PATH TARGET       a symbolic link to TARGET in the same folder; LENGTH of PATH
+ *   folder PATH                   an empty folder
+ *
+ * Paths are relative, with '/' between folders, and lead nowhere else. A target is "../" any number
+ * of times and then names, and stays in the tree. */
+#ifndef FERDAG_CACHE_TREE_H
+#define FERDAG_CACHE_TREE_H
+
+#include "cache/blobs.h"
+
+enum tree_form { TREE_FILE, TREE_EXECUTABLE, TREE_LINK, TREE_FOLDER };
+
+struct tree_entry {
+    enum tree_form form;
+    struct digest digest; /* of files */
+    uint64_t size;        /* of files */
+    char *path;
+    char *target; /* of links, else NULL */
+};
+
+struct tree {
+    struct tree_entry *entries;
+    size_t count;
+};
+
+bool tree_is_file(const struct tree_entry *entry);
+
+/* Reads and checks the manifest of a tree. -EINVAL for one that is malformed; tree_free frees. */
+int tree_read(const char *cache, const struct blob *blob, struct tree *tree, struct error *err);
+/* The same of a text that ends with a 0 byte; `name` is what to call it in errors. */
+int tree_parse(char *text, size_t size, const char *name, struct tree *tree, struct error *err);
+/* Sorts the entries and writes the manifest; *text is malloc'd. */
+int tree_print(struct tree *tree, char **text, size_t *size, struct error *err);
+/* Appends an entry and takes over its path and target, also on -ENOMEM. */
+int tree_add(struct tree *tree, struct tree_entry entry);
+void tree_free(struct tree *tree);
+
+/* Whether a link at `path` may have that target. */
+bool tree_target_sound(const char *path, const char *target);
+
+#endif

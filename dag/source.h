@@ -1,0 +1,35 @@
+/* Files and folders from outside: an entry of `inputs`, or code that a stage declares. */
+#ifndef FERDAG_DAG_SOURCE_H
+#define FERDAG_DAG_SOURCE_H
+
+#include "cache/cache.h"
+#include "cache/tree.h"
+#include "dag/experiment.h"
+
+/* One as it was when it was hashed. */
+struct source {
+    bool known;
+    bool tree; /* a folder: its digest is that of its manifest, as of an output folder */
+    struct digest digest;
+    uint64_t size;      /* bytes of the file, or of the manifest */
+    bool executable;    /* a file with an executable bit */
+    struct tree files;  /* of a folder */
+    struct stamp stamp; /* of a file */
+};
+
+/* Hashes it, mostly by the stat cache. Links are followed. In a folder of code, hidden files and
+ * __pycache__ are left out. -EINVAL with the place in the YAML if it can't be read. */
+int source_hash(struct cache *cache, const struct external *external, struct source *source,
+                struct error *err);
+void source_free(struct source *source);
+
+/* 0, or -EIO if it no longer has the bytes that it had when it was hashed. */
+int source_check(struct cache *cache, const struct external *external, const struct source *source,
+                 struct error *err);
+
+/* Makes `as` a link to it or, of a folder, a folder of links; of code a copy. -EIO if what was
+ * copied isn't what was hashed. */
+int source_place(const struct external *external, const struct source *source, const char *as,
+                 struct error *err);
+
+#endif

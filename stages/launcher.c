@@ -1,0 +1,148 @@
+/* See launcher.h. */
+#define _GNU_SOURCE
+#include "stages/launcher.h"
+#include "base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FIXED_ARGUMENTS = 16 };
+
+/* Signals that we take one by one, with sigwaitinfo. */
+static void awaited(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGCHLD);
+}
+
+/* Our parent's death is a signal too. */
+static void watch_parent(void)
+{
+    const char *parent = getenv("FERDAG_PARENT");
+    if (!parent)
+        return; /* started by hand */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != (pid_t)strtol(parent, NULL, 10))
+        _exit(1);
+}
+
+/* ---- the child ---- */
+
+static void become(const char *const *arguments, char *const *environment, const sigset_t *mask,
+                   pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    execvpe(arguments[0], (char *const *)arguments, environment);
+    _exit(127);
+}
+
+/* bwrap ... /bin/sh -c TEXT: the whole system as it is, but the read_only paths. malloc'd. */
+static const char **sandbox_arguments(const struct launch *l, const char *status_fd)
+{
+    size_t n = 0, k = 0;
+    while (l->read_only[n])
+        n++;
+    const char **a = calloc(FIXED_ARGUMENTS + 3 * n, sizeof(const char *));
+    if (!a)
+        return NULL;
+    static const char *const start[] = {"bwrap", "--dev-bind",        "/",
+                                        "/",     "--die-with-parent", "--json-status-fd"};
+    for (size_t i = 0; i < sizeof start / sizeof *start; i++)
+        a[k++] = start[i];
+    a[k++] = status_fd;
+    for (size_t i = 0; i < n; i++) {
+        a[k++] = "--ro-bind";
+        a[k++] = l->read_only[i];
+        a[k++] = l->read_only[i];
+    }
+    const char *const end[] = {"--", "/bin/sh", "-c", l->text};
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++)
+        a[k++] = end[i];
+    return a;
+}
+
+/* ---- ourselves ---- */
+
+/* Waits for the child; ends with it when we are told to. */
+static int wait_for(pid_t child, const sigset_t *signals, int *status)
+{
+    for (;;) {
+        pid_t ended = waitpid(child, status, WNOHANG);
+        if (ended == child)
+            return 0;
+        if (ended < 0 && errno != EINTR)
+            return -errno;
+        siginfo_t signal;
+        int number = sigwaitinfo(signals, &signal);
+        if (number == SIGTERM || number == SIGINT) {
+            process_end_children(NULL, NULL);
+            _exit(1);
+        }
+    }
+}
+
+static int run(const char *const *arguments, const struct launch *l, int *status, struct error *err)
+{
+    sigset_t signals, before;
+    awaited(&signals);
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    watch_parent();
+    process_adopt_orphans();
+    pid_t parent = getpid(), child = fork();
+    if (child == 0)
+        become(arguments, l->environment, &before, parent);
+    int rc = child < 0 ? -errno : wait_for(child, &signals, status);
+    process_end_children(NULL, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return rc < 0 ? error_errno(err, -rc, "cannot run '%.200s'", l->text) : 0;
+}
+
+/* Whether the program has run: bubblewrap gives its exit code only then, {"exit-code": 0}. One that
+ * was killed had made its namespace. */
+static bool has_run(int fd, int status)
+{
+    char text[512];
+    ssize_t n = read(fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = 0;
+    return strstr(text, "\"exit-code\"") || WIFSIGNALED(status);
+}
+
+static int run_in_sandbox(const struct launch *l, int *status, struct error *err)
+{
+    int pipes[2];
+    char number[16];
+    if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
+        return error_errno(err, errno, "cannot make a pipe");
+    fcntl(pipes[1], F_SETFD, 0);
+    snprintf(number, sizeof number, "%d", pipes[1]);
+    const char **arguments = sandbox_arguments(l, number);
+    int rc = arguments ? run(arguments, l, status, err) : error_set(err, ENOMEM, "out of memory");
+    close(pipes[1]);
+    if (rc == 0 && !has_run(pipes[0], *status))
+        rc = error_set(err, ENOTSUP, "bubblewrap can't make a mount namespace here");
+    close(pipes[0]);
+    free(arguments);
+    return rc;
+}
+
+int launch(const struct launch *l, int *status, struct error *err)
+{
+    if (l->read_only && l->read_only[0])
+        return run_in_sandbox(l, status, err);
+    const char *const arguments[] = {"/bin/sh", "-c", l->text, NULL};
+    return run(arguments, l, status, err);
+}

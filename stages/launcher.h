@@ -1,0 +1,23 @@
+/* Runs a program of the user's: in a process of its own, which can't write to what it must not
+ * change, and with which all that it starts ends. */
+#ifndef FERDAG_STAGES_LAUNCHER_H
+#define FERDAG_STAGES_LAUNCHER_H
+
+#include "base/error.h"
+
+struct launch {
+    const char *text;             /* what /bin/sh -c runs, in the current folder */
+    char *const *environment;     /* "NAME=VALUE", ..., NULL */
+    const char *const *read_only; /* absolute paths that it can't write to, NULL at the end; NULL:
+                                     none */
+};
+
+/* Runs it to its end, then ends what it left running. *status is as of waitpid. With read_only a
+ * mount namespace is made by bubblewrap; where that doesn't work nothing has run, and -ENOTSUP is
+ * returned.
+ *
+ * When we are told to end (SIGTERM, SIGINT, or our parent's death), all of it is killed and the
+ * process exits with status 1. */
+int launch(const struct launch *launch, int *status, struct error *err);
+
+#endif

@@ -1,0 +1,58 @@
+# Bytes that changed behind the cache's back are never served, though size and time are as before; a
+# cache that was moved needs no look, one that was copied is read once.
+. "$STORIES/lib.sh"
+cat > x.yaml <<'Y'
+ferdag: 1
+stages:
+  one: { kind: command, out: { o: o, d: d/ }, with: { run: "echo first > o; mkdir d; cp o d/file" } }
+  two: { kind: command, in: { a: one, b: one.d }, out: { o: o }, with: { run: "cat a b/file > o" } }
+Y
+same 'a first run' 'one two' "$(ran x.yaml --cache a)"
+output() { "$FERDAG" show x.yaml "$1" --cache "${2:-a}" | awk '$1 == "output" { print $3 }' | head -n 1; }
+# alter FILE: other bytes, the same size and times
+alter() {
+    touch -r "$1" stamp
+    chmod u+w "$1"
+    printf X | dd of="$1" bs=1 count=1 conv=notrunc status=none
+    touch -r stamp "$1"
+    chmod a-w "$1"
+}
+
+# An output, and one that another stage reads.
+alter "$(output two)"
+same 'the last one' 'two' "$(ran x.yaml --cache a)"
+has 'what was found' 'moved to damaged/' "$(cat err)"
+same 'its bytes' 'first first' "$(paste -sd' ' "$(output two)")"
+alter "$(output one)"
+same 'status' '0' "$("$FERDAG" status x.yaml --cache a 2> err | grep -c cached)"
+same 'the first one' 'one' "$(ran x.yaml --cache a)"
+same 'its bytes' 'first' "$(cat "$(output one)")"
+
+# Changed while it is in use: the stage that read it fails, and both run again.
+cat > y.yaml <<'Y'
+ferdag: 1
+stages:
+  one: { kind: synthetic_faces, with: { train: 50, public: 7, private: 7 } }
+  two: { kind: command, in: { a: one, b: one.truth, c: one.sheet }, out: { o: o }, with: { run: "touch ../../../reads; until test -e ../../../altered; do sleep 0.05; done; cat a > o" } }
+Y
+"$FERDAG" run y.yaml --cache a > out.txt 2> err &
+run=$!
+until_true test -e reads
+alter "$("$FERDAG" show y.yaml one --cache a | awk '$1 == "output" && $2 == "csv" { print $3 }')"
+touch altered
+wait $run
+same 'exit' 1 $?
+has 'the reason' 'stage two failed: its input a is damaged or gone; run again: one makes it anew' "$(cat err)"
+same 'both run again' 'one two' "$(ran y.yaml --cache a)"
+
+# Moved: stamps are as they were. Copied: all are new, so that each blob is read once.
+mv a b
+same 'moved' '' "$(ran x.yaml --cache b)"
+cp -r b c
+same 'copied' '' "$(ran x.yaml --cache c)"
+alter "$(output two c)"
+same 'a copy that was altered' 'two' "$(ran x.yaml --cache c)"
+cp -r b d
+alter "$(output two b)"
+cp -r b e # the damage is copied along
+same 'damage in a copy' 'two' "$(ran x.yaml --cache e)"

@@ -1,0 +1,60 @@
+# A command can't change what others read: not a blob, though it is ours or we are root, not the
+# user's own files, whether it then fails, is killed, or hides it by setting the times back.
+. "$STORIES/lib.sh"
+mkdir data bin
+echo mine > mine.txt
+head -c 9000000 /dev/zero > large.bin
+echo one > data/one
+head -c 9000000 /dev/zero > data/two
+cat > spoil.sh <<'B'
+# spoil.sh FILE...: overwrites in every way that it can, and sets the times back
+for f; do
+    chmod -R u+w "$f" 2> /dev/null
+    for g in "$f" "$f"/*; do
+        [ -f "$g" ] || continue
+        real=$(readlink -f "$g")
+        printf X | dd of="$g" conv=notrunc status=none 2> /dev/null
+        printf X | dd of="$real" conv=notrunc status=none 2> /dev/null
+        touch -r /bin/sh "$real" 2> /dev/null
+        rm -f "$g" 2> /dev/null
+        echo X > "$g" 2> /dev/null
+    done
+done
+B
+cat > x.yaml <<'Y'
+ferdag: 1
+params: { end: "exit 1" }
+inputs: { mine: { path: mine.txt }, large: { path: large.bin }, data: { path: data/ } }
+stages:
+  small: { kind: command, out: { o: o, d: d/ }, with: { run: "echo sound > o; mkdir d; echo sound > d/a" } }
+  big:   { kind: command, out: { o: o, d: d/ }, with: { run: "head -c 9000000 /dev/zero > o; mkdir d; cp o d/a; echo b > d/b" } }
+  vandal_small: { kind: command, in: { a: small, b: small.d, c: mine }, out: { o: o }, with: { run: "sh ../../../spoil.sh a b c; echo > o; touch ../../../spoiled; ${end}" } }
+  vandal_big: { kind: command, in: { a: big, b: big.d, c: large, e: data }, out: { o: o }, with: { run: "sh ../../../spoil.sh a b c e; echo > o; touch ../../../spoiled; ${end}" } }
+  reader: { kind: command, in: { a: small, b: small.d, c: mine, e: big, f: big.d, g: large, h: data },
+            out: { o: o }, with: { run: "until test -e ../../../spoiled; do sleep 0.05; done; sleep 0.3; cat a b/a c e f/a f/b g h/one h/two | sha256sum > o" } }
+Y
+sound=$({ echo sound; echo sound; echo mine; cat large.bin large.bin; echo b; cat large.bin; echo one; cat large.bin; } | sha256sum)
+sums() { sha256sum mine.txt large.bin data/one data/two; }
+before=$(sums)
+blobs() { find "$1/blobs" -type f -exec sha256sum {} + | awk '{ n = split($2, p, "/"); if ($1 != p[n-1] p[n]) print }'; }
+
+# attempt CACHE [--set ...]
+attempt() {
+    rm -f spoiled
+    "$FERDAG" run x.yaml -j 3 -k --cache "$@" > out.txt 2> err
+    same "the user's files, $*" "$before" "$(sums)"
+    same "blobs, $*" '' "$(blobs "$1")"
+    same "what the sibling read, $*" "$sound" "$(cat "$("$FERDAG" show x.yaml reader --cache "$@" | awk '$1 == "output" { print $3 }')")"
+    "$FERDAG" fsck --cache "$1" > out.txt 2> err || fail "fsck: $(cat out.txt)"
+}
+attempt fails
+has 'they failed' 'vandal_big failed' "$("$FERDAG" run x.yaml -k --cache fails 2>&1)"
+attempt killed --set 'end="kill -9 $PPID; sleep 9"'
+attempt succeeds --set end=true
+same 'they succeeded' '5' "$("$FERDAG" status x.yaml --cache succeeds --set end=true | grep -c cached)"
+
+# Where bubblewrap doesn't work: all is copied, and the log says so.
+printf '#!/bin/sh\nexit 1\n' > bin/bwrap
+chmod +x bin/bwrap
+PATH=$PWD/bin:$PATH attempt copies
+has 'the log' 'bubblewrap' "$("$FERDAG" log x.yaml vandal_big --cache copies)"

@@ -1,0 +1,59 @@
+# What a stage started ends with it, in a session of its own too, whatever ended the stage; and what
+# survives nevertheless can't write into the next attempt.
+. "$STORIES/lib.sh"
+mark=7.$$ # names our processes: another run of this story may be about
+cat > x.yaml <<Y
+ferdag: 1
+params: { end: "sleep 60" }
+stages:
+  a: { kind: command, out: { o: o }, with: { run: "pwd > ../../../where; echo good > o; echo > ../../../n; setsid sh -c 'touch ../../../begun; while :; do sleep 0.05; echo evil >> o 2>&-; echo evil >> \\"\$\$PWD\\"/o 2>&-; done' $mark & until test -e ../../../begun; do sleep 0.05; done; \${end}" } }
+Y
+survives() { pgrep -f "sh -c .* $mark\$" > /dev/null; }
+gone() { ! survives; }
+trap 'pkill -9 -f "sh -c .* $mark\$"' EXIT
+start() {
+    rm -f begun
+    setsid "$FERDAG" run x.yaml --cache "$1" "${@:2}" > out.txt 2> err &
+    run=$!
+    until_true test -e begun
+    survives || fail 'nothing was left running'
+}
+# then CACHE WHAT: the next attempt's result
+then_good() {
+    rm -f begun
+    "$FERDAG" run x.yaml --cache "$1" --set end=true > out.txt 2> err || fail "$2: $(cat err)"
+    same "the result after $2" 'good' "$(cat "$("$FERDAG" show x.yaml a --cache "$1" --set end=true | awk '$1 == "output" { print $3 }')")"
+    until_true gone
+}
+
+# The run is killed, its stage, both at once, all with Ctrl-C, or the stage just ends.
+start killed
+kill -9 $run
+until_true gone
+start stage
+pkill -9 -f 'ferdag stage command'
+wait $run
+same 'exit' 1 $?
+until_true gone
+start interrupted
+kill -INT $run
+wait $run
+until_true gone
+then_good ended 'a good end'
+
+# Both killed at once: the orphan lives on, in the folder of its attempt, until the key is tried again.
+for round in 1 2 3; do
+    start both
+    where=$(cat where)
+    pkill -STOP -f 'ferdag (run x.yaml|stage command)' # so that neither sees the other's death
+    pkill -KILL -f 'ferdag (run x.yaml|stage command)'
+    wait $run 2> /dev/null
+    survives || fail 'it was ended; this proves nothing'
+    start both
+    [ "$where" != "$(cat where)" ] || fail 'the next attempt has the same folder'
+    [ ! -e "$where" ] || fail 'the old folder is still there'
+    same 'processes' 1 "$(pgrep -cf "sh -c .* $mark\$")"
+    kill -9 $run
+    wait $run 2> /dev/null
+    until_true gone
+done
