@@ -3,6 +3,7 @@
  * of its column and its row, ${row} and ${column}. A row's own `cell` wins over a column's, and
  * that over the table's; a cell that is missing or ~ is null. */
 #include "dag/tables.h"
+#include "base/utf8.h"
 #include "dag/params.h"
 #include "dag/wire.h"
 
@@ -254,7 +255,7 @@ static json_t *param_value(struct experiment *e, const struct section *parts,
     if (i >= 0)
         return parts[i].node ? node_json(parts[i].node) : must(json_object());
     if (strcmp(param->name, "title") == 0)
-        return must(json_string(e->title));
+        return must(utf8_json(e->title)); /* it may be the file's name */
     if (strcmp(param->name, "params") == 0)
         return params ? node_json(params) : must(json_object());
     if (strcmp(param->name, "stages") == 0)
