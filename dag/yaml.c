@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "dag/yaml.h"
 #include "base/file.h"
+#include "dag/yaml_text.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,7 +23,9 @@ struct reader {
     yaml_parser_t parser;
     yaml_event_t event; /* the one to look at */
     struct arena *arena;
-    const char *file;
+    const char *file, *text;
+    size_t size;
+    const char *advice; /* behind an error in the text's coding */
     struct anchor {
         const char *name;
         struct node *node;
@@ -137,6 +140,15 @@ static int fail_at(struct reader *r, yaml_mark_t mark, const char *text)
                      text);
 }
 
+/* libyaml can't read the text on, whatever its grammar. */
+static int fail_to_read(struct reader *r, const char *problem)
+{
+    struct text_fault fault;
+    yaml_text_fault(r->text, r->size, r->parser.problem_offset, problem, &fault);
+    return error_set(r->err, EINVAL, "%s:%zu:%zu: %s%s", r->file, fault.line, fault.column,
+                     fault.what, fault.coding ? r->advice : "");
+}
+
 /* Moves on to the next event. */
 static int next(struct reader *r)
 {
@@ -148,8 +160,7 @@ static int next(struct reader *r)
         must(NULL);
     const char *problem = r->parser.problem ? r->parser.problem : "it is not YAML";
     if (r->parser.error == YAML_READER_ERROR)
-        return error_set(r->err, EINVAL, "%s: byte %zu: not YAML text: %s", r->file,
-                         r->parser.problem_offset, problem);
+        return fail_to_read(r, problem);
     return fail_at(r, r->parser.problem_mark, problem);
 }
 
@@ -311,10 +322,10 @@ static int read_document(struct reader *r, struct node **root)
     return rc;
 }
 
-int yaml_parse(struct arena *arena, const char *file, const char *text, size_t size,
-               struct node **root, struct error *err)
+static int parse(struct arena *arena, const char *file, const char *text, size_t size,
+                 const char *advice, struct node **root, struct error *err)
 {
-    struct reader r = {.arena = arena, .err = err};
+    struct reader r = {.arena = arena, .text = text, .size = size, .advice = advice, .err = err};
     r.file = arena_copy(arena, file, strlen(file));
     if (!yaml_parser_initialize(&r.parser))
         must(NULL);
@@ -325,6 +336,12 @@ int yaml_parse(struct arena *arena, const char *file, const char *text, size_t s
     return rc;
 }
 
+int yaml_parse(struct arena *arena, const char *file, const char *text, size_t size,
+               struct node **root, struct error *err)
+{
+    return parse(arena, file, text, size, "", root, err);
+}
+
 int yaml_read(struct arena *arena, const char *file, struct node **root, struct error *err)
 {
     char *text;
@@ -332,7 +349,7 @@ int yaml_read(struct arena *arena, const char *file, struct node **root, struct 
     int rc = file_read(file, FILE_LIMIT, &text, &size, err);
     if (rc < 0)
         return rc;
-    rc = yaml_parse(arena, file, text, size, root, err);
+    rc = parse(arena, file, text, size, "; save the file as UTF-8", root, err);
     free(text);
     return rc;
 }

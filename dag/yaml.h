@@ -27,7 +27,8 @@ struct node {
     size_t *order;       /* of a large map's keys by text, or NULL; see node_seal */
 };
 
-/* Reads the one document of a file, or of a text that `file` names in errors. */
+/* Reads the one document of a file, or of a text (with a 0 byte after its end) that `file` names in
+ * errors: UTF-8 or, with a byte order mark, UTF-16, as YAML has it. */
 int yaml_read(struct arena *arena, const char *file, struct node **root, struct error *err);
 int yaml_parse(struct arena *arena, const char *file, const char *text, size_t size,
                struct node **root, struct error *err);

@@ -1,4 +1,5 @@
 /* dag/yaml.c: places, forms, bounds. What a user sees of its errors is in story/bad_yaml.sh. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,6 +120,53 @@ static void depth_is_bounded(void **state)
     refuses(text, "nested more than 64 deep");
 }
 
+/* A file of these bytes, n of them, is refused with this. */
+static void expect_refused(const char *bytes, size_t n, const char *text)
+{
+    struct arena *arena = arena_create();
+    struct node *root;
+    struct error err = {""};
+    char copy[64] = "";
+    memcpy(copy, bytes, n);
+    assert_int_equal(yaml_parse(arena, "t.yaml", copy, n, &root, &err), -EINVAL);
+    assert_string_equal(err.text, text);
+    arena_destroy(arena);
+}
+
+static void bytes_that_are_no_text_have_a_place(void **state)
+{
+    (void)state;
+#define REFUSED(bytes, text) expect_refused(bytes, sizeof bytes - 1, "t.yaml:" text)
+    REFUSED("a: b\nc: caf\xe9 d", "2:7: byte 0xe9 is not UTF-8");
+    REFUSED("\xef\xbb\xbf\xff", "1:1: byte 0xff is not UTF-8");
+    REFUSED("a: \xc3\xa9\xf0\x9d\x84\x9e\xe2\x82", "1:6: byte 0xe2 is not UTF-8"); /* cut */
+    REFUSED("\xed\xa0\x80", "1:1: byte 0xed is not UTF-8");                        /* a surrogate */
+    REFUSED("a:\r\n  \0", "2:3: a 0 byte is no text");
+    REFUSED("a\0:\0", "1:2: a 0 byte is no text"); /* UTF-16 without its mark */
+    REFUSED("# \xc2\x85# \xe2\x80\xa8\x1b",        /* lines end as libyaml has it */
+            "3:1: the control character 0x1b is not allowed; in double quotes it is \"\\x1b\"");
+    REFUSED("a: \xc2\x81", "1:4: the character U+0081 is not allowed");
+    REFUSED("a: \xef\xbf\xbf", "1:4: the character U+FFFF is not allowed");
+    REFUSED("\xff\xfe#\0\n\0a\0\0\xdc", "2:2: in UTF-16: unexpected low surrogate area");
+    REFUSED("\xfe\xff\0a\xd8\x34\xdd\x1e\xd8\x34\0b",
+            "1:3: in UTF-16: expected low surrogate area");
+#undef REFUSED
+}
+
+static void utf16_is_read_and_knows_its_places(void **state)
+{
+    static const char text[] = "\xff\xfe#\0\xe9\0\n\0[\0'\0\x34\xd8\x1e\xdd'\0,\0 \0b\0]\0";
+    struct arena *arena = arena_create();
+    struct node *root;
+    struct error err = {""};
+    (void)state;
+    assert_int_equal(yaml_parse(arena, "t.yaml", text, sizeof text - 1, &root, &err), 0);
+    assert_string_equal(root->items[0]->text, "\xf0\x9d\x84\x9e");
+    assert_int_equal(root->items[1]->line, 2);
+    assert_int_equal(root->items[1]->column, 7);
+    arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +175,8 @@ int main(void)
         cmocka_unit_test(aliases_share_nodes),
         cmocka_unit_test(bad_yaml_is_refused_with_its_place),
         cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(bytes_that_are_no_text_have_a_place),
+        cmocka_unit_test(utf16_is_read_and_knows_its_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
