@@ -220,6 +220,38 @@ static bool overlap(const char *a, const char *b)
            (!b[least] || b[least] == '/');
 }
 
+/* By file, '/' before all else: what lies in a folder stands right behind it. */
+static int by_file(const void *x, const void *y)
+{
+    const char *a = (*(const struct output *const *)x)->file,
+               *b = (*(const struct output *const *)y)->file;
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    int p = *a == '/' ? 1 : (unsigned char)*a + (*a != 0),
+        q = *b == '/' ? 1 : (unsigned char)*b + (*b != 0);
+    return p - q;
+}
+
+/* No two outputs may share a file; `out` has them in the same order. */
+static int check_overlaps(struct experiment *e, const struct stage *stage, const struct node *out,
+                          struct error *err)
+{
+    size_t n = stage->output_count;
+    const struct output **sorted = arena_alloc(e->arena, (n + 1) * sizeof(const struct output *));
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &stage->outputs[i];
+    qsort(sorted, n, sizeof *sorted, by_file);
+    for (size_t i = 1; i < n; i++) {
+        const struct output *later = sorted[i] > sorted[i - 1] ? sorted[i] : sorted[i - 1];
+        if (overlap(sorted[i - 1]->file, sorted[i]->file))
+            return node_error(err, out->items[later - stage->outputs],
+                              "out: two ports share the file '%s'", later->file);
+    }
+    return 0;
+}
+
 /* `out:` of a kind with open ports: port -> file name, with '/' at its end for a folder. */
 static int open_outputs(struct experiment *e, struct scope *scope, const struct node *entry,
                         struct stage *stage, struct error *err)
@@ -244,13 +276,14 @@ static int open_outputs(struct experiment *e, struct scope *scope, const struct 
             return node_error(err, key, "'%s' can't name a port", key->text);
         if (!name || !file_sound(name))
             return node_error(err, file, "out: expected a file name inside the stage's folder");
-        for (size_t k = 0; k < stage->output_count; k++)
-            if (overlap(stage->outputs[k].file, name))
-                return node_error(err, file, "out: two ports share the file '%s'", name);
         stage->outputs = arena_push(e->arena, stage->outputs, i, sizeof *stage->outputs);
         stage->outputs[stage->output_count++] =
             (struct output){.port = key->text, .file = name, .tree = tree};
     }
+    if (rc == 0)
+        rc = check_overlaps(e, stage, out, err);
+    node_seal(e->arena, out);
+    stage->out = out;
     return rc;
 }
 
@@ -343,9 +376,8 @@ static int expand_entry(struct experiment *e, const struct node *key, const stru
     if (!name_sound(key->text, "-"))
         return node_error(err, key, "'%s' can't name a stage: expected letters, digits, _ and -",
                           key->text);
-    for (size_t i = 0; i < e->external_count; i++)
-        if (strcmp(e->externals[i].name, key->text) == 0)
-            return node_error(err, key, "'%s' is the name of an input already", key->text);
+    if (experiment_external(e, key->text))
+        return node_error(err, key, "'%s' is the name of an input already", key->text);
     int rc = check_keys(entry, stage_keys, "a stage", err);
     struct matrix matrix = {.e = e,
                             .key = key,

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "dag/yaml.h"
@@ -83,6 +84,41 @@ static void aliases_share_nodes(void **state)
     assert_int_equal(parse(arena, "a: &x [1, 2]\nb: *x\n", &root, &err), 0);
     assert_ptr_equal(node_get(root, "a"), node_get(root, "b"));
     assert_int_equal(root->weight, 9);
+    arena_destroy(arena);
+}
+
+static void the_last_anchor_of_a_name_wins(void **state)
+{
+    struct arena *arena = arena_create();
+    struct node *root;
+    struct error err;
+    (void)state;
+    assert_int_equal(parse(arena, "[&a 1, &b 2, *a, &a 3, *a, *b]", &root, &err), 0);
+    assert_string_equal(root->items[2]->text, "1");
+    assert_string_equal(root->items[4]->text, "3");
+    assert_string_equal(root->items[5]->text, "2");
+    arena_destroy(arena);
+}
+
+static void keys_are_found_by_their_first_bytes(void **state)
+{
+    char text[2000] = "";
+    struct arena *arena = arena_create();
+    struct node *root;
+    struct error err;
+    (void)state;
+    for (int keys = 10; keys <= 100; keys += 90) { /* a large map is searched in another way */
+        text[0] = 0;
+        for (int i = 0; i < keys; i++)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "k%d: %d\n", i, i);
+        assert_int_equal(parse(arena, text, &root, &err), 0);
+        assert_int_equal(node_find(root, "k7.rest", 2), 7);
+        assert_true(node_find(root, "k7.rest", 3) == NOWHERE);
+        assert_true(node_find(root, "k7", 1) == NOWHERE);
+        assert_string_equal(node_get(root, "k9")->text, "9");
+        assert_null(node_get(root, "k100"));
+        assert_true(node_find(root->items[0], "k0", 2) == NOWHERE);
+    }
     arena_destroy(arena);
 }
 
@@ -173,6 +209,8 @@ int main(void)
         cmocka_unit_test(nodes_know_their_places),
         cmocka_unit_test(scalars_become_json_by_the_core_schema),
         cmocka_unit_test(aliases_share_nodes),
+        cmocka_unit_test(the_last_anchor_of_a_name_wins),
+        cmocka_unit_test(keys_are_found_by_their_first_bytes),
         cmocka_unit_test(bad_yaml_is_refused_with_its_place),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(bytes_that_are_no_text_have_a_place),
