@@ -228,10 +228,11 @@ static int copy_out(const char *path, struct error *err)
         return error_errno(err, errno, "cannot open %s", path);
     char buffer[1 << 14];
     size_t n;
-    while ((n = fread(buffer, 1, sizeof buffer, in)) > 0)
-        fwrite(buffer, 1, n, stdout);
+    while (!ferror(stdout) && (n = fread(buffer, 1, sizeof buffer, in)) > 0)
+        fwrite(buffer, 1, n, stdout); /* an error of stdout is main's to report */
+    int rc = ferror(in) ? error_set(err, EIO, "cannot read %s", path) : 0;
     fclose(in);
-    return 0;
+    return rc;
 }
 
 /* NULL if there was no room to keep it. */
