@@ -130,20 +130,27 @@ static int read_kind(struct scope *scope, const struct node *entry, struct stage
     return 0;
 }
 
+/* NUMBER[UNIT]: digits with or without a fraction, then nothing or K, M, G or T, behind which "B"
+ * or "iB" may stand. The units are powers of 1024. Less than a byte is no size. */
 static int read_size(const struct node *node, const char *text, uint64_t *size, struct error *err)
 {
-    static const char units[] = "KMGT";
-    char *end;
-    double value = strtod(text, &end);
-    if (end != text && *end && strchr(units, *end)) {
-        for (const char *u = units; u <= strchr(units, *end); u++)
-            value *= 1024;
-        end++;
-        if (*end == 'B')
-            end++;
-    }
-    if (end == text || *end || !(value >= 0 && value < 1e18))
-        return node_error(err, node, "mem: expected a size such as 500M or 2G, not '%s'", text);
+    static const char units[] = "KMGT", digits[] = "0123456789";
+    static const double most = 1e18;
+    size_t whole = strspn(text, digits);
+    const char *end = text + whole;
+    size_t fraction = *end == '.' ? strspn(end + 1, digits) : 0;
+    end += fraction ? fraction + 1 : 0;
+    double value = strtod(text, NULL);
+    const char *unit = whole && *end ? strchr(units, *end) : NULL;
+    for (const char *u = units; unit && u <= unit; u++)
+        value *= 1024;
+    if (unit)
+        end += strcmp(end + 1, "iB") == 0 ? 3 : strcmp(end + 1, "B") == 0 ? 2 : 1;
+    if (!whole || *end || !(value >= 1 && value < most))
+        return node_error(err, node,
+                          "mem: expected a size above 0 such as 500M, 1.5G or 2GiB (a number, then "
+                          "nothing for bytes, or K, M, G or T), not '%s'",
+                          text);
     *size = (uint64_t)value;
     return 0;
 }

@@ -59,7 +59,7 @@ stages 'is given twice' '  a: { for: { v: [1, 1] }, kind: command, out: { b: b }
 stages 'becomes part of a name' '  a: { for: { v: [../x] }, kind: command, out: { b: b }, with: { run: "x" } }'
 stages "inside the stage's folder" '  a: { kind: command, out: { b: ../b }, with: { run: "x" } }'
 stages 'cpu: expected 1 to 1024' '  a: { kind: command, needs: { cpu: 0 }, out: { b: b }, with: { run: "x" } }'
-stages 'mem: expected a size' '  a: { kind: command, needs: { mem: lots }, out: { b: b }, with: { run: "x" } }'
+stages 'mem: expected a size above 0 such as 500M, 1.5G or 2GiB' '  a: { kind: command, needs: { mem: lots }, out: { b: b }, with: { run: "x" } }'
 stages 'gpu: expected none, optional or required' '  a: { kind: command, needs: { gpu: maybe }, out: { b: b }, with: { run: "x" } }'
 stages "'data' is the name of an input already" '  data: { kind: command, out: { b: b }, with: { run: "x" } }'
 stages "can't name a stage" '  "a b": { kind: command, out: { b: b }, with: { run: "x" } }'
