@@ -1,6 +1,7 @@
 /* `run` and `report`: make it so. */
 #define _GNU_SOURCE
 #include "dag/commands.h"
+#include "base/utf8.h"
 #include "dag/progress.h"
 #include "dag/publish.h"
 #include "dag/run.h"
@@ -52,7 +53,7 @@ static json_t *stage_json(const struct task *task, bool dry)
         json_object_set_new(item, "outputs", outputs);
     }
     if (task->message)
-        json_object_set_new(item, "message", json_string(task->message));
+        json_object_set_new(item, "message", must(utf8_json(task->message)));
     return item;
 }
 
@@ -108,10 +109,10 @@ static void print_totals(const struct plan *plan, const struct run_totals *t, co
     if (!json)
         return;
     json_t *all =
-        json_pack("{s:o, s:I, s:I, s:I, s:I, s:f, s:i, s:s?}", "stages", stages_json(plan, false),
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:f, s:i, s:o?}", "stages", stages_json(plan, false),
                   "cached", (json_int_t)t->cached, "ran", (json_int_t)t->ran, "failed",
                   (json_int_t)t->failed, "not_run", (json_int_t)t->not_run, "seconds", t->seconds,
-                  "exit", exit_status(t), "report", report);
+                  "exit", exit_status(t), "report", report ? must(utf8_json(report)) : NULL);
     session_print(all);
 }
 

@@ -1,6 +1,7 @@
 /* The commands that look and change nothing: status, explain, show, log, graph, check. */
 #include "dag/commands.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cache/tree.h"
 #include "cache/work.h"
 #include "dag/earlier.h"
@@ -115,10 +116,10 @@ static json_t *result_json(const struct plan *plan, const struct task *task, con
     for (size_t i = 0; i < r->output_count; i++) {
         char *path = must(blob_path(plan->cache->folder, &r->outputs[i].blob.digest));
         json_array_append_new(
-            outputs, must(json_pack("{s:s, s:s, s:I, s:b, s:s}", "port", r->outputs[i].port,
+            outputs, must(json_pack("{s:s, s:s, s:I, s:b, s:o}", "port", r->outputs[i].port,
                                     "digest", r->outputs[i].blob.digest.hex, "size",
                                     (json_int_t)r->outputs[i].blob.size, "tree",
-                                    r->outputs[i].blob.tree, "path", path)));
+                                    r->outputs[i].blob.tree, "path", must(utf8_json(path)))));
         free(path);
     }
     json_t *params = json_loads(r->params, 0, NULL), *inputs = json_loads(r->inputs, 0, NULL);
@@ -229,10 +230,11 @@ static int copy_out(const char *path, struct error *err)
         return error_errno(err, errno, "cannot open %s", path);
     char buffer[1 << 14];
     size_t n;
-    while ((n = fread(buffer, 1, sizeof buffer, in)) > 0)
-        fwrite(buffer, 1, n, stdout);
+    while (!ferror(stdout) && (n = fread(buffer, 1, sizeof buffer, in)) > 0)
+        fwrite(buffer, 1, n, stdout); /* an error of stdout is main's to report */
+    int rc = ferror(in) ? error_set(err, EIO, "cannot read %s", path) : 0;
     fclose(in);
-    return 0;
+    return rc;
 }
 
 /* NULL if there was no room to keep it. */

@@ -148,20 +148,27 @@ static int read_kind(struct scope *scope, const struct node *entry, struct stage
     return 0;
 }
 
+/* NUMBER[UNIT]: digits with or without a fraction, then nothing or K, M, G or T, behind which "B"
+ * or "iB" may stand. The units are powers of 1024. Less than a byte is no size. */
 static int read_size(const struct node *node, const char *text, uint64_t *size, struct error *err)
 {
-    static const char units[] = "KMGT";
-    char *end;
-    double value = strtod(text, &end);
-    if (end != text && *end && strchr(units, *end)) {
-        for (const char *u = units; u <= strchr(units, *end); u++)
-            value *= 1024;
-        end++;
-        if (*end == 'B')
-            end++;
-    }
-    if (end == text || *end || !(value >= 0 && value < 1e18))
-        return node_error(err, node, "mem: expected a size such as 500M or 2G, not '%s'", text);
+    static const char units[] = "KMGT", digits[] = "0123456789";
+    static const double most = 1e18;
+    size_t whole = strspn(text, digits);
+    const char *end = text + whole;
+    size_t fraction = *end == '.' ? strspn(end + 1, digits) : 0;
+    end += fraction ? fraction + 1 : 0;
+    double value = strtod(text, NULL);
+    const char *unit = whole && *end ? strchr(units, *end) : NULL;
+    for (const char *u = units; unit && u <= unit; u++)
+        value *= 1024;
+    if (unit)
+        end += strcmp(end + 1, "iB") == 0 ? 3 : strcmp(end + 1, "B") == 0 ? 2 : 1;
+    if (!whole || *end || !(value >= 1 && value < most))
+        return node_error(err, node,
+                          "mem: expected a size above 0 such as 500M, 1.5G or 2GiB (a number, then "
+                          "nothing for bytes, or K, M, G or T), not '%s'",
+                          text);
     *size = (uint64_t)value;
     return 0;
 }
@@ -238,6 +245,38 @@ static bool overlap(const char *a, const char *b)
            (!b[least] || b[least] == '/');
 }
 
+/* By file, '/' before all else: what lies in a folder stands right behind it. */
+static int by_file(const void *x, const void *y)
+{
+    const char *a = (*(const struct output *const *)x)->file,
+               *b = (*(const struct output *const *)y)->file;
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    int p = *a == '/' ? 1 : (unsigned char)*a + (*a != 0),
+        q = *b == '/' ? 1 : (unsigned char)*b + (*b != 0);
+    return p - q;
+}
+
+/* No two outputs may share a file; `out` has them in the same order. */
+static int check_overlaps(struct experiment *e, const struct stage *stage, const struct node *out,
+                          struct error *err)
+{
+    size_t n = stage->output_count;
+    const struct output **sorted = arena_alloc(e->arena, (n + 1) * sizeof(const struct output *));
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &stage->outputs[i];
+    qsort(sorted, n, sizeof *sorted, by_file);
+    for (size_t i = 1; i < n; i++) {
+        const struct output *later = sorted[i] > sorted[i - 1] ? sorted[i] : sorted[i - 1];
+        if (overlap(sorted[i - 1]->file, sorted[i]->file))
+            return node_error(err, out->items[later - stage->outputs],
+                              "out: two ports share the file '%s'", later->file);
+    }
+    return 0;
+}
+
 /* `out:` of a kind with open ports: port -> file name, with '/' at its end for a folder. */
 static int open_outputs(struct experiment *e, struct scope *scope, const struct node *entry,
                         struct stage *stage, struct error *err)
@@ -262,13 +301,14 @@ static int open_outputs(struct experiment *e, struct scope *scope, const struct 
             return node_error(err, key, "'%s' can't name a port", key->text);
         if (!name || !file_sound(name))
             return node_error(err, file, "out: expected a file name inside the stage's folder");
-        for (size_t k = 0; k < stage->output_count; k++)
-            if (overlap(stage->outputs[k].file, name))
-                return node_error(err, file, "out: two ports share the file '%s'", name);
         stage->outputs = arena_push(e->arena, stage->outputs, i, sizeof *stage->outputs);
         stage->outputs[stage->output_count++] =
             (struct output){.port = key->text, .file = name, .tree = tree};
     }
+    if (rc == 0)
+        rc = check_overlaps(e, stage, out, err);
+    node_seal(e->arena, out);
+    stage->out = out;
     return rc;
 }
 
@@ -361,9 +401,8 @@ static int expand_entry(struct experiment *e, const struct node *key, const stru
     if (!name_sound(key->text, "-"))
         return node_error(err, key, "'%s' can't name a stage: expected letters, digits, _ and -",
                           key->text);
-    for (size_t i = 0; i < e->external_count; i++)
-        if (strcmp(e->externals[i]->name, key->text) == 0)
-            return node_error(err, key, "'%s' is the name of an input already", key->text);
+    if (experiment_external(e, key->text))
+        return node_error(err, key, "'%s' is the name of an input already", key->text);
     int rc = check_keys(entry, stage_keys, "a stage", err);
     struct matrix matrix = {.e = e,
                             .key = key,

@@ -31,6 +31,7 @@ struct output {
     const char *port;
     const char *file; /* where the stage leaves it in its folder */
     bool tree, optional, measured;
+    unsigned referred; /* bits of tables.c: which sections refer to it */
 };
 
 /* Something that a stage reads: another stage's output or an external file. */
@@ -56,8 +57,9 @@ struct stage {
     size_t input_count;
     struct output *outputs;
     size_t output_count;
-    int cpu;      /* threads it may use */
-    uint64_t mem; /* bytes it is said to need; 0: not said */
+    const struct node *out; /* of open ports: a sealed map, whose keys are the outputs' ports */
+    int cpu;                /* threads it may use */
+    uint64_t mem;           /* bytes it is said to need; 0: not said */
     enum gpu gpu;
     struct stage **users; /* who reads its outputs, each once */
     size_t user_count;
@@ -97,6 +99,9 @@ int experiment_pick(const struct experiment *experiment, const char *name, bool 
 
 /* The stage of exactly that name, or NULL. */
 struct stage *experiment_stage(const struct experiment *experiment, const char *name);
+
+/* The input of exactly that name, or NULL. */
+struct external *experiment_external(const struct experiment *experiment, const char *name);
 
 /* A reference "stage", "stage.port" or the name of an input, as written at `where`. Exactly one of
  * *from (with *output) and *external is set. */

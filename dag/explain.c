@@ -1,6 +1,7 @@
 /* See explain.h. */
 #include "dag/explain.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cache/work.h"
 
 #include <errno.h>
@@ -175,7 +176,7 @@ int explain_reasons(const struct plan *plan, const struct task *task, json_t **r
     else if (task->state == STATE_READY)
         rc = explain_ready(plan, task, *reasons, err);
     else if (task->message)
-        json_array_append_new(*reasons, json_string(task->message));
+        json_array_append_new(*reasons, must(utf8_json(task->message)));
     if (rc < 0) {
         json_decref(*reasons);
         *reasons = NULL;

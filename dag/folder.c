@@ -1,6 +1,7 @@
 /* See folder.h. */
 #include "dag/folder.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cache/record.h"
 #include "cache/work.h"
 #include "dag/earlier.h"
@@ -26,12 +27,11 @@ static json_t *parse(const char *text)
 }
 
 /* What people call the file, for a stage's errors: its port's name says nothing to them. A path
- * that is no UTF-8, or would leave no room for the rest of a message, is left out. */
+ * that would leave no room for the rest of a message is left out. */
 static void add_name(const struct external *external, json_t *item)
 {
-    json_t *name = strlen(external->path) <= LONGEST_NAME ? json_string(external->path) : NULL;
-    if (name)
-        set(item, "name", name);
+    if (strlen(external->path) <= LONGEST_NAME)
+        set(item, "name", utf8_json(external->path));
 }
 
 /* Where a source of a report came from, in full. */
@@ -45,7 +45,7 @@ static void add_provenance(const struct plan *plan, const struct edge *edge, jso
     if (!plan_input(plan, edge, &blob)) {
         set(item, "missing", json_true());
         if (task->message)
-            set(item, "message", json_string(task->message));
+            set(item, "message", utf8_json(task->message));
         return;
     }
     const struct result *r = &task->result;
@@ -152,7 +152,7 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
     if (stage->kind->open_ports)
         set(job, "read_only", read_only_json(plan, stage));
     if (stage->kind->report) {
-        set(job, "experiment", json_string(plan->experiment->file));
+        set(job, "experiment", utf8_json(plan->experiment->file));
         set(job, "stages", stages_json(plan));
     }
     char *text = must(json_dumps(job, JSON_INDENT(1) | JSON_REAL_PRECISION(17)));

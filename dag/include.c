@@ -5,7 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { INCLUDE_DEPTH = 16, INCLUDE_FILES = 200 };
+enum {
+    INCLUDE_DEPTH = 16,
+    INCLUDE_FILES = 200,
+    INCLUDE_ENTRIES = 3000000, /* copied while maps are merged */
+};
 
 enum merge { MERGE_WHOLE, MERGE_ENTRIES, MERGE_DEEP };
 
@@ -29,7 +33,7 @@ struct chain {
 
 struct loader {
     struct arena *arena;
-    size_t files;
+    size_t files, entries; /* read and merged so far */
     struct error *err;
 };
 
@@ -72,16 +76,18 @@ static int check_top(const struct node *root, struct error *err)
     return 0;
 }
 
-/* b over a; neither is changed. */
-static struct node *merge(struct arena *arena, struct node *a, struct node *b, int levels)
+/* b over a; neither is changed. Does nothing more once l->entries is beyond its limit. */
+static struct node *merge(struct loader *l, struct node *a, struct node *b, int levels)
 {
-    if (levels == 0 || a->type != NODE_MAP || b->type != NODE_MAP)
+    struct arena *arena = l->arena;
+    if (levels == 0 || a->type != NODE_MAP || b->type != NODE_MAP || l->entries > INCLUDE_ENTRIES)
         return b;
+    l->entries += a->count + b->count;
     struct node *both = node_empty(arena, b, NODE_MAP);
     for (size_t i = 0; i < a->count; i++) {
         struct node *over = node_get(b, a->keys[i]->text);
         node_append(arena, both, a->keys[i],
-                    over ? merge(arena, a->items[i], over, levels - 1) : a->items[i]);
+                    over ? merge(l, a->items[i], over, levels - 1) : a->items[i]);
     }
     for (size_t i = 0; i < b->count; i++)
         if (!node_get(a, b->keys[i]->text))
@@ -90,8 +96,9 @@ static struct node *merge(struct arena *arena, struct node *a, struct node *b, i
     return both;
 }
 
-static struct node *merge_top(struct arena *arena, struct node *a, struct node *b)
+static struct node *merge_top(struct loader *l, struct node *a, struct node *b)
 {
+    struct arena *arena = l->arena;
     static const int levels[] = {[MERGE_WHOLE] = 0, [MERGE_ENTRIES] = 1, [MERGE_DEEP] = 1000};
     struct node *both = node_empty(arena, b, NODE_MAP);
     for (int k = 0; k < TOP_KEYS; k++) {
@@ -103,10 +110,18 @@ static struct node *merge_top(struct arena *arena, struct node *a, struct node *
             y = NULL;
         if (!x && !y)
             continue;
-        struct node *value = x && y ? merge(arena, x, y, levels[top_keys[k].merge]) : x ? x : y;
+        struct node *value = x && y ? merge(l, x, y, levels[top_keys[k].merge]) : x ? x : y;
         node_append(arena, both, node_scalar(arena, value, name, true), value);
     }
     return both;
+}
+
+static int check_entries(struct loader *l, const struct node *where)
+{
+    return l->entries > INCLUDE_ENTRIES
+               ? node_error(l->err, where, "include: more than %d entries to merge",
+                            INCLUDE_ENTRIES)
+               : 0;
 }
 
 static int load(struct loader *l, const char *file, const struct chain *above,
@@ -123,8 +138,8 @@ static int load_one(struct loader *l, const char *file, const struct chain *chai
     struct node *root = NULL;
     int rc = load(l, path, chain, name, &root);
     if (rc == 0)
-        *merged = *merged ? merge_top(l->arena, *merged, root) : root;
-    return rc;
+        *merged = *merged ? merge_top(l, *merged, root) : root;
+    return rc == 0 ? check_entries(l, name) : rc;
 }
 
 static int load(struct loader *l, const char *file, const struct chain *above,
@@ -151,8 +166,10 @@ static int load(struct loader *l, const char *file, const struct chain *above,
             rc = load_one(l, file, &chain, include->items[i], &merged);
     else if (rc == 0 && include)
         rc = load_one(l, file, &chain, include, &merged);
-    if (rc == 0)
-        *out = merge_top(l->arena, merged ? merged : node_empty(l->arena, root, NODE_MAP), root);
+    if (rc == 0) {
+        *out = merge_top(l, merged ? merged : node_empty(l->arena, root, NODE_MAP), root);
+        rc = check_entries(l, include);
+    }
     return rc;
 }
 
@@ -197,6 +214,7 @@ static int replace(struct arena *arena, const struct node *map, const char *sett
     for (size_t i = 0; i < map->count; i++)
         node_append(arena, *out, map->keys[i],
                     strcmp(map->keys[i]->text, path) == 0 ? value : map->items[i]);
+    node_seal(arena, *out);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* See local.h. */
 #include "dag/local.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "dag/arena.h"
 #include "dag/progress.h"
 
@@ -252,21 +253,6 @@ static void send_line(const json_t *line)
     free(text);
 }
 
-/* JSON is UTF-8; a text that isn't (a file's name, one cut in the middle) loses its other letters.
- */
-static json_t *text_json(const char *text)
-{
-    char plain[1024];
-    json_t *json = json_string(text);
-    if (json)
-        return json;
-    snprintf(plain, sizeof plain, "%s", text);
-    for (char *p = plain; *p; p++)
-        if ((unsigned char)*p >= 0x80)
-            *p = '?';
-    return json_string(plain);
-}
-
 void child_foretell(double seconds)
 {
     if (!getenv("FERDAG_PARENT")) {
@@ -292,7 +278,7 @@ void child_report(int rc, const struct error *err)
     send_line(usage);
     json_decref(usage);
     if (rc < 0) {
-        json_t *error = json_pack("{s:o}", "error", text_json(err->text));
+        json_t *error = json_pack("{s:o}", "error", utf8_json(err->text));
         send_line(error);
         json_decref(error);
     }

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     CMD_RUN = 1,
@@ -247,6 +249,14 @@ static int run_command(int argc, char **argv, struct error *err)
     return status;
 }
 
+/* Whether stdout is a pipe whose reader has gone, as in `ferdag kinds | head -1`: it wants no more,
+ * which is no error. A full disk is one. */
+static bool reader_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 int main(int argc, char **argv)
 {
     struct error err = {""};
@@ -255,7 +265,7 @@ int main(int argc, char **argv)
     int status = run_command(argc, argv, &err);
     errno = 0;
     bool unwritten = fflush(stdout) != 0 || ferror(stdout);
-    if (unwritten && status == EXIT_DONE) {
+    if (unwritten && status == EXIT_DONE && !reader_gone()) {
         error_errno(&err, errno ? errno : EIO, "cannot write to stdout");
         status = EXIT_FAILED;
     }

@@ -13,6 +13,8 @@ enum {
     TEXT_LIMIT = 1 << 20, /* bytes of one expanded scalar */
     STEP_LIMIT = 5000000, /* nodes and references of one experiment */
     STEP_BYTES = 64,      /* of expanded text that count as one of them */
+    STEP_DOTS = 4,        /* of a long name, whose every dot may be where a map ends */
+    STEP_LOCALS = 32,     /* variables to look through that count as one */
 };
 
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
@@ -31,23 +33,27 @@ static int count_steps(struct scope *scope, const struct node *node, size_t step
 static const struct node *find_path(const struct node *map, const char *path)
 {
     const struct node *found = node_get(map, path);
-    if (found || !map || map->type != NODE_MAP)
-        return found;
-    for (size_t i = 0; i < map->count; i++) {
-        size_t n = strlen(map->keys[i]->text);
-        if (n > 0 && strncmp(map->keys[i]->text, path, n) == 0 && path[n] == '.')
-            return find_path(map->items[i], path + n + 1);
+    size_t first = NOWHERE, length = 0;
+    for (const char *dot = found ? NULL : strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
+        size_t n = (size_t)(dot - path), place = n > 0 ? node_find(map, path, n) : NOWHERE;
+        if (place < first) {
+            first = place;
+            length = n;
+        }
     }
-    return NULL;
+    return first == NOWHERE ? found : find_path(map->items[first], path + length + 1);
 }
 
 static const struct node *find_local(const struct scope *scope, const char *path)
 {
+    bool dotted = strchr(path, '.');
     for (size_t i = 0; i < scope->local_count; i++) {
         const char *name = scope->locals[i].name;
-        size_t n = strlen(name);
         if (strcmp(name, path) == 0)
             return scope->locals[i].value;
+        if (!dotted)
+            continue;
+        size_t n = strlen(name);
         if (n > 0 && strncmp(name, path, n) == 0 && path[n] == '.') {
             const struct node *found = find_path(scope->locals[i].value, path + n + 1);
             if (found)
@@ -148,7 +154,7 @@ static int reference(struct scope *scope, const struct node *node, const char **
                      struct node **out, struct error *err)
 {
     struct buffer name = {0};
-    int rc = count_steps(scope, node, 1, err);
+    int rc = count_steps(scope, node, 1 + scope->local_count / STEP_LOCALS, err);
     if (rc == 0 && depth > DEPTH_LIMIT + NEST_LIMIT) /* above what params alone can reach */
         rc = node_error(err, node, "'${' nested more than %d deep", NEST_LIMIT);
     if (rc == 0) {
@@ -160,7 +166,7 @@ static int reference(struct scope *scope, const struct node *node, const char **
     if (rc == 0 && name.used == 0)
         rc = node_error(err, node, "'${}' names nothing");
     if (rc == 0)
-        rc = count_steps(scope, node, name.used / STEP_BYTES, err);
+        rc = count_steps(scope, node, name.used > STEP_BYTES ? name.used / STEP_DOTS : 0, err);
     if (rc == 0) {
         *p += 1;
         char *path = arena_copy(scope->arena, name.bytes, name.used);

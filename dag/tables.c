@@ -3,6 +3,7 @@
  * of its column and its row, ${row} and ${column}. A row's own `cell` wins over a column's, and
  * that over the table's; a cell that is missing or ~ is null. */
 #include "dag/tables.h"
+#include "base/utf8.h"
 #include "dag/params.h"
 #include "dag/wire.h"
 
@@ -10,6 +11,9 @@
 #include <string.h>
 
 enum { CELL_LIMIT = 100000, SECTION_COUNT = 4, VARIABLE_LIMIT = 200 };
+
+/* Bits of struct output's `referred` beside those of the sections. */
+enum { TABLES_BIT = 1 << SECTION_COUNT, REPORT_BIT = 2 << SECTION_COUNT };
 
 static const char *const sections[SECTION_COUNT] = {"tables", "claims", "paper", "report"};
 
@@ -24,6 +28,7 @@ struct section {
     struct node *node; /* NULL if the file lacks it */
     struct reference *references;
     size_t reference_count;
+    unsigned bit; /* in struct output's `referred` */
 };
 
 struct expander {
@@ -175,6 +180,15 @@ static int expand(struct expander *x, const struct node *node, struct node **out
     return 0;
 }
 
+/* Marks the output as referred to by a section or a stage; false if it was already. */
+static bool refer_first(const struct reference *reference, unsigned bit)
+{
+    unsigned *referred = &reference->from->outputs[reference->output].referred;
+    bool first = !(*referred & bit);
+    *referred |= bit;
+    return first;
+}
+
 /* "@stage.port:/pointer" -> the stage's output; the text is made whole where it left out the port.
  */
 static int read_reference(struct experiment *e, struct section *section, struct node *node,
@@ -198,10 +212,8 @@ static int read_reference(struct experiment *e, struct section *section, struct 
         return node_error(err, node, "'%s' is an input; expected an output of a stage", name);
     node->text = arena_print(e->arena, "@%s.%s%s", reference.from->name,
                              reference.from->outputs[reference.output].port, colon ? colon : "");
-    for (size_t i = 0; i < section->reference_count; i++)
-        if (section->references[i].from == reference.from &&
-            section->references[i].output == reference.output)
-            return 0;
+    if (!refer_first(&reference, section->bit))
+        return 0;
     section->references = arena_push(e->arena, section->references, section->reference_count,
                                      sizeof *section->references);
     section->references[section->reference_count++] = reference;
@@ -254,7 +266,7 @@ static json_t *param_value(struct experiment *e, const struct section *parts,
     if (i >= 0)
         return parts[i].node ? node_json(parts[i].node) : must(json_object());
     if (strcmp(param->name, "title") == 0)
-        return must(json_string(e->title));
+        return must(utf8_json(e->title)); /* it may be the file's name */
     if (strcmp(param->name, "params") == 0)
         return params ? node_json(params) : must(json_object());
     if (strcmp(param->name, "stages") == 0)
@@ -265,10 +277,6 @@ static json_t *param_value(struct experiment *e, const struct section *parts,
 static void add_source(struct experiment *e, struct stage *stage, const struct port *port,
                        const struct reference *reference)
 {
-    for (size_t i = 0; i < stage->input_count; i++)
-        if (stage->inputs[i].from == reference->from &&
-            stage->inputs[i].output == reference->output)
-            return;
     stage->inputs = arena_push(e->arena, stage->inputs, stage->input_count, sizeof *stage->inputs);
     stage->inputs[stage->input_count] = (struct edge){
         .port = port->name,
@@ -285,7 +293,8 @@ static void add_source(struct experiment *e, struct stage *stage, const struct p
 
 /* A stage of that kind over the sections that the kind's params name. */
 static struct stage *make_stage(struct experiment *e, const char *name, const struct kind *kind,
-                                const struct section *parts, const struct node *params)
+                                const struct section *parts, const struct node *params,
+                                unsigned bit)
 {
     struct stage *stage = arena_alloc(e->arena, sizeof *stage);
     *stage = (struct stage){.name = name,
@@ -304,7 +313,8 @@ static struct stage *make_stage(struct experiment *e, const char *name, const st
         if (value)
             json_object_set_new(stage->params, p->name, value);
         for (size_t k = 0; i >= 0 && sources->name && k < parts[i].reference_count; k++)
-            add_source(e, stage, sources, &parts[i].references[k]);
+            if (refer_first(&parts[i].references[k], bit))
+                add_source(e, stage, sources, &parts[i].references[k]);
     }
     for (const struct port *p = kind->outputs; p->name; p++) {
         stage->outputs =
@@ -346,6 +356,7 @@ int tables_add_stages(struct experiment *e, struct error *err)
         struct node *expanded;
         if (!node)
             continue;
+        parts[i].bit = 1u << i;
         rc = expand(&x, node, &expanded);
         if (rc == 0)
             rc = collect(e, &parts[i], expanded, &parts[i].node, err);
@@ -356,8 +367,8 @@ int tables_add_stages(struct experiment *e, struct error *err)
         rc = scope_expand(&scope, e->params, &params, err);
     if (rc < 0 || !(parts[0].node || parts[1].node || parts[3].node))
         return rc;
-    struct stage *first = make_stage(e, "tables", tables, parts, params);
-    struct stage *second = make_stage(e, "report", report, parts, params);
+    struct stage *first = make_stage(e, "tables", tables, parts, params, TABLES_BIT);
+    struct stage *second = make_stage(e, "report", report, parts, params, REPORT_BIT);
     for (const struct port *p = report->inputs; p->name; p++)
         if (strcmp(p->name, "tables") == 0)
             add_source(e, second, p, &(struct reference){.from = first, .where = e->root});

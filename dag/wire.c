@@ -65,34 +65,45 @@ static int unknown_stage(const struct experiment *e, const char *text, const str
     return node_error(err, where, "unknown stage or input '%s'%s", text, nearest_hint(&nearest));
 }
 
+struct external *experiment_external(const struct experiment *e, const char *name)
+{
+    size_t place = node_find(node_get(e->root, "inputs"), name, strlen(name));
+    return place == NOWHERE ? NULL : e->externals[place];
+}
+
+static int find_output(const struct stage *stage, const char *port, const struct node *where,
+                       size_t *output, struct error *err)
+{
+    if (stage->out) {
+        *output = node_find(stage->out, port, strlen(port));
+    } else {
+        *output = 0;
+        while (*output < stage->output_count && strcmp(stage->outputs[*output].port, port) != 0)
+            ++*output;
+    }
+    if (*output < stage->output_count)
+        return 0;
+    struct nearest nearest = {.wrong = port};
+    for (size_t i = 0; i < stage->output_count; i++)
+        nearest_offer(&nearest, stage->outputs[i].port);
+    return node_error(err, where, "unknown output '%s' of stage '%s' (kind %s)%s", port,
+                      stage->name, stage->kind->name, nearest_hint(&nearest));
+}
+
 int experiment_resolve(const struct experiment *e, const char *text, const struct node *where,
                        struct stage **from, size_t *output, struct external **external,
                        struct error *err)
 {
-    *external = NULL;
     *output = 0;
-    for (size_t i = 0; i < e->external_count; i++)
-        if (strcmp(e->externals[i]->name, text) == 0) {
-            *external = e->externals[i];
-            return 0;
-        }
+    if ((*external = experiment_external(e, text)))
+        return 0;
     if ((*from = experiment_stage(e, text))) /* names may hold dots: the whole text first */
         return 0;
     const char *dot = strrchr(text, '.');
     char *name = arena_copy(e->arena, text, dot ? (size_t)(dot - text) : strlen(text));
     *from = dot ? experiment_stage(e, name) : NULL;
-    if (!*from)
-        return unknown_stage(e, name, where, err);
-    struct nearest nearest = {.wrong = dot + 1};
-    for (size_t i = 0; i < (*from)->output_count; i++) {
-        if (strcmp((*from)->outputs[i].port, dot + 1) == 0) {
-            *output = i;
-            return 0;
-        }
-        nearest_offer(&nearest, (*from)->outputs[i].port);
-    }
-    return node_error(err, where, "unknown output '%s' of stage '%s' (kind %s)%s", dot + 1, name,
-                      (*from)->kind->name, nearest_hint(&nearest));
+    return *from ? find_output(*from, dot + 1, where, output, err)
+                 : unknown_stage(e, name, where, err);
 }
 
 /* ---- in: ---- */
@@ -160,27 +171,38 @@ static int add_port(struct experiment *e, struct stage *stage, const struct port
     return rc;
 }
 
-static bool clashes(const struct stage *stage, const char *name)
+static int by_text(const void *a, const void *b)
 {
-    if (strcmp(name, "job.json") == 0 || strcmp(name, "log.txt") == 0 || *name == '.' ||
-        strpbrk(name, "/\n") || !*name || strlen(name) > LONGEST_INPUT)
-        return true;
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The files and folders that the stage's outputs make in its folder, sorted. */
+static const char **top_names(struct arena *arena, const struct stage *stage)
+{
+    const char **names = arena_alloc(arena, (stage->output_count + 1) * sizeof *names);
     for (size_t i = 0; i < stage->output_count; i++) {
-        size_t n = strlen(name);
         const char *file = stage->outputs[i].file;
-        if (strncmp(file, name, n) == 0 && (file[n] == 0 || file[n] == '/'))
-            return true;
+        names[i] = arena_copy(arena, file, strcspn(file, "/"));
     }
-    return false;
+    qsort(names, stage->output_count, sizeof *names, by_text);
+    return names;
+}
+
+static bool clashes(const char *name, const char *const *taken, size_t count)
+{
+    return strcmp(name, "job.json") == 0 || strcmp(name, "log.txt") == 0 || *name == '.' ||
+           strpbrk(name, "/\n") || !*name || strlen(name) > LONGEST_INPUT ||
+           bsearch(&name, taken, count, sizeof *taken, by_text);
 }
 
 static int open_inputs(struct experiment *e, struct stage *stage, const struct node *in,
                        struct error *err)
 {
+    const char *const *taken = top_names(e->arena, stage);
     int rc = 0;
     for (size_t i = 0; rc == 0 && in && i < in->count; i++) {
         const struct node *key = in->keys[i];
-        rc = clashes(stage, key->text)
+        rc = clashes(key->text, taken, stage->output_count)
                  ? node_error(err, key,
                               "in: '%s' can't name an input: it is no file name, or an "
                               "output's",

@@ -2,9 +2,11 @@
 #define _GNU_SOURCE
 #include "dag/yaml.h"
 #include "base/file.h"
+#include "dag/yaml_text.h"
 
 #include <errno.h>
 #include <math.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,16 +20,20 @@ enum {
     SEALED_FROM = 32, /* keys: fewer are soon compared */
 };
 
+struct anchor {
+    const char *name;
+    struct node *node; /* the last one with that name so far */
+};
+
 struct reader {
     yaml_parser_t parser;
     yaml_event_t event; /* the one to look at */
     struct arena *arena;
-    const char *file;
-    struct anchor {
-        const char *name;
-        struct node *node;
-    } * anchors;
-    size_t anchor_count, node_count;
+    const char *file, *text;
+    size_t size;
+    const char *advice; /* behind an error in the text's coding */
+    void *anchors;      /* a tree of struct anchor, by name */
+    size_t node_count;
     struct error *err;
 };
 
@@ -49,31 +55,45 @@ const char *node_form(const struct node *node)
     return forms[node->type];
 }
 
-static struct node *search(const struct node *map, const char *key)
+/* As strcmp, with the first n bytes of b. */
+static int compare(const char *a, const char *b, size_t n)
+{
+    int order = strncmp(a, b, n);
+    return order ? order : a[n] != 0;
+}
+
+static size_t search(const struct node *map, const char *key, size_t n)
 {
     size_t low = 0, high = map->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2, place = map->order[middle];
-        int order = strcmp(map->keys[place]->text, key);
+        int order = compare(map->keys[place]->text, key, n);
         if (order == 0)
-            return map->items[place];
+            return place;
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return NULL;
+    return NOWHERE;
+}
+
+size_t node_find(const struct node *map, const char *key, size_t n)
+{
+    if (!map || map->type != NODE_MAP)
+        return NOWHERE;
+    if (map->order)
+        return search(map, key, n);
+    for (size_t i = 0; i < map->count; i++)
+        if (compare(map->keys[i]->text, key, n) == 0)
+            return i;
+    return NOWHERE;
 }
 
 struct node *node_get(const struct node *map, const char *key)
 {
-    if (map && map->type == NODE_MAP && map->order)
-        return search(map, key);
-    if (map && map->type == NODE_MAP)
-        for (size_t i = 0; i < map->count; i++)
-            if (strcmp(map->keys[i]->text, key) == 0)
-                return map->items[i];
-    return NULL;
+    size_t place = node_find(map, key, strlen(key));
+    return place == NOWHERE ? NULL : map->items[place];
 }
 
 bool node_is_null(const struct node *node)
@@ -137,6 +157,15 @@ static int fail_at(struct reader *r, yaml_mark_t mark, const char *text)
                      text);
 }
 
+/* libyaml can't read the text on, whatever its grammar. */
+static int fail_to_read(struct reader *r, const char *problem)
+{
+    struct text_fault fault;
+    yaml_text_fault(r->text, r->size, r->parser.problem_offset, problem, &fault);
+    return error_set(r->err, EINVAL, "%s:%zu:%zu: %s%s", r->file, fault.line, fault.column,
+                     fault.what, fault.coding ? r->advice : "");
+}
+
 /* Moves on to the next event. */
 static int next(struct reader *r)
 {
@@ -148,8 +177,7 @@ static int next(struct reader *r)
         must(NULL);
     const char *problem = r->parser.problem ? r->parser.problem : "it is not YAML";
     if (r->parser.error == YAML_READER_ERROR)
-        return error_set(r->err, EINVAL, "%s: byte %zu: not YAML text: %s", r->file,
-                         r->parser.problem_offset, problem);
+        return fail_to_read(r, problem);
     return fail_at(r, r->parser.problem_mark, problem);
 }
 
@@ -231,21 +259,33 @@ static int read_scalar(struct reader *r, struct node *node)
     return next(r);
 }
 
-static int read_alias(struct reader *r, struct node **out)
+static int by_name(const void *a, const void *b)
 {
-    const char *name = (const char *)r->event.data.alias.anchor;
-    for (size_t i = r->anchor_count; i > 0; i--)
-        if (strcmp(r->anchors[i - 1].name, name) == 0) {
-            *out = r->anchors[i - 1].node;
-            return next(r);
-        }
-    return fail_at(r, r->event.start_mark, "this alias names no anchor above it");
+    return strcmp(((const struct anchor *)a)->name, ((const struct anchor *)b)->name);
 }
 
+static int read_alias(struct reader *r, struct node **out)
+{
+    struct anchor wanted = {.name = (const char *)r->event.data.alias.anchor};
+    struct anchor *const *found = tfind(&wanted, &r->anchors, by_name);
+    if (!found)
+        return fail_at(r, r->event.start_mark, "this alias names no anchor above it");
+    *out = (*found)->node;
+    return next(r);
+}
+
+/* A second anchor of a name replaces the first for the aliases below it. */
 static void add_anchor(struct reader *r, const char *name, struct node *node)
 {
-    r->anchors = arena_push(r->arena, r->anchors, r->anchor_count, sizeof *r->anchors);
-    r->anchors[r->anchor_count++] = (struct anchor){name, node};
+    struct anchor *anchor = arena_alloc(r->arena, sizeof *anchor);
+    anchor->name = name;
+    struct anchor *const *found = must(tsearch(anchor, &r->anchors, by_name));
+    (*found)->node = node;
+}
+
+static void keep(void *anchor)
+{
+    (void)anchor; /* it is the arena's */
 }
 
 static int read_node(struct reader *r, int depth, struct node **out)
@@ -293,8 +333,26 @@ static int read_node(struct reader *r, int depth, struct node **out)
     return rc;
 }
 
+/* The line of a "%TAG" at the file's head, or 0. libyaml compares each with all others. */
+static size_t tag_line(const char *text)
+{
+    size_t line = 1;
+    text += strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* a byte order mark */
+    for (; strchr("%# \t\r\n", *text) && *text; line++) {
+        if (strncmp(text, "%TAG", 4) == 0)
+            return line;
+        text += strcspn(text, "\r\n");
+        text += *text == '\r' && text[1] == '\n';
+        text += *text != 0;
+    }
+    return 0;
+}
+
 static int read_document(struct reader *r, struct node **root)
 {
+    size_t tags = tag_line(r->text);
+    if (tags)
+        return error_set(r->err, EINVAL, "%s:%zu:1: tags are not supported", r->file, tags);
     int rc = next(r); /* stream start */
     if (rc == 0)
         rc = next(r);
@@ -311,10 +369,10 @@ static int read_document(struct reader *r, struct node **root)
     return rc;
 }
 
-int yaml_parse(struct arena *arena, const char *file, const char *text, size_t size,
-               struct node **root, struct error *err)
+static int parse(struct arena *arena, const char *file, const char *text, size_t size,
+                 const char *advice, struct node **root, struct error *err)
 {
-    struct reader r = {.arena = arena, .err = err};
+    struct reader r = {.arena = arena, .text = text, .size = size, .advice = advice, .err = err};
     r.file = arena_copy(arena, file, strlen(file));
     if (!yaml_parser_initialize(&r.parser))
         must(NULL);
@@ -322,7 +380,14 @@ int yaml_parse(struct arena *arena, const char *file, const char *text, size_t s
     int rc = read_document(&r, root);
     yaml_event_delete(&r.event);
     yaml_parser_delete(&r.parser);
+    tdestroy(r.anchors, keep);
     return rc;
+}
+
+int yaml_parse(struct arena *arena, const char *file, const char *text, size_t size,
+               struct node **root, struct error *err)
+{
+    return parse(arena, file, text, size, "", root, err);
 }
 
 int yaml_read(struct arena *arena, const char *file, struct node **root, struct error *err)
@@ -332,7 +397,7 @@ int yaml_read(struct arena *arena, const char *file, struct node **root, struct 
     int rc = file_read(file, FILE_LIMIT, &text, &size, err);
     if (rc < 0)
         return rc;
-    rc = yaml_parse(arena, file, text, size, root, err);
+    rc = parse(arena, file, text, size, "; save the file as UTF-8", root, err);
     free(text);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/error.h"
 #include "dag/arena.h"
 
@@ -27,13 +28,18 @@ struct node {
     size_t *order;       /* of a large map's keys by text, or NULL; see node_seal */
 };
 
-/* Reads the one document of a file, or of a text that `file` names in errors. */
+/* Reads the one document of a file, or of a text (with a 0 byte after its end) that `file` names in
+ * errors: UTF-8 or, with a byte order mark, UTF-16, as YAML has it. */
 int yaml_read(struct arena *arena, const char *file, struct node **root, struct error *err);
 int yaml_parse(struct arena *arena, const char *file, const char *text, size_t size,
                struct node **root, struct error *err);
 
 /* Value of a map's key, or NULL; also for a node that is NULL or no map. */
 struct node *node_get(const struct node *map, const char *key);
+/* Place of a key, the first n bytes of `key`, in a map; NOWHERE if it has none, also for a node
+ * that is NULL or no map. */
+#define NOWHERE SIZE_MAX
+size_t node_find(const struct node *map, const char *key, size_t n);
 bool node_is_null(const struct node *node); /* ~, null or nothing, without quotes */
 
 /* New nodes that stand where `place` stands. */

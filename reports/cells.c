@@ -1,5 +1,6 @@
 /* See cells.h. A table is evaluated into an array of struct cell first, since sums look at their
  * neighbours; then it becomes JSON. */
+#define _GNU_SOURCE
 #include "reports/cells.h"
 
 #include <errno.h>
@@ -14,9 +15,10 @@ enum { ROW_LIMIT = 500, COLUMN_LIMIT = 60 };
 
 struct cell {
     bool has_ours, has_paper;
-    double ours, paper;  /* scaled */
-    double n;            /* images an accuracy is over; 0: not an accuracy */
-    double quartiles[2]; /* of repeats that ours is the median of, scaled; both 0: none */
+    double ours, paper;            /* scaled */
+    double n;                      /* images an accuracy is over; 0: not an accuracy */
+    double quartiles[2];           /* of repeats that ours is the median of, scaled; both 0: none */
+    double standard_error, spread; /* of ours, scaled; see cells.h; 0: none */
     const char *missing;
     const json_t *entry; /* provenance */
     const char *pointer;
@@ -52,21 +54,54 @@ static double number_setting(const struct grid *g, const json_t *row, const json
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-/* The number `name` beside the one that the reference names, if that is called `of`; else 0. */
-static double beside(struct sources *s, const char *reference, const char *of, const char *name)
+static double number_of(const json_t *object, const char *name)
 {
-    const char *slash = strrchr(reference, '/');
-    char sibling[512];
-    if (!slash || strcmp(slash + 1, of) != 0)
+    const json_t *value = json_object_get(object, name);
+    return json_is_number(value) ? json_number_value(value) : 0;
+}
+
+/* An accuracy is the share p of n images: its standard error is sqrt(p (1 - p) / n). */
+static void take_accuracy(struct cell *cell, const json_t *from, double scale)
+{
+    double p = number_of(from, "accuracy"), n = number_of(from, "n");
+    cell->n = n;
+    if (n > 0 && p >= 0 && p <= 1)
+        cell->standard_error = fabs(scale) * sqrt(p * (1 - p) / n);
+}
+
+/* A median of repeats is as uncertain as its farther quartile is far from it. */
+static void take_median(struct cell *cell, const json_t *from, double scale)
+{
+    double median = number_of(from, "median"), first = number_of(from, "first_quartile"),
+           third = number_of(from, "third_quartile");
+    double spread = fabs(scale) * fmax(median - first, third - median);
+    if ((first > 0 || third > 0) && isfinite(spread)) {
+        cell->quartiles[0] = scale * first;
+        cell->quartiles[1] = scale * third;
+        cell->spread = fmax(spread, 0);
+    }
+}
+
+/* How uncertain the number is, as what stands beside it in its file tells: `n` beside `accuracy`,
+ * the quartiles beside `median`. */
+static int read_uncertainty(struct sources *s, const char *reference, double scale,
+                            struct cell *cell, struct error *err)
+{
+    const char *slash = strrchr(reference, '/'), *name = slash ? slash + 1 : "";
+    bool accuracy = strcmp(name, "accuracy") == 0, median = strcmp(name, "median") == 0;
+    if (!accuracy && !median)
         return 0;
-    int size =
-        snprintf(sibling, sizeof sibling, "%.*s/%s", (int)(slash - reference), reference, name);
+    char *above = strndup(reference, (size_t)(slash - reference));
+    if (!above)
+        return error_set(err, ENOMEM, "out of memory at %s", reference);
     struct found found;
-    struct error ignored;
-    if (size < 0 || (size_t)size >= sizeof sibling ||
-        sources_find(s, sibling, &found, &ignored) < 0)
-        return 0;
-    return json_is_number(found.value) ? json_number_value(found.value) : 0;
+    int rc = sources_find(s, above, &found, err);
+    free(above);
+    if (rc == 0 && accuracy)
+        take_accuracy(cell, found.value, scale);
+    else if (rc == 0)
+        take_median(cell, found.value, scale);
+    return rc;
 }
 
 static int read_cell(const struct grid *g, struct sources *s, const char *row_id, const json_t *row,
@@ -102,15 +137,12 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
     double scale = number_setting(g, row, column, "scale", 1);
     double x = json_number_value(found.value) * scale;
     cell->has_ours = json_is_number(found.value) && isfinite(x);
-    if (cell->has_ours) {
-        cell->ours = x;
-        cell->n = beside(s, reference, "accuracy", "n");
-        cell->quartiles[0] = scale * beside(s, reference, "median", "first_quartile");
-        cell->quartiles[1] = scale * beside(s, reference, "median", "third_quartile");
-    } else {
+    if (!cell->has_ours) {
         cell->missing = "not a number";
+        return 0;
     }
-    return 0;
+    cell->ours = x;
+    return read_uncertainty(s, reference, scale, cell, err);
 }
 
 static long index_of(const json_t *object, const char *name)
@@ -127,6 +159,40 @@ static long index_of(const json_t *object, const char *name)
     return -1;
 }
 
+/* The term's place among the names, with its sign; -1 if there is none. */
+static long term_place(const json_t *term, const json_t *names, double *sign)
+{
+    const char *name = json_string_value(term);
+    *sign = name && *name == '-' ? -1 : 1;
+    return name ? index_of(names, name + (*sign < 0)) : -1;
+}
+
+/* Of a sum: standard errors add in squares, as those of independent numbers do, and spreads of
+ * medians add up. A cell that the sum has twice counts twice, not as two. */
+static void add_uncertainties(const json_t *terms, const json_t *names, const struct cell *first,
+                              size_t step, struct cell *sum)
+{
+    double variance = 0, spread = 0;
+    size_t n = json_array_size(terms);
+    for (size_t i = 0; i < n; i++) {
+        double sign, factor = 0;
+        bool counted = false;
+        long at = term_place(json_array_get(terms, i), names, &sign);
+        for (size_t k = 0; k < n && !counted; k++) {
+            bool same = term_place(json_array_get(terms, k), names, &sign) == at;
+            counted = same && k < i;
+            factor += same ? sign : 0;
+        }
+        const struct cell *part = first + (size_t)at * step;
+        if (counted)
+            continue;
+        variance += factor * factor * part->standard_error * part->standard_error;
+        spread += fabs(factor) * part->spread;
+    }
+    sum->standard_error = sqrt(variance);
+    sum->spread = spread;
+}
+
 /* Adds up the cells that `terms` names, `step` cells apart, starting at first. */
 static int add_terms(const struct grid *g, const json_t *terms, const json_t *names,
                      const struct cell *first, size_t step, struct cell *sum, struct error *err)
@@ -138,9 +204,9 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
     const char *missing = NULL;
     json_array_foreach((json_t *)terms, i, term)
     {
+        double sign;
+        long at = term_place(term, names, &sign);
         const char *name = json_string_value(term);
-        double sign = name && *name == '-' ? -1 : 1;
-        long at = name ? index_of(names, name + (sign < 0)) : -1;
         if (at < 0)
             return error_set(err, EINVAL, "tables.%s: sum: no row or column '%s'", g->id,
                              name ? name : "");
@@ -155,6 +221,8 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
     sum->has_ours = !missing;
     sum->missing = missing;
     sum->ours = ours;
+    if (!missing)
+        add_uncertainties(terms, names, first, step, sum);
     if (!own_paper && paper) {
         sum->has_paper = true;
         sum->paper = papers;
@@ -228,6 +296,10 @@ static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *
     if (cell->quartiles[0] > 0 || cell->quartiles[1] > 0)
         json_object_set_new(json, "quartiles",
                             json_pack("[f,f]", cell->quartiles[0], cell->quartiles[1]));
+    if (cell->standard_error > 0)
+        json_object_set_new(json, "standard_error", json_real(cell->standard_error));
+    if (cell->spread > 0)
+        json_object_set_new(json, "spread", json_real(cell->spread));
     if (!cell->has_ours && cell->missing)
         json_object_set_new(json, "missing", json_string(cell->missing));
     json_t *source = source_json(cell);

@@ -15,14 +15,19 @@
  * paper's, where they differ; and of a column or row sum, [a, -b]: the sum of others instead of a
  * reference.
  *
+ * How uncertain a number is comes from its source, whatever it is shown as: "standard_error" of an
+ * accuracy p with "n" beside it, sqrt(p (1 - p) / n); "spread" of a "median" with "first_quartile"
+ * and "third_quartile" beside it, the distance to the farther one. Both are scaled as "ours". In a
+ * sum standard errors add in squares, as if its terms were independent, and spreads add up.
+ *
  * On success *tables is a new array of {"id", "title", "note", "stub", "columns": [{"id",
  * "label", "group"}], "rows": [{"id", "label", "group", "strong", "cells": [cell, one a column]}]}.
  * A cell has, where known: "ours" and "paper" (scaled), "difference" (ours as shown - paper), "n"
  * (how many images an accuracy is over: "n" beside an "accuracy" in its file), "quartiles": [first,
- * third] of the repeats that it is the median of (beside a "median"), "text": {"ours", "paper",
- * "difference"}, "digits", "unit", "source": {"stage", "port", "key", "pointer"}, and "missing":
- * why there is no "ours" where there should be one. Returns 0, -EINVAL for a malformed section or
- * source, -ENOMEM. */
+ * third] of the repeats that it is the median of (beside a "median"), "standard_error", "spread",
+ * "text": {"ours", "paper", "difference"}, "digits", "unit", "source": {"stage", "port", "key",
+ * "pointer"}, and "missing": why there is no "ours" where there should be one. Returns 0, -EINVAL
+ * for a malformed section or source, -ENOMEM. */
 int cells_evaluate(const json_t *tables_section, const json_t *paper, struct sources *sources,
                    json_t **tables, struct error *err);
 

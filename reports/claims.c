@@ -83,7 +83,7 @@ static const struct rule *find_rule(const char *name)
 struct operand {
     bool ours_known, paper_known;
     double ours, paper;
-    double variance; /* of ours, in the cell's own unit */
+    double variance; /* of ours: its standard error, squared */
     double spread;   /* of ours: how far the farther quartile of the repeats lies from it */
 };
 
@@ -99,15 +99,9 @@ static struct operand cell_operand(const struct selected *s)
     if (json_is_number(ours)) {
         o.ours_known = true;
         o.ours = json_number_value(ours);
-        double n = json_number_value(json_object_get(s->cell, "n"));
-        double unit = strcmp(cells_string(s->cell, "unit"), "%") == 0 ? 100 : 1;
-        double p = o.ours / unit;
-        if (n > 0 && p >= 0 && p <= 1)
-            o.variance = unit * unit * p * (1 - p) / n;
-        const json_t *quartiles = json_object_get(s->cell, "quartiles");
-        if (quartiles)
-            o.spread = fmax(o.ours - json_number_value(json_array_get(quartiles, 0)),
-                            json_number_value(json_array_get(quartiles, 1)) - o.ours);
+        double error = json_number_value(json_object_get(s->cell, "standard_error"));
+        o.variance = error * error;
+        o.spread = json_number_value(json_object_get(s->cell, "spread"));
     } else if (!json_object_get(s->cell, "missing") && o.paper_known) {
         o.ours_known = true; /* published by others: nothing for us to run */
         o.ours = o.paper;

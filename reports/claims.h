@@ -18,10 +18,10 @@
  * may be "*" or "a|b|c", and where both sides name several, equal ones are paired. `right` may be a
  * number. A cell that only the paper has (another method's published result) counts as it stands.
  *
- * Accuracies carry a standard error, sqrt(p (1 - p) / n) each, and medians of repeated measurements
- * the distance to the farther of their quartiles; above, below and mean are open (not decided)
- * while the difference lies within one standard error, or within both sides' distances together, of
- * the bound. */
+ * Accuracies carry a standard error and medians of repeated measurements a spread, as cells.h says,
+ * the same in every scale and unit. Of a difference, standard errors add in squares, and spreads
+ * add up; above, below and mean are open (not decided) while the difference lies within one
+ * standard error, or within both sides' distances together, of the bound. */
 #ifndef FERDAG_REPORTS_CLAIMS_H
 #define FERDAG_REPORTS_CLAIMS_H
 

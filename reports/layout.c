@@ -45,10 +45,10 @@ static const char macros[] =
     ".wh -70p BOTTOM\n"
     ".de BODY\n.br\n.fi\n.ft R\n.ps 10p\n.vs 14.5p\n.gcolor ink\n..\n"
     ".de SMALL\n.br\n.fi\n.ft R\n.ps 8.5p\n.vs 11.5p\n.gcolor grey\n..\n"
-    ".de H1\n.br\n.ne \\\\$1p\n.sp 22p\n.ps 15p\n.vs 20p\n.gcolor accent\n.ft B\n.nf\n"
-    ".nop \\&\\\\*[heading]\n.pdfbookmark 1 \\\\*[outline]\n.BODY\n.sp 3p\n..\n"
-    ".de H2\n.br\n.ne \\\\$1p\n.sp 12p\n.ps 11p\n.vs 15p\n.gcolor ink\n.ft B\n.nf\n"
-    ".nop \\&\\\\*[heading]\n.pdfbookmark 2 \\\\*[outline]\n.BODY\n.sp 1p\n..\n";
+    ".de H1\n.br\n.ne \\\\$1p\n.sp 22p\n.ps 15p\n.vs 20p\n.gcolor accent\n.ft B\n.nh\n"
+    ".nop \\&\\\\*[heading]\n.br\n.hy 4\n.pdfbookmark 1 \\\\*[outline]\n.BODY\n.sp 3p\n..\n"
+    ".de H2\n.br\n.ne \\\\$1p\n.sp 12p\n.ps 11p\n.vs 15p\n.gcolor ink\n.ft B\n.nh\n"
+    ".nop \\&\\\\*[heading]\n.br\n.hy 4\n.pdfbookmark 2 \\\\*[outline]\n.BODY\n.sp 1p\n..\n";
 
 void layout_start(struct text *t, const char *title)
 {

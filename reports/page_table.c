@@ -15,7 +15,7 @@ enum { PARTS = 3, ROWS_A_BLOCK = 44 };
 static const char *const part_names[PARTS] = {"ours", "paper", "difference"};
 static const char *const part_labels[PARTS] = {"ours", "paper", "diff."};
 static const double sizes[] = {8.5, 8, 7.5, 7, 6.5};
-static const double PART_GAP = 7, STUB_GAP = 8, STUB_LIMIT = 150, LEADING = 1.52;
+static const double PART_GAP = 7, STUB_GAP = 8, STUB_LIMIT = 150, LABEL_LIMIT = 150, LEADING = 1.52;
 
 struct column {
     const json_t *json;
@@ -89,7 +89,8 @@ static double column_points(const struct column *c, double size)
     for (size_t k = 0; k < PARTS; k++)
         if (c->shown[k])
             sum += c->width[k] * size / 1000 + PART_GAP;
-    return wider(sum - PART_GAP, c->label * size / 1000);
+    double label = c->label * size / 1000;
+    return wider(sum - PART_GAP, label < LABEL_LIMIT ? label : LABEL_LIMIT);
 }
 
 static double stub_points(struct plan *p)
@@ -178,10 +179,11 @@ static void put_head(struct text *t, const struct plan *p, size_t first, size_t 
     for (size_t c = first; c < end; c++) {
         const struct column *column = &p->columns[c];
         layout_put(t, (column->start + column->end) / 2, ALIGN_CENTER, &look_strong, p->size,
-                   cells_string(column->json, "label"), 0);
+                   cells_string(column->json, "label"), column->end - column->start + 0.01);
     }
     layout_end_line(t);
-    layout_put(t, 0, ALIGN_LEFT, &look_strong, p->size, cells_string(p->table, "stub"), 0);
+    layout_put(t, 0, ALIGN_LEFT, &look_strong, p->size, cells_string(p->table, "stub"),
+               p->group_width + p->stub_width);
     for (size_t c = first; c < end; c++)
         for (size_t k = 0; k < PARTS; k++)
             if (p->columns[c].shown[k])

@@ -11,22 +11,59 @@
 #include "reports/pdf.h"
 #include "reports/program.h"
 #include "reports/text.h"
+#include "reports/troff.h"
 
 enum { MATRIX_LIMIT = 50 };
 
 static const double SECONDS = 60;
 
+/* Points. The fonts below have these sizes; names may be this wide. */
+static const double TITLE_SIZE = 8, TITLE_MARGIN = 12, FONT_SIZE = 7.5, NAME_LIMIT = 90,
+                    CLASS_LIMIT = 60;
+
+/* Whether the fonts that come with gnuplot have a sign for the character. For one that no font has,
+ * gnuplot draws a box that covers the plot. */
+static bool drawable(uint32_t c)
+{
+    return (c >= 0x20 && c < 0x7f) || (c >= 0xa0 && c < 0x530) || (c >= 0x1e00 && c < 0x1f00) ||
+           (c >= 0x2010 && c < 0x2300 && c != 0x2028 && c != 0x2029);
+}
+
+/* Double quotes with octal escapes. Single quotes can't hold a text that begins with an apostrophe:
+ * gnuplot reads '' at the start of a string as the whole string. A backquote would run a program,
+ * and an @ insert a variable. */
 void plot_quote(struct text *t, const char *s)
 {
-    text_add(t, "'");
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '\'')
-            text_add(t, "''");
+    uint32_t c;
+    text_add(t, "\"");
+    for (size_t n; *s; s += n) {
+        n = text_character(s, &c);
+        if (c < 0x80 && strchr("\"\\`@", (int)c))
+            text_print(t, "\\%03o", (unsigned)c);
+        else if (drawable(c))
+            text_add_bytes(t, s, n);
         else
-            text_add_bytes(t, c < 0x20 || c == 0x7f ? " " : s, 1);
+            text_add(t, c < 0x20 || c == 0x7f ? " " : "?");
     }
-    text_add(t, "'");
+    text_add(t, "\"");
+}
+
+/* The text, cut with an ellipsis where it is wider than `points` at that size: for a long name
+ * gnuplot would shrink the plot, down to nothing. */
+static struct text cut(const char *s, bool bold, double size, double points)
+{
+    struct text shown = {0};
+    size_t n = troff_fits(s, bold, points / size * 1000);
+    text_add_bytes(&shown, s, n);
+    text_add(&shown, s[n] ? "\u2026" : "");
+    return shown;
+}
+
+static void quote_whole(struct text *t, struct text shown)
+{
+    plot_quote(t, text_string(&shown));
+    t->failed = t->failed || shown.failed;
+    text_free(&shown);
 }
 
 /* The script's beginning: terminal, output, title, the look that all plots share. */
@@ -40,7 +77,7 @@ static void start_script(struct text *t, const char *path, const char *title, do
                width / 72, height / 72);
     plot_quote(t, path);
     text_add(t, "\nset title ");
-    plot_quote(t, title);
+    quote_whole(t, cut(title, true, TITLE_SIZE, width - 2 * TITLE_MARGIN));
     text_add(t, " font 'Nimbus Sans Bold,8' textcolor rgb '#222222' offset 0,-0.4\n"
                 "set border 3 linecolor rgb '#999999' linewidth 0.6\n"
                 "set tics out nomirror scale 0.4 textcolor rgb '#444444'\n");
@@ -86,7 +123,7 @@ static void add_lines(struct text *t, const struct plot_line *lines, size_t line
                    "%s$line%zu using 1:2 with %s linecolor rgb '%s' linewidth 1.6 pointtype 7 "
                    "pointsize 0.25 title ",
                    separator, i, lines[i].n > 40 ? "lines" : "linespoints", colours[i % COLOURS]);
-        plot_quote(t, lines[i].name);
+        quote_whole(t, cut(lines[i].name, false, FONT_SIZE, NAME_LIMIT));
         separator = ", ";
     }
     text_add(t, "\n");
@@ -166,6 +203,17 @@ static void add_fields(struct text *t, const json_t *matrix, size_t n)
     text_add(t, "END\n");
 }
 
+/* A tic's label is a format for its place, in which "%%" is a "%". */
+static void add_class(struct text *t, const char *name)
+{
+    struct text shown = cut(name, false, FONT_SIZE, CLASS_LIMIT), doubled = {0};
+    for (const char *p = text_string(&shown); *p; p++)
+        text_add_bytes(&doubled, *p == '%' ? "%%" : p, *p == '%' ? 2 : 1);
+    doubled.failed = doubled.failed || shown.failed;
+    text_free(&shown);
+    quote_whole(t, doubled);
+}
+
 static void add_tics(struct text *t, const char *axis, const json_t *names, size_t n,
                      const char *options)
 {
@@ -174,7 +222,7 @@ static void add_tics(struct text *t, const char *axis, const json_t *names, size
         const char *name = json_string_value(json_array_get(names, i));
         text_add(t, i ? ", " : "");
         if (name)
-            plot_quote(t, name);
+            add_class(t, name);
         else
             text_print(t, "'%zu'", i);
         text_print(t, " %zu", i);

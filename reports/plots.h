@@ -12,7 +12,9 @@ struct plot_line {
     size_t n;
 };
 
-/* Lines over epochs, in a page of width x height points; the first line grey, the second in the
+/* A title or name that is too wide is cut with an ellipsis.
+ *
+ * Lines over epochs, in a page of width x height points; the first line grey, the second in the
  * accent colour, further ones in others. Writes PATH (ending in .pdf) and beside it the gnuplot
  * script it came from. With no points at all it says "not run" in the frame. */
 int plot_curves(const char *path, const char *title, const char *x_label, const char *y_label,
@@ -24,7 +26,9 @@ int plot_curves(const char *path, const char *title, const char *x_label, const 
 int plot_confusion(const char *path, const char *title, const json_t *matrix, const json_t *names,
                    double width, double height, struct error *err);
 
-/* Adds s as a string of gnuplot's own ('...'), so that nothing in it is read as anything else. */
+/* Adds s as a string of gnuplot's own ("..."), so that nothing in it is read as anything else.
+ * Where gnuplot takes the string for a format, as in a tic's label, each "%" must be given twice.
+ */
 struct text;
 void plot_quote(struct text *t, const char *s);
 

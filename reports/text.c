@@ -66,6 +66,30 @@ void text_free(struct text *t)
     *t = (struct text){0};
 }
 
+size_t text_character(const char *s, uint32_t *c)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    size_t n = u[0] < 0x80                   ? 1
+               : u[0] >= 0xc2 && u[0] < 0xe0 ? 2
+               : u[0] >= 0xe0 && u[0] < 0xf0 ? 3
+               : u[0] >= 0xf0 && u[0] < 0xf5 ? 4
+                                             : 0;
+    static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    *c = 0xfffd;
+    if (n == 0)
+        return 1;
+    uint32_t value = u[0] & first[n];
+    for (size_t i = 1; i < n; i++) {
+        if ((u[i] & 0xc0) != 0x80)
+            return 1;
+        value = value << 6 | (u[i] & 0x3f);
+    }
+    if (value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
+        return 1;
+    *c = value;
+    return n;
+}
+
 int text_write(struct text *t, const char *path, struct error *err)
 {
     int rc = t->failed ? error_set(err, ENOMEM, "out of memory writing %s", path)

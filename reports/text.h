@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/error.h"
 
 struct text {
@@ -20,6 +21,10 @@ void text_print(struct text *t, const char *format, ...) __attribute__((format(p
 /* What was written so far; "" if nothing. Belongs to t, until the next write. */
 const char *text_string(const struct text *t);
 void text_free(struct text *t);
+
+/* Reads one UTF-8 character; returns its length, and for malformed bytes 1 and U+FFFD. Surrogates
+ * and what lies beyond Unicode are malformed: groff knows no such character. */
+size_t text_character(const char *s, uint32_t *c);
 
 /* Writes the text to a file and frees it; -ENOMEM if it is not whole. */
 int text_write(struct text *t, const char *path, struct error *err);

@@ -4,32 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Reads one UTF-8 character; returns its length, and for malformed bytes 1 and U+FFFD. Surrogates
- * and what lies beyond Unicode are malformed: groff knows no such character. */
-static size_t decode(const char *s, uint32_t *c)
-{
-    const unsigned char *u = (const unsigned char *)s;
-    size_t n = u[0] < 0x80                   ? 1
-               : u[0] >= 0xc2 && u[0] < 0xe0 ? 2
-               : u[0] >= 0xe0 && u[0] < 0xf0 ? 3
-               : u[0] >= 0xf0 && u[0] < 0xf5 ? 4
-                                             : 0;
-    static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    *c = 0xfffd;
-    if (n == 0)
-        return 1;
-    uint32_t value = u[0] & first[n];
-    for (size_t i = 1; i < n; i++) {
-        if ((u[i] & 0xc0) != 0x80)
-            return 1;
-        value = value << 6 | (u[i] & 0x3f);
-    }
-    if (value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
-        return 1;
-    *c = value;
-    return n;
-}
-
 static const char *named(uint32_t c)
 {
     switch (c) {
@@ -77,21 +51,31 @@ static bool is_minus(char before, const char *s)
     return *s == '-' && (s[1] >= '0' && s[1] <= '9') && (!before || before == ' ' || before == '(');
 }
 
+/* A word of more than LONG_WORD characters may not fit on a line: it may break after each PIECE. */
+enum { LONG_WORD = 40, PIECE = 20 };
+
 void troff_text(struct text *t, const char *s)
 {
     uint32_t c;
     char before = 0;
+    size_t place = 0; /* in the word */
+    bool breaks = false;
     for (size_t n; *s; before = *s, s += n) {
-        n = decode(s, &c);
+        n = text_character(s, &c);
+        if (place == 0)
+            breaks = strcspn(s, " \n") > LONG_WORD;
         add_character(t, is_minus(before, s) ? 0x2212 : c);
+        place = *s == ' ' || *s == '\n' ? 0 : place + 1;
+        if (breaks && place && place % PIECE == 0)
+            text_add(t, "\\:");
     }
 }
 
 void troff_path(struct text *t, const char *s)
 {
     uint32_t c;
-    for (; *s; s += decode(s, &c)) {
-        decode(s, &c);
+    for (; *s; s += text_character(s, &c)) {
+        text_character(s, &c);
         add_character(t, c);
         bool point = c == '.' && s[1] >= '0' && s[1] <= '9'; /* of a number */
         if (c == '/' || (c == '.' && !point) || c == '_')
@@ -126,26 +110,40 @@ double troff_width(const char *s, bool bold)
 {
     double width = 0;
     uint32_t c;
-    for (; *s; s += decode(s, &c)) {
-        decode(s, &c);
+    for (; *s; s += text_character(s, &c)) {
+        text_character(s, &c);
         width += character_width(c, bold);
     }
     return width;
 }
 
-void troff_fitted(struct text *t, const char *s, bool bold, double limit)
+size_t troff_fits(const char *s, bool bold, double limit)
 {
-    if (troff_width(s, bold) <= limit) {
-        troff_text(t, s);
-        return;
-    }
-    double width = 1000; /* the ellipsis */
+    static const double ellipsis = 1000;
+    const char *p = s;
+    double width = ellipsis;
     uint32_t c;
-    for (; *s; s += decode(s, &c)) {
-        decode(s, &c);
+    if (troff_width(s, bold) <= limit)
+        return strlen(s);
+    for (size_t n; *p; p += n) {
+        n = text_character(p, &c);
         width += character_width(c, bold);
         if (width > limit)
             break;
+    }
+    return (size_t)(p - s);
+}
+
+void troff_fitted(struct text *t, const char *s, bool bold, double limit)
+{
+    size_t fits = troff_fits(s, bold, limit);
+    if (!s[fits]) {
+        troff_text(t, s);
+        return;
+    }
+    uint32_t c;
+    for (const char *end = s + fits; s < end; s += text_character(s, &c)) {
+        text_character(s, &c);
         add_character(t, c);
     }
     text_add(t, "\\|.\\|.\\|.");

@@ -1,7 +1,7 @@
 /* libFuzzer target: any bytes as an experiment file give stages whose inputs stand before them, or
  * one error; includes of the project's own files work. Run from the project's root.
- * Sources: dag/yaml.c dag/arena.c dag/include.c dag/experiment.c dag/scope.c
- * Sources: dag/params.c dag/wire.c dag/tables.c dag/nearest.c base/error.c base/file.c
+ * Sources: dag/yaml.c dag/yaml_text.c dag/arena.c dag/include.c dag/experiment.c dag/scope.c
+ * Sources: dag/params.c dag/wire.c dag/tables.c dag/nearest.c base/error.c base/utf8.c base/file.c
  * Seeds: experiments
  */
 #include <limits.h>

@@ -59,7 +59,7 @@ stages 'is given twice' '  a: { for: { v: [1, 1] }, kind: command, out: { b: b }
 stages 'becomes part of a name' '  a: { for: { v: [../x] }, kind: command, out: { b: b }, with: { run: "x" } }'
 stages "inside the stage's folder" '  a: { kind: command, out: { b: ../b }, with: { run: "x" } }'
 stages 'cpu: expected 1 to 1024' '  a: { kind: command, needs: { cpu: 0 }, out: { b: b }, with: { run: "x" } }'
-stages 'mem: expected a size' '  a: { kind: command, needs: { mem: lots }, out: { b: b }, with: { run: "x" } }'
+stages 'mem: expected a size above 0 such as 500M, 1.5G or 2GiB' '  a: { kind: command, needs: { mem: lots }, out: { b: b }, with: { run: "x" } }'
 stages 'gpu: expected none, optional or required' '  a: { kind: command, needs: { gpu: maybe }, out: { b: b }, with: { run: "x" } }'
 stages "'data' is the name of an input already" '  data: { kind: command, out: { b: b }, with: { run: "x" } }'
 stages "can't name a stage" '  "a b": { kind: command, out: { b: b }, with: { run: "x" } }'
@@ -69,7 +69,11 @@ bad 'the folder holds the cache' <<< $'ferdag: 1\ninputs: { data: { path: . } }\
 bad "unknown param or environment variable 'NOWHERE_AT_ALL'" <<< $'ferdag: 1\ninputs: { data: { path: "${NOWHERE_AT_ALL}" } }\nstages: { a: { kind: knn } }'
 bad "param 'a' is made of itself" <<< $'ferdag: 1\nparams: { a: "${b}", b: "${a}" }\ninputs: { data: { path: "${a}" } }\nstages: { a: { kind: knn } }'
 
-head -c 100000 /dev/urandom | bad 'bad.yaml'
+head -c 100000 /dev/urandom | bad 'bad.yaml:'
+printf 'ferdag: 1\ntitle: caf\xe9\n' | bad 'bad.yaml:2:11: byte 0xe9 is not UTF-8; save the file as UTF-8'
+printf 'ferdag: 1\ntitle: "\x07"\n' | bad 'bad.yaml:2:9: the control character 0x07 is not allowed; in double quotes'
+printf 'ferdag: 1\ntitle: x\n\0' | bad 'bad.yaml:3:1: a 0 byte is no text; save the file as UTF-8'
+printf 'ferdag: 1\ntitle: é\nstagse: é\n' | iconv -t UTF-16 | bad "bad.yaml:3:1: unknown key 'stagse'"
 { printf 'ferdag: 1\nx: '; printf '[%.0s' $(seq 10000); } | bad 'nested more than 64 deep'
 { printf 'ferdag: 1\nparams:\n'; seq -f '  p%.0f: 1' 250000; } | bad 'more than 200000 nodes'
 head -c 5000000 /dev/zero | tr '\0' '#' | bad 'larger than 4194304 bytes'
@@ -105,6 +109,7 @@ refused() {
     [ ! -e .ferdag ] || fail "the cache was touched by $*"
 }
 refused "unknown param 'widht' (did you mean 'width'?)" run good.yaml --set widht=2
+refused '--set width:1:3: byte 0xe9 is not UTF-8' run good.yaml --set $'width=ab\xe9'
 refused "unknown param 'label.b'" run good.yaml --set label.b=2
 refused 'expected name=value' run good.yaml --set width
 refused 'expected a map' run good.yaml --set label=2

@@ -82,6 +82,74 @@ static void a_matrix_becomes_stages(void **state)
     experiment_free(&e);
 }
 
+/* The stage's memory if `mem: TEXT` is a size, else 0. */
+static uint64_t mem_of(const char *text)
+{
+    char yaml[300];
+    struct experiment e;
+    struct error err = {""};
+    uint64_t mem = 0;
+    snprintf(yaml, sizeof yaml,
+             "ferdag: 1\nstages:\n  s: {kind: command, out: {o: o}, with: {run: x}, needs: {mem: "
+             "'%s'}}\n",
+             text);
+    put("mem.yaml", yaml);
+    if (experiment_load(&e, "mem.yaml", NULL, 0, &err) == 0) {
+        mem = e.stages[0]->mem;
+        experiment_free(&e);
+    } else if (!strstr(err.text, "mem.yaml:3:64: mem: expected a size above 0 such as 500M")) {
+        fail_msg("%s: %s", text, err.text);
+    }
+    return mem;
+}
+
+static void sizes_have_a_strict_form(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t size;
+    } good[] = {
+        {"1", 1},
+        {"500M", 500 << 20},
+        {"2G", 2ull << 30},
+        {"1.5G", 3ull << 29},
+        {"2GB", 2ull << 30},
+        {"2GiB", 2ull << 30},
+        {"1KB", 1024},
+        {"007K", 7 << 10},
+        {"3T", 3ull << 40},
+        {"0.5K", 512},
+        {"1.9", 1},
+        {"123456789", 123456789},
+    };
+    static const char *const bad[] = {
+        "",       "0",
+        "0G",     "0.0M",
+        "0.0001", "-1G",
+        "+1G",    " 1G",
+        "1G ",    "1 G",
+        "1e3G",   "1E3",
+        "0x10",   "inf",
+        "nan",    "1g",
+        "1k",     "1B",
+        "1iB",    "1Gi",
+        "1GBB",   "1Gb",
+        "1GIB",   "G",
+        ".5G",    "1.G",
+        "1.",     "1..5G",
+        "1,5G",   "1_000",
+        "1P",     "1000000T",
+        "lots",   "99999999999999999999999999G",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (mem_of(good[i].text) != good[i].size)
+            fail_msg("%s is not %llu", good[i].text, (unsigned long long)good[i].size);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (mem_of(bad[i]))
+            fail_msg("'%s' was taken for a size", bad[i]);
+}
+
 static void includes_are_merged_and_paths_are_the_files_own(void **state)
 {
     (void)state;
@@ -301,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_matrix_becomes_stages, setup, teardown),
+        cmocka_unit_test_setup_teardown(sizes_have_a_strict_form, setup, teardown),
         cmocka_unit_test_setup_teardown(includes_are_merged_and_paths_are_the_files_own, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(params_are_typed_and_defaults_filled_in, setup, teardown),

@@ -106,7 +106,9 @@ static void test_escaping(void **state)
     expect_text(troff_text, "\tx\x7f\x01", " x  ");
     expect_text(troff_text, "\xf4\x90\x80\x80", "????"); /* beyond Unicode */
     expect_text(troff_text, "\xed\xa0\x80", "???");      /* a surrogate */
-    expect_text(plot_quote, "it's `id` \"$x\"\n", "'it''s `id` \"$x\" '");
+    expect_text(plot_quote, "'it's `id` \"$x\" @y \\n\n",
+                "\"'it's \\140id\\140 \\042$x\\042 \\100y \\134n \"");
+    expect_text(plot_quote, "\u00e9\u2026\u6f22\xff", "\"\u00e9\u2026??\"");
     expect_text(plain_csv_field, "plain", "plain");
     expect_text(plain_csv_field, "a,\"b\"", "\"a,\"\"b\"\"\"");
     expect_text(plain_csv_field, " lead", "\" lead\"");
@@ -120,12 +122,26 @@ static void test_escaping(void **state)
     text_free(&t);
 }
 
+static void test_long_texts(void **state)
+{
+    (void)state;
+    assert_int_equal(troff_fits("", false, 0), 0);
+    assert_int_equal(troff_fits("ii", false, 444), 2);      /* 222 each */
+    assert_int_equal(troff_fits("iiiiii", false, 1331), 1); /* the ellipsis takes 1000 */
+    assert_int_equal(troff_fits("\u00e9\u00e9\u00e9\u00e9", false, 2200), 4);
+    expect_text(troff_text, "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", /* 40 */
+                "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW");
+    expect_text(troff_text, "a WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW b",
+                "a WWWWWWWWWWWWWWWWWWWW\\:WWWWWWWWWWWWWWWWWWWW\\:W b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pointer),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_escaping),
+        cmocka_unit_test(test_long_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,8 @@ static const char params_text[] = "model: vgg19\n"
                                   "list: [1, '${model}']\n"
                                   "again: ${width.${model}}\n"
                                   "loop: ${loop}\n"
+                                  "o.p: { q: first }\n"
+                                  "o: { p.q: second, r.s: third }\n"
                                   "dollar: $$5\n"
                                   "empty: ''\n";
 
@@ -68,6 +70,8 @@ static void texts_are_expanded(void **state)
         {"a ${model} b", "a vgg19 b"},
         {"${width.${model}}", "32"},
         {"${width.a.b}", "7"},
+        {"${o.p.q}", "first"}, /* the first key in the file that can stand for its beginning */
+        {"${o.r.s}", "third"},
         {"${again}", "32"},
         {"${net}/${model}", "resnet18/vgg19"},
         {"$$", "$"},

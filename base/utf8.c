@@ -1,0 +1,44 @@
+/* See utf8.h. */
+#include "base/utf8.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t utf8_character(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    if (*p < 0x80)
+        return 1;
+    if (*p < 0xc2 || *p > 0xf4)
+        return 0;
+    size_t n = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xf0 && p[1] < 0x90);
+    bool beyond = (*p == 0xed && p[1] >= 0xa0) || (*p == 0xf4 && p[1] >= 0x90);
+    return overlong || beyond ? 0 : n;
+}
+
+void utf8_mend(char *text)
+{
+    while (*text) {
+        size_t n = utf8_character(text);
+        if (n == 0)
+            *text = '?';
+        text += n ? n : 1;
+    }
+}
+
+json_t *utf8_json(const char *text)
+{
+    json_t *json = json_string(text);
+    char *copy = json ? NULL : strdup(text);
+    if (copy) {
+        utf8_mend(copy);
+        json = json_string(copy);
+    }
+    free(copy);
+    return json;
+}
