@@ -112,24 +112,6 @@ static json_t *stages_json(const struct plan *plan)
     return list;
 }
 
-/* Paths that a program must not write to: the blobs, and the user's files among its inputs. */
-static json_t *read_only_json(const struct plan *plan, const struct stage *stage)
-{
-    json_t *list = must(json_array());
-    char *blobs = must(file_path("%s/blobs", plan->cache->folder));
-    json_array_append_new(list, must(json_string(blobs)));
-    free(blobs);
-    for (size_t i = 0; i < stage->input_count; i++) {
-        const struct external *external = stage->inputs[i].external;
-        char *real = external && !external->code ? realpath(external->path, NULL) : NULL;
-        json_t *text = real ? json_string(real) : NULL;
-        if (text)
-            json_array_append_new(list, text);
-        free(real);
-    }
-    return list;
-}
-
 /* Takes over earlier. */
 static int write_job(const struct plan *plan, const struct task *task, const char *folder,
                      json_t *earlier, struct error *err)
@@ -149,8 +131,6 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
     if (json_array_size(earlier) > 0)
         set(job, "earlier", json_incref(earlier));
     json_decref(earlier);
-    if (stage->kind->open_ports)
-        set(job, "read_only", read_only_json(plan, stage));
     if (stage->kind->report) {
         set(job, "experiment", utf8_json(plan->experiment->file));
         set(job, "stages", stages_json(plan));

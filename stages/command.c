@@ -20,7 +20,7 @@
 #include "base/file.h"
 
 /* Bytes of all inputs that are soon copied: a mount namespace takes as long as some megabytes. */
-enum { COPIED_AT_ONCE = 8 << 20, PATH_LIMIT = 4096, FOLDER_DEPTH = 200 };
+enum { COPIED_AT_ONCE = 8 << 20, PATH_LIMIT = 4096, FOLDER_DEPTH = 200, MOST_MOUNTS = 50 };
 
 /* ---- inputs ---- */
 
@@ -158,39 +158,107 @@ static char **make_environment(const struct job *job)
 
 /* ---- the stage ---- */
 
-/* Paths that the engine says are others': malloc'd, ends with NULL. */
-static const char **others_paths(const struct job *job)
+/* Paths that the program must not write to: the store that the links lead to, and what they lead to
+ * elsewhere. */
+struct others {
+    char *blobs;
+    char **paths; /* ends with NULL */
+    size_t count;
+};
+
+/* Takes over path. */
+static int add_path(struct others *o, char *path, struct error *err)
 {
-    const json_t *list = json_object_get(job->root, "read_only");
-    const char **paths = calloc(json_array_size(list) + 1, sizeof(const char *));
-    size_t n = 0;
-    for (size_t i = 0; paths && i < json_array_size(list); i++) {
-        paths[n] = json_string_value(json_array_get(list, i));
-        n += paths[n] != NULL;
+    char **larger = path ? realloc(o->paths, (o->count + 2) * sizeof *larger) : NULL;
+    if (!larger) {
+        free(path);
+        return error_set(err, ENOMEM, "out of memory");
     }
-    return paths;
+    o->paths = larger;
+    larger[o->count++] = path;
+    larger[o->count] = NULL;
+    return 0;
 }
 
-static int run_with_large_inputs(const struct job *job, struct launch *how, int *status,
-                                 struct error *err)
+static int add_target(void *data, const char *path, const char *target, struct error *err)
 {
-    const char **paths = others_paths(job);
-    if (!paths)
-        return error_set(err, ENOMEM, "out of memory");
+    struct others *o = data;
+    size_t n = o->blobs ? strlen(o->blobs) : 0;
+    (void)path;
+    if (n && strncmp(target, o->blobs, n) == 0 && target[n] == '/')
+        return 0;
+    char *real = realpath(target, NULL);
+    return real ? add_path(o, real, err) : error_errno(err, errno, "cannot open %s", target);
+}
+
+static void free_others(struct others *o)
+{
+    for (size_t i = 0; i < o->count; i++)
+        free(o->paths[i]);
+    free(o->paths);
+    free(o->blobs);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Each path once; their folders instead, where they are many: each is a mount. */
+static void make_few(struct others *o)
+{
+    size_t kept = 0;
+    for (size_t i = 0; o->count > MOST_MOUNTS && i < o->count; i++) {
+        char *slash = strrchr(o->paths[i], '/');
+        if (slash && slash > o->paths[i] && (!o->blobs || strcmp(o->paths[i], o->blobs) != 0))
+            *slash = 0;
+    }
+    if (o->count)
+        qsort(o->paths, o->count, sizeof *o->paths, by_text);
+    for (size_t i = 0; i < o->count; i++) {
+        if (kept && strcmp(o->paths[kept - 1], o->paths[i]) == 0)
+            free(o->paths[i]);
+        else
+            o->paths[kept++] = o->paths[i];
+    }
+    o->count = kept;
+    if (o->paths)
+        o->paths[kept] = NULL;
+}
+
+static int find_others(struct others *o, struct error *err)
+{
+    *o = (struct others){.blobs = realpath("../../blobs", NULL)};
+    int rc = o->blobs ? add_path(o, strdup(o->blobs), err) : 0;
+    if (rc == 0)
+        rc = each_link(".", 0, add_target, o, err);
+    if (rc == 0)
+        make_few(o);
+    return rc;
+}
+
+static int run_with_large_inputs(struct launch *how, int *status, struct error *err)
+{
+    struct others others = {0};
     struct error first = {""};
-    if (copy_inputs(file_reflink, &first) < 0)
-        how->read_only = paths;
-    int rc = launch(how, status, &first);
+    int rc = 0;
+    if (copy_inputs(file_reflink, &first) < 0) {
+        rc = find_others(&others, err);
+        how->read_only = (const char *const *)others.paths;
+    }
+    if (rc == 0) {
+        rc = launch(how, status, &first);
+        if (rc < 0 && rc != -ENOTSUP)
+            *err = first;
+    }
     if (rc == -ENOTSUP) {
         fprintf(stderr, "ferdag: %s, so the inputs are copied\n", first.text);
         how->read_only = NULL;
         rc = copy_inputs(file_copy_unsynced, err);
         if (rc == 0)
             rc = launch(how, status, err);
-    } else if (rc < 0) {
-        *err = first;
     }
-    free(paths);
+    free_others(&others);
     return rc;
 }
 
@@ -201,7 +269,7 @@ static int run_program(const struct job *job, char *const *environment, int *sta
     uint64_t size = 0;
     int rc = each_link(".", 0, add_size, &size, err);
     if (rc == 0 && size > COPIED_AT_ONCE)
-        return run_with_large_inputs(job, &how, status, err);
+        return run_with_large_inputs(&how, status, err);
     if (rc == 0)
         rc = copy_inputs(file_copy_unsynced, err);
     return rc < 0 ? rc : launch(&how, status, err);

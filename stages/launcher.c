@@ -50,8 +50,10 @@ static void become(const char *const *arguments, char *const *environment, const
     _exit(127);
 }
 
-/* bwrap ... /bin/sh -c TEXT: the whole system as it is, but the read_only paths. malloc'd. */
-static const char **sandbox_arguments(const struct launch *l, const char *status_fd)
+/* bwrap ... /bin/sh -c TEXT: the whole system as it is, but the read_only paths; the folder that we
+ * are in, `here`, stays writable. malloc'd. */
+static const char **sandbox_arguments(const struct launch *l, const char *here,
+                                      const char *status_fd)
 {
     size_t n = 0, k = 0;
     while (l->read_only[n])
@@ -69,7 +71,7 @@ static const char **sandbox_arguments(const struct launch *l, const char *status
         a[k++] = l->read_only[i];
         a[k++] = l->read_only[i];
     }
-    const char *const end[] = {"--", "/bin/sh", "-c", l->text};
+    const char *const end[] = {"--bind", ".", here, "--", "/bin/sh", "-c", l->text};
     for (size_t i = 0; i < sizeof end / sizeof *end; i++)
         a[k++] = end[i];
     return a;
@@ -124,12 +126,14 @@ static bool has_run(int fd, int status)
 static int run_in_sandbox(const struct launch *l, int *status, struct error *err)
 {
     int pipes[2];
-    char number[16];
+    char number[16], here[4096];
+    if (!getcwd(here, sizeof here))
+        return error_errno(err, errno, "cannot tell the current folder");
     if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_errno(err, errno, "cannot make a pipe");
     fcntl(pipes[1], F_SETFD, 0);
     snprintf(number, sizeof number, "%d", pipes[1]);
-    const char **arguments = sandbox_arguments(l, number);
+    const char **arguments = sandbox_arguments(l, here, number);
     int rc = arguments ? run(arguments, l, status, err) : error_set(err, ENOMEM, "out of memory");
     close(pipes[1]);
     if (rc == 0 && !has_run(pipes[0], *status))

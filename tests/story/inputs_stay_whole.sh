@@ -34,6 +34,19 @@ stages:
             out: { o: o }, with: { run: "until test -e ../../../spoiled; do sleep 0.05; done; sleep 0.3; cat a b/a c e f/a f/b g h/one h/two | sha256sum > o" } }
 Y
 sound=$({ echo sound; echo sound; echo mine; cat large.bin large.bin; echo b; cat large.bin; echo one; cat large.bin; } | sha256sum)
+# Many files, and a large one among them: their folder is one mount.
+mkdir many
+for i in $(seq 200); do echo $i > many/$i; done
+cp large.bin many/0
+cat > m.yaml <<'Y'
+ferdag: 1
+inputs: { many: { path: many } }
+stages:
+  m: { kind: command, in: { a: many }, out: { o: o }, with: { run: "sh ../../../spoil.sh a; ls -U a | wc -l > o; echo > written" } }
+Y
+before=$(cat many/* | sha256sum)
+"$FERDAG" run m.yaml 2> err || fail "many files: $(cat err)"
+same 'many files' "$before" "$(cat many/* | sha256sum)"
 sums() { sha256sum mine.txt large.bin data/one data/two; }
 before=$(sums)
 blobs() { find "$1/blobs" -type f -exec sha256sum {} + | awk '{ n = split($2, p, "/"); if ($1 != p[n-1] p[n]) print }'; }
