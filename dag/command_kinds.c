@@ -1,6 +1,6 @@
 /* `kinds`: the tables of the stage kinds, for people and as JSON. */
 #include "dag/commands.h"
-#include "dag/nearest.h"
+#include "base/nearest.h"
 #include "dag/session.h"
 #include "stages/kind.h"
 

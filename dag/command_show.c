@@ -1,4 +1,4 @@
-/* The commands that look and change nothing: status, explain, show, log, graph, check. */
+/* The commands that look and change nothing: status, explain, show, log, graph. */
 #include "dag/commands.h"
 #include "base/file.h"
 #include "base/utf8.h"
@@ -294,13 +294,7 @@ int command_log(const struct options *options, struct error *err)
     return session_status(rc);
 }
 
-/* ---- graph and check: no cache ---- */
-
-static int load(const struct options *options, struct experiment *e, struct error *err)
-{
-    int rc = experiment_load(e, options->names[0], options->settings, options->setting_count, err);
-    return rc < 0 ? EXIT_BAD : EXIT_DONE;
-}
+/* ---- graph: no cache ---- */
 
 static void print_dot(const struct experiment *e)
 {
@@ -350,24 +344,13 @@ int command_graph(const struct options *options, struct error *err)
         error_set(err, EINVAL, "--format %s: expected dot or mermaid", options->format);
         return EXIT_BAD;
     }
-    int status = load(options, &e, err);
+    int status = session_load(options, &e);
     if (status != EXIT_DONE)
         return status;
     if (mermaid)
         print_mermaid(&e);
     else
         print_dot(&e);
-    experiment_free(&e);
-    return EXIT_DONE;
-}
-
-int command_check(const struct options *options, struct error *err)
-{
-    struct experiment e;
-    int status = load(options, &e, err);
-    if (status != EXIT_DONE)
-        return status;
-    fprintf(stderr, "%s: %zu stages, no errors\n", e.file, e.stage_count);
     experiment_free(&e);
     return EXIT_DONE;
 }

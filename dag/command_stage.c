@@ -2,7 +2,7 @@
  * a process of its own. */
 #include "dag/commands.h"
 #include "dag/local.h"
-#include "dag/nearest.h"
+#include "base/nearest.h"
 #include "stages/job.h"
 
 #include <errno.h>

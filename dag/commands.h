@@ -33,6 +33,8 @@ int command_log(const struct options *options, struct error *err);
 int command_fsck(const struct options *options, struct error *err);
 int command_kinds(const struct options *options, struct error *err);
 int command_check(const struct options *options, struct error *err);
+int command_migrate(const struct options *options, struct error *err);
+int command_schema(const struct options *options, struct error *err);
 int command_stage(const struct options *options, struct error *err);
 
 #endif

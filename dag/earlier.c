@@ -88,7 +88,7 @@ int earlier_find(const struct plan *plan, const struct task *task, struct earlie
     *count = 0;
     if (!param || task->forced)
         return 0;
-    char *line = must(file_path("\nparam %s ", param->name));
+    char *line = must(file_path("\nparam %s ", param_key_name(param)));
     char *start = must(strdup(task->key_text)), *found = strstr(start, line);
     int rc = 0;
     if (found) {

@@ -1,9 +1,9 @@
-/* See experiment.h. Here: the file's parts, the matrices, and each stage's own fields; wire.c joins
- * the stages, tables.c adds those that the tables bring. */
+/* See experiment.h. Here: the file's parts and the matrices; stage_fields.c reads each stage's own
+ * fields, wire.c joins the stages, tables.c adds those that the tables bring. */
 #include "dag/experiment.h"
 #include "dag/include.h"
-#include "dag/nearest.h"
-#include "dag/params.h"
+#include "dag/schema.h"
+#include "dag/stage_fields.h"
 #include "dag/tables.h"
 #include "dag/wire.h"
 
@@ -17,29 +17,8 @@
 
 enum { STAGE_LIMIT = 10000, VARIABLE_LIMIT = 16, NAME_LIMIT = 200 };
 
-static const char *const stage_keys[] = {"kind", "in", "with", "needs", "for", "out", NULL};
-static const char *const input_keys[] = {"path", NULL};
-static const char *const needs_keys[] = {"cpu", "mem", "gpu", NULL};
-
-static int check_keys(const struct node *map, const char *const *names, const char *what,
-                      struct error *err)
-{
-    if (map->type != NODE_MAP)
-        return node_error(err, map, "%s: expected a map, not %s", what, node_form(map));
-    for (size_t i = 0; i < map->count; i++) {
-        struct nearest nearest = {.wrong = map->keys[i]->text};
-        size_t k = 0;
-        for (; names[k] && strcmp(names[k], nearest.wrong) != 0; k++)
-            nearest_offer(&nearest, names[k]);
-        if (!names[k])
-            return node_error(err, map->keys[i], "unknown key '%s' of %s%s", nearest.wrong, what,
-                              nearest_hint(&nearest));
-    }
-    return 0;
-}
-
 /* Names go into folders, file names and references: no '/', no blanks. */
-static bool name_sound(const char *name, const char *also)
+bool experiment_name_sound(const char *name, const char *also)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     size_t n = strlen(name);
@@ -51,7 +30,7 @@ static bool name_sound(const char *name, const char *also)
     return true;
 }
 
-static struct scope make_scope(struct experiment *e, const struct variable *locals, size_t count)
+struct scope experiment_scope(struct experiment *e, const struct variable *locals, size_t count)
 {
     return (struct scope){.arena = e->arena,
                           .params = e->params,
@@ -60,9 +39,17 @@ static struct scope make_scope(struct experiment *e, const struct variable *loca
                           .steps = &e->steps};
 }
 
+/* A section that is a map; NULL if the file has none, or something else there, which was reported.
+ */
+static const struct node *section(const struct experiment *e, const char *name)
+{
+    const struct node *node = node_get(e->root, name);
+    return node && node->type == NODE_MAP ? node : NULL;
+}
+
 /* ---- inputs ---- */
 
-static struct external *add_external(struct experiment *e, struct external external)
+struct external *experiment_add_external(struct experiment *e, struct external external)
 {
     struct external *added = arena_alloc(e->arena, sizeof *added);
     struct stat st;
@@ -79,266 +66,57 @@ static struct external *add_external(struct experiment *e, struct external exter
     return added;
 }
 
-static int read_external(struct experiment *e, const struct node *key, const struct node *value,
-                         struct error *err)
+const char *experiment_path(struct experiment *e, const char *folder, const char *text)
 {
-    if (!name_sound(key->text, "-"))
-        return node_error(err, key, "'%s' can't name an input: expected letters, digits, _ and -",
-                          key->text);
-    const struct node *path = value;
-    if (value->type == NODE_MAP) {
-        int rc = check_keys(value, input_keys, "an input", err);
-        if (rc < 0)
-            return rc;
-        path = node_get(value, "path");
-    }
-    if (!path)
-        return node_error(err, value, "input '%s' has no path", key->text);
-    struct scope scope = make_scope(e, NULL, 0);
-    scope.environment = true;
-    const char *text;
-    int rc = scope_text(&scope, path, &text, err);
-    if (rc < 0)
-        return rc;
-    if (!*text)
-        return node_error(err, path, "path: expected the name of a file");
-    /* What the environment says is meant from where the user stands, the rest from the file. */
     char cwd[PATH_MAX] = "";
-    const char *folder = scope.used_environment ? "" : include_folder(e->arena, path->file);
     if (*text == '/')
         folder = "";
     else if (*folder != '/' && !getcwd(cwd, sizeof cwd - 1))
-        return error_errno(err, errno, "cannot tell the current folder");
-    add_external(e,
-                 (struct external){
-                     .name = key->text,
-                     .path = arena_print(e->arena, "%s%s%s%s", cwd, *cwd ? "/" : "", folder, text),
-                     .where = path,
-                 });
-    return 0;
+        return NULL;
+    return arena_print(e->arena, "%s%s%s%s", cwd, *cwd ? "/" : "", folder, text);
 }
 
-static int read_externals(struct experiment *e, struct error *err)
+/* The path of an entry of `inputs`; NULL if it has none, or one that was reported. */
+static const char *read_path(struct experiment *e, const struct node *path)
 {
-    const struct node *inputs = node_get(e->root, "inputs");
-    size_t count = inputs ? inputs->count : 0;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = read_external(e, inputs->keys[i], inputs->items[i], err);
-    return rc;
-}
-
-/* ---- a stage's own fields ---- */
-
-static int read_kind(struct scope *scope, const struct node *entry, struct stage *stage,
-                     struct error *err)
-{
-    const struct node *node = node_get(entry, "kind");
-    if (!node)
-        return node_error(err, stage->where, "stage '%s' has no kind", stage->name);
-    struct nearest nearest = {0};
-    int rc = scope_text(scope, node, &nearest.wrong, err);
-    if (rc < 0)
-        return rc;
-    stage->kind = kind_find(nearest.wrong);
-    for (size_t i = 0; !stage->kind && kinds[i]; i++)
-        nearest_offer(&nearest, kinds[i]->name);
-    if (!stage->kind)
-        return node_error(err, node, "unknown kind '%s'%s", nearest.wrong, nearest_hint(&nearest));
-    return 0;
-}
-
-/* NUMBER[UNIT]: digits with or without a fraction, then nothing or K, M, G or T, behind which "B"
- * or "iB" may stand. The units are powers of 1024. Less than a byte is no size. */
-static int read_size(const struct node *node, const char *text, uint64_t *size, struct error *err)
-{
-    static const char units[] = "KMGT", digits[] = "0123456789";
-    static const double most = 1e18;
-    size_t whole = strspn(text, digits);
-    const char *end = text + whole;
-    size_t fraction = *end == '.' ? strspn(end + 1, digits) : 0;
-    end += fraction ? fraction + 1 : 0;
-    double value = strtod(text, NULL);
-    const char *unit = whole && *end ? strchr(units, *end) : NULL;
-    for (const char *u = units; unit && u <= unit; u++)
-        value *= 1024;
-    if (unit)
-        end += strcmp(end + 1, "iB") == 0 ? 3 : strcmp(end + 1, "B") == 0 ? 2 : 1;
-    if (!whole || *end || !(value >= 1 && value < most))
-        return node_error(err, node,
-                          "mem: expected a size above 0 such as 500M, 1.5G or 2GiB (a number, then "
-                          "nothing for bytes, or K, M, G or T), not '%s'",
-                          text);
-    *size = (uint64_t)value;
-    return 0;
-}
-
-static int read_needs(struct scope *scope, const struct node *entry, struct stage *stage,
-                      struct error *err)
-{
-    static const char *const gpus[] = {"none", "optional", "required"};
-    stage->cpu = 1;
-    const struct node *written = node_get(entry, "needs");
-    if (!written)
-        return 0;
-    struct node *needs;
-    int rc = scope_expand(scope, written, &needs, err);
-    if (rc == 0)
-        rc = check_keys(needs, needs_keys, "needs", err);
-    for (size_t i = 0; rc == 0 && i < needs->count; i++) {
-        const struct node *value = needs->items[i];
-        const char *key = needs->keys[i]->text;
-        if (value->type != NODE_SCALAR)
-            return node_error(err, value, "%s: expected one value, not %s", key, node_form(value));
-        if (strcmp(key, "mem") == 0) {
-            rc = read_size(value, value->text, &stage->mem, err);
-        } else if (strcmp(key, "cpu") == 0) {
-            char *end;
-            long cpu = strtol(value->text, &end, 10);
-            if (end == value->text || *end || cpu < 1 || cpu > 1024)
-                return node_error(err, value, "cpu: expected 1 to 1024, not '%s'", value->text);
-            stage->cpu = (int)cpu;
-        } else {
-            size_t g = 0;
-            while (g < 3 && strcmp(gpus[g], value->text) != 0)
-                g++;
-            if (g == 3)
-                return node_error(err, value, "gpu: expected none, optional or required, not '%s'",
-                                  value->text);
-            stage->gpu = (enum gpu)g;
-        }
+    struct scope scope = experiment_scope(e, NULL, 0);
+    scope.environment = true;
+    const char *text;
+    if (path->type != NODE_SCALAR || scope_text(&scope, path, &text, e->problems) < 0)
+        return NULL;
+    if (!*text) {
+        node_problem(e->problems, path, "path: expected the name of a file or folder");
+        return NULL;
     }
-    return rc;
+    /* What the environment says is meant from where the user stands, the rest from the file. */
+    const char *folder = scope.used_environment ? "" : include_folder(e->arena, path->file);
+    const char *full = experiment_path(e, folder, text);
+    if (!full)
+        node_problem(e->problems, path, "cannot tell the current folder: %s", strerror(errno));
+    return full;
 }
 
-static void kind_outputs(struct experiment *e, struct stage *stage)
+static void read_external(struct experiment *e, const struct node *key, const struct node *value)
 {
-    for (const struct port *p = stage->kind->outputs; p->name; p++) {
-        stage->outputs =
-            arena_push(e->arena, stage->outputs, stage->output_count, sizeof *stage->outputs);
-        stage->outputs[stage->output_count++] = (struct output){
-            .port = p->name,
-            .file = p->file,
-            .tree = p->form == PORT_TREE,
-            .optional = p->optional,
-            .measured = p->measured,
-        };
-    }
+    const struct node *path = value->type == NODE_MAP ? node_get(value, "path") : value;
+    if (!experiment_name_sound(key->text, "-"))
+        node_problem(e->problems, key,
+                     "'%s' can't name an input: expected letters, digits, _ and -", key->text);
+    if (schema_absent(path))
+        node_problem(e->problems, key, "input '%s' has no path", key->text);
+    const char *text = schema_absent(path) ? NULL : read_path(e, path);
+    experiment_add_external(e, (struct external){
+                                   .name = key->text,
+                                   .path = text ? text : "",
+                                   .where = path ? path : key,
+                               });
 }
 
-/* A file name that stays inside the stage's folder and clear of what the engine puts there. */
-static bool file_sound(const char *file)
+static void read_externals(struct experiment *e)
 {
-    if (!*file || *file == '/' || strpbrk(file, "\n") || strlen(file) > NAME_LIMIT)
-        return false;
-    for (const char *p = file; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
-        if (*p == '/' || !*p || *p == '.')
-            return false;
-    return strcmp(file, "job.json") != 0 && strcmp(file, "log.txt") != 0;
-}
-
-/* Whether one is the other or lies in it. */
-static bool overlap(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b), least = n < m ? n : m;
-    return strncmp(a, b, least) == 0 && (!a[least] || a[least] == '/') &&
-           (!b[least] || b[least] == '/');
-}
-
-/* By file, '/' before all else: what lies in a folder stands right behind it. */
-static int by_file(const void *x, const void *y)
-{
-    const char *a = (*(const struct output *const *)x)->file,
-               *b = (*(const struct output *const *)y)->file;
-    while (*a && *a == *b) {
-        a++;
-        b++;
-    }
-    int p = *a == '/' ? 1 : (unsigned char)*a + (*a != 0),
-        q = *b == '/' ? 1 : (unsigned char)*b + (*b != 0);
-    return p - q;
-}
-
-/* No two outputs may share a file; `out` has them in the same order. */
-static int check_overlaps(struct experiment *e, const struct stage *stage, const struct node *out,
-                          struct error *err)
-{
-    size_t n = stage->output_count;
-    const struct output **sorted = arena_alloc(e->arena, (n + 1) * sizeof(const struct output *));
-    for (size_t i = 0; i < n; i++)
-        sorted[i] = &stage->outputs[i];
-    qsort(sorted, n, sizeof *sorted, by_file);
-    for (size_t i = 1; i < n; i++) {
-        const struct output *later = sorted[i] > sorted[i - 1] ? sorted[i] : sorted[i - 1];
-        if (overlap(sorted[i - 1]->file, sorted[i]->file))
-            return node_error(err, out->items[later - stage->outputs],
-                              "out: two ports share the file '%s'", later->file);
-    }
-    return 0;
-}
-
-/* `out:` of a kind with open ports: port -> file name, with '/' at its end for a folder. */
-static int open_outputs(struct experiment *e, struct scope *scope, const struct node *entry,
-                        struct stage *stage, struct error *err)
-{
-    const struct node *written = node_get(entry, "out");
-    struct node *out;
-    if (!written)
-        return node_error(err, stage->where, "kind %s needs 'out: { port: file }'",
-                          stage->kind->name);
-    int rc = scope_expand(scope, written, &out, err);
-    if (rc == 0 && (out->type != NODE_MAP || out->count == 0))
-        rc = node_error(err, out, "out: expected a map of ports to file names");
-    for (size_t i = 0; rc == 0 && i < out->count; i++) {
-        const struct node *key = out->keys[i], *file = out->items[i];
-        char *name =
-            file->type == NODE_SCALAR ? arena_copy(e->arena, file->text, strlen(file->text)) : NULL;
-        size_t n = name ? strlen(name) : 0;
-        bool tree = n > 1 && name[n - 1] == '/';
-        if (tree)
-            name[n - 1] = 0;
-        if (!name_sound(key->text, "-"))
-            return node_error(err, key, "'%s' can't name a port", key->text);
-        if (!name || !file_sound(name))
-            return node_error(err, file, "out: expected a file name inside the stage's folder");
-        stage->outputs = arena_push(e->arena, stage->outputs, i, sizeof *stage->outputs);
-        stage->outputs[stage->output_count++] =
-            (struct output){.port = key->text, .file = name, .tree = tree};
-    }
-    if (rc == 0)
-        rc = check_overlaps(e, stage, out, err);
-    node_seal(e->arena, out);
-    stage->out = out;
-    return rc;
-}
-
-static int read_stage(struct experiment *e, struct draft *draft, struct error *err)
-{
-    struct stage *stage = draft->stage;
-    struct scope scope = make_scope(e, draft->locals, draft->local_count);
-    int rc = read_kind(&scope, draft->entry, stage, err);
-    if (rc < 0)
-        return rc;
-    struct node *with = NULL;
-    const struct node *written = node_get(draft->entry, "with");
-    if (written && !node_is_null(written))
-        rc = scope_expand(&scope, written, &with, err);
-    if (rc == 0)
-        rc = params_check(stage->kind, with, stage->where, &stage->params, err);
-    if (rc == 0)
-        rc = read_needs(&scope, draft->entry, stage, err);
-    if (rc < 0)
-        return rc;
-    if (stage->kind->open_ports)
-        return open_outputs(e, &scope, draft->entry, stage, err);
-    const struct node *out = node_get(draft->entry, "out");
-    if (out)
-        return node_error(err, out,
-                          "out: the outputs of kind %s are its own; only kind command "
-                          "names them",
-                          stage->kind->name);
-    kind_outputs(e, stage);
-    return 0;
+    const struct node *inputs = section(e, "inputs");
+    for (size_t i = 0; inputs && i < inputs->count; i++)
+        read_external(e, inputs->keys[i], inputs->items[i]);
 }
 
 /* ---- for: ---- */
@@ -347,8 +125,8 @@ struct matrix {
     struct experiment *e;
     const struct node *key, *entry, *axes; /* axes: the `for` map, or NULL */
     struct variable locals[VARIABLE_LIMIT];
+    bool misspelled; /* see wire.h */
     struct drafts *drafts;
-    struct error *err;
 };
 
 static int add_instance(struct matrix *m, size_t count, const char *name)
@@ -356,7 +134,7 @@ static int add_instance(struct matrix *m, size_t count, const char *name)
     struct experiment *e = m->e;
     struct drafts *d = m->drafts;
     if (d->count >= STAGE_LIMIT)
-        return node_error(m->err, m->key, "more than %d stages", STAGE_LIMIT);
+        return node_problem(e->problems, m->key, "more than %d stages", STAGE_LIMIT);
     struct stage *stage = arena_alloc(e->arena, sizeof *stage);
     *stage = (struct stage){.name = name, .group = m->key->text, .where = m->key};
     e->stages = arena_push(e->arena, e->stages, e->stage_count, sizeof *e->stages);
@@ -364,7 +142,33 @@ static int add_instance(struct matrix *m, size_t count, const char *name)
     struct variable *locals = arena_alloc(e->arena, (count + 1) * sizeof *locals);
     memcpy(locals, m->locals, count * sizeof *locals);
     d->items = arena_push(e->arena, d->items, d->count, sizeof *d->items);
-    d->items[d->count++] = (struct draft){stage, m->entry, locals, count};
+    d->items[d->count++] = (struct draft){.stage = stage,
+                                          .entry = m->entry,
+                                          .locals = locals,
+                                          .local_count = count,
+                                          .misspelled = m->misspelled};
+    return 0;
+}
+
+static int check_axis(const struct matrix *m, const struct node *key, const struct node *values)
+{
+    struct problems *problems = m->e->problems;
+    if (!experiment_name_sound(key->text, "-"))
+        return node_problem(problems, key, "'%s' can't name a variable", key->text);
+    const struct param *axis = schema_item(schema_member(&schema_stage, "for"));
+    const char *what = arena_print(m->e->arena, "stages.%s.for.%s", m->key->text, key->text);
+    if (schema_check(values, axis, what, SCHEMA_WHOLE, problems) < 0)
+        return -EINVAL;
+    for (size_t i = 0; i < values->count; i++) {
+        const struct node *value = values->items[i];
+        if (value->type != NODE_SCALAR || !experiment_name_sound(value->text, "-.+"))
+            return node_problem(problems, value,
+                                "for: a value becomes part of a name; expected letters, digits, "
+                                "_ - . +");
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(values->items[k]->text, value->text) == 0)
+                return node_problem(problems, value, "for: '%s' is given twice", value->text);
+    }
     return 0;
 }
 
@@ -372,111 +176,119 @@ static int expand_axis(struct matrix *m, size_t axis, const char *name)
 {
     if (!m->axes || axis == m->axes->count)
         return add_instance(m, axis, name);
-    struct scope scope = make_scope(m->e, m->locals, axis);
+    struct scope scope = experiment_scope(m->e, m->locals, axis);
     const struct node *key = m->axes->keys[axis];
     struct node *values;
-    int rc = scope_expand(&scope, m->axes->items[axis], &values, m->err);
-    if (rc == 0 && !name_sound(key->text, "-"))
-        rc = node_error(m->err, key, "'%s' can't name a variable", key->text);
-    if (rc == 0 && (values->type != NODE_LIST || values->count == 0))
-        rc = node_error(m->err, values, "for: %s: expected a list of values", key->text);
+    int rc = scope_expand(&scope, m->axes->items[axis], &values, m->e->problems);
+    if (rc == 0)
+        rc = check_axis(m, key, values);
     for (size_t i = 0; rc == 0 && i < values->count; i++) {
         const struct node *value = values->items[i];
-        if (value->type != NODE_SCALAR || !name_sound(value->text, "-.+"))
-            return node_error(m->err, value,
-                              "for: a value becomes part of a name; expected "
-                              "letters, digits, _ - . +");
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(values->items[k]->text, value->text) == 0)
-                return node_error(m->err, value, "for: '%s' is given twice", value->text);
-        m->locals[axis] = (struct variable){key->text, value};
+        m->locals[axis] = (struct variable){.name = key->text, .value = value};
         rc = expand_axis(m, axis + 1, arena_print(m->e->arena, "%s/%s", name, value->text));
     }
     return rc;
 }
 
 static int expand_entry(struct experiment *e, const struct node *key, const struct node *entry,
-                        struct drafts *drafts, struct error *err)
+                        struct drafts *drafts)
 {
-    if (!name_sound(key->text, "-"))
-        return node_error(err, key, "'%s' can't name a stage: expected letters, digits, _ and -",
-                          key->text);
+    if (!experiment_name_sound(key->text, "-"))
+        return node_problem(e->problems, key,
+                            "'%s' can't name a stage: expected letters, digits, _ and -",
+                            key->text);
     if (experiment_external(e, key->text))
-        return node_error(err, key, "'%s' is the name of an input already", key->text);
-    int rc = check_keys(entry, stage_keys, "a stage", err);
-    struct matrix matrix = {.e = e,
-                            .key = key,
-                            .entry = entry,
-                            .axes = node_get(entry, "for"),
-                            .drafts = drafts,
-                            .err = err};
-    if (rc == 0 && matrix.axes && matrix.axes->type != NODE_MAP)
-        rc = node_error(err, matrix.axes, "for: expected a map of variables, not %s",
-                        node_form(matrix.axes));
-    if (rc == 0 && matrix.axes && matrix.axes->count > VARIABLE_LIMIT)
-        rc = node_error(err, matrix.axes, "for: more than %d variables", VARIABLE_LIMIT);
-    return rc < 0 ? rc : expand_axis(&matrix, 0, key->text);
+        return node_problem(e->problems, key, "'%s' is the name of an input already", key->text);
+    if (entry->type != NODE_MAP)
+        return -EINVAL; /* reported */
+    struct matrix matrix = {
+        .e = e, .key = key, .entry = entry, .axes = node_get(entry, "for"), .drafts = drafts};
+    for (size_t i = 0; i < entry->count; i++)
+        matrix.misspelled |= !schema_member(&schema_stage, entry->keys[i]->text);
+    if (schema_absent(matrix.axes))
+        matrix.axes = NULL;
+    if (matrix.axes && (matrix.axes->type != NODE_MAP || matrix.axes->count > VARIABLE_LIMIT))
+        return -EINVAL; /* reported */
+    return expand_axis(&matrix, 0, key->text);
+}
+
+static void expand_entries(struct experiment *e, struct drafts *drafts)
+{
+    const struct node *stages = section(e, "stages");
+    for (size_t i = 0; stages && i < stages->count; i++) {
+        if (expand_entry(e, stages->keys[i], stages->items[i], drafts) == 0)
+            continue;
+        e->broken = arena_push(e->arena, e->broken, e->broken_count, sizeof *e->broken);
+        e->broken[e->broken_count++] = stages->keys[i]->text;
+    }
 }
 
 /* ---- the whole file ---- */
 
+/* Of the folder in out/: neither out/ itself nor the one above it. */
 static const char *bare_name(struct arena *arena, const char *file)
 {
     const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
     const char *dot = strrchr(name, '.');
     size_t n = dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0) ? (size_t)(dot - name)
                                                                               : strlen(name);
-    return n ? arena_copy(arena, name, n) : "experiment";
+    return strspn(name, ".") >= n ? "experiment" : arena_copy(arena, name, n);
 }
 
-static int read_top(struct experiment *e, const char *const *settings, size_t setting_count,
-                    struct error *err)
+static int read_top(struct experiment *e, const char *const *settings, size_t setting_count)
 {
-    int rc = include_read(e->arena, e->file, &e->root, err);
+    const struct param *schema = schema_file(e->arena);
+    int rc = include_read(e->arena, e->file, schema, &e->root, e->problems);
     for (size_t i = 0; rc == 0 && i < setting_count; i++)
-        rc = include_set(e->arena, e->root, settings[i], err);
+        rc = include_set(e->arena, e->root, settings[i], e->problems);
     if (rc < 0)
         return rc;
-    e->params = node_get(e->root, "params");
+    e->params = section(e, "params");
+    const struct node *params = node_get(e->root, "params"), *stages = section(e, "stages");
+    if (params && !e->params)
+        node_problem(e->problems, params, "params: expected a map, not %s", node_form(params));
     if (!node_get(e->root, "ferdag"))
-        return error_set(err, EINVAL, "%s:1:1: expected 'ferdag: 1', the version of this format",
-                         e->file);
-    const struct node *stages = node_get(e->root, "stages");
-    if (!stages || stages->count == 0)
-        return error_set(err, EINVAL, "%s:1:1: no stages", e->file);
+        rc = problems_add(e->problems, e->file, 1, 1,
+                          "expected 'ferdag: 2', the version of this format");
+    bool none = !node_get(e->root, "stages") || (stages && stages->count == 0);
+    if (none && !problems_any(e->problems)) /* a misspelled 'stages' was reported */
+        rc = problems_add(e->problems, e->file, 1, 1, "no stages");
+    return rc;
+}
+
+static void read_title(struct experiment *e)
+{
     const struct node *title = node_get(e->root, "title");
-    struct scope scope = make_scope(e, NULL, 0);
+    struct scope scope = experiment_scope(e, NULL, 0);
     e->title = e->name;
-    return title ? scope_text(&scope, title, &e->title, err) : 0;
+    if (title && title->type == NODE_SCALAR)
+        scope_text(&scope, title, &e->title, e->problems);
 }
 
 int experiment_load(struct experiment *e, const char *file, const char *const *settings,
-                    size_t setting_count, struct error *err)
+                    size_t setting_count, struct problems *problems)
 {
-    *e = (struct experiment){.arena = arena_create()};
+    *e = (struct experiment){.arena = arena_create(), .problems = problems};
     e->file = arena_copy(e->arena, file, strlen(file));
     e->name = bare_name(e->arena, e->file);
     char *full = realpath(file, NULL);
     e->full = full ? arena_copy(e->arena, full, strlen(full)) : e->file;
     free(full);
     struct drafts drafts = {0};
-    int rc = read_top(e, settings, setting_count, err);
-    if (rc == 0)
-        rc = read_externals(e, err);
-    const struct node *stages = rc == 0 ? node_get(e->root, "stages") : NULL;
-    for (size_t i = 0; rc == 0 && i < stages->count; i++)
-        rc = expand_entry(e, stages->keys[i], stages->items[i], &drafts, err);
-    for (size_t i = 0; rc == 0 && i < drafts.count; i++)
-        rc = read_stage(e, &drafts.items[i], err);
-    if (rc == 0)
-        rc = wire_stages(e, &drafts, err);
-    if (rc == 0)
-        rc = tables_add_stages(e, err);
-    if (rc == 0)
-        rc = wire_order(e, err);
-    if (rc < 0)
-        experiment_free(e);
-    return rc;
+    if (read_top(e, settings, setting_count) == 0) {
+        read_title(e);
+        read_externals(e);
+        expand_entries(e, &drafts);
+        for (size_t i = 0; i < drafts.count; i++)
+            stage_read_fields(e, &drafts.items[i]);
+        wire_stages(e, &drafts);
+        tables_add_stages(e);
+        wire_order(e);
+    }
+    if (!problems_any(problems))
+        return 0;
+    experiment_free(e);
+    return -EINVAL;
 }
 
 void experiment_free(struct experiment *e)

@@ -24,7 +24,7 @@ static size_t name_length(const char *line)
 {
     size_t n = strcspn(line, " ");
     bool two = strncmp(line, "param ", 6) == 0 || strncmp(line, "in ", 3) == 0 ||
-               strncmp(line, "out ", 4) == 0;
+               strncmp(line, "out ", 4) == 0 || strncmp(line, "env ", 4) == 0;
     if (two && line[n])
         n += 1 + strcspn(line + n + 1, " ");
     return n;

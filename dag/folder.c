@@ -34,6 +34,22 @@ static void add_name(const struct external *external, json_t *item)
         set(item, "name", utf8_json(external->path));
 }
 
+/* A result's params by the names that they have now: the result may be older than those. */
+static json_t *params_json(const struct kind *kind, const char *text)
+{
+    json_t *params = parse(text), *named = must(json_object()), *value;
+    const char *name;
+    json_object_foreach(params, name, value)
+    {
+        const struct param *p = kind->params;
+        while (p->name && strcmp(param_key_name(p), name) != 0)
+            p++;
+        json_object_set(named, p->name ? p->name : name, value);
+    }
+    json_decref(params);
+    return named;
+}
+
 /* Where a source of a report came from, in full. */
 static void add_provenance(const struct plan *plan, const struct edge *edge, json_t *item)
 {
@@ -56,7 +72,7 @@ static void add_provenance(const struct plan *plan, const struct edge *edge, jso
     set(item, "peak_bytes", json_integer(r->peak_bytes));
     set(item, "finished", json_real(r->finished));
     set(item, "threads", json_integer(r->threads));
-    set(item, "params", parse(r->params));
+    set(item, "params", params_json(edge->from->kind, r->params));
     set(item, "inputs", parse(r->inputs));
 }
 
@@ -112,6 +128,14 @@ static json_t *stages_json(const struct plan *plan)
     return list;
 }
 
+static json_t *env_json(const struct stage *stage)
+{
+    json_t *list = must(json_array());
+    for (size_t i = 0; i < stage->env_count; i++)
+        json_array_append_new(list, must(json_string(stage->env[i])));
+    return list;
+}
+
 /* Takes over earlier. */
 static int write_job(const struct plan *plan, const struct task *task, const char *folder,
                      json_t *earlier, struct error *err)
@@ -131,6 +155,8 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
     if (json_array_size(earlier) > 0)
         set(job, "earlier", json_incref(earlier));
     json_decref(earlier);
+    if (stage->env_count)
+        set(job, "env", env_json(stage));
     if (stage->kind->report) {
         set(job, "experiment", utf8_json(plan->experiment->file));
         set(job, "stages", stages_json(plan));
@@ -144,18 +170,30 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
     return rc;
 }
 
+/* The folders of an input that is gathered into one. */
+static int make_folders_above(const char *folder, const char *as, struct error *err)
+{
+    const char *slash = strrchr(as, '/');
+    if (!slash)
+        return 0;
+    char *path = must(file_path("%s/%.*s", folder, (int)(slash - as), as));
+    int rc = file_make_folders(path, err);
+    free(path);
+    return rc;
+}
+
 static int place_input(const struct plan *plan, const struct edge *edge, const char *folder,
                        struct error *err)
 {
     struct blob blob;
     if (!plan_input(plan, edge, &blob))
         return 0;
+    int rc = make_folders_above(folder, edge->as, err);
+    if (rc < 0)
+        return rc;
     char *as = must(file_path("%s/%s", folder, edge->as));
-    int rc = 0;
-    if (edge->from)
-        rc = blob_place(plan->cache->folder, &blob, as, BLOB_LINK, err);
-    else
-        rc = source_place(edge->external, plan_source(plan, edge->external), as, err);
+    rc = edge->from ? blob_place(plan->cache->folder, &blob, as, BLOB_LINK, err)
+                    : source_place(edge->external, plan_source(plan, edge->external), as, err);
     free(as);
     return rc;
 }

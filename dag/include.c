@@ -1,6 +1,7 @@
 /* See include.h. */
 #include "dag/include.h"
-#include "dag/nearest.h"
+#include "base/nearest.h"
+#include "dag/schema.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,8 +34,9 @@ struct chain {
 
 struct loader {
     struct arena *arena;
+    const struct param *schema;
     size_t files, entries; /* read and merged so far */
-    struct error *err;
+    struct problems *problems;
 };
 
 char *include_folder(struct arena *arena, const char *file)
@@ -43,36 +45,21 @@ char *include_folder(struct arena *arena, const char *file)
     return arena_copy(arena, file, slash ? (size_t)(slash - file) + 1 : 0);
 }
 
-static int find_top(const char *name)
-{
-    for (int i = 0; i < TOP_KEYS; i++)
-        if (strcmp(top_keys[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
-static int check_top(const struct node *root, struct error *err)
+/* What the file says by itself: its keys, its version. What must be given may be elsewhere. */
+static int check_file(struct loader *l, const struct node *root)
 {
     if (root->type != NODE_MAP)
-        return node_error(err, root,
-                          "expected a map with ferdag, params, inputs, stages ..., not %s",
-                          node_form(root));
-    for (size_t i = 0; i < root->count; i++) {
-        const struct node *key = root->keys[i], *value = root->items[i];
-        int which = find_top(key->text);
-        if (which < 0) {
-            struct nearest nearest = {.wrong = key->text};
-            for (int k = 0; k < TOP_KEYS; k++)
-                nearest_offer(&nearest, top_keys[k].name);
-            return node_error(err, key, "unknown key '%s'%s", key->text, nearest_hint(&nearest));
-        }
-        if (top_keys[which].merge != MERGE_WHOLE && value->type != NODE_MAP && !node_is_null(value))
-            return node_error(err, value, "%s: expected a map, not %s", key->text,
-                              node_form(value));
-    }
+        return node_problem(l->problems, root,
+                            "expected a map with ferdag, params, inputs, stages ..., not %s",
+                            node_form(root));
     const struct node *version = node_get(root, "ferdag");
-    if (version && (version->type != NODE_SCALAR || strcmp(version->text, "1") != 0))
-        return node_error(err, version, "ferdag: expected 1, the version of this format");
+    if (version && version->type == NODE_SCALAR && strcmp(version->text, "1") == 0)
+        node_problem(l->problems, version,
+                     "format 1 was replaced by format 2; `ferdag migrate %s` rewrites the file",
+                     root->file);
+    else if (version && (version->type != NODE_SCALAR || strcmp(version->text, "2") != 0))
+        node_problem(l->problems, version, "ferdag: expected 2, the version of this format");
+    schema_check(root, l->schema, "", SCHEMA_RAW, l->problems);
     return 0;
 }
 
@@ -119,8 +106,8 @@ static struct node *merge_top(struct loader *l, struct node *a, struct node *b)
 static int check_entries(struct loader *l, const struct node *where)
 {
     return l->entries > INCLUDE_ENTRIES
-               ? node_error(l->err, where, "include: more than %d entries to merge",
-                            INCLUDE_ENTRIES)
+               ? node_problem(l->problems, where, "include: more than %d entries to merge",
+                              INCLUDE_ENTRIES)
                : 0;
 }
 
@@ -131,7 +118,7 @@ static int load_one(struct loader *l, const char *file, const struct chain *chai
                     const struct node *name, struct node **merged)
 {
     if (name->type != NODE_SCALAR || !*name->text)
-        return node_error(l->err, name, "include: expected the name of a file");
+        return node_problem(l->problems, name, "include: expected the name of a file");
     const char *path = *name->text == '/' ? name->text
                                           : arena_print(l->arena, "%s%s",
                                                         include_folder(l->arena, file), name->text);
@@ -149,17 +136,17 @@ static int load(struct loader *l, const char *file, const struct chain *above,
     int depth = 0;
     for (const struct chain *c = above; c; c = c->above, depth++)
         if (strcmp(c->file, file) == 0)
-            return node_error(l->err, from, "include: %s includes itself", file);
+            return node_problem(l->problems, from, "include: %s includes itself", file);
     if (depth > INCLUDE_DEPTH || ++l->files > INCLUDE_FILES)
-        return node_error(l->err, from, "include: too many files, or too deep");
+        return node_problem(l->problems, from, "include: too many files, or too deep");
     struct node *root, *merged = NULL;
-    int rc = yaml_read(l->arena, file, &root, l->err);
-    if (rc < 0) {
-        if (from && rc != -EINVAL)
-            error_prefix(l->err, "%s:%d:%d", from->file, from->line, from->column);
-        return rc;
-    }
-    rc = check_top(root, l->err);
+    struct error why = {""};
+    int rc = yaml_read(l->arena, file, &root, &why);
+    if (rc < 0 && from && rc != -EINVAL)
+        return node_problem(l->problems, from, "%s", why.text);
+    if (rc < 0)
+        return problems_at(l->problems, "", "%s", why.text);
+    rc = check_file(l, root);
     struct node *include = node_get(root, "include");
     if (rc == 0 && include && include->type == NODE_LIST)
         for (size_t i = 0; rc == 0 && i < include->count; i++)
@@ -173,26 +160,27 @@ static int load(struct loader *l, const char *file, const struct chain *above,
     return rc;
 }
 
-int include_read(struct arena *arena, const char *file, struct node **root, struct error *err)
+int include_read(struct arena *arena, const char *file, const struct param *schema,
+                 struct node **root, struct problems *problems)
 {
-    struct loader loader = {.arena = arena, .err = err};
+    struct loader loader = {.arena = arena, .schema = schema, .problems = problems};
     return load(&loader, file, NULL, NULL, root);
 }
 
 static int unknown_param(struct arena *arena, const struct node *map, const char *setting,
-                         size_t known, const char *name, struct error *err)
+                         size_t known, const char *name, struct problems *problems)
 {
     struct nearest nearest = {.wrong = name};
     for (size_t i = 0; map && map->type == NODE_MAP && i < map->count; i++)
         nearest_offer(&nearest, map->keys[i]->text);
-    return error_set(err, EINVAL, "--set %s: unknown param '%s%s'%s", setting,
-                     arena_copy(arena, setting, known), name, nearest_hint(&nearest));
+    return problems_at(problems, "", "--set %s: unknown param '%s%s'%s", setting,
+                       arena_copy(arena, setting, known), name, nearest_hint(&nearest));
 }
 
 /* The map with the value at a path below it replaced; maps on the way are copied, since aliases
  * share them. */
 static int replace(struct arena *arena, const struct node *map, const char *setting, char *path,
-                   size_t known, struct node *value, struct node **out, struct error *err)
+                   size_t known, struct node *value, struct node **out, struct problems *problems)
 {
     /* The whole rest as one key first: a key may hold dots. */
     char *dot = node_get(map, path) ? NULL : strchr(path, '.');
@@ -200,15 +188,15 @@ static int replace(struct arena *arena, const struct node *map, const char *sett
         *dot = 0;
     struct node *found = node_get(map, path);
     if (!found)
-        return unknown_param(arena, map, setting, known, path, err);
+        return unknown_param(arena, map, setting, known, path, problems);
     if (dot) {
         int rc = replace(arena, found, setting, dot + 1, known + (size_t)(dot + 1 - path), value,
-                         &value, err);
+                         &value, problems);
         if (rc < 0)
             return rc;
     } else if ((found->type == NODE_MAP) != (value->type == NODE_MAP)) {
-        return error_set(err, EINVAL, "%s: expected %s, not %s", value->file, node_form(found),
-                         node_form(value));
+        return problems_at(problems, "", "%s: expected %s, not %s", value->file, node_form(found),
+                           node_form(value));
     }
     *out = node_empty(arena, map, NODE_MAP);
     for (size_t i = 0; i < map->count; i++)
@@ -218,19 +206,23 @@ static int replace(struct arena *arena, const struct node *map, const char *sett
     return 0;
 }
 
-int include_set(struct arena *arena, struct node *root, const char *setting, struct error *err)
+int include_set(struct arena *arena, struct node *root, const char *setting,
+                struct problems *problems)
 {
     const char *equals = strchr(setting, '=');
     if (!equals || equals == setting)
-        return error_set(err, EINVAL, "--set %s: expected name=value", setting);
+        return problems_at(problems, "", "--set %s: expected name=value", setting);
     char *path = arena_copy(arena, setting, (size_t)(equals - setting));
     struct node here = {.file = arena_print(arena, "--set %s", path), .line = 1, .column = 1};
     struct node *value = node_scalar(arena, &here, "", false), *params = NULL;
+    struct error why = {""};
     int rc = 0;
     if (equals[1])
-        rc = yaml_parse(arena, here.file, equals + 1, strlen(equals + 1), &value, err);
+        rc = yaml_parse(arena, here.file, equals + 1, strlen(equals + 1), &value, &why);
+    if (rc < 0)
+        return problems_at(problems, "", "%s", why.text);
     if (rc == 0)
-        rc = replace(arena, node_get(root, "params"), setting, path, 0, value, &params, err);
+        rc = replace(arena, node_get(root, "params"), setting, path, 0, value, &params, problems);
     for (size_t i = 0; rc == 0 && i < root->count; i++)
         if (strcmp(root->keys[i]->text, "params") == 0)
             root->items[i] = params;

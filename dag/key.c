@@ -41,7 +41,7 @@ static void write_params(const struct stage *stage, struct lines *lines, FILE *o
             continue;
         char *value = must(json_dumps(json_object_get(stage->params, p->name),
                                       JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)));
-        add(lines, arena_print(lines->arena, "param %s %s", p->name, value));
+        add(lines, arena_print(lines->arena, "param %s %s", param_key_name(p), value));
         free(value);
     }
     flush(lines, true, out);
@@ -51,7 +51,9 @@ static char *input_line(const struct stage *stage, const struct edge *edge,
                         const struct key_input *input, struct arena *arena)
 {
     if (!stage->kind->report)
-        return input->missing ? NULL : arena_print(arena, "in %s %s", edge->as, input->digest.hex);
+        return input->missing ? NULL
+                              : arena_print(arena, "in %s %s%s", edge->as, input->digest.hex,
+                                            input->executable ? " exec" : "");
     const char *port = edge->from ? edge->from->outputs[edge->output].port : "";
     const char *name = edge->from ? edge->from->name : edge->external->name;
     if (input->missing)
@@ -60,19 +62,34 @@ static char *input_line(const struct stage *stage, const struct edge *edge,
                        input->key ? input->key : "-", input->digest.hex);
 }
 
+/* Digests, not values: these may be secret. */
+static int write_environment(const struct stage *stage, struct lines *lines, FILE *out,
+                             struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < stage->env_count; i++) {
+        const char *value = getenv(stage->env[i]);
+        struct digest digest = {"unset"};
+        rc = value ? sha256_memory(value, strlen(value), &digest, err) : 0;
+        add(lines, arena_print(lines->arena, "env %s %s", stage->env[i], digest.hex));
+    }
+    flush(lines, true, out);
+    return rc;
+}
+
 static int write_text(const struct stage *stage, const char *backend,
                       const struct key_input *inputs, struct arena *arena, FILE *out,
                       struct error *err)
 {
     struct lines lines = {.arena = arena};
     char numerics[256];
-    fprintf(out, "ferdag-key 1\nkind %s %d\n", stage->kind->name, stage->kind->version);
+    fprintf(out, "ferdag-key 1\nkind %s %d\n", kind_key_name(stage->kind), stage->kind->version);
     write_params(stage, &lines, out);
     if (stage->kind->numerics) {
-        int rc = kind_numerics(stage->kind->numerics, backend, stage->cpu, numerics,
-                               sizeof numerics, err);
-        if (rc < 0)
-            return rc;
+        int unknown = kind_numerics(stage->kind->numerics, backend, stage->cpu, numerics,
+                                    sizeof numerics, err);
+        if (unknown < 0)
+            return unknown;
         fprintf(out, "numerics %s\n", numerics);
     }
     if (stage->kind->open_ports)
@@ -80,13 +97,14 @@ static int write_text(const struct stage *stage, const char *backend,
             add(&lines, arena_print(arena, "out %s %s%s", stage->outputs[i].port,
                                     stage->outputs[i].file, stage->outputs[i].tree ? "/" : ""));
     flush(&lines, true, out);
-    for (size_t i = 0; i < stage->input_count; i++) {
+    int rc = write_environment(stage, &lines, out, err);
+    for (size_t i = 0; rc == 0 && i < stage->input_count; i++) {
         char *line = input_line(stage, &stage->inputs[i], &inputs[i], arena);
         if (line)
             add(&lines, line);
     }
     flush(&lines, stage->kind->open_ports, out); /* the others are in the table's order */
-    return 0;
+    return rc;
 }
 
 int key_make(const struct stage *stage, const char *backend, const struct key_input *inputs,

@@ -6,7 +6,9 @@
  *   param NAME JSON          each param but the keyless, sorted by name
  *   numerics TEXT            of kinds whose bits depend on backend and threads
  *   out PORT FILE            of open ports
- *   in NAME DIGEST           the content, not where it came from
+ *   env NAME DIGEST          of open ports: of the value of a variable, or unset
+ *   in NAME DIGEST           the content, not where it came from; of a program, with " exec" if the
+ *                            file is executable
  *   in NAME STAGE.PORT KEY DIGEST, or missing   of report kinds, which show where it came from */
 #ifndef FERDAG_DAG_KEY_H
 #define FERDAG_DAG_KEY_H
@@ -17,6 +19,7 @@
 /* What an edge of the stage brings. */
 struct key_input {
     bool missing;
+    bool executable; /* and the stage is a program, which may run it */
     struct digest digest;
     const char *key; /* of the stage that it comes from; NULL: from outside */
 };

@@ -2,7 +2,7 @@
  * them. */
 #include "dag/arena.h"
 #include "dag/commands.h"
-#include "dag/nearest.h"
+#include "base/nearest.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -25,6 +25,8 @@ enum {
     CMD_CHECK = 256,
     CMD_STAGE = 512,
     CMD_FSCK = 1024,
+    CMD_MIGRATE = 2048,
+    CMD_SCHEMA = 4096,
     WITH_FILE_AND_CACHE = CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_LOG,
     WITH_CACHE = WITH_FILE_AND_CACHE | CMD_FSCK,
     WITH_FILE = WITH_FILE_AND_CACHE | CMD_GRAPH | CMD_CHECK,
@@ -49,7 +51,10 @@ static const struct command {
     {"log", "FILE [STAGE...]", "what the stage printed", CMD_LOG, 1, 1000, command_log},
     {"kinds", "[KIND]", "the stage kinds, their ports, params, defaults", CMD_KINDS, 0, 1,
      command_kinds},
-    {"check", "FILE", "errors in the YAML, without running", CMD_CHECK, 1, 1, command_check},
+    {"check", "FILE", "all errors in the YAML, without running", CMD_CHECK, 1, 1, command_check},
+    {"migrate", "FILE", "rewrite a file of an older format, and what it includes", CMD_MIGRATE, 1,
+     1, command_migrate},
+    {"schema", "", "JSON Schema of the YAML, for editors", CMD_SCHEMA, 0, 0, command_schema},
     {"fsck", "", "find damage in the cache, and with --repair repair it", CMD_FSCK, 0, 0,
      command_fsck},
     {"stage", "KIND", "run one stage in the current folder, as told by its job.json", CMD_STAGE, 1,
@@ -68,8 +73,9 @@ static const struct option {
     {'k', "keep-going", NULL, "after a failure go on with what doesn't need it", CMD_RUN},
     {0, "set", "NAME=VALUE", "override a param; NAME may be dotted", WITH_FILE},
     {0, "force", "STAGE", "run it even if its result is known", CMD_RUN},
-    {0, "cache", "DIR", "the cache (default: FERDAG_CACHE, or .ferdag)", WITH_CACHE},
-    {0, "backend", "NAME", "auto, ref, cpu or cuda (default: auto)", WITH_FILE_AND_CACHE},
+    {0, "cache", "DIR", "the cache (default: FERDAG_CACHE, or .ferdag)", WITH_CACHE | CMD_CHECK},
+    {0, "backend", "NAME", "auto, ref, cpu or cuda (default: auto)",
+     WITH_FILE_AND_CACHE | CMD_CHECK},
     {0, "format", "NAME", "dot or mermaid (default: dot)", CMD_GRAPH},
     {0, "json", NULL, "results as JSON",
      CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_KINDS | CMD_FSCK},

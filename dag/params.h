@@ -2,17 +2,18 @@
 #ifndef FERDAG_DAG_PARAMS_H
 #define FERDAG_DAG_PARAMS_H
 
-#include "dag/yaml.h"
+#include "dag/scope.h"
 #include "stages/kind.h"
 
-/* *params is an object with every param of the kind, in the table's order: what `with` (a map,
- * already expanded; NULL: nothing) says, or the default. `where` is the stage, for a param that is
- * missing. */
-int params_check(const struct kind *kind, const struct node *with, const struct node *where,
-                 json_t **params, struct error *err);
+/* *params is an object with every param of the kind, in the table's order: what `with` (as written;
+ * NULL: nothing) says in that scope, or the default. `where` is the stage, for a param that is
+ * missing. -EINVAL if something was added to problems. */
+int params_read(const struct kind *kind, struct scope *scope, const struct node *with,
+                const struct node *where, json_t **params, struct problems *problems);
 
-/* A param's default, read as if it stood in the YAML at `where`. */
-int params_standard(const struct param *param, const struct node *where, json_t **value,
-                    struct error *err);
+/* Moves problems of a kind's check, whose places are JSON pointers, to the nodes that they point to
+ * in `root`, or to the nearest that there is. */
+void params_locate(const struct problems *found, const struct node *root,
+                   struct problems *problems);
 
 #endif

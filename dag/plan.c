@@ -2,6 +2,7 @@
 #include "dag/plan.h"
 #include "base/file.h"
 #include "dag/key.h"
+#include "dag/schema.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -96,34 +97,57 @@ static int check_cache(const char *folder, const char *cache, struct error *err)
     return holds ? error_set(err, EINVAL, "the folder holds the cache, %s", cache) : 0;
 }
 
-static int check_external(const struct external *external, const char *cache, struct error *err)
+static void check_external(const struct external *external, const char *cache, bool lenient,
+                           struct problems *problems)
 {
     struct stat st;
+    struct error why;
     int rc = 0;
-    if (stat(external->path, &st) < 0)
-        rc = error_errno(err, errno, "cannot open %s", external->path);
+    bool missing = stat(external->path, &st) < 0;
+    if (missing)
+        rc = error_errno(&why, errno, "cannot open %s", external->path);
     else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        rc = error_set(err, EINVAL, "%s is neither a file nor a folder", external->path);
+        rc = error_set(&why, EINVAL, "%s is neither a file nor a folder", external->path);
     else if (access(external->path, R_OK) < 0)
-        rc = error_errno(err, errno, "cannot read %s", external->path);
+        rc = error_errno(&why, errno, "cannot read %s", external->path);
     else if (S_ISDIR(st.st_mode))
-        rc = check_cache(external->path, cache, err);
-    if (rc < 0)
-        error_prefix(err, "%s:%d:%d: input '%s'", external->where->file, external->where->line,
-                     external->where->column, external->name);
-    return rc < 0 ? -EINVAL : 0;
+        rc = check_cache(external->path, cache, &why);
+    if (rc < 0 && missing && lenient)
+        node_warn(problems, external->where, "input '%s': %s", external->name, why.text);
+    else if (rc < 0)
+        node_problem(problems, external->where, "input '%s': %s", external->name, why.text);
 }
 
-int plan_check_externals(const struct plan *plan, const char *cache, struct error *err)
+static void check_gpu(const struct stage *stage, struct problems *problems)
 {
-    int rc = 0;
-    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
-        const struct task *task = &plan->tasks[i];
-        for (size_t k = 0; task->wanted && rc == 0 && k < task->stage->input_count; k++)
-            if (task->stage->inputs[k].external)
-                rc = check_external(task->stage->inputs[k].external, cache, err);
-    }
-    return rc;
+    char numerics[256];
+    if (stage->gpu == GPU_REQUIRED &&
+        kind_numerics(NUMERICS_NET, "cuda", 1, numerics, sizeof numerics, NULL) < 0)
+        node_problem(problems, stage->where, "stage '%s' needs a GPU, and there is none",
+                     stage->name);
+}
+
+static void check_stage(const struct stage *stage, const char *cache, bool lenient,
+                        struct problems *problems)
+{
+    for (size_t k = 0; k < stage->input_count; k++)
+        if (stage->inputs[k].external)
+            check_external(stage->inputs[k].external, cache, lenient, problems);
+    check_gpu(stage, problems);
+}
+
+void plan_check_surroundings(const struct experiment *e, const char *cache, bool lenient,
+                             struct problems *problems)
+{
+    for (size_t i = 0; i < e->stage_count; i++)
+        check_stage(e->stages[i], cache, lenient, problems);
+}
+
+void plan_check_wanted(const struct plan *plan, const char *cache, struct problems *problems)
+{
+    for (size_t i = 0; i < plan->experiment->stage_count; i++)
+        if (plan->tasks[i].wanted)
+            check_stage(plan->tasks[i].stage, cache, false, problems);
 }
 
 bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *blob)
@@ -215,6 +239,8 @@ static int make_key(const struct plan *plan, struct task *task, struct error *er
         struct blob blob = {0};
         inputs[i].missing = !plan_input(plan, edge, &blob);
         inputs[i].digest = blob.digest;
+        inputs[i].executable =
+            blob.executable && stage->kind->open_ports && (edge->from || edge->external->code);
         inputs[i].key = edge->from ? plan->tasks[edge->from->place].key : NULL;
     }
     free(task->key_text);

@@ -51,9 +51,12 @@ void plan_create(struct plan *plan, struct experiment *experiment, struct cache 
                  const char *backend, const bool *picked);
 void plan_free(struct plan *plan);
 
-/* -EINVAL, with the place in the YAML, if an external input of what is wanted can't be a file or a
- * folder to read, or is a folder that holds the cache. Touches nothing. */
-int plan_check_externals(const struct plan *plan, const char *cache, struct error *err);
+/* Adds what keeps stages from running here: an external input that can't be read (missing ones are
+ * warnings if `lenient`), or is a folder that holds the cache; a GPU that isn't there. Of all
+ * stages, or of those that a plan wants. Touch nothing. */
+void plan_check_surroundings(const struct experiment *experiment, const char *cache, bool lenient,
+                             struct problems *problems);
+void plan_check_wanted(const struct plan *plan, const char *cache, struct problems *problems);
 
 /* Hashes the external inputs of what is wanted (mostly by the stat cache) and resolves all that the
  * cache knows. */

@@ -1,6 +1,7 @@
 /* See scope.h. */
 #include "dag/scope.h"
-#include "dag/nearest.h"
+#include "base/nearest.h"
+#include "dag/schema.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,21 +19,24 @@ enum {
 };
 
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
-                  struct error *err);
+                  struct problems *problems);
 
 static int count_steps(struct scope *scope, const struct node *node, size_t steps,
-                       struct error *err)
+                       struct problems *problems)
 {
+    if (*scope->steps > STEP_LIMIT)
+        return -EINVAL; /* that was said before */
     *scope->steps += steps;
     if (*scope->steps > STEP_LIMIT)
-        return node_error(err, node, "the experiment expands to more than %d values", STEP_LIMIT);
+        return node_problem(problems, node, "the experiment expands to more than %d values",
+                            STEP_LIMIT);
     return 0;
 }
 
 /* A dotted path in a map; keys that hold dots themselves are found too. */
 static const struct node *find_path(const struct node *map, const char *path)
 {
-    const struct node *found = node_get(map, path);
+    struct node *found = node_get(map, path);
     size_t first = NOWHERE, length = 0;
     for (const char *dot = found ? NULL : strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
         size_t n = (size_t)(dot - path), place = n > 0 ? node_find(map, path, n) : NOWHERE;
@@ -41,7 +45,20 @@ static const struct node *find_path(const struct node *map, const char *path)
             length = n;
         }
     }
-    return first == NOWHERE ? found : find_path(map->items[first], path + length + 1);
+    if (map && first != NOWHERE) {
+        map->items[first]->used = true;
+        return find_path(map->items[first], path + length + 1);
+    }
+    if (found)
+        found->used = true;
+    return found;
+}
+
+static const struct node *use(const struct variable *variable, const struct node *found)
+{
+    if (variable->used)
+        *variable->used = true;
+    return found;
 }
 
 static const struct node *find_local(const struct scope *scope, const char *path)
@@ -50,14 +67,14 @@ static const struct node *find_local(const struct scope *scope, const char *path
     for (size_t i = 0; i < scope->local_count; i++) {
         const char *name = scope->locals[i].name;
         if (strcmp(name, path) == 0)
-            return scope->locals[i].value;
+            return use(&scope->locals[i], scope->locals[i].value);
         if (!dotted)
             continue;
         size_t n = strlen(name);
         if (n > 0 && strncmp(name, path, n) == 0 && path[n] == '.') {
             const struct node *found = find_path(scope->locals[i].value, path + n + 1);
             if (found)
-                return found;
+                return use(&scope->locals[i], found);
         }
     }
     return NULL;
@@ -80,20 +97,20 @@ static void offer_names(const struct scope *scope, struct nearest *nearest, cons
 }
 
 static void say_unknown(const struct scope *scope, const struct node *node, const char *path,
-                        struct error *err)
+                        struct problems *problems)
 {
     struct nearest nearest = {.wrong = path};
     offer_names(scope, &nearest, path);
-    node_error(err, node, "unknown %s '%s'%s",
-               scope->environment   ? "param or environment variable"
-               : scope->local_count ? "param or variable"
-                                    : "param",
-               path, nearest_hint(&nearest));
+    node_problem(problems, node, "unknown %s '%s'%s",
+                 scope->environment   ? "param or environment variable"
+                 : scope->local_count ? "param or variable"
+                                      : "param",
+                 path, nearest_hint(&nearest));
 }
 
 /* The value of a name: an expanded node. `otherwise` is what stands after ":-", or NULL. */
 static int look_up(struct scope *scope, const struct node *node, const char *path,
-                   const char *otherwise, int depth, struct node **out, struct error *err)
+                   const char *otherwise, int depth, struct node **out, struct problems *problems)
 {
     const struct node *found = find_local(scope, path);
     if (found) {
@@ -104,8 +121,9 @@ static int look_up(struct scope *scope, const struct node *node, const char *pat
     if (found) {
         struct scope global = *scope;
         global.local_count = 0;
-        int rc = depth >= DEPTH_LIMIT ? node_error(err, found, "param '%s' is made of itself", path)
-                                      : expand(&global, found, depth + 1, out, err);
+        int rc = depth >= DEPTH_LIMIT
+                     ? node_problem(problems, found, "param '%s' is made of itself", path)
+                     : expand(&global, found, depth + 1, out, problems);
         scope->used_environment |= global.used_environment;
         return rc;
     }
@@ -121,8 +139,8 @@ static int look_up(struct scope *scope, const struct node *node, const char *pat
         return 0;
     }
     if (otherwise)
-        return node_error(err, node, "':-' gives a default only in the path of an input");
-    say_unknown(scope, node, path, err);
+        return node_problem(problems, node, "':-' gives a default only in the path of an input");
+    say_unknown(scope, node, path, problems);
     return -EINVAL;
 }
 
@@ -132,10 +150,10 @@ struct buffer {
 };
 
 static int append(const struct node *node, struct buffer *b, const char *text, size_t n,
-                  struct error *err)
+                  struct problems *problems)
 {
     if (b->used + n > TEXT_LIMIT)
-        return node_error(err, node, "expands to more than %d bytes", TEXT_LIMIT);
+        return node_problem(problems, node, "expands to more than %d bytes", TEXT_LIMIT);
     if (b->used + n + 1 > b->room) {
         b->room = (b->used + n + 1) * 2;
         b->bytes = must(realloc(b->bytes, b->room));
@@ -147,26 +165,26 @@ static int append(const struct node *node, struct buffer *b, const char *text, s
 }
 
 static int expand_text(struct scope *scope, const struct node *node, const char **p, bool inner,
-                       int depth, struct buffer *out, struct error *err);
+                       int depth, struct buffer *out, struct problems *problems);
 
 /* At "${": reads to its "}" and looks it up. */
 static int reference(struct scope *scope, const struct node *node, const char **p, int depth,
-                     struct node **out, struct error *err)
+                     struct node **out, struct problems *problems)
 {
     struct buffer name = {0};
-    int rc = count_steps(scope, node, 1 + scope->local_count / STEP_LOCALS, err);
+    int rc = count_steps(scope, node, 1 + scope->local_count / STEP_LOCALS, problems);
     if (rc == 0 && depth > DEPTH_LIMIT + NEST_LIMIT) /* above what params alone can reach */
-        rc = node_error(err, node, "'${' nested more than %d deep", NEST_LIMIT);
+        rc = node_problem(problems, node, "'${' nested more than %d deep", NEST_LIMIT);
     if (rc == 0) {
         *p += 2;
-        rc = expand_text(scope, node, p, true, depth + 1, &name, err);
+        rc = expand_text(scope, node, p, true, depth + 1, &name, problems);
     }
     if (rc == 0 && **p != '}')
-        rc = node_error(err, node, "'${' without its '}'");
+        rc = node_problem(problems, node, "'${' without its '}'");
     if (rc == 0 && name.used == 0)
-        rc = node_error(err, node, "'${}' names nothing");
+        rc = node_problem(problems, node, "'${}' names nothing");
     if (rc == 0)
-        rc = count_steps(scope, node, name.used > STEP_BYTES ? name.used / STEP_DOTS : 0, err);
+        rc = count_steps(scope, node, name.used > STEP_BYTES ? name.used / STEP_DOTS : 0, problems);
     if (rc == 0) {
         *p += 1;
         char *path = arena_copy(scope->arena, name.bytes, name.used);
@@ -175,7 +193,7 @@ static int reference(struct scope *scope, const struct node *node, const char **
             *otherwise = 0;
             otherwise += 2;
         }
-        rc = look_up(scope, node, path, otherwise, depth, out, err);
+        rc = look_up(scope, node, path, otherwise, depth, out, problems);
     }
     free(name.bytes);
     return rc;
@@ -183,23 +201,23 @@ static int reference(struct scope *scope, const struct node *node, const char **
 
 /* Expands up to the end or, when inner, up to the "}" that ends a name. */
 static int expand_text(struct scope *scope, const struct node *node, const char **p, bool inner,
-                       int depth, struct buffer *out, struct error *err)
+                       int depth, struct buffer *out, struct problems *problems)
 {
     int rc = 0;
     while (rc == 0 && **p && !(inner && **p == '}')) {
         size_t plain = strcspn(*p, inner ? "$}" : "$");
         if (plain > 0) {
-            rc = append(node, out, *p, plain, err);
+            rc = append(node, out, *p, plain, problems);
             *p += plain;
         } else if ((*p)[1] == '{') {
             struct node *value;
-            rc = reference(scope, node, p, depth, &value, err);
+            rc = reference(scope, node, p, depth, &value, problems);
             if (rc == 0 && value->type != NODE_SCALAR)
-                rc = node_error(err, node, "%s can't stand inside a text", node_form(value));
+                rc = node_problem(problems, node, "%s can't stand inside a text", node_form(value));
             if (rc == 0)
-                rc = append(node, out, value->text, strlen(value->text), err);
+                rc = append(node, out, value->text, strlen(value->text), problems);
         } else {
-            rc = append(node, out, "$", 1, err);
+            rc = append(node, out, "$", 1, problems);
             *p += (*p)[1] == '$' ? 2 : 1;
         }
     }
@@ -207,7 +225,7 @@ static int expand_text(struct scope *scope, const struct node *node, const char 
 }
 
 static int expand_scalar(struct scope *scope, const struct node *node, int depth, struct node **out,
-                         struct error *err)
+                         struct problems *problems)
 {
     const char *p = node->text;
     if (!strchr(p, '$')) {
@@ -216,7 +234,7 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
     }
     if (p[0] == '$' && p[1] == '{') {
         struct node *value;
-        int rc = reference(scope, node, &p, depth, &value, err);
+        int rc = reference(scope, node, &p, depth, &value, problems);
         if (rc != 0)
             return rc;
         if (!*p) { /* the whole scalar: the value itself, standing here */
@@ -230,11 +248,11 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
         p = node->text;
     }
     struct buffer text = {0};
-    int rc = append(node, &text, "", 0, err);
+    int rc = append(node, &text, "", 0, problems);
     if (rc == 0)
-        rc = expand_text(scope, node, &p, false, depth, &text, err);
+        rc = expand_text(scope, node, &p, false, depth, &text, problems);
     if (rc == 0)
-        rc = count_steps(scope, node, text.used / STEP_BYTES, err);
+        rc = count_steps(scope, node, text.used / STEP_BYTES, problems);
     if (rc == 0)
         *out = node_scalar(scope->arena, node, arena_copy(scope->arena, text.bytes, text.used),
                            node->plain);
@@ -243,35 +261,38 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
 }
 
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
-                  struct error *err)
+                  struct problems *problems)
 {
-    int rc = count_steps(scope, node, 1, err);
+    int rc = count_steps(scope, node, 1, problems);
     if (rc < 0)
         return rc;
     if (node->type == NODE_SCALAR)
-        return expand_scalar(scope, node, depth, out, err);
+        return expand_scalar(scope, node, depth, out, problems);
     struct node *copy = node_empty(scope->arena, node, node->type);
-    for (size_t i = 0; rc == 0 && i < node->count; i++) {
+    for (size_t i = 0; i < node->count && *scope->steps <= STEP_LIMIT; i++) {
         struct node *item;
-        rc = expand(scope, node->items[i], depth, &item, err);
-        if (rc == 0)
+        if (expand(scope, node->items[i], depth, &item, problems) < 0)
+            rc = -EINVAL; /* the others may be wrong too */
+        else
             node_append(scope->arena, copy, node->type == NODE_MAP ? node->keys[i] : NULL, item);
     }
     *out = copy;
-    return rc;
+    return *scope->steps <= STEP_LIMIT ? rc : -EINVAL;
 }
 
-int scope_expand(struct scope *scope, const struct node *node, struct node **out, struct error *err)
+int scope_expand(struct scope *scope, const struct node *node, struct node **out,
+                 struct problems *problems)
 {
-    return expand(scope, node, 0, out, err);
+    return expand(scope, node, 0, out, problems);
 }
 
-int scope_text(struct scope *scope, const struct node *node, const char **out, struct error *err)
+int scope_text(struct scope *scope, const struct node *node, const char **out,
+               struct problems *problems)
 {
     struct node *value;
-    int rc = scope_expand(scope, node, &value, err);
+    int rc = scope_expand(scope, node, &value, problems);
     if (rc == 0 && value->type != NODE_SCALAR)
-        rc = node_error(err, node, "expected a text, not %s", node_form(value));
+        rc = node_problem(problems, node, "expected a text, not %s", node_form(value));
     if (rc == 0)
         *out = value->text;
     return rc;

@@ -8,11 +8,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "base/problems.h"
 #include "dag/yaml.h"
 
 struct variable {
     const char *name;
     const struct node *value; /* already expanded */
+    bool *used;               /* set when it is looked up; may be NULL */
 };
 
 struct scope {
@@ -25,10 +27,12 @@ struct scope {
     size_t *steps;         /* counts the work of a whole experiment, so that it has an end */
 };
 
-/* Expands a node and all in it; *out stands where node stands. */
+/* Expands a node and all in it; *out stands where node stands. -EINVAL if something was added to
+ * problems: all that is wrong with it. */
 int scope_expand(struct scope *scope, const struct node *node, struct node **out,
-                 struct error *err);
+                 struct problems *problems);
 /* The same for what must be a scalar. */
-int scope_text(struct scope *scope, const struct node *node, const char **out, struct error *err);
+int scope_text(struct scope *scope, const struct node *node, const char **out,
+               struct problems *problems);
 
 #endif

@@ -12,6 +12,21 @@ int session_status(int rc)
     return rc == 0 ? EXIT_DONE : rc == -EINVAL || rc == -ENOENT ? EXIT_BAD : EXIT_FAILED;
 }
 
+void session_print_problems(struct problems *problems)
+{
+    struct error line;
+    problems_sort(problems);
+    for (size_t i = 0; i < problems->count; i++) {
+        problems_print(&problems->items[i], &line);
+        fprintf(stderr, "ferdag: %s%s\n", problems->items[i].warning ? "warning: " : "", line.text);
+    }
+    size_t more = problems->errors + problems->warnings - problems->count;
+    if (more)
+        fprintf(stderr, "ferdag: and %zu more\n", more);
+    if (problems->failed)
+        fprintf(stderr, "ferdag: out of memory\n");
+}
+
 /* ---- what the cache reports ---- */
 
 static void wipe(struct session *s)
@@ -83,17 +98,26 @@ static int force(struct session *s, const struct options *options, struct error 
     return rc;
 }
 
-static int check_gpu(const struct session *s, struct error *err)
+/* What can be found before a run is found before the cache is touched. */
+static int check_surroundings(const struct session *s, const struct options *options)
 {
-    char numerics[256];
-    for (size_t i = 0; i < s->experiment.stage_count; i++) {
-        const struct stage *stage = s->experiment.stages[i];
-        if (s->plan.tasks[i].wanted && stage->gpu == GPU_REQUIRED &&
-            kind_numerics(NUMERICS_NET, "cuda", 1, numerics, sizeof numerics, NULL) < 0)
-            return node_error(err, stage->where, "stage '%s' needs a GPU, and there is none",
-                              stage->name);
-    }
-    return 0;
+    struct problems problems = {0};
+    plan_check_wanted(&s->plan, options->cache, &problems);
+    session_print_problems(&problems);
+    int rc = problems_any(&problems) ? -EINVAL : 0;
+    problems_free(&problems);
+    return rc;
+}
+
+int session_load(const struct options *options, struct experiment *e)
+{
+    struct problems problems = {0};
+    int rc =
+        experiment_load(e, options->names[0], options->settings, options->setting_count, &problems);
+    session_print_problems(&problems);
+    problems_free(&problems);
+    e->problems = NULL;
+    return rc < 0 ? EXIT_BAD : EXIT_DONE;
 }
 
 int session_open(struct session *s, const struct options *options, bool create, struct error *err)
@@ -101,10 +125,9 @@ int session_open(struct session *s, const struct options *options, bool create, 
     *s = (struct session){0};
     char numerics[256];
     int rc = kind_numerics(NUMERICS_NET, options->backend, 1, numerics, sizeof numerics, err);
-    if (rc == 0)
-        rc = experiment_load(&s->experiment, options->names[0], options->settings,
-                             options->setting_count, err);
     if (rc < 0)
+        return EXIT_BAD;
+    if (session_load(options, &s->experiment) != EXIT_DONE)
         return EXIT_BAD;
     rc = pick(s, options, err);
     if (rc == 0) {
@@ -112,9 +135,7 @@ int session_open(struct session *s, const struct options *options, bool create, 
         rc = force(s, options, err);
     }
     if (rc == 0)
-        rc = check_gpu(s, err);
-    if (rc == 0)
-        rc = plan_check_externals(&s->plan, options->cache, err);
+        rc = check_surroundings(s, options);
     if (rc == 0)
         rc = cache_open(&s->cache, options->cache, create, err);
     if (rc == 0) {

@@ -21,6 +21,11 @@ int session_open(struct session *session, const struct options *options, bool cr
                  struct error *err);
 void session_close(struct session *session);
 
+/* Loads the file alone; what is wrong is printed on stderr, one problem a line. EXIT_DONE or
+ * EXIT_BAD. */
+int session_load(const struct options *options, struct experiment *experiment);
+void session_print_problems(struct problems *problems);
+
 /* Exit status for a code of this program's functions. */
 int session_status(int rc);
 

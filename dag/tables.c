@@ -1,16 +1,16 @@
-/* See tables.h. In a map with `rows: {id: {variables}}`, `columns: {id: {variables}}` and `cell:
- * "..."`, `cells: {row: {column: ...}}` is the cell's text once for each pair, with the variables
- * of its column and its row, ${row} and ${column}. A row's own `cell` wins over a column's, and
- * that over the table's; a cell that is missing or ~ is null. */
+/* See tables.h. */
 #include "dag/tables.h"
 #include "base/utf8.h"
+#include "base/nearest.h"
 #include "dag/params.h"
+#include "dag/schema.h"
+#include "dag/table_cells.h"
 #include "dag/wire.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { CELL_LIMIT = 100000, SECTION_COUNT = 4, VARIABLE_LIMIT = 200 };
+enum { SECTION_COUNT = 4 };
 
 /* Bits of struct output's `referred` beside those of the sections. */
 enum { TABLES_BIT = 1 << SECTION_COUNT, REPORT_BIT = 2 << SECTION_COUNT };
@@ -31,154 +31,7 @@ struct section {
     unsigned bit; /* in struct output's `referred` */
 };
 
-struct expander {
-    struct experiment *e;
-    size_t cells;
-    struct error *err;
-};
-
-static int expand(struct expander *x, const struct node *node, struct node **out);
-
-static struct scope global_scope(struct expander *x)
-{
-    return (struct scope){.arena = x->e->arena, .params = x->e->params, .steps = &x->e->steps};
-}
-
-/* rows or columns as a map of maps, with values expanded but for `cell`. */
-static int expand_axis(struct expander *x, const struct node *axis, struct node **out)
-{
-    struct arena *arena = x->e->arena;
-    struct scope scope = global_scope(x);
-    *out = node_empty(arena, axis, NODE_MAP);
-    if (axis->type != NODE_MAP && axis->type != NODE_LIST)
-        return node_error(x->err, axis, "expected a map or list of rows or columns");
-    for (size_t i = 0; i < axis->count; i++) {
-        struct node *id = axis->type == NODE_MAP ? axis->keys[i] : axis->items[i];
-        const struct node *variables = axis->type == NODE_MAP ? axis->items[i] : NULL;
-        if (id->type != NODE_SCALAR)
-            return node_error(x->err, id, "expected the name of a row or column");
-        struct node *copy = node_empty(arena, id, NODE_MAP);
-        if (variables && variables->type != NODE_MAP && !node_is_null(variables))
-            return node_error(x->err, variables, "'%s': expected a map of variables, not %s",
-                              id->text, node_form(variables));
-        for (size_t k = 0; variables && k < variables->count; k++) {
-            struct node *value = variables->items[k];
-            int rc = strcmp(variables->keys[k]->text, "cell") == 0
-                         ? 0
-                         : scope_expand(&scope, value, &value, x->err);
-            if (rc < 0)
-                return rc;
-            node_append(arena, copy, variables->keys[k], value);
-        }
-        node_append(arena, *out, id, copy);
-    }
-    return 0;
-}
-
-static void add_locals(struct variable *locals, size_t *count, const struct node *map)
-{
-    for (size_t i = 0; i < map->count && *count < VARIABLE_LIMIT - 2; i++)
-        if (strcmp(map->keys[i]->text, "cell") != 0)
-            locals[(*count)++] = (struct variable){map->keys[i]->text, map->items[i]};
-}
-
-static int expand_cell(struct expander *x, const struct node *table, const struct node *rows,
-                       size_t r, const struct node *columns, size_t c, struct node **out)
-{
-    struct variable locals[VARIABLE_LIMIT];
-    size_t count = 0;
-    if (++x->cells > CELL_LIMIT)
-        return node_error(x->err, table, "more than %d cells", CELL_LIMIT);
-    add_locals(locals, &count, columns->items[c]);
-    add_locals(locals, &count, rows->items[r]);
-    locals[count++] = (struct variable){"row", rows->keys[r]};
-    locals[count++] = (struct variable){"column", columns->keys[c]};
-    const struct node *cell = node_get(rows->items[r], "cell");
-    if (!cell)
-        cell = node_get(columns->items[c], "cell");
-    if (!cell)
-        cell = node_get(table, "cell");
-    if (!cell) {
-        *out = node_scalar(x->e->arena, table, "~", true);
-        return 0;
-    }
-    struct scope scope = global_scope(x);
-    scope.locals = locals;
-    scope.local_count = count;
-    return scope_expand(&scope, cell, out, x->err);
-}
-
-/* The axis without the `cell`s, for the renderer. */
-static struct node *without_cells(struct arena *arena, const struct node *axis)
-{
-    struct node *out = node_empty(arena, axis, NODE_MAP);
-    for (size_t i = 0; i < axis->count; i++) {
-        const struct node *map = axis->items[i];
-        struct node *copy = node_empty(arena, map, NODE_MAP);
-        for (size_t k = 0; k < map->count; k++)
-            if (strcmp(map->keys[k]->text, "cell") != 0)
-                node_append(arena, copy, map->keys[k], map->items[k]);
-        node_append(arena, out, axis->keys[i], copy);
-    }
-    return out;
-}
-
-static int expand_table(struct expander *x, const struct node *table, struct node **out)
-{
-    struct arena *arena = x->e->arena;
-    struct node *rows, *columns, *cells = node_empty(arena, table, NODE_MAP);
-    int rc = expand_axis(x, node_get(table, "rows"), &rows);
-    if (rc == 0)
-        rc = expand_axis(x, node_get(table, "columns"), &columns);
-    for (size_t r = 0; rc == 0 && r < rows->count; r++) {
-        struct node *line = node_empty(arena, rows->keys[r], NODE_MAP);
-        for (size_t c = 0; rc == 0 && c < columns->count; c++) {
-            struct node *cell;
-            rc = expand_cell(x, table, rows, r, columns, c, &cell);
-            if (rc == 0)
-                node_append(arena, line, columns->keys[c], cell);
-        }
-        node_append(arena, cells, rows->keys[r], line);
-    }
-    *out = node_empty(arena, table, NODE_MAP);
-    for (size_t i = 0; rc == 0 && i < table->count; i++) {
-        const char *key = table->keys[i]->text;
-        struct node *value = NULL;
-        if (strcmp(key, "cells") == 0)
-            return node_error(x->err, table->keys[i], "cells are made from rows, columns and cell");
-        if (strcmp(key, "cell") == 0)
-            continue;
-        if (strcmp(key, "rows") == 0)
-            value = without_cells(arena, rows);
-        else if (strcmp(key, "columns") == 0)
-            value = without_cells(arena, columns);
-        else
-            rc = expand(x, table->items[i], &value);
-        if (rc == 0)
-            node_append(arena, *out, table->keys[i], value);
-    }
-    if (rc == 0)
-        node_append(arena, *out, node_scalar(arena, table, "cells", true), cells);
-    return rc;
-}
-
-static int expand(struct expander *x, const struct node *node, struct node **out)
-{
-    struct scope scope = global_scope(x);
-    if (node->type == NODE_SCALAR)
-        return scope_expand(&scope, node, out, x->err);
-    if (node_get(node, "rows") && node_get(node, "columns"))
-        return expand_table(x, node, out);
-    *out = node_empty(x->e->arena, node, node->type);
-    for (size_t i = 0; i < node->count; i++) {
-        struct node *item;
-        int rc = expand(x, node->items[i], &item);
-        if (rc < 0)
-            return rc;
-        node_append(x->e->arena, *out, node->type == NODE_MAP ? node->keys[i] : NULL, item);
-    }
-    return 0;
-}
+/* ---- references ---- */
 
 /* Marks the output as referred to by a section or a stage; false if it was already. */
 static bool refer_first(const struct reference *reference, unsigned bit)
@@ -191,8 +44,7 @@ static bool refer_first(const struct reference *reference, unsigned bit)
 
 /* "@stage.port:/pointer" -> the stage's output; the text is made whole where it left out the port.
  */
-static int read_reference(struct experiment *e, struct section *section, struct node *node,
-                          struct error *err)
+static int read_reference(struct experiment *e, struct section *section, struct node *node)
 {
     const char *text = node->text + 1;
     if (*text == '@') { /* "@@..." is a text that starts with "@" */
@@ -201,15 +53,17 @@ static int read_reference(struct experiment *e, struct section *section, struct 
     }
     const char *colon = strchr(text, ':');
     if (colon && colon[1] && colon[1] != '/')
-        return node_error(err, node, "after ':' expected a JSON pointer such as :/public/accuracy");
+        return node_problem(e->problems, node,
+                            "after ':' expected a JSON pointer such as :/public/accuracy");
     char *name = arena_copy(e->arena, text, colon ? (size_t)(colon - text) : strlen(text));
     struct reference reference = {.where = node};
     struct external *external;
-    int rc = experiment_resolve(e, name, node, &reference.from, &reference.output, &external, err);
+    int rc = experiment_resolve(e, name, node, &reference.from, &reference.output, &external);
     if (rc < 0)
         return rc;
     if (external)
-        return node_error(err, node, "'%s' is an input; expected an output of a stage", name);
+        return node_problem(e->problems, node, "'%s' is an input; expected an output of a stage",
+                            name);
     node->text = arena_print(e->arena, "@%s.%s%s", reference.from->name,
                              reference.from->outputs[reference.output].port, colon ? colon : "");
     if (!refer_first(&reference, section->bit))
@@ -222,18 +76,39 @@ static int read_reference(struct experiment *e, struct section *section, struct 
 
 /* A copy of the tree with its references read; the tree itself is shared with params. */
 static int collect(struct experiment *e, struct section *section, const struct node *node,
-                   struct node **out, struct error *err)
+                   struct node **out)
 {
     *out = arena_alloc(e->arena, sizeof **out);
     **out = *node;
     if (node->type == NODE_SCALAR)
-        return *node->text == '@' ? read_reference(e, section, *out, err) : 0;
+        return *node->text == '@' ? read_reference(e, section, *out) : 0;
     (*out)->items = arena_alloc(e->arena, (node->count + 1) * sizeof *node->items);
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < node->count; i++)
-        rc = collect(e, section, node->items[i], &(*out)->items[i], err);
+    for (size_t i = 0; i < node->count; i++)
+        if (collect(e, section, node->items[i], &(*out)->items[i]) < 0)
+            rc = -EINVAL;
     return rc;
 }
+
+/* A param that nothing uses is often one with a slip of the pen. Those that the report compares
+ * with the paper's settings are used. */
+static void warn_of_unused_params(struct experiment *e)
+{
+    const struct node *settings = node_get(node_get(e->root, "paper"), "settings");
+    for (size_t i = 0; e->params && i < e->params->count; i++) {
+        struct nearest nearest = {.wrong = e->params->keys[i]->text};
+        if (e->params->items[i]->used || node_get(settings, nearest.wrong))
+            continue;
+        bool shown = e->problems->warnings < PROBLEMS_KEPT;
+        for (size_t k = 0; shown && k < e->params->count; k++)
+            if (e->params->items[k]->used)
+                nearest_offer(&nearest, e->params->keys[k]->text);
+        node_warn(e->problems, e->params->keys[i], "nothing uses the param '%s'%s", nearest.wrong,
+                  nearest_hint(&nearest));
+    }
+}
+
+/* ---- stages ---- */
 
 static int section_index(const char *name)
 {
@@ -264,14 +139,14 @@ static json_t *param_value(struct experiment *e, const struct section *parts,
 {
     int i = section_index(param->name);
     if (i >= 0)
-        return parts[i].node ? node_json(parts[i].node) : must(json_object());
+        return parts[i].node ? schema_json(parts[i].node, param) : schema_standard(param);
     if (strcmp(param->name, "title") == 0)
         return must(utf8_json(e->title)); /* it may be the file's name */
     if (strcmp(param->name, "params") == 0)
         return params ? node_json(params) : must(json_object());
     if (strcmp(param->name, "stages") == 0)
         return stages_json(e);
-    return NULL;
+    return schema_standard(param);
 }
 
 static void add_source(struct experiment *e, struct stage *stage, const struct port *port,
@@ -328,54 +203,72 @@ static struct stage *make_stage(struct experiment *e, const char *name, const st
     return stage;
 }
 
-/* Params of the kinds that no section gives take their defaults. */
-static int fill_defaults(struct stage *stage, struct error *err)
+/* What only the report knows of the sections: cells that a claim names, places in results. */
+static int check_sections(struct experiment *e, const struct stage *stage,
+                          const struct section *parts)
 {
-    int rc = 0;
-    for (const struct param *p = stage->kind->params; rc == 0 && p->name; p++) {
-        json_t *value = NULL;
-        if (json_object_get(stage->params, p->name))
-            continue;
-        rc = p->standard ? params_standard(p, stage->where, &value, err)
-                         : error_set(err, EINVAL, "kind %s has a param '%s' that no section gives",
-                                     stage->kind->name, p->name);
-        if (rc == 0 && json_object_set_new(stage->params, p->name, value) < 0)
-            must(NULL);
-    }
+    struct problems found = {0};
+    if (!stage->kind->check)
+        return 0;
+    struct node *root = node_empty(e->arena, e->root, NODE_MAP);
+    for (int i = 0; i < SECTION_COUNT; i++)
+        if (parts[i].node)
+            node_append(e->arena, root, node_scalar(e->arena, e->root, sections[i], true),
+                        parts[i].node);
+    stage->kind->check(stage->params, &found);
+    params_locate(&found, root, e->problems);
+    int rc = problems_any(&found) ? -EINVAL : 0;
+    problems_free(&found);
     return rc;
 }
 
-int tables_add_stages(struct experiment *e, struct error *err)
+static int add_stages(struct experiment *e, const struct section *parts, const struct node *params)
 {
     const struct kind *tables = kind_find("report_tables"), *report = kind_find("report_pdf");
-    struct section parts[SECTION_COUNT] = {{0}};
-    struct expander x = {.e = e, .err = err};
-    int rc = 0;
-    for (int i = 0; rc == 0 && i < SECTION_COUNT; i++) {
-        const struct node *node = node_get(e->root, sections[i]);
-        struct node *expanded;
-        if (!node)
-            continue;
-        parts[i].bit = 1u << i;
-        rc = expand(&x, node, &expanded);
-        if (rc == 0)
-            rc = collect(e, &parts[i], expanded, &parts[i].node, err);
-    }
-    struct node *params = NULL;
-    struct scope scope = global_scope(&x);
-    if (rc == 0 && e->params)
-        rc = scope_expand(&scope, e->params, &params, err);
-    if (rc < 0 || !(parts[0].node || parts[1].node || parts[3].node))
-        return rc;
     struct stage *first = make_stage(e, "tables", tables, parts, params, TABLES_BIT);
     struct stage *second = make_stage(e, "report", report, parts, params, REPORT_BIT);
     for (const struct port *p = report->inputs; p->name; p++)
         if (strcmp(p->name, "tables") == 0)
             add_source(e, second, p, &(struct reference){.from = first, .where = e->root});
-    int added = wire_add(e, first, err);
-    rc = wire_add(e, second, added < 0 ? NULL : err);
-    if (added < 0 || rc < 0)
-        return added < 0 ? added : rc;
-    rc = fill_defaults(first, err);
-    return rc < 0 ? rc : fill_defaults(second, err);
+    int rc = wire_add(e, first);
+    if (wire_add(e, second) < 0)
+        rc = -EINVAL;
+    if (check_sections(e, first, parts) < 0)
+        rc = -EINVAL;
+    return rc;
+}
+
+/* Expands a section and finds what it refers to. */
+static int read_section(struct expander *x, const struct param *file, int i, struct section *part)
+{
+    const struct node *node = node_get(x->e->root, sections[i]);
+    const struct param *param = schema_member(file, sections[i]);
+    struct node *expanded;
+    *part = (struct section){.bit = 1u << i};
+    if (!node || node->type != NODE_MAP)
+        return 0;
+    if (table_cells_expand(x, node, param, &expanded) < 0 ||
+        schema_check(expanded, param, sections[i], SCHEMA_WHOLE, x->e->problems) < 0)
+        return -EINVAL;
+    return collect(x->e, part, expanded, &part->node);
+}
+
+int tables_add_stages(struct experiment *e)
+{
+    struct section parts[SECTION_COUNT];
+    struct expander x = {.e = e};
+    const struct param *file = schema_file(e->arena);
+    int rc = 0;
+    for (int i = 0; i < SECTION_COUNT; i++)
+        if (read_section(&x, file, i, &parts[i]) < 0)
+            rc = -EINVAL;
+    if (rc < 0 || problems_any(e->problems))
+        return rc;
+    warn_of_unused_params(e); /* what follows looks all of them up */
+    if (!(parts[0].node || parts[1].node || parts[3].node))
+        return 0;
+    struct node *params = NULL;
+    struct scope scope = experiment_scope(e, NULL, 0);
+    rc = e->params ? scope_expand(&scope, e->params, &params, e->problems) : 0;
+    return rc < 0 ? rc : add_stages(e, parts, params);
 }

@@ -10,6 +10,6 @@
 #include "dag/experiment.h"
 
 /* Does nothing if the file has no tables, claims or report. */
-int tables_add_stages(struct experiment *e, struct error *err);
+int tables_add_stages(struct experiment *e);
 
 #endif

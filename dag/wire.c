@@ -1,6 +1,8 @@
-/* See wire.h. */
+/* See wire.h: what each stage takes in. */
 #include "dag/wire.h"
-#include "dag/nearest.h"
+#include "dag/include.h"
+#include "base/nearest.h"
+#include "dag/schema.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,167 +11,168 @@
 
 enum { LONGEST_INPUT = 200 }; /* bytes: file systems take 255 */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(struct stage *const *)a)->name, (*(struct stage *const *)b)->name);
-}
+/* The inputs of one stage while they are read. */
+struct reading {
+    struct experiment *e;
+    struct stage *stage;
+    const struct node *entry;
+    bool misspelled;
+    struct scope scope;
+};
 
-static void sort_names(struct experiment *e)
-{
-    e->by_name = arena_alloc(e->arena, (e->stage_count + 1) * sizeof *e->by_name);
-    if (e->stage_count)
-        memcpy(e->by_name, e->stages, e->stage_count * sizeof *e->by_name);
-    qsort(e->by_name, e->stage_count, sizeof *e->by_name, by_name);
-}
+/* ---- one edge ---- */
 
-struct stage *experiment_stage(const struct experiment *e, const char *name)
+/* "train/vgg19.best" or the name of an input. */
+static const char *edge_name(struct arena *arena, const struct edge *edge)
 {
-    struct stage wanted = {.name = name}, *key = &wanted;
-    struct stage **found = bsearch(&key, e->by_name, e->stage_count, sizeof *e->by_name, by_name);
-    return found ? *found : NULL;
+    return edge->from ? arena_print(arena, "%s.%s", edge->from->name,
+                                    edge->from->outputs[edge->output].port)
+                      : edge->external->name;
 }
-
-static bool below(const char *name, const char *prefix)
-{
-    size_t n = strlen(prefix);
-    return strncmp(name, prefix, n) == 0 && (name[n] == 0 || name[n] == '/');
-}
-
-int experiment_pick(const struct experiment *e, const char *name, bool *picked, struct error *err)
-{
-    struct nearest nearest = {.wrong = name};
-    bool any = false;
-    for (size_t i = 0; i < e->stage_count; i++) {
-        if (below(e->stages[i]->name, name))
-            any = picked[i] = true;
-        nearest_offer(&nearest, e->stages[i]->name);
-        nearest_offer(&nearest, e->stages[i]->group);
-    }
-    return any ? 0
-               : error_set(err, EINVAL, "%s: unknown stage '%s'%s", e->file, name,
-                           nearest_hint(&nearest));
-}
-
-static int unknown_stage(const struct experiment *e, const char *text, const struct node *where,
-                         struct error *err)
-{
-    struct nearest nearest = {.wrong = text};
-    for (size_t i = 0; i < e->stage_count; i++) {
-        if (below(e->stages[i]->name, text))
-            return node_error(err, where, "'%s' is a matrix; name one of its stages, such as '%s'",
-                              text, e->stages[i]->name);
-        nearest_offer(&nearest, e->stages[i]->name);
-    }
-    for (size_t i = 0; i < e->external_count; i++)
-        nearest_offer(&nearest, e->externals[i]->name);
-    return node_error(err, where, "unknown stage or input '%s'%s", text, nearest_hint(&nearest));
-}
-
-struct external *experiment_external(const struct experiment *e, const char *name)
-{
-    size_t place = node_find(node_get(e->root, "inputs"), name, strlen(name));
-    return place == NOWHERE ? NULL : e->externals[place];
-}
-
-static int find_output(const struct stage *stage, const char *port, const struct node *where,
-                       size_t *output, struct error *err)
-{
-    if (stage->out) {
-        *output = node_find(stage->out, port, strlen(port));
-    } else {
-        *output = 0;
-        while (*output < stage->output_count && strcmp(stage->outputs[*output].port, port) != 0)
-            ++*output;
-    }
-    if (*output < stage->output_count)
-        return 0;
-    struct nearest nearest = {.wrong = port};
-    for (size_t i = 0; i < stage->output_count; i++)
-        nearest_offer(&nearest, stage->outputs[i].port);
-    return node_error(err, where, "unknown output '%s' of stage '%s' (kind %s)%s", port,
-                      stage->name, stage->kind->name, nearest_hint(&nearest));
-}
-
-int experiment_resolve(const struct experiment *e, const char *text, const struct node *where,
-                       struct stage **from, size_t *output, struct external **external,
-                       struct error *err)
-{
-    *output = 0;
-    if ((*external = experiment_external(e, text)))
-        return 0;
-    if ((*from = experiment_stage(e, text))) /* names may hold dots: the whole text first */
-        return 0;
-    const char *dot = strrchr(text, '.');
-    char *name = arena_copy(e->arena, text, dot ? (size_t)(dot - text) : strlen(text));
-    *from = dot ? experiment_stage(e, name) : NULL;
-    return *from ? find_output(*from, dot + 1, where, output, err)
-                 : unknown_stage(e, name, where, err);
-}
-
-/* ---- in: ---- */
 
 /* What may not meet: a measured output and a result, a file and a folder. */
-static int check_edge(const struct stage *stage, const struct port *port, const struct edge *edge,
-                      struct error *err)
+static int check_edge(const struct reading *r, const struct port *port, const struct edge *edge)
 {
-    if (edge->from == stage)
-        return node_error(err, edge->where, "cycle: %s -> %s", stage->name, stage->name);
+    const struct stage *stage = r->stage;
     const struct output *output = edge->from ? &edge->from->outputs[edge->output] : NULL;
+    if (edge->from == stage)
+        return node_problem(r->e->problems, edge->where, "cycle: %s -> %s", stage->name,
+                            stage->name);
     if (output && output->measured && !stage->kind->report)
-        return node_error(err, edge->where,
-                          "%s.%s holds measured times, which only the report may "
-                          "read",
-                          edge->from->name, output->port);
-    if (!port)
-        return 0;
+        return node_problem(r->e->problems, edge->where,
+                            "%s holds measured times, which only the report may read",
+                            edge_name(r->e->arena, edge));
     bool tree = output ? output->tree : edge->external->folder;
-    if (tree != (port->form == PORT_TREE)) {
-        char name[600];
-        snprintf(name, sizeof name, "%s%s%s", edge->from ? edge->from->name : edge->external->name,
-                 output ? "." : "", output ? output->port : "");
-        return node_error(err, edge->where, "port %s of kind %s takes %s, and %s is %s", port->name,
-                          stage->kind->name, tree ? "a file" : "a folder of files", name,
-                          tree ? "a folder of files" : "a file");
-    }
+    if (port && tree != (port->form == PORT_TREE))
+        return node_problem(r->e->problems, edge->where,
+                            "port %s of kind %s takes %s, and %s is %s", port->name,
+                            stage->kind->name, tree ? "a file" : "a folder of files",
+                            edge_name(r->e->arena, edge), tree ? "a folder of files" : "a file");
     return 0;
 }
 
-static int add_edge(struct experiment *e, struct stage *stage, const struct port *port,
-                    const char *name, const struct node *node, size_t place, struct error *err)
+static int push_edge(const struct reading *r, const struct port *port, const struct edge *edge)
 {
-    if (node->type != NODE_SCALAR)
-        return node_error(err, node, "in: %s: expected 'stage', 'stage.port' or an input, not %s",
-                          name, node_form(node));
-    struct edge edge = {.port = name,
-                        .as = name,
-                        .where = node,
-                        .many = port && port->many,
-                        .optional = port && port->optional};
-    if (edge.many)
-        edge.as = arena_print(e->arena, "%s.%zu", name, place);
-    int rc = experiment_resolve(e, node->text, node, &edge.from, &edge.output, &edge.external, err);
-    if (rc == 0)
-        rc = check_edge(stage, port, &edge, err);
+    struct stage *stage = r->stage;
+    int rc = check_edge(r, port, edge);
     if (rc < 0)
         return rc;
-    stage->inputs = arena_push(e->arena, stage->inputs, stage->input_count, sizeof *stage->inputs);
-    stage->inputs[stage->input_count++] = edge;
+    stage->inputs =
+        arena_push(r->e->arena, stage->inputs, stage->input_count, sizeof *stage->inputs);
+    stage->inputs[stage->input_count++] = *edge;
     return 0;
 }
 
-static int add_port(struct experiment *e, struct stage *stage, const struct port *port,
-                    const char *name, const struct node *node, struct error *err)
+/* ---- one port ---- */
+
+/* A port that is given several: of a kind with many, port.0, port.1, ...; of open ports a folder
+ * with one entry each, by what a star stood for, else by the place in the list. */
+struct gathering {
+    const struct reading *r;
+    const struct port *port;
+    const char *name;
+    size_t count, width; /* width: digits of the largest place */
+};
+
+static const char *gathered_name(struct gathering *g, const char *star)
 {
-    if (node->type != NODE_LIST)
-        return add_edge(e, stage, port, name, node, 0, err);
-    if (!port || !port->many)
-        return node_error(err, node, "in: port %s of kind %s takes one input, not a list", name,
-                          stage->kind->name);
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < node->count; i++)
-        rc = add_edge(e, stage, port, name, node->items[i], i, err);
+    struct arena *arena = g->r->e->arena;
+    size_t place = g->count++;
+    if (g->port)
+        return arena_print(arena, "%s.%zu", g->name, place);
+    return star ? arena_print(arena, "%s/%s", g->name, star)
+                : arena_print(arena, "%s/%0*zu", g->name, (int)g->width, place);
+}
+
+static struct edge edge_of(const struct port *port, const char *name, const char *as,
+                           const struct node *where)
+{
+    return (struct edge){.port = name,
+                         .as = as,
+                         .where = where,
+                         .many = port && port->many,
+                         .optional = port && port->optional};
+}
+
+static int gather_matrix(struct gathering *g, const struct node *node)
+{
+    struct match *matches;
+    size_t count;
+    int rc = experiment_match(g->r->e, node->text, node, &matches, &count);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct edge edge = edge_of(g->port, g->name, gathered_name(g, matches[i].name), node);
+        edge.from = matches[i].from;
+        edge.output = matches[i].output;
+        rc = push_edge(g->r, g->port, &edge);
+    }
     return rc;
 }
+
+static bool is_pattern(const struct node *node)
+{
+    return node->type == NODE_SCALAR && strchr(node->text, '*');
+}
+
+static int not_a_source(const struct reading *r, const char *name, const struct node *node)
+{
+    return node_problem(r->e->problems, node,
+                        "in: %s: expected 'stage', 'stage.port' or an input, not %s", name,
+                        node_form(node));
+}
+
+static int gather_one(struct gathering *g, const struct node *node)
+{
+    const struct reading *r = g->r;
+    if (node->type != NODE_SCALAR)
+        return not_a_source(r, g->name, node);
+    if (is_pattern(node))
+        return gather_matrix(g, node);
+    struct edge edge = edge_of(g->port, g->name, gathered_name(g, NULL), node);
+    int rc = experiment_resolve(r->e, node->text, node, &edge.from, &edge.output, &edge.external);
+    return rc < 0 ? rc : push_edge(r, g->port, &edge);
+}
+
+static size_t digits_of(size_t n)
+{
+    size_t digits = 1;
+    for (; n >= 10; n /= 10)
+        digits++;
+    return digits;
+}
+
+static int add_several(const struct reading *r, const struct port *port, const char *name,
+                       const struct node *node)
+{
+    struct gathering g = {.r = r, .port = port, .name = name};
+    if (port && !port->many)
+        return node_problem(r->e->problems, node, "in: port %s of kind %s takes one input, not %s",
+                            name, r->stage->kind->name,
+                            node->type == NODE_LIST ? "a list" : "several");
+    if (node->type != NODE_LIST)
+        return gather_one(&g, node);
+    g.width = digits_of(node->count ? node->count - 1 : 0);
+    int rc = 0;
+    for (size_t i = 0; i < node->count; i++)
+        if (gather_one(&g, node->items[i]) < 0)
+            rc = -EINVAL;
+    return rc;
+}
+
+static int add_port(const struct reading *r, const struct port *port, const char *name,
+                    const struct node *node)
+{
+    if (node->type == NODE_LIST || is_pattern(node))
+        return add_several(r, port, name, node);
+    if (node->type != NODE_SCALAR)
+        return not_a_source(r, name, node);
+    struct edge edge = edge_of(port, name, name, node);
+    if (port && port->many)
+        edge.as = arena_print(r->e->arena, "%s.0", name);
+    int rc = experiment_resolve(r->e, node->text, node, &edge.from, &edge.output, &edge.external);
+    return rc < 0 ? rc : push_edge(r, port, &edge);
+}
+
+/* ---- open ports ---- */
 
 static int by_text(const void *a, const void *b)
 {
@@ -188,194 +191,193 @@ static const char **top_names(struct arena *arena, const struct stage *stage)
     return names;
 }
 
-static bool clashes(const char *name, const char *const *taken, size_t count)
+static bool is_file_name(const char *name)
 {
-    return strcmp(name, "job.json") == 0 || strcmp(name, "log.txt") == 0 || *name == '.' ||
-           strpbrk(name, "/\n") || !*name || strlen(name) > LONGEST_INPUT ||
-           bsearch(&name, taken, count, sizeof *taken, by_text);
+    return *name && *name != '.' && !strpbrk(name, "/\n") && strlen(name) <= LONGEST_INPUT &&
+           strcmp(name, "job.json") != 0 && strcmp(name, "log.txt") != 0;
 }
 
-static int open_inputs(struct experiment *e, struct stage *stage, const struct node *in,
-                       struct error *err)
+static int open_inputs(const struct reading *r, const struct node *in)
 {
-    const char *const *taken = top_names(e->arena, stage);
+    size_t count = r->stage->output_count;
+    const char *const *taken = top_names(r->e->arena, r->stage);
     int rc = 0;
-    for (size_t i = 0; rc == 0 && in && i < in->count; i++) {
+    for (size_t i = 0; in && i < in->count; i++) {
         const struct node *key = in->keys[i];
-        rc = clashes(key->text, taken, stage->output_count)
-                 ? node_error(err, key,
-                              "in: '%s' can't name an input: it is no file name, or an "
-                              "output's",
-                              key->text)
-                 : add_port(e, stage, NULL, key->text, in->items[i], err);
+        if (!is_file_name(key->text) || bsearch(&key->text, taken, count, sizeof *taken, by_text))
+            rc = node_problem(r->e->problems, key,
+                              "in: '%s' can't name an input: it is no file name, or an output's",
+                              key->text);
+        else if (!schema_absent(in->items[i]) && add_port(r, NULL, key->text, in->items[i]) < 0)
+            rc = -EINVAL;
     }
     return rc;
 }
 
-static int table_inputs(struct experiment *e, struct stage *stage, const struct node *in,
-                        struct error *err)
+/* Where a stage finds a file that it declares: under the same name, or that of its last part if it
+ * is elsewhere. */
+static const char *file_name(struct arena *arena, const char *text)
 {
-    const struct port *ports = stage->kind->inputs;
+    size_t n = strlen(text);
+    while (n > 1 && text[n - 1] == '/')
+        n--;
+    char *name = arena_copy(arena, text, n);
+    while (strncmp(name, "./", 2) == 0)
+        name += 2;
+    bool inside = *name != '/';
+    for (const char *p = name; inside && p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+        inside = *p != '/' && *p && !(p[0] == '.' && p[1] == '.' && (!p[2] || p[2] == '/'));
+    const char *slash = strrchr(name, '/');
+    return inside || !slash ? name : slash + 1;
+}
+
+static bool file_name_sound(const char *name)
+{
+    for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+        if (*p == '/' || !*p || (*p == '.' && (!p[1] || p[1] == '/' || p[1] == '.')))
+            return false;
+    return strcmp(name, "job.json") != 0 && strcmp(name, "log.txt") != 0;
+}
+
+static int add_file(const struct reading *r, const struct node *node)
+{
+    struct experiment *e = r->e;
+    if (node->type != NODE_SCALAR || !*node->text)
+        return node_problem(e->problems, node, "files: expected the name of a file or folder");
+    const char *name = file_name(e->arena, node->text);
+    const char *path = experiment_path(e, include_folder(e->arena, node->file), node->text);
+    if (!file_name_sound(name))
+        return node_problem(e->problems, node,
+                            "files: '%s' can't be the name of a file in the "
+                            "stage's folder",
+                            name);
+    if (!path)
+        return node_problem(e->problems, node, "cannot tell the current folder: %s",
+                            strerror(errno));
+    struct edge edge = edge_of(NULL, "files", name, node);
+    edge.external = experiment_add_external(
+        e, (struct external){.name = name, .path = path, .where = node, .code = true});
+    return push_edge(r, NULL, &edge);
+}
+
+/* `files:` are inputs from outside, too. */
+static int read_files(const struct reading *r)
+{
+    const struct node *written = node_get(r->entry, "files");
+    struct scope scope = r->scope;
+    struct node *files;
+    if (schema_absent(written))
+        return 0;
+    int rc = scope_expand(&scope, written, &files, r->e->problems);
+    if (rc < 0 || files->type != NODE_LIST)
+        return rc < 0 ? rc : add_file(r, files);
+    for (size_t i = 0; i < files->count; i++)
+        if (add_file(r, files->items[i]) < 0)
+            rc = -EINVAL;
+    return rc;
+}
+
+static int by_as(const void *a, const void *b)
+{
+    return strcmp((*(const struct edge *const *)a)->as, (*(const struct edge *const *)b)->as);
+}
+
+/* Nothing may stand where something else does, nor in it: names with '/' come from `files` and from
+ * what is gathered. */
+static int check_names(const struct reading *r)
+{
+    const struct stage *stage = r->stage;
+    const char *const *taken = top_names(r->e->arena, stage);
+    const struct edge **sorted =
+        arena_alloc(r->e->arena, (stage->input_count + 1) * sizeof(const struct edge *));
+    for (size_t i = 0; i < stage->input_count; i++)
+        sorted[i] = &stage->inputs[i];
+    qsort(sorted, stage->input_count, sizeof *sorted, by_as);
+    int rc = 0;
+    for (size_t i = 0; i < stage->input_count; i++) {
+        const char *as = sorted[i]->as, *before = i ? sorted[i - 1]->as : NULL;
+        const char *top = arena_copy(r->e->arena, as, strcspn(as, "/"));
+        size_t n = before ? strlen(before) : 0;
+        if (before && strncmp(before, as, n) == 0 && (!as[n] || as[n] == '/'))
+            rc = node_problem(r->e->problems, sorted[i]->where,
+                              "two inputs of stage '%s' have the name '%s'", stage->name, before);
+        else if (bsearch(&top, taken, stage->output_count, sizeof *taken, by_text))
+            rc = node_problem(r->e->problems, sorted[i]->where,
+                              "an input and an output of stage '%s' have the name '%s'",
+                              stage->name, top);
+    }
+    return rc;
+}
+
+/* ---- ports of a table ---- */
+
+static int table_inputs(const struct reading *r, const struct node *in)
+{
+    const struct kind *kind = r->stage->kind;
+    bool misspelled = r->misspelled;
+    int rc = 0;
     for (size_t i = 0; in && i < in->count; i++) {
         struct nearest nearest = {.wrong = in->keys[i]->text};
-        const struct port *p = ports;
+        const struct port *p = kind->inputs;
         for (; p->name && strcmp(p->name, nearest.wrong) != 0; p++)
             nearest_offer(&nearest, p->name);
         if (!p->name)
-            return node_error(err, in->keys[i], "unknown input port '%s' of kind %s%s",
-                              nearest.wrong, stage->kind->name, nearest_hint(&nearest));
+            rc = node_problem(r->e->problems, in->keys[i], "unknown input port '%s' of kind %s%s",
+                              nearest.wrong, kind->name, nearest_hint(&nearest));
+        misspelled |= !p->name;
     }
-    int rc = 0;
-    for (const struct port *p = ports; rc == 0 && p->name; p++) {
+    for (const struct port *p = kind->inputs; p->name; p++) {
         const struct node *node = node_get(in, p->name);
-        if (node && !node_is_null(node))
-            rc = add_port(e, stage, p, p->name, node, err);
-        else if (!p->optional)
-            rc = node_error(err, stage->where, "input port '%s' of kind %s must be given", p->name,
-                            stage->kind->name);
+        if (!schema_absent(node))
+            rc = add_port(r, p, p->name, node) < 0 ? -EINVAL : rc;
+        else if (!p->optional && !misspelled)
+            rc = node_problem(r->e->problems, r->stage->where,
+                              "input port '%s' of kind %s must be given: %s", p->name, kind->name,
+                              p->text);
     }
     return rc;
 }
 
-static int read_inputs(struct experiment *e, const struct draft *draft, struct error *err)
+static void read_inputs(struct experiment *e, const struct draft *draft)
 {
-    struct scope scope = {.arena = e->arena,
-                          .params = e->params,
-                          .locals = draft->locals,
-                          .local_count = draft->local_count,
-                          .steps = &e->steps};
+    struct reading r = {.e = e,
+                        .stage = draft->stage,
+                        .entry = draft->entry,
+                        .misspelled = draft->misspelled,
+                        .scope = experiment_scope(e, draft->locals, draft->local_count)};
     const struct node *written = node_get(draft->entry, "in");
     struct node *in = NULL;
-    int rc = written && !node_is_null(written) ? scope_expand(&scope, written, &in, err) : 0;
-    if (rc == 0 && in && in->type != NODE_MAP)
-        rc = node_error(err, in, "in: expected a map of ports, not %s", node_form(in));
-    if (rc < 0)
-        return rc;
-    return draft->stage->kind->open_ports ? open_inputs(e, draft->stage, in, err)
-                                          : table_inputs(e, draft->stage, in, err);
+    int rc = schema_absent(written) ? 0 : scope_expand(&r.scope, written, &in, e->problems);
+    if (!draft->stage->kind || rc < 0)
+        return;
+    if (in && in->type != NODE_MAP) {
+        node_problem(e->problems, in, "in: expected a map of ports, not %s", node_form(in));
+    } else if (!draft->stage->kind->open_ports) {
+        table_inputs(&r, in);
+    } else {
+        rc = open_inputs(&r, in);
+        if (read_files(&r) == 0 && rc == 0)
+            check_names(&r);
+    }
 }
 
-int wire_stages(struct experiment *e, const struct drafts *drafts, struct error *err)
+void wire_stages(struct experiment *e, const struct drafts *drafts)
 {
-    sort_names(e);
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < drafts->count; i++)
-        rc = read_inputs(e, &drafts->items[i], err);
-    return rc;
+    references_prepare(e);
+    for (size_t i = 0; i < drafts->count; i++)
+        read_inputs(e, &drafts->items[i]);
 }
 
-int wire_add(struct experiment *e, struct stage *stage, struct error *err)
+int wire_add(struct experiment *e, struct stage *stage)
 {
     struct stage *other = experiment_stage(e, stage->name);
     e->stages = arena_push(e->arena, e->stages, e->stage_count, sizeof *e->stages);
     e->stages[e->stage_count++] = stage;
-    sort_names(e);
+    references_prepare(e);
     if (other)
-        return node_error(err, other->where,
-                          "'%s' is the name of the stage that the file's tables "
-                          "bring; name this one otherwise",
-                          stage->name);
-    return 0;
-}
-
-/* ---- order ---- */
-
-struct walk {
-    struct experiment *e;
-    struct stage **order;
-    size_t count;
-    enum { WHITE, GREY, BLACK } * colours; /* by place */
-    struct stage **path;
-    size_t depth;
-    struct error *err;
-};
-
-static int name_cycle(struct walk *w, const struct edge *edge)
-{
-    char text[700] = "";
-    size_t start = 0, used = 0;
-    while (w->path[start] != edge->from)
-        start++;
-    /* The path leads from user to input; said in the direction in which data would flow. */
-    for (size_t i = w->depth; i > start && used < sizeof text - 1; i--)
-        used += (size_t)snprintf(text + used, sizeof text - used, " -> %s", w->path[i - 1]->name);
-    return node_error(w->err, edge->where, "cycle: %s%s", edge->from->name, text);
-}
-
-static int visit(struct walk *w, struct stage *stage)
-{
-    w->colours[stage->place] = GREY;
-    w->path[w->depth++] = stage;
-    for (size_t i = 0; i < stage->input_count; i++) {
-        const struct edge *edge = &stage->inputs[i];
-        if (!edge->from || w->colours[edge->from->place] == BLACK)
-            continue;
-        if (w->colours[edge->from->place] == GREY)
-            return name_cycle(w, edge);
-        int rc = visit(w, edge->from);
-        if (rc < 0)
-            return rc;
-    }
-    w->depth--;
-    w->colours[stage->place] = BLACK;
-    w->order[w->count++] = stage;
-    return 0;
-}
-
-static void add_user(struct experiment *e, struct stage *from, struct stage *user)
-{
-    if (from->user_count && from->users[from->user_count - 1] == user)
-        return; /* a stage's inputs are added together */
-    from->users = arena_push(e->arena, from->users, from->user_count, sizeof *from->users);
-    from->users[from->user_count++] = user;
-}
-
-/* The params that time depends on, as JSON, and the threads. */
-static const char *make_pace(struct arena *arena, const struct stage *stage)
-{
-    json_t *params = must(json_object());
-    for (const struct param *p = stage->kind->params; p->name; p++)
-        if (!p->timeless &&
-            json_object_set(params, p->name, json_object_get(stage->params, p->name)) < 0)
-            must(NULL);
-    char *text = must(json_dumps(params, JSON_COMPACT | JSON_REAL_PRECISION(17)));
-    const char *pace = arena_print(arena, "%d %s", stage->cpu, text);
-    json_decref(params);
-    free(text);
-    return pace;
-}
-
-int wire_order(struct experiment *e, struct error *err)
-{
-    size_t n = e->stage_count;
-    struct walk w = {.e = e, .err = err};
-    w.order = arena_alloc(e->arena, (n + 1) * sizeof *w.order);
-    w.path = arena_alloc(e->arena, (n + 1) * sizeof *w.path);
-    w.colours = arena_alloc(e->arena, (n + 1) * sizeof *w.colours);
-    for (size_t i = 0; i < n; i++)
-        e->stages[i]->place = i;
-    for (size_t i = 0; i < n; i++)
-        if (w.colours[i] == WHITE) {
-            int rc = visit(&w, e->stages[i]);
-            if (rc < 0)
-                return rc;
-        }
-    e->stages = w.order;
-    for (size_t i = 0; i < n; i++) {
-        struct stage *stage = e->stages[i];
-        stage->place = i;
-        stage->work = stage->kind->work ? stage->kind->work(stage->params) : 0;
-        stage->pace = stage->kind->trial ? make_pace(e->arena, stage) : NULL;
-        for (size_t k = 0; k < stage->input_count; k++)
-            if (stage->inputs[k].from)
-                add_user(e, stage->inputs[k].from, stage);
-    }
-    for (size_t i = n; i > 0; i--) {
-        struct stage *stage = e->stages[i - 1];
-        stage->height = 1;
-        for (size_t k = 0; k < stage->user_count; k++)
-            if (stage->users[k]->height >= stage->height)
-                stage->height = stage->users[k]->height + 1;
-    }
+        return node_problem(e->problems, other->where,
+                            "'%s' is the name of the stage that the file's tables bring; name this "
+                            "one otherwise",
+                            stage->name);
     return 0;
 }

@@ -10,6 +10,7 @@ struct draft {
     const struct node *entry;
     const struct variable *locals;
     size_t local_count;
+    bool misspelled; /* it has a key that no stage has: what it lacks may stand there */
 };
 
 struct drafts {
@@ -17,13 +18,14 @@ struct drafts {
     size_t count;
 };
 
-/* Reads what each stage takes in. */
-int wire_stages(struct experiment *e, const struct drafts *drafts, struct error *err);
+/* Reads what each stage takes in: `in` and `files`. What is wrong is added to e->problems. */
+void wire_stages(struct experiment *e, const struct drafts *drafts);
 
-/* Appends a stage; its name must be free. */
-int wire_add(struct experiment *e, struct stage *stage, struct error *err);
+/* Appends a stage; its name must be free. -EINVAL: reported. */
+int wire_add(struct experiment *e, struct stage *stage);
 
-/* Finds users, refuses cycles, puts e->stages into topological order, computes heights. */
-int wire_order(struct experiment *e, struct error *err);
+/* Finds users, refuses cycles, puts e->stages into topological order, computes heights. -EINVAL:
+ * reported. */
+int wire_order(struct experiment *e);
 
 #endif

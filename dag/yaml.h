@@ -24,6 +24,7 @@ struct node {
     size_t count;        /* of a list's items or a map's entries */
     struct node **items; /* a list's items, or a map's values */
     struct node **keys;  /* a map's keys, in the file's order */
+    bool used;           /* of a param: a ${...} looked it, or something in it, up */
     size_t weight;       /* nodes in it, itself included, shared ones each time */
     size_t *order;       /* of a large map's keys by text, or NULL; see node_seal */
 };

@@ -1,6 +1,5 @@
 /* See cells.h. A table is evaluated into an array of struct cell first, since sums look at their
  * neighbours; then it becomes JSON. */
-#define _GNU_SOURCE
 #include "reports/cells.h"
 
 #include <errno.h>
@@ -10,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "reports/number.h"
-
-enum { ROW_LIMIT = 500, COLUMN_LIMIT = 60 };
 
 struct cell {
     bool has_ours, has_paper;
@@ -324,8 +321,8 @@ static json_t *row_json(const struct grid *g, const char *id, const json_t *row,
         cells, cell_json(g, row, column, column_id, &g->cells[r * g->width + c++]));
     const char *label = cells_string(row, "label");
     return json_pack("{s:s, s:s, s:s, s:b, s:o}", "id", id, "label", *label ? label : id, "group",
-                     cells_string(row, "group"), "strong",
-                     json_is_true(json_object_get(row, "strong")), "cells", cells);
+                     cells_string(row, "group"), "bold", json_is_true(json_object_get(row, "bold")),
+                     "cells", cells);
 }
 
 static json_t *grid_json(const struct grid *g)
@@ -346,8 +343,8 @@ static json_t *grid_json(const struct grid *g)
     const char *title = cells_string(g->table, "title");
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", g->id, "title",
                      *title ? title : g->id, "name", cells_string(g->table, "name"), "note",
-                     cells_string(g->table, "note"), "stub", cells_string(g->table, "stub"),
-                     "columns", columns, "rows", rows);
+                     cells_string(g->table, "note"), "row_header",
+                     cells_string(g->table, "row_header"), "columns", columns, "rows", rows);
 }
 
 static int evaluate_grid(struct grid *g, struct sources *sources, struct error *err)
@@ -375,9 +372,9 @@ static int evaluate_table(const char *id, const json_t *table, const json_t *pap
                      .columns = json_object_get(table, "columns")};
     g.height = json_object_size(g.rows);
     g.width = json_object_size(g.columns);
-    if (!g.height || !g.width || g.height > ROW_LIMIT || g.width > COLUMN_LIMIT)
+    if (!g.height || !g.width || g.height > CELLS_ROW_LIMIT || g.width > CELLS_COLUMN_LIMIT)
         return error_set(err, EINVAL, "tables.%s: expected 1 to %d rows and 1 to %d columns", id,
-                         ROW_LIMIT, COLUMN_LIMIT);
+                         CELLS_ROW_LIMIT, CELLS_COLUMN_LIMIT);
     g.cells = calloc(g.height * g.width, sizeof *g.cells);
     if (!g.cells)
         return error_set(err, ENOMEM, "out of memory at tables.%s", id);

@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "reports/sources.h"
 
+/* Of one table. */
+enum { CELLS_ROW_LIMIT = 500, CELLS_COLUMN_LIMIT = 60 };
+
 /* Evaluates the `tables` section (as the engine expanded it: {id: {title, columns, rows, cells,
  * ...}}) against the sources and the `paper` section ({table: {row: {column: number}}}).
  *
@@ -20,8 +23,8 @@
  * and "third_quartile" beside it, the distance to the farther one. Both are scaled as "ours". In a
  * sum standard errors add in squares, as if its terms were independent, and spreads add up.
  *
- * On success *tables is a new array of {"id", "title", "note", "stub", "columns": [{"id",
- * "label", "group"}], "rows": [{"id", "label", "group", "strong", "cells": [cell, one a column]}]}.
+ * On success *tables is a new array of {"id", "title", "note", "row_header", "columns": [{"id",
+ * "label", "group"}], "rows": [{"id", "label", "group", "bold", "cells": [cell, one a column]}]}.
  * A cell has, where known: "ours" and "paper" (scaled), "difference" (ours as shown - paper), "n"
  * (how many images an accuracy is over: "n" beside an "accuracy" in its file), "quartiles": [first,
  * third] of the repeats that it is the median of (beside a "median"), "standard_error", "spread",

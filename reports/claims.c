@@ -316,8 +316,8 @@ static json_t *plain_comparison(const char *text, const char *ours, const char *
 /* The mean of left - right over all pairs. */
 static void compare_mean(const json_t *check, const struct pairs *pairs, struct tally *t)
 {
-    double from = json_number_value(json_object_get(check, "from"));
-    double to = json_number_value(json_object_get(check, "to"));
+    double from = json_number_value(json_object_get(check, "min"));
+    double to = json_number_value(json_object_get(check, "max"));
     double sum[2] = {0}, variance = 0;
     bool known[2] = {true, true};
     for (size_t i = 0; i < pairs->n; i++) {
@@ -359,7 +359,7 @@ static void compare_mean(const json_t *check, const struct pairs *pairs, struct 
 /* 1 + how many of the others are above; the pairs are (left, each other). */
 static void compare_rank(const json_t *check, const struct pairs *pairs, struct tally *t)
 {
-    size_t wanted = (size_t)json_integer_value(json_object_get(check, "is"));
+    size_t wanted = (size_t)json_integer_value(json_object_get(check, "top"));
     size_t rank[2] = {1, 1};
     bool known[2] = {true, true};
     for (size_t i = 0; i < pairs->n; i++) {
@@ -393,10 +393,10 @@ static void compare_rank(const json_t *check, const struct pairs *pairs, struct 
 /* How many pairs must hold. */
 static size_t needed(const json_t *check, size_t n)
 {
-    const json_t *least = json_object_get(check, "least");
+    const json_t *least = json_object_get(check, "at_least");
     if (json_is_integer(least) && json_integer_value(least) >= 0)
         return (size_t)json_integer_value(least);
-    return json_is_true(json_object_get(check, "most")) ? n / 2 + 1 : n;
+    return json_is_true(json_object_get(check, "majority")) ? n / 2 + 1 : n;
 }
 
 static enum result sum_up(const struct tally *t, size_t need)
@@ -412,8 +412,8 @@ static json_t *check_json(const json_t *check, const struct tally *t, size_t nee
                           enum result result)
 {
     return json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "text",
-                     cells_string(check, "text"), "informs",
-                     json_is_true(json_object_get(check, "informs")), "result",
+                     cells_string(check, "text"), "informational",
+                     json_is_true(json_object_get(check, "informational")), "result",
                      result_names[result], "holds", (json_int_t)t->count[HOLDS], "fails",
                      (json_int_t)t->count[FAILS], "open", (json_int_t)t->count[OPEN], "missing",
                      (json_int_t)t->count[MISSING], "needed", (json_int_t)need, "paper_holds",
@@ -441,7 +441,8 @@ static int evaluate_check(const json_t *check, const json_t *tables, json_t **ou
     struct tally tally = {.comparisons = json_array()};
     if (rc == 0) {
         if (rule->pairs)
-            compare_pairs(rule, &pairs, json_number_value(json_object_get(check, "by")), &tally);
+            compare_pairs(rule, &pairs, json_number_value(json_object_get(check, "margin")),
+                          &tally);
         else if (strcmp(rule->name, "mean") == 0)
             compare_mean(check, &pairs, &tally);
         else
@@ -458,10 +459,13 @@ static int evaluate_check(const json_t *check, const json_t *tables, json_t **ou
     return rc;
 }
 
-int claims_check(const json_t *check, const json_t *tables, json_t **out, struct error *err)
+int claims_count_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err)
 {
-    struct outcome outcome;
-    return evaluate_check(check, tables, out, &outcome, err);
+    struct pairs pairs = {0};
+    int rc = make_pairs(check, tables, &pairs, err);
+    *count = pairs.n;
+    free(pairs.items);
+    return rc;
 }
 
 /* ---- verdicts ---- */
@@ -473,20 +477,20 @@ struct verdict {
 static struct verdict decide(const size_t count[RESULTS], const json_t *claim,
                              const struct claim_setting *setting)
 {
-    bool absolute = json_is_true(json_object_get(claim, "absolute"));
-    bool eased = json_is_true(json_object_get(claim, "eased"));
+    const char *smaller = cells_string(claim, "smaller_settings");
+    bool harder = strcmp(smaller, "harder") == 0, easier = strcmp(smaller, "easier") == 0;
     if (!setting->comparable)
         return (struct verdict){"not decided", setting->incomparable};
     if (count[MISSING])
         return (struct verdict){"not decided", "numbers are missing"};
-    if (count[FAILS] && absolute && !setting->paper_settings)
+    if (count[FAILS] && harder && !setting->paper_settings)
         return (struct verdict){"not decided",
                                 "it falls short, but with smaller settings than the paper's"};
     if (count[FAILS])
         return (struct verdict){"not reproduced", "a check fails"};
     if (count[OPEN])
         return (struct verdict){"not decided", "a difference lies within its error"};
-    if (eased && !setting->paper_settings)
+    if (easier && !setting->paper_settings)
         return (struct verdict){"not decided",
                                 "it holds, but smaller settings than the paper's make that easier"};
     return (struct verdict){"reproduced", "every check holds"};
@@ -509,7 +513,7 @@ static int decide_claim(const char *id, const json_t *claim, size_t number, cons
             error_prefix(err, "check %zu", i + 1);
             break;
         }
-        if (!json_is_true(json_object_get(check, "informs"))) {
+        if (!json_is_true(json_object_get(check, "informational"))) {
             count[outcome.result]++;
             paper_fails = paper_fails || outcome.paper_fails;
         }

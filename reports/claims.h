@@ -1,22 +1,23 @@
 /* The paper's claims, decided by small declared rules over the cells of the tables.
  *
- * A claim is {title, text, rule, absolute, eased, checks: [check, ...]}. With smaller settings than
- * the paper's an `absolute` claim that falls short is not decided, nor an `eased` one that holds.
- * A check is one of
+ * A claim is {title, text, rule, smaller_settings, checks: [check, ...]}. With smaller settings
+ * than the paper's a claim that they make `harder` and that falls short is not decided, nor one
+ * that they make `easier` and that holds. A check is one of
  *
- *   {check: above, left: S, right: S, by: 0}           left - right > by, for every pair
- *   {check: below, left: S, right: S, by: 0}           right - left > by
+ *   {check: above, left: S, right: S, margin: 0}       left - right > margin, for every pair
+ *   {check: below, left: S, right: S, margin: 0}       right - left > margin
  *   {check: reaches, left: S, right: S}                left is not below right by more than its
  *                                                      error; without right: the paper's number
- *   {check: within, left: S, right: S, by: 1}          |left - right| <= by
+ *   {check: within, left: S, right: S, margin: 1}      |left - right| <= margin
  *   {check: at_most, left: S, right: S}                left <= right; no error is allowed for
- *   {check: mean, left: S, right: S, from: 1, to: 2}   the mean of left - right lies in between
- *   {check: rank, left: S, among: S, is: 2}            fewer than `is` of them are above left
+ *   {check: mean, left: S, right: S, min: 1, max: 2}   the mean of left - right lies in between
+ *   {check: rank, left: S, among: S, top: 2}           fewer than `top` of them are above left
  *
- * with `text` (one line for the reader), `least: k` or `most: true` (how many pairs must hold; else
- * all), and `informs: true` (shown, but decides nothing). S is "table/row/column"; row and column
- * may be "*" or "a|b|c", and where both sides name several, equal ones are paired. `right` may be a
- * number. A cell that only the paper has (another method's published result) counts as it stands.
+ * with `text` (one line for the reader), `at_least: k` or `majority: true` (how many pairs must
+ * hold; else all), and `informational: true` (shown, but decides nothing). S is "table/row/column";
+ * row and column may be "*" or "a|b|c", and where both sides name several, equal ones are paired.
+ * `right` may be a number. A cell that only the paper has (another method's published result)
+ * counts as it stands.
  *
  * Accuracies carry a standard error and medians of repeated measurements a spread, as cells.h says,
  * the same in every scale and unit. Of a difference, standard errors add in squares, and spreads
@@ -39,15 +40,14 @@ struct claim_setting {
 /* Decides each claim of the section {id: claim}. tables is what cells_evaluate made. On success
  * *claims is a new array of {"id", "number", "title", "text", "rule", "verdict": "reproduced" |
  * "not reproduced" | "not decided", "reason", "paper_fails": whether the paper's own numbers fail a
- * check that decides, "checks": [{"text", "informs", "result": "holds" | "fails" | "open" |
+ * check that decides, "checks": [{"text", "informational", "result": "holds" | "fails" | "open" |
  * "missing", "holds", "fails", "open", "missing", "needed", "paper_holds", "paper_of",
  * "comparisons": [{"text", "ours", "paper", "result", "paper_result"}]}]}. Returns 0, -EINVAL for a
  * malformed claim, -ENOMEM. */
 int claims_decide(const json_t *section, const json_t *tables, const struct claim_setting *setting,
                   json_t **claims, struct error *err);
 
-/* One check by itself: *out becomes its object, as among a claim's `checks` above. Returns 0,
- * -EINVAL for a malformed check, -ENOMEM. */
-int claims_check(const json_t *check, const json_t *tables, json_t **out, struct error *err);
+/* How many pairs a check compares. -EINVAL if its cells don't exist or give no pair; -ENOMEM. */
+int claims_count_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err);
 
 #endif

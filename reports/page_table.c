@@ -97,7 +97,7 @@ static double stub_points(struct plan *p)
 {
     size_t r;
     json_t *row;
-    double group = 0, label = troff_width(cells_string(p->table, "stub"), true);
+    double group = 0, label = troff_width(cells_string(p->table, "row_header"), true);
     json_array_foreach((json_t *)p->rows, r, row)
     {
         group = wider(group, troff_width(cells_string(row, "group"), true));
@@ -182,7 +182,7 @@ static void put_head(struct text *t, const struct plan *p, size_t first, size_t 
                    cells_string(column->json, "label"), column->end - column->start + 0.01);
     }
     layout_end_line(t);
-    layout_put(t, 0, ALIGN_LEFT, &look_strong, p->size, cells_string(p->table, "stub"),
+    layout_put(t, 0, ALIGN_LEFT, &look_strong, p->size, cells_string(p->table, "row_header"),
                p->group_width + p->stub_width);
     for (size_t c = first; c < end; c++)
         for (size_t k = 0; k < PARTS; k++)
@@ -215,7 +215,7 @@ static void put_cell(struct text *t, const struct plan *p, const struct column *
 static void put_row(struct text *t, const struct plan *p, const json_t *row, bool new_group,
                     size_t first, size_t end)
 {
-    bool strong = json_is_true(json_object_get(row, "strong"));
+    bool strong = json_is_true(json_object_get(row, "bold"));
     const struct look *look = strong ? &look_strong : &look_plain;
     if (new_group)
         layout_put(t, 0, ALIGN_LEFT, &look_plain, p->size, cells_string(row, "group"),
@@ -256,7 +256,7 @@ static void put_block(struct text *t, const struct plan *p, size_t first, size_t
         const char *own = cells_string(row, "group");
         bool new_group = *own && (r == from || strcmp(own, group) != 0);
         if (r > from && (new_group || (r + 1 == json_array_size(p->rows) &&
-                                       json_is_true(json_object_get(row, "strong")))))
+                                       json_is_true(json_object_get(row, "bold")))))
             text_add(t, ".sp 2.5p\n");
         put_row(t, p, row, new_group, first, end);
         group = own;

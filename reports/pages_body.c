@@ -44,7 +44,7 @@ static int put_sheet(struct report *r, const json_t *sheet, size_t i, struct err
     struct found found;
     char *png, *pdf = NULL;
     const char *title = cells_string(sheet, "title");
-    int rc = sources_path(&r->sources, cells_string(sheet, "picture"), &found, &png, err);
+    int rc = sources_path(&r->sources, cells_string(sheet, "file"), &found, &png, err);
     if (rc < 0)
         return rc;
     if (!png) {
@@ -185,11 +185,11 @@ static int put_plots(struct report *r, const char *section, const char *heading,
 
 int pages_figures(struct report *r, struct error *err)
 {
-    const json_t *sheets = json_object_get(r->section, "sheets");
+    const json_t *sheets = json_object_get(r->section, "pictures");
     size_t i;
     json_t *sheet;
     if (!json_array_size(sheets) && !json_array_size(json_object_get(r->section, "curves")) &&
-        !json_array_size(json_object_get(r->section, "confusion")))
+        !json_array_size(json_object_get(r->section, "confusion_matrices")))
         return 0;
     layout_new_page(&r->page);
     layout_heading(&r->page, 1, "Figures", 200);
@@ -199,7 +199,7 @@ int pages_figures(struct report *r, struct error *err)
                        "scale of its own.",
                        make_curves, 150, err);
     if (rc == 0)
-        rc = put_plots(r, "confusion", "Confusion matrices",
+        rc = put_plots(r, "confusion_matrices", "Confusion matrices",
                        "Rows are the true class, columns the predicted one; the shade is the share "
                        "of the row.",
                        make_confusion, 205, err);
@@ -266,7 +266,7 @@ static void put_check(struct text *t, const json_t *check)
     const json_t *comparisons = json_object_get(check, "comparisons");
     size_t i, n = json_array_size(comparisons);
     json_t *comparison;
-    bool informs = json_is_true(json_object_get(check, "informs"));
+    bool informs = json_is_true(json_object_get(check, "informational"));
     add_count(&summary, count_of(check, "holds"), count_of(check, "holds") == 1 ? "holds" : "hold");
     add_count(&summary, count_of(check, "open"), "within noise");
     add_count(&summary, count_of(check, "fails"), count_of(check, "fails") == 1 ? "fails" : "fail");

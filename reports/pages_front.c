@@ -87,7 +87,7 @@ static void put_key(struct report *r, const json_t *key, double x, double width)
 
 static void put_keys(struct report *r)
 {
-    const json_t *keys = json_object_get(r->section, "key");
+    const json_t *keys = json_object_get(r->section, "headline");
     size_t n = json_array_size(keys), i;
     json_t *key;
     if (n == 0)
@@ -120,7 +120,7 @@ static void add_reason(struct text *t, const json_t *claim)
     json_array_foreach(json_object_get(claim, "checks"), i, check)
     {
         if (!no || strcmp(cells_string(check, "result"), "fails") != 0 ||
-            json_is_true(json_object_get(check, "informs")))
+            json_is_true(json_object_get(check, "informational")))
             continue;
         if (failing++ < NAMED)
             text_print(t, "%s%s", t->size ? "; " : "fails: ", cells_string(check, "text"));

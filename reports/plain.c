@@ -47,7 +47,7 @@ static void column_name(struct text *t, const json_t *column)
 
 static const char *stub_name(const json_t *table)
 {
-    const char *stub = cells_string(table, "stub");
+    const char *stub = cells_string(table, "row_header");
     return *stub ? stub : "row";
 }
 
@@ -197,7 +197,8 @@ void plain_claims_csv(struct text *t, const json_t *claims)
         plain_csv_field(t, cells_string(claim, "reason"));
         text_add(t, ",");
         plain_csv_field(t, cells_string(check, "text"));
-        text_print(t, ",%s,%s", json_is_true(json_object_get(check, "informs")) ? "no" : "yes",
+        text_print(t, ",%s,%s",
+                   json_is_true(json_object_get(check, "informational")) ? "no" : "yes",
                    cells_string(check, "result"));
         for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
             csv_count(t, check, counts[c]);
@@ -258,7 +259,7 @@ static int write_file(struct text *t, const char *folder, const char *name, cons
 }
 
 /* A table's id becomes a file's name: letters, digits, _ and - only. */
-static bool is_file_name(const char *id)
+bool plain_is_file_name(const char *id)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
@@ -275,7 +276,7 @@ int plain_write(const char *folder, const json_t *tables, const json_t *claims, 
     json_array_foreach((json_t *)tables, i, table)
     {
         const char *id = cells_string(table, "id");
-        if (!is_file_name(id))
+        if (!plain_is_file_name(id))
             return error_set(err, EINVAL,
                              "tables: '%s' is no name for a file: letters, digits, _ and -", id);
         plain_table_csv(&t, table);

@@ -3,6 +3,7 @@
 #define FERDAG_REPORTS_PLAIN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include "base/error.h"
 #include "reports/text.h"
 
@@ -21,5 +22,8 @@ void plain_claims_md(struct text *t, const json_t *claims, const char *notice);
 void plain_csv_field(struct text *t, const char *s);
 /* Text for Markdown, with its special characters escaped, on one line. */
 void plain_md_text(struct text *t, const char *s);
+
+/* Whether a table's id can be a file's name: letters, digits, _ and - only. */
+bool plain_is_file_name(const char *id);
 
 #endif

@@ -8,6 +8,7 @@
 #include "reports/layout.h"
 #include "reports/pages.h"
 #include "reports/program.h"
+#include "reports/sections.h"
 #include "stages/job.h"
 #include "stages/kind.h"
 
@@ -117,17 +118,14 @@ static const struct param params[] = {
      .standard = "",
      .max = 500,
      .text = "title of the experiment"},
-    {.name = "report", .type = PARAM_JSON, .standard = "{}", .text = "the section `report`"},
-    {.name = "tables",
-     .type = PARAM_JSON,
-     .standard = "{}",
-     .text = "the section `tables`, expanded: names the sources whose provenance is listed"},
+    SECTION_REPORT,
+    SECTION_TABLES,
     {0},
 };
 
 const struct kind kind_report_pdf = {
     .name = "report_pdf",
-    .version = 2,
+    .version = 3,
     .text = "the report as PDF: tables, plots, claims, and where each number came from",
     .inputs = inputs,
     .outputs = outputs,

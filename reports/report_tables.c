@@ -8,7 +8,8 @@
 #include "reports/cells.h"
 #include "reports/claims.h"
 #include "reports/plain.h"
-#include "reports/questions.h"
+#include "reports/check_sections.h"
+#include "reports/sections.h"
 #include "reports/settings.h"
 #include "reports/sources.h"
 #include "stages/job.h"
@@ -56,8 +57,6 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = cells_evaluate(job_json(job, "tables"), paper, &sources, &tables, err);
     if (rc == 0)
-        rc = questions_answer(job_json(job, "tables"), tables, err);
-    if (rc == 0)
         rc = claims_decide(job_json(job, "claims"), tables, &setting, &claims, err);
     if (rc == 0)
         rc = plain_write(folder, tables, claims, text_string(&notice), err);
@@ -104,13 +103,10 @@ static const struct param params[] = {
      .standard = "",
      .max = 500,
      .text = "title of the experiment"},
-    {.name = "tables",
-     .type = PARAM_JSON,
-     .standard = "{}",
-     .text = "the section `tables`, expanded"},
-    {.name = "paper", .type = PARAM_JSON, .standard = "{}", .text = "the section `paper`"},
-    {.name = "claims", .type = PARAM_JSON, .standard = "{}", .text = "the section `claims`"},
-    {.name = "report", .type = PARAM_JSON, .standard = "{}", .text = "the section `report`"},
+    SECTION_TABLES,
+    SECTION_PAPER,
+    SECTION_CLAIMS,
+    SECTION_REPORT,
     {.name = "params", .type = PARAM_JSON, .standard = "{}", .text = "the experiment's params"},
     {.name = "stages",
      .type = PARAM_JSON,
@@ -121,11 +117,12 @@ static const struct param params[] = {
 
 const struct kind kind_report_tables = {
     .name = "report_tables",
-    .version = 6,
+    .version = 7,
     .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
     .report = true,
+    .check = check_sections,
     .run = run,
 };

@@ -2,8 +2,10 @@
 #include "reports/selector.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/nearest.h"
 #include "reports/cells.h"
 
 struct pattern {
@@ -76,6 +78,45 @@ static void select_row(const json_t *table, const json_t *row, struct pattern pa
     }
 }
 
+/* Whether each of "a|b" is the id of a row or column. */
+static int check_alternatives(struct pattern p, const json_t *list, const char *what,
+                              const char *selector, struct error *err)
+{
+    for (const char *at = p.start, *end = p.start + p.n; at <= end;) {
+        const char *bar = memchr(at, '|', (size_t)(end - at));
+        size_t n = (size_t)((bar ? bar : end) - at), i;
+        char name[200];
+        struct nearest nearest = {.wrong = name};
+        json_t *item;
+        bool found = n == 1 && *at == '*';
+        snprintf(name, sizeof name, "%.*s", (int)n, at);
+        json_array_foreach((json_t *)list, i, item)
+        {
+            found = found || strcmp(cells_string(item, "id"), name) == 0;
+            nearest_offer(&nearest, cells_string(item, "id"));
+        }
+        if (!found)
+            return error_set(err, EINVAL, "'%s': there is no %s '%s'%s", selector, what, name,
+                             nearest_hint(&nearest));
+        at += n + 1;
+    }
+    return 0;
+}
+
+static int unknown_table(const json_t *tables, struct pattern id, const char *selector,
+                         struct error *err)
+{
+    char name[200];
+    struct nearest nearest = {.wrong = name};
+    size_t i;
+    json_t *table;
+    snprintf(name, sizeof name, "%.*s", (int)id.n, id.start);
+    json_array_foreach((json_t *)tables, i, table)
+        nearest_offer(&nearest, cells_string(table, "id"));
+    return error_set(err, EINVAL, "'%s': there is no table '%s'%s", selector, name,
+                     nearest_hint(&nearest));
+}
+
 int selector_find(const json_t *tables, const char *selector, struct selection *s,
                   struct error *err)
 {
@@ -86,8 +127,14 @@ int selector_find(const json_t *tables, const char *selector, struct selection *
         return rc;
     const json_t *table = find_table(tables, parts[0]);
     if (!table)
-        return error_set(err, EINVAL, "'%s': there is no table of that name", selector);
+        return unknown_table(tables, parts[0], selector, err);
     const json_t *rows = json_object_get(table, "rows");
+    rc = check_alternatives(parts[1], rows, "row", selector, err);
+    if (rc == 0)
+        rc = check_alternatives(parts[2], json_object_get(table, "columns"), "column", selector,
+                                err);
+    if (rc < 0)
+        return rc;
     size_t most = json_array_size(rows) * json_array_size(json_object_get(table, "columns"));
     s->items = calloc(most ? most : 1, sizeof *s->items);
     if (!s->items)

@@ -51,7 +51,7 @@ struct place {
 static int read_place(const char *name, const json_t *setting, struct place *place,
                       struct error *err)
 {
-    const char *of = cells_string(setting, "of"), *dot = strchr(of, '.');
+    const char *of = cells_string(setting, "param"), *dot = strchr(of, '.');
     size_t n = dot ? (size_t)(dot - of) : strlen(of);
     *place = (struct place){0};
     if (n >= NAME_SIZE || strlen(dot ? dot + 1 : name) >= NAME_SIZE)
@@ -65,12 +65,18 @@ static int read_place(const char *name, const json_t *setting, struct place *pla
     while (p && p->name && strcmp(p->name, place->param) != 0)
         p++;
     if (!kind)
-        return error_set(err, EINVAL, "paper.settings: %s: of: there is no kind '%s'", name,
+        return error_set(err, EINVAL, "paper.settings: %s: param: there is no kind '%s'", name,
                          place->kind);
     if (!p || !p->name)
-        return error_set(err, EINVAL, "paper.settings: %s: of: kind %s has no param '%s'", name,
+        return error_set(err, EINVAL, "paper.settings: %s: param: kind %s has no param '%s'", name,
                          place->kind, place->param);
     return 0;
+}
+
+int settings_check(const char *name, const json_t *setting, struct error *err)
+{
+    struct place place;
+    return read_place(name, setting, &place, err);
 }
 
 /* Whether the stage has all the params that `where` asks for. */
@@ -223,7 +229,7 @@ static json_t *compare(const char *name, const json_t *setting, const json_t *gr
     json_t *group;
     json_array_foreach((json_t *)groups, i, group) same =
         same && same_value(json_object_get(group, "value"), theirs);
-    put_values(&ours, groups, json_string_value(json_object_get(setting, "by")), names);
+    put_values(&ours, groups, json_string_value(json_object_get(setting, "group_by")), names);
     if (stated)
         add_value(&paper, theirs, names);
     json_t *entry = ours.failed || paper.failed
@@ -251,7 +257,7 @@ int settings_compare(const json_t *paper, const json_t *params, const json_t *st
             break;
         json_t *groups = group_values(name, setting, &place, params, stages);
         json_t *entry = json_array_size(groups)
-                            ? compare(name, setting, groups, json_object_get(paper, "names"))
+                            ? compare(name, setting, groups, json_object_get(paper, "value_names"))
                             : NULL;
         *differ += entry && json_is_true(json_object_get(entry, "stated")) &&
                    !json_is_true(json_object_get(entry, "same"));

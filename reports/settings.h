@@ -9,17 +9,20 @@
 #include <jansson.h>
 #include "base/error.h"
 
-/* paper: the section `paper`, whose `settings` is {NAME: {label, value, of, by, where}}: what the
- * paper says (null: nothing), whose param it is ("KIND.PARAM" or "KIND"; without it the
+/* paper: the section `paper`, whose `settings` is {NAME: {label, value, param, group_by, where}}:
+ * what the paper says (null: nothing), whose param it is ("KIND.PARAM" or "KIND"; without it the
  * experiment's param NAME), the param that tells stages apart where their values differ, and params
- * that a stage must have for the setting to be one it uses. `names` {WORD: TEXT} is how a reader
- * calls a value, such as a model. params: the experiment's. stages: the
- * run's, [{name, kind, params}].
+ * that a stage must have for the setting to be one it uses. `value_names` {WORD: TEXT} is how a
+ * reader calls a value, such as a model. params: the experiment's. stages: the run's, [{name, kind,
+ * params}].
  *
  * *list becomes [{param, label, stated, same, ours, paper}], ours and paper as text, without the
  * settings that nothing in the run uses; *differ counts those that the paper states otherwise.
  * Returns 0, -EINVAL for an unknown kind or param, or -ENOMEM. */
 int settings_compare(const json_t *paper, const json_t *params, const json_t *stages, json_t **list,
                      size_t *differ, struct error *err);
+
+/* Whether the `param` of an entry names a param of a kind, or there is none: 0, or -EINVAL. */
+int settings_check(const char *name, const json_t *setting, struct error *err);
 
 #endif

@@ -16,13 +16,13 @@ const struct port classifier_inputs[] = {
 
 const struct port classifier_outputs[] = {
     PREDICTIONS_PORT,
-    TIMING_PORT(TIMING_TEXT),
+    TIMING_PORT(TIMING_TEXT, TIMING_OF_BOTH),
     {0},
 };
 
 const struct port prediction_outputs[] = {
     PREDICTIONS_PORT,
-    TIMING_PORT("seconds to predict: as of a kind that trains, without that"),
+    TIMING_PORT("seconds to predict: as of a kind that trains, without that", TIMING_OF_PREDICTION),
     {0},
 };
 

@@ -42,9 +42,17 @@ int classifier_finish(const struct job *job, const struct classifier *classifier
 #define PREDICTIONS_PORT                                                                           \
     {.name = "predictions", .form = PORT_TREE, .file = "predictions",                              \
      .text = "predicted and true classes, public and private"}
-#define TIMING_PORT(says)                                                                          \
-    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true, .text = (says)}
+#define TIMING_PORT(says, has)                                                                     \
+    {.name = "timing", .form = PORT_FILE, .file = "timing.json", .measured = true, .holds = (has), \
+     .text = (says)}
 /* clang-format on */
+
+/* What it holds: of kinds that predict, of those that train first, and of those that only train. */
+#define TIMING_OF_PREDICTION                                                                       \
+    "/threads /predict_seconds/public|private "                                                    \
+    "/batch|single/median|first_quartile|third_quartile|min|max|repeats|images"
+#define TIMING_OF_BOTH     TIMING_OF_PREDICTION " /train_seconds"
+#define TIMING_OF_TRAINING "/train_seconds|threads|iterations|unconverged_pairs"
 
 #define TIMING_TEXT                                                                                \
     "train_seconds, threads; batch and single (one image at a time) {median, first_quartile, "     \

@@ -26,11 +26,12 @@ struct search {
     struct csvc_report report;
 };
 
+static const double LEAST_C = 1e-9;
+
 /* A number or a list of them, each from least to SVM_LARGEST. */
-static int read_axis(const struct job *job, const char *name, double least,
+static int read_axis(const json_t *given, const char *name, double least,
                      double values[MOST_POINTS], size_t *count, struct error *err)
 {
-    const json_t *given = job_json(job, name);
     *count = json_is_array(given) ? json_array_size(given) : 1;
     if (*count < 1 || *count > MOST_POINTS)
         return error_set(err, EINVAL, "%s: %zu values, expected 1 to %d", name, *count,
@@ -48,10 +49,9 @@ static int read_axis(const struct job *job, const char *name, double least,
 static int read_grid(const struct job *job, const struct features *f, struct search *s,
                      struct error *err)
 {
-    static const double LEAST_C = 1e-9;
-    int rc = read_axis(job, "c", LEAST_C, s->c, &s->grid.c_count, err);
+    int rc = read_axis(job_json(job, "c"), "c", LEAST_C, s->c, &s->grid.c_count, err);
     if (rc == 0)
-        rc = read_axis(job, "gamma", 0, s->gamma, &s->grid.gamma_count, err);
+        rc = read_axis(job_json(job, "gamma"), "gamma", 0, s->gamma, &s->grid.gamma_count, err);
     if (rc < 0)
         return rc;
     s->grid.c = s->c;
@@ -269,6 +269,22 @@ static int run(struct job *job, struct error *err)
     return rc;
 }
 
+static void check(const json_t *params, struct problems *problems)
+{
+    double values[MOST_POINTS];
+    size_t count = 1;
+    struct error why = {""};
+    if (read_axis(json_object_get(params, "c"), "c", LEAST_C, values, &count, &why) < 0)
+        problems_at(problems, "/c", "%s", why.text);
+    if (read_axis(json_object_get(params, "gamma"), "gamma", 0, values, &count, &why) < 0)
+        problems_at(problems, "/gamma", "%s", why.text);
+    else if (count > 1 &&
+             strcmp(json_string_value(json_object_get(params, "kernel")), "linear") == 0)
+        problems_at(problems, "/gamma", "gamma: %zu values, but the linear kernel has no gamma",
+                    count);
+    svm_check_class_weight(params, problems);
+}
+
 static const struct port inputs[] = {
     {.name = "features", .form = PORT_TREE, .text = "features and labels; only train is read"},
     {0},
@@ -278,18 +294,21 @@ static const struct port outputs[] = {
     {.name = "scores",
      .form = PORT_FILE,
      .file = "scores.json",
+     .holds = "/best/c|gamma|mean|deviation /best/folds/* "
+              "/grid/*/c|gamma|mean|deviation /grid/*/folds/*",
      .text =
          "of each point of the grid, and of the best: c, gamma, accuracy in each fold, its mean "
          "and deviation"},
     {.name = "best",
      .form = PORT_FILE,
      .file = "best.json",
+     .holds = "/c|gamma",
      .text = "kernel, c and gamma of the first point of the highest mean: what train_svm reads"},
     {.name = "folds",
      .form = PORT_FILE,
      .file = "folds.npy",
      .text = "(n) uint8: the fold that each training row is held out in"},
-    TIMING_PORT("seconds for all"),
+    TIMING_PORT("seconds for all", TIMING_OF_TRAINING),
     {0},
 };
 
@@ -321,6 +340,7 @@ static const struct param params[] = {
 
 const struct kind kind_cross_validate_svm = {
     .name = "cross_validate_svm",
+    .check = check,
     .version = 2,
     .text =
         "accuracy of support vector machines in k folds of the training split, over C and gamma",

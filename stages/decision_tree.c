@@ -31,7 +31,7 @@ static int run(struct job *job, struct error *err)
 {
     struct forest forest = {0};
     struct forest_spec spec = {
-        .tree = {.depth = (size_t)job_int(job, "depth"),
+        .tree = {.depth = (size_t)job_int(job, "max_depth"),
                  .features = (size_t)job_int(job, "max_features")},
         .trees = 1,
         .seed = (uint64_t)job_int(job, "seed"),
@@ -49,13 +49,15 @@ static const struct port outputs[] = {
      .form = PORT_FILE,
      .file = "tree.json",
      .text = "nodes: feature, threshold, left, right (-1 in a leaf), counts of each class"},
-    TREES_PORTS,
-    TIMING_PORT(TIMING_TEXT),
+    TREES_PORTS(""),
+    TIMING_PORT(TIMING_TEXT, TIMING_OF_BOTH),
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "depth",
+    {.name = "max_depth",
+     .was = "depth",
+     .key_name = "depth",
      .type = PARAM_INT,
      .standard = "0",
      .min = 0,

@@ -136,9 +136,9 @@ static int measure(struct extraction *x, size_t batch, double *seconds_per_image
 static int read_inputs(struct extraction *x, struct error *err)
 {
     const char *folder = job_input(x->job, "images", 0);
-    x->decide = view_named(job_string(x->job, "evaluate"));
-    x->view = view_named(job_string(x->job, "view"));
-    x->batch = (int)job_int(x->job, "batch");
+    x->decide = view_named(job_string(x->job, "evaluation_view"));
+    x->view = view_named(job_string(x->job, "features_view"));
+    x->batch = (int)job_int(x->job, "batch_size");
     int rc = weights_open(job_input(x->job, "weights", 0), &x->file, &x->notes, err);
     if (rc == 0)
         scale_set(&x->scale, x->notes.mean, x->notes.deviation);
@@ -215,8 +215,8 @@ static int write_outputs(struct extraction *x, struct error *err)
     json_t *summary = json_pack(
         "{s:s, s:i, s:I, s:s, s:f, s:s, s:s, s:o}", "model", net_model_names[x->notes.model],
         "width", x->notes.width, "features", (json_int_t)x->features[0].x.shape[1], "backend",
-        x->backend, "flops_per_image", x->flops, "evaluate", job_string(x->job, "evaluate"), "view",
-        job_string(x->job, "view"), "accuracy", accuracies);
+        x->backend, "flops_per_image", x->flops, "evaluate", job_string(x->job, "evaluation_view"),
+        "view", job_string(x->job, "features_view"), "accuracy", accuracies);
     if (rc == 0)
         rc = job_write_json(job_output(x->job, "summary"), json_incref(summary), err);
     json_decref(summary);
@@ -275,20 +275,28 @@ static const struct port outputs[] = {
      .form = PORT_TREE,
      .file = "logits",
      .text = "train, public and private: s_logits.npy, (n, 7) float32; means over the views"},
-    {.name = "summary", .file = "summary.json", .text = "what was done, accuracy for each split"},
+    {.name = "summary",
+     .file = "summary.json",
+     .holds = "/accuracy/train|public|private /features|flops_per_image|width",
+     .text = "what was done, accuracy for each split"},
     {.name = "timing",
      .file = "timing.json",
+     .holds = "/seconds_per_image_batch|seconds_per_image_single|threads",
      .measured = true,
      .text = "seconds_per_image_single, seconds_per_image_batch, threads"},
     {0}};
 
 static const struct param params[] = {
-    {.name = "evaluate",
+    {.name = "evaluation_view",
+     .was = "evaluate",
+     .key_name = "evaluate",
      .type = PARAM_ENUM,
      .standard = "center",
      .choices = VIEW_CHOICES,
      .text = "what decisions and logits come from; ten_crop takes the mean of ten logits"},
-    {.name = "view",
+    {.name = "features_view",
+     .was = "view",
+     .key_name = "view",
      .type = PARAM_ENUM,
      .standard = "center",
      .choices = VIEW_CHOICES,
@@ -298,7 +306,9 @@ static const struct param params[] = {
      .standard = "fp32",
      .choices = "fp32|bf16",
      .text = "of the arithmetic"},
-    {.name = "batch",
+    {.name = "batch_size",
+     .was = "batch",
+     .key_name = "batch",
      .type = PARAM_INT,
      .standard = "128",
      .min = 1,

@@ -117,7 +117,7 @@ static int judge(struct job *job, const struct images *train, struct judged *j, 
     struct noise_settings settings = settings_of(job);
     const struct look_settings look = {
         .cascades = job_string(job, "cascades"),
-        .enough = (int)job_int(job, "enough"),
+        .enough = (int)job_int(job, "enough_detections"),
         .face_support = (int)job_int(job, "count_support"),
         .threads = job->threads,
     };
@@ -373,6 +373,7 @@ static const struct port outputs[] = {
     {.name = "counts",
      .form = PORT_FILE,
      .file = "counts.json",
+     .holds = "/train|public|private/0|1|2|3|4|5|6",
      .text = "rows of each class in each split that stay"},
     {.name = "removed",
      .form = PORT_FILE,
@@ -386,10 +387,14 @@ static const struct port outputs[] = {
     {.name = "sheets",
      .form = PORT_TREE,
      .file = "sheets",
+     .holds = "/removed.png /nearly_removed.png",
      .text = "removed.png and nearly_removed.png: contact sheets, highest score first"},
     {.name = "summary",
      .form = PORT_FILE,
      .file = "summary.json",
+     .holds = "/kept_total|max_faces|min_face|threshold|removed_total "
+              "/removed_per_class/angry|disgust|fear|happy|sad|surprise|neutral "
+              "/removed_per_rule/drawing|no_face|several_faces|small_face",
      .text = "how many went and stayed, per class and per rule"},
     {0},
 };
@@ -437,7 +442,9 @@ static const struct param params[] = {
      .min = 1,
      .max = 1000,
      .text = "detections that make a face when faces are counted"},
-    {.name = "enough",
+    {.name = "enough_detections",
+     .was = "enough",
+     .key_name = "enough",
      .type = PARAM_INT,
      .standard = "12",
      .min = 1,

@@ -187,6 +187,7 @@ static const struct port outputs[] = {
     {.name = "layout",
      .form = PORT_FILE,
      .file = "layout.json",
+     .holds = "/columns /inputs/*/columns|first",
      .text = "which columns come from which input"},
     {0},
 };

@@ -80,7 +80,7 @@ static int run(struct job *job, struct error *err)
     struct csv_faces faces;
     int rc = read_csv(job, &faces, err);
     if (rc == 0)
-        rc = take_subset(faces.splits, (size_t)job_int(job, "limit"),
+        rc = take_subset(faces.splits, (size_t)job_int(job, "max_train_rows"),
                          (uint64_t)job_int(job, "seed"), err);
     if (rc == 0)
         rc = write_outputs(job, faces.splits, err);
@@ -103,12 +103,15 @@ static const struct port outputs[] = {
     {.name = "counts",
      .form = PORT_FILE,
      .file = "counts.json",
+     .holds = "/train|public|private/0|1|2|3|4|5|6",
      .text = "rows of each class in each split"},
     {0},
 };
 
 static const struct param params[] = {
-    {.name = "limit",
+    {.name = "max_train_rows",
+     .was = "limit",
+     .key_name = "limit",
      .type = PARAM_INT,
      .standard = "0",
      .min = 0,

@@ -45,6 +45,13 @@ static bool fits(const struct param *param, const json_t *value)
         return json_is_string(value) && is_choice(param->choices, json_string_value(value));
     case PARAM_STRING:
         return json_is_string(value);
+    case PARAM_SIZE:
+        return json_is_integer(value);
+    case PARAM_LIST:
+        return json_is_array(value);
+    case PARAM_MAP:
+    case PARAM_NAMED:
+        return json_is_object(value);
     case PARAM_JSON:
         return true;
     }
@@ -67,6 +74,10 @@ static json_t *standard_value(const struct param *param)
     case PARAM_ENUM:
     case PARAM_STRING:
         return json_string(text);
+    case PARAM_SIZE:
+    case PARAM_LIST:
+    case PARAM_MAP:
+    case PARAM_NAMED:
     case PARAM_JSON:
         return json_loads(text, JSON_DECODE_ANY, NULL);
     }
@@ -165,6 +176,9 @@ const char *job_string(const struct job *job, const char *param)
 
 const json_t *job_json(const struct job *job, const char *param)
 {
+    for (const struct param *p = job->kind->params; p->name; p++)
+        if (strcmp(p->name, param) == 0 && p->type >= PARAM_JSON)
+            return param_value(job, param, p->type, p->type);
     return param_value(job, param, PARAM_JSON, PARAM_JSON);
 }
 

@@ -31,7 +31,8 @@ int64_t job_int(const struct job *job, const char *param);
 double job_real(const struct job *job, const char *param);
 bool job_bool(const struct job *job, const char *param);
 const char *job_string(const struct job *job, const char *param); /* ENUM and STRING */
-const json_t *job_json(const struct job *job, const char *param); /* PARAM_JSON; borrowed */
+const json_t *job_json(const struct job *job,
+                       const char *param); /* JSON, LIST, MAP, NAMED; borrowed */
 
 /* How many inputs the port has: 0 if an optional one was left out. */
 size_t job_input_count(const struct job *job, const char *port);

@@ -10,25 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/error.h"
+#include "base/problems.h"
+#include "stages/param.h"
 
 struct job;
-
-enum param_type { PARAM_INT, PARAM_REAL, PARAM_BOOL, PARAM_ENUM, PARAM_STRING, PARAM_JSON };
-
-/* A typed, ranged, documented setting. Tables of params end with name == NULL. */
-struct param {
-    const char *name;
-    enum param_type type;
-    const char *standard; /* the default, as YAML would write it; NULL: must be given */
-    double min, max;      /* inclusive, of INT and REAL; for STRING max is the longest length;
-                             both 0: no bounds of its own */
-    const char *choices;  /* of ENUM: "one|two|three" */
-    bool keyless;         /* true: cannot change any result, so it is left out of the key */
-    bool timeless;        /* true: cannot change how long a stage takes */
-    bool continues;   /* of one INT of a kind: a stage may go on from a finished one that differs
-                         in this alone, being smaller; see job_earlier in job.h */
-    const char *text; /* one line for `ferdag kinds` */
-};
 
 enum port_form {
     PORT_FILE, /* one file */
@@ -43,12 +28,16 @@ enum port_form {
 struct port {
     const char *name;
     enum port_form form;
-    const char *file; /* outputs: file or folder name, with its ending; NULL for inputs */
-    bool optional;    /* inputs: may be left out; outputs: may be absent */
-    bool many;        /* inputs: takes a list */
-    bool measured;    /* outputs: holds measured times, which differ from run to run; only kinds
-                         with `report` set may read it */
-    const char *text; /* one line: what is in it, with shapes */
+    const char *file;  /* outputs: file or folder name, with its ending; NULL for inputs */
+    bool optional;     /* inputs: may be left out; outputs: may be absent */
+    bool many;         /* inputs: takes a list */
+    bool measured;     /* outputs: holds measured times, which differ from run to run; only kinds
+                          with `report` set may read it */
+    const char *holds; /* outputs: what a reference may name in it, as patterns separated by blanks:
+                          of JSON and JSON lines JSON pointers, "/public|private/accuracy"; of a
+                          folder its files, "/removed.png". "*" is any one name, "**" at the end
+                          anything below. NULL: not known, so that anything may be named */
+    const char *text;  /* one line: what is in it, with shapes */
 };
 
 /* What besides params and inputs decides the bytes of a kind's results. */
@@ -61,8 +50,10 @@ enum numerics {
 /* The first output is the main port, which `stage` alone names. */
 struct kind {
     const char *name;
-    int version;      /* goes up whenever the same inputs would give other results */
-    const char *text; /* one line for `ferdag kinds` */
+    const char *was;      /* its name in format 1 of the experiment file, or NULL */
+    const char *key_name; /* its name in the text of a key, or NULL: see struct param */
+    int version;          /* goes up whenever the same inputs would give other results */
+    const char *text;     /* one line for `ferdag kinds` */
     const struct port *inputs, *outputs;
     const struct param *params;
     enum numerics numerics; /* what of the machine decides results: it goes into the key */
@@ -73,6 +64,10 @@ struct kind {
 
     /* Does the work in the current folder. Returns 0, or a negative code with err filled. */
     int (*run)(struct job *job, struct error *err);
+
+    /* Adds what is wrong with the params beyond what the tables say, with JSON pointers into the
+     * object of params as places; they are right by the tables. NULL: nothing. */
+    void (*check)(const json_t *params, struct problems *problems);
 
     /* How much work a stage with these params is, in any unit: comparable between stages of this
      * kind whose inputs are of the same size. For the forecast of a run's time; NULL: not worth
@@ -91,6 +86,10 @@ extern const struct kind *const kinds[];
 
 /* The kind of that name, or NULL. */
 const struct kind *kind_find(const char *name);
+
+/* A kind's name, and a param's, in the text of a key. */
+const char *kind_key_name(const struct kind *kind);
+const char *param_key_name(const struct param *param);
 
 /* Writes into text (size bytes) what `numerics` says of this machine, such as
  * "cpu avx512_core_bf16 threads=1" or "openblas 0.3.21 Zen"; "" for NUMERICS_NONE.

@@ -40,3 +40,13 @@ const struct kind *kind_find(const char *name)
             return kinds[i];
     return NULL;
 }
+
+const char *kind_key_name(const struct kind *kind)
+{
+    return kind->key_name ? kind->key_name : kind->name;
+}
+
+const char *param_key_name(const struct param *param)
+{
+    return param->key_name ? param->key_name : param->name;
+}

@@ -92,6 +92,10 @@ static const struct port outputs[] = {
     {.name = "metrics",
      .form = PORT_FILE,
      .file = "metrics.json",
+     .holds = "/public|private/accuracy|correct|macro_f1|n /public|private/confusion[] "
+              "/public|private/confusion/*/* "
+              "/public|private/per_class/angry|disgust|fear|happy|sad|surprise|neutral/"
+              "f1|precision|recall|support",
      .text = "for public and private: n, correct, accuracy (0 to 1), confusion [true][predicted], "
              "per_class {precision, recall, f1, support}, macro_f1"},
     {0},

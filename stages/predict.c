@@ -42,7 +42,9 @@ static const struct port inputs[] = {
 static const struct param params[] = {{0}};
 
 const struct kind kind_predict = {
-    .name = "predict",
+    .name = "predict_svm",
+    .was = "predict",
+    .key_name = "predict",
     .version = 4,
     .text = "classes by a support vector machine, votes as svm-predict counts them",
     .inputs = inputs,

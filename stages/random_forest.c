@@ -7,7 +7,7 @@ static int run(struct job *job, struct error *err)
 {
     struct forest forest = {0};
     struct forest_spec spec = {
-        .tree = {.depth = (size_t)job_int(job, "depth"),
+        .tree = {.depth = (size_t)job_int(job, "max_depth"),
                  .features = (size_t)job_int(job, "max_features")},
         .trees = (size_t)job_int(job, "trees"),
         .bootstrap = job_bool(job, "bootstrap"),
@@ -20,8 +20,8 @@ static int run(struct job *job, struct error *err)
 
 static const struct port outputs[] = {
     PREDICTIONS_PORT,
-    TREES_PORTS,
-    TIMING_PORT(TIMING_TEXT),
+    TREES_PORTS(" /out_of_bag/n|correct|accuracy"),
+    TIMING_PORT(TIMING_TEXT, TIMING_OF_BOTH),
     {0},
 };
 
@@ -32,7 +32,9 @@ static const struct param params[] = {
      .min = 1,
      .max = 10000,
      .text = "how many trees"},
-    {.name = "depth",
+    {.name = "max_depth",
+     .was = "depth",
+     .key_name = "depth",
      .type = PARAM_INT,
      .standard = "0",
      .min = 0,

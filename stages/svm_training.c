@@ -117,6 +117,16 @@ static int read_weights(const json_t *value, const size_t counts[CLASSES], doubl
     return 0;
 }
 
+void svm_check_class_weight(const json_t *params, struct problems *problems)
+{
+    const json_t *value = json_object_get(params, "class_weight");
+    const size_t counts[CLASSES] = {1, 1, 1, 1, 1, 1, 1};
+    double weights[CLASSES];
+    struct error why = {""};
+    if (read_weights(value, counts, weights, &why) < 0)
+        problems_at(problems, "/class_weight", "%s", why.text);
+}
+
 /* Without a name: it is gone when the stage ends, however that may be. */
 static int open_file(void *context)
 {

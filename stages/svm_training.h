@@ -39,6 +39,9 @@
 int svm_training_read(const struct job *job, const size_t counts[CLASSES],
                       struct csvc_training *training, double weights[CLASSES], struct error *err);
 
+/* Adds what is wrong with class_weight. */
+void svm_check_class_weight(const json_t *params, struct problems *problems);
+
 /* 1 / (d var(X)), over all values: what gamma 0 stands for. */
 int svm_scale_gamma(const struct features *f, double *gamma, struct error *err);
 

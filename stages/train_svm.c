@@ -137,7 +137,7 @@ static const struct port outputs[] = {
      .form = PORT_FILE,
      .file = "model.svm",
      .text = "LIBSVM's text model; labels are 0 to 6"},
-    TIMING_PORT("seconds to train"),
+    TIMING_PORT("seconds to train", TIMING_OF_TRAINING "|support_vectors"),
     {0},
 };
 
@@ -161,6 +161,7 @@ static const struct param params[] = {
 
 const struct kind kind_train_svm = {
     .name = "train_svm",
+    .check = svm_check_class_weight,
     .version = 4,
     .text = "support vector machine (C-SVC, one against one), as LIBSVM defines it",
     .inputs = inputs,

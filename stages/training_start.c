@@ -63,13 +63,13 @@ static void read_params(struct training *t)
     t->crop = (int)job_int(j, "crop");
     t->flip = job_bool(j, "flip");
     t->seed = (uint64_t)job_int(j, "seed");
-    t->view = view_named(job_string(j, "evaluate"));
+    t->view = view_named(job_string(j, "evaluation_view"));
     t->spec = (struct net_spec){
         .model = training_model(job_string(j, "model")),
         .width = (int)job_int(j, "width"),
         .classes = CLASSES,
         .image_size = t->crop,
-        .batch = (int)job_int(j, "batch"),
+        .batch = (int)job_int(j, "batch_size"),
         .training = true,
         .precision = strcmp(job_string(j, "precision"), "bf16") == 0 ? NET_BF16 : NET_FP32,
         .backend = j->backend,

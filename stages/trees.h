@@ -9,8 +9,9 @@
 extern const struct port trees_inputs[];
 
 /* clang-format off */
-#define TREES_PORTS                                                                                \
+#define TREES_PORTS(more)                                                                          \
     {.name = "summary", .form = PORT_FILE, .file = "summary.json",                                 \
+     .holds = "/trees|nodes|leaves /importance/*/input|first|columns|share" more,                  \
      .text = "trees, nodes, leaves; of a forest out_of_bag {n, correct, accuracy}; with a layout " \
              "importance [{input, first, columns, share}]"},                                       \
     {.name = "importance", .form = PORT_FILE, .file = "importance.npy",                            \

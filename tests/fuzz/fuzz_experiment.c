@@ -1,8 +1,10 @@
 /* libFuzzer target: any bytes as an experiment file give stages whose inputs stand before them, or
- * one error; includes of the project's own files work. Run from the project's root.
+ * problems; includes of the project's own files work. Run from the project's root.
  * Sources: dag/yaml.c dag/yaml_text.c dag/arena.c dag/include.c dag/experiment.c dag/scope.c
- * Sources: dag/params.c dag/wire.c dag/tables.c dag/nearest.c base/error.c base/utf8.c base/file.c
- * Seeds: experiments
+ * Sources: dag/params.c dag/wire.c dag/tables.c dag/table_cells.c dag/schema.c dag/schema_file.c
+ * Sources: dag/stage_fields.c dag/references.c dag/order.c reports/check_sections.c
+ * Sources: reports/check_places.c base/nearest.c base/problems.c base/error.c base/utf8.c
+ * base/file.c Seeds: experiments
  */
 #include <limits.h>
 #include "dag/experiment.h"
@@ -57,14 +59,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static bool linked;
     struct experiment experiment;
     struct error err = {""};
+    struct problems problems = {0};
     const char *path = scratch_file(data, size);
     if (!linked)
         link_included();
     linked = true;
-    int rc = experiment_load(&experiment, path, NULL, 0, &err);
+    int rc = experiment_load(&experiment, path, NULL, 0, &problems);
+    if (problems_first(&problems, &err) != rc)
+        abort();
     scratch_check(rc, &err);
-    if (rc == 0)
+    if (rc == 0) {
         check(&experiment);
-    experiment_free(&experiment);
+        experiment_free(&experiment);
+    }
+    problems_free(&problems);
     return 0;
 }

@@ -3,12 +3,12 @@
 # failed stage. Bad YAML and usage (exit 2) leave a cache as it is.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { limit: 0 }
 inputs: { faces: { path: faces.csv }, sound: { path: sound.csv } }
 stages:
   sound: { kind: ingest_csv, in: { csv: sound_csv } }
-  full: { kind: ingest_csv, in: { csv: faces }, with: { limit: "${limit}" } }
+  full: { kind: ingest_csv, in: { csv: faces }, with: { max_train_rows: "${limit}" } }
   cleaned: { kind: filter_noise, in: { images: full } }
 Y
 sed -i 's/sound: { path/sound_csv: { path/' x.yaml
@@ -94,7 +94,7 @@ done
 
 # A training set that a stage cannot use: the error is that stage's.
 cat > y.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { min_face: 24, size_support: 6 }
 inputs: { faces: { path: faces.csv } }
 stages:

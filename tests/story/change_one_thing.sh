@@ -1,7 +1,7 @@
 # One change reruns exactly what hangs on it; comments, order, names and formatting rerun nothing.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { word: hello, sets: [a, b] }
 inputs: { source: { path: source.txt } }
 stages:
@@ -45,7 +45,7 @@ stages:
 inputs: { raw: { path: ./source.txt } }
 params:
   word: "hello"
-ferdag: 1
+ferdag: 2
 Y
 same 'order, comments, quotes, names of stages' 'together' "$(ran y.yaml)"
 sed -i 's/result: w.txt/w: w.txt/' y.yaml

@@ -3,7 +3,7 @@
 # would give 141 or 0, as chance has it.) A disk that takes no more is an error with exit status 1.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { status: 0 }
 stages:
   a: { kind: command, out: { o: o }, with: { run: "seq 200000; echo a > o" } }

@@ -2,7 +2,7 @@
 # cache that was moved needs no look, one that was copied is read once.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   one: { kind: command, out: { o: o, d: d/ }, with: { run: "echo first > o; mkdir d; cp o d/file" } }
   two: { kind: command, in: { a: one, b: one.d }, out: { o: o }, with: { run: "cat a b/file > o" } }
@@ -30,7 +30,7 @@ same 'its bytes' 'first' "$(cat "$(output one)")"
 
 # Changed while it is in use: the stage that read it fails, and both run again.
 cat > y.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   one: { kind: synthetic_faces, with: { train: 50, public: 7, private: 7 } }
   two: { kind: command, in: { a: one, b: one.truth, c: one.sheet }, out: { o: o }, with: { run: "touch ../../../reads; until test -e ../../../altered; do sleep 0.05; done; cat a > o" } }

@@ -1,7 +1,7 @@
 # explain and status say what changed, in the terms of the YAML.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { word: one }
 inputs: { source: { path: "${SOURCE:-source.txt}" } }
 stages:
@@ -27,7 +27,7 @@ same 'and is made again' 'b' "$(ran x.yaml)"
 
 # Memory and time of what the stage started are its own.
 cat > y.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   big: { kind: command, out: { o: o }, with: { run: "awk 'BEGIN { s = \"x\"; while (length(s) < 40000000) s = s s; print length(s) }' > o" } }
 Y
@@ -37,7 +37,7 @@ peak=$("$FERDAG" show y.yaml big --json | sed -n 's/.*"peak_bytes": \([0-9]*\).*
 
 # Words are cut between characters, and a name that is no UTF-8 doesn't stop what shows it.
 cat > u.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { word: a }
 stages:
   words: { kind: command, out: { o: o }, with: { run: "echo ${word} > o # éééééééééééééééééééééééééééééé" } }

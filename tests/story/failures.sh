@@ -1,7 +1,7 @@
 # A stage that fails: what hangs on it isn't run; -k goes on with the rest; its log is kept.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { status: 3 }
 stages:
   bad: { kind: command, out: { o: o }, with: { run: "echo hint; echo x > o; exit ${status}" } }
@@ -25,7 +25,7 @@ same 'not run with -k' 'after' "$(in_state not_run < json)"
 same 'mended' 'after bad' "$(ran x.yaml --set status=0)"
 
 cat > y.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   none: { kind: command, out: { o: o }, with: { run: "true" } }
 Y
@@ -33,7 +33,7 @@ Y
 same 'exit without an output' 1 $?
 has 'no output' "without its output o, the file 'o'" "$(cat err)"
 cat > z.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   killed: { kind: command, out: { o: o }, with: { run: "kill -KILL $$PPID; sleep 5" } }
 Y
@@ -42,7 +42,7 @@ same 'exit when killed' 1 $?
 has 'killed' 'killed by signal 9' "$(cat err)"
 
 # Words that are no UTF-8.
-printf 'ferdag: 1\nstages:\n  odd: { kind: command, out: { o: "o" }, with: { run: "exit 4 # %0199d\303\251" } }\n' 0 > odd.yaml
+printf 'ferdag: 2\nstages:\n  odd: { kind: command, out: { o: "o" }, with: { run: "exit 4 # %0199d\303\251" } }\n' 0 > odd.yaml
 "$FERDAG" run odd.yaml 2> err
 same 'exit of odd words' 1 $?
 has 'odd words' 'ended with status 4' "$(cat err)"
@@ -50,7 +50,7 @@ has 'odd words' 'ended with status 4' "$(cat err)"
 # A file from outside is called by its own name; a stage's output by the port that it came in at.
 printf 'emotion,pixels,Usage\n0,1 2 3,Training\n' > faces.csv
 cat > i.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 inputs: { faces: { path: faces.csv } }
 stages:
   full: { kind: ingest_csv, in: { csv: faces } }

@@ -2,7 +2,7 @@
 # outputs; with --repair exactly their stages run again, and those that may have read them.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   one: { kind: command, out: { t: t.txt }, with: { run: "echo first > t.txt" } }
   two: { kind: command, in: { t: one }, out: { u: u.txt }, with: { run: "tr a-z A-Z < t > u.txt" } }
@@ -76,11 +76,11 @@ same 'its bytes' 'first' "$(cat "$(blob "$(digest three)")")"
 
 # A training reads its inputs before it starts, and is no suspect then.
 cat > t.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   faces: { kind: synthetic_faces, with: { train: 100, public: 20, private: 20 } }
   set: { kind: ingest_csv, in: { csv: faces } }
-  net: { kind: train_cnn, in: { images: set }, with: { model: resnet18, width: 1, epochs: 1, batch: 50 } }
+  net: { kind: train_cnn, in: { images: set }, with: { model: resnet18, width: 1, epochs: 1, batch_size: 50 } }
 Y
 rot "$inner"
 "$FERDAG" run t.yaml > out.txt 2> err && fail 'it trained on damaged images'

@@ -7,7 +7,7 @@ fi
 mkdir disk
 mount -t tmpfs -o size=2m tmpfs disk 2> /dev/null || { echo 'skipped: cannot mount here'; exit 77; }
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   a: { kind: command, out: { o: o }, with: { run: "echo a > o" } }
   b: { kind: command, in: { i: a }, out: { o: o }, with: { run: "head -c 3000000 /dev/zero > o || exit 1" } }

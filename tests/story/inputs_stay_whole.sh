@@ -22,7 +22,7 @@ for f; do
 done
 B
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { end: "exit 1" }
 inputs: { mine: { path: mine.txt }, large: { path: large.bin }, data: { path: data/ } }
 stages:
@@ -39,7 +39,7 @@ mkdir many
 for i in $(seq 200); do echo $i > many/$i; done
 cp large.bin many/0
 cat > m.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 inputs: { many: { path: many } }
 stages:
   m: { kind: command, in: { a: many }, out: { o: o }, with: { run: "sh ../../../spoil.sh a; ls -U a | wc -l > o; echo > written" } }

@@ -1,7 +1,7 @@
 # SIGINT: children are stopped, exit 130, what was done stays done; the second run goes on.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   a: { kind: command, out: { o: o }, with: { run: "echo a > o" } }
   b: { kind: command, in: { i: a }, out: { o: o }, with: { run: "test -e ${go} || sleep 8.8642; cat i > o" } }

@@ -1,7 +1,7 @@
 # The same digests at any -j; -j and needs.cpu are kept to.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { all: [1, 2, 3, 4, 5, 6] }
 stages:
   a:

@@ -5,7 +5,7 @@ mkdir mine
 echo photo > mine/photo
 echo note > mine/note
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   tree: { kind: command, out: { o: o/ }, with: { run: "ln -s ../../../mine o" } }
   file: { kind: command, out: { o: sub/note }, with: { run: "ln -s ../../../mine sub" } }
@@ -18,7 +18,7 @@ same 'the blobs are copies' '' "$(ran x.yaml)"
 paste -sd' ' "$("$FERDAG" show x.yaml uses | awk '$1 == "output" { print $3 }')" | read -r text
 same 'what was read' 'photo note note' "$text"
 cat > d.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   deep: { kind: command, out: { o: o/ }, with: { run: "mkdir o; ln -s ../../../../mine o/m" } }
 Y
@@ -27,7 +27,7 @@ same 'exit of a link to a folder in a folder' 1 $?
 has 'a link to a folder in a folder' 'is not a regular file' "$(cat err)"
 
 cat > f.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   fifo: { kind: command, out: { o: o }, with: { run: "mkfifo o" } }
   folder: { kind: command, out: { o: o }, with: { run: "mkdir o" } }
@@ -41,7 +41,7 @@ has 'a file' "stage file failed: its output o, 'o', is no folder" "$(cat err)"
 
 # What a stage leaves running, even in a session of its own, can't write to a result.
 cat > l.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   a: { kind: command, out: { o: o }, with: { run: "echo good > o; (setsid sh -c 'touch ../../../begun.a; sleep 1; echo evil' >> o &); until test -e ../../../begun.a; do sleep 0.05; done" } }
   b: { kind: command, in: { i: a }, out: { o: o }, with: { run: "sleep 1.5; cat i > o" } }
@@ -50,7 +50,7 @@ same 'in spite of what was left running' 'a b' "$(ran l.yaml)"
 
 # nohup means it.
 cat > n.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   slow: { kind: command, out: { o: o }, with: { run: "touch ../../../begun; sleep 1; echo > o" } }
 Y
@@ -63,7 +63,7 @@ same 'exit under nohup' 0 $?
 
 # Names of inputs are names of files; no output lies in another.
 bad() {
-    printf 'ferdag: 1\nstages:\n  a: { kind: command, out: { o: o }, with: { run: "" } }\n  b: { kind: command, %s, with: { run: "" } }\n' "$2" > bad.yaml
+    printf 'ferdag: 2\nstages:\n  a: { kind: command, out: { o: o }, with: { run: "" } }\n  b: { kind: command, %s, with: { run: "" } }\n' "$2" > bad.yaml
     "$FERDAG" run bad.yaml 2> err
     same "exit of $2" 2 $?
     same "lines for $2" 1 "$(wc -l < err)"

@@ -1,7 +1,7 @@
 # kill -9 of the run and of its stage: children die too, nothing half-written is served, the next run goes on.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   a: { kind: command, out: { o: o }, with: { run: "echo a > o" } }
   b: { kind: command, in: { i: a }, out: { o: o }, with: { run: "echo half > o; (sleep 7.7531 & wait); echo $$USER$$(cat i) > o" } }

@@ -1,7 +1,7 @@
 # Killed again and again at whatever moment: each run goes on, and the end is as if nothing had been.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { all: [1, 2, 3, 4, 5, 6, 7, 8] }
 stages:
   a: { for: { v: "${all}" }, kind: command, out: { o: o, d: d/ }, with: { run: "mkdir d; for i in 1 2 3; do echo ${v} $$i > d/$$i; sleep 0.02; done; head -c 200000 /dev/zero > o; echo ${v} >> o" } }

@@ -2,7 +2,7 @@
 # began at the beginning; where that can't be, they begin at the beginning and say so.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { epochs: 2, schedule: step, patience: 0, lr: 0.05, seed: 1 }
 stages:
   faces: { kind: synthetic_faces, with: { train: 120, public: 40, private: 40 } }
@@ -10,7 +10,7 @@ stages:
   net:
     kind: train_cnn
     in: { images: full }
-    with: { model: resnet18, width: 8, epochs: "${epochs}", batch: 32, lr: "${lr}", seed: "${seed}",
+    with: { model: resnet18, width: 8, epochs: "${epochs}", batch_size: 32, lr: "${lr}", seed: "${seed}",
             schedule: "${schedule}", early_stop_patience: "${patience}" }
 Y
 digests() { grep -E '"(best|last|metrics|summary|.state)":'; }

@@ -10,7 +10,7 @@ cd "$home" || fail 'no folder'
 echo outside > $'out\xe9side.txt'
 echo near > near.txt
 cat > "$file" <<'Y'
-ferdag: 1
+ferdag: 2
 inputs: { outside: { path: "${OUTSIDE}" }, near: near.txt }
 params: { value: 3 }
 stages:

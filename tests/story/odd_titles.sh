@@ -19,7 +19,7 @@ quoted() {
 }
 
 cat > odd.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { width: 8 }
 stages:
   one:
@@ -36,7 +36,7 @@ Y
     echo 'tables:'
     for i in "${!texts[@]}"; do
         q=$(quoted "${texts[i]}")
-        echo "  t$i: { title: $q, name: $q, note: $q, stub: $q, unit: $q, cell: '@one.metrics:/accuracy',"
+        echo "  t$i: { title: $q, name: $q, note: $q, row_header: $q, unit: $q, cell: '@one.metrics:/accuracy',"
         echo "    rows: { one: { label: $q, group: $q } }, columns: { accuracy: { label: $q, group: $q } } }"
     done
     echo 'claims:'
@@ -49,13 +49,13 @@ Y
     echo 'report:'
     echo "  data: $(quoted "${texts[10]}")"
     echo "  note: $(quoted "${texts[9]}")"
-    echo "  key: [ { cell: t0/one/accuracy, label: $(quoted "${texts[10]}") } ]"
+    echo "  headline: [ { cell: t0/one/accuracy, label: $(quoted "${texts[10]}") } ]"
     echo '  curves:'
     for text in "${texts[@]}"; do
         q=$(quoted "$text")
         printf -- '    - { title: %s, lines: { ? %s : "@one.log", other: "@one.log" } }\n' "$q" "${q/#\"@@/\"@}"
     done
-    echo '  confusion:'
+    echo '  confusion_matrices:'
     for text in "${texts[@]}"; do
         echo "    - { title: $(quoted "$text"), matrix: '@one.metrics:/confusion' }"
     done
@@ -67,14 +67,14 @@ Y
 shown() { has "$1" "$2" "$(pdftotext "out/odd/plots/$1" -)"; }
 for i in 0 1 2 3 4 5 6 7 8 9 10 11 15; do
     shown "curves-$((i + 1)).pdf" "${texts[i]}"
-    shown "confusion-$((i + 1)).pdf" "${texts[i]}"
+    shown "confusion_matrices-$((i + 1)).pdf" "${texts[i]}"
     has 'the tables' "${texts[i]}" "$(sed 's/""/"/g' "out/odd/tables/t$i.csv")"
 done
 shown curves-13.pdf 'two lines'
 shown curves-17.pdf '??' # no font for it: gnuplot would draw a box over all of the plot
 shown curves-18.pdf 'WWW…'
-shown confusion-1.pdf '100% %d %'
-shown confusion-1.pdf 'WWW…'
+shown confusion_matrices-1.pdf '100% %d %'
+shown confusion_matrices-1.pdf 'WWW…'
 [ "$(pdftotext out/odd/plots/curves-18.pdf - | grep -cx '5[0-9]')" -ge 2 ] || fail 'a long name left no room for the plot'
 [ -z "$(find . -name ran)" ] || fail 'a title ran a program'
 

@@ -6,7 +6,7 @@ for tool in groff gnuplot pdftotext; do
 done
 cp "$STORIES"/../../experiments/{pipeline,tables,paper-claims}.yaml .
 cat > tiny.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 title: The whole path, tiny
 include: [pipeline.yaml, tables.yaml, paper-claims.yaml]
 params: { csv: faces, width: 4, epochs: 1, lr: 0.02, batch: 16 }
@@ -80,7 +80,7 @@ params:
   csv: 'faces'
 include: [paper-claims.yaml, tables.yaml, pipeline.yaml]
 title: "The whole path, tiny"
-ferdag: 1
+ferdag: 2
 Y
 cmp -s before/pipeline.yaml pipeline.yaml && fail 'the file did not change'
 run words

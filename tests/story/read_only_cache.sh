@@ -12,7 +12,7 @@ mkdir "$place/desk"
 cache='../c%3F?# 1' # a name that means something else in a URI
 cd "$place/desk" || fail 'no folder'
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { value: 0.25, seconds: 0 }
 stages:
   one: { kind: command, out: { m: m.json }, with: { run: "echo said; echo '{\"v\": ${value}}' > m.json" } }

@@ -5,7 +5,7 @@ for tool in groff gnuplot pdftotext; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
 done
 cat > small.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 title: A small report
 params: { good: 0.71, width: 8 }
 stages:
@@ -15,7 +15,7 @@ stages:
 tables:
   t:
     title: Accuracy
-    stub: Model
+    row_header: Model
     rows: { two: { label: Model two }, one: { label: Model one }, bad: { label: Model three } }
     columns: { accuracy: { label: Accuracy } }
     cell: "@${row}.metrics:/accuracy"

@@ -1,7 +1,7 @@
 # A second run over 80 stages executes none and takes under 0.2 s.
 . "$STORIES/lib.sh"
 {
-    echo 'ferdag: 1'
+    echo 'ferdag: 2'
     echo 'inputs: { big: { path: big } }'
     echo 'stages:'
     for i in $(seq 40); do

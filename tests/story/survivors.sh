@@ -3,7 +3,7 @@
 . "$STORIES/lib.sh"
 mark=7.$$ # names our processes: another run of this story may be about
 cat > x.yaml <<Y
-ferdag: 1
+ferdag: 2
 params: { end: "sleep 60" }
 stages:
   a: { kind: command, out: { o: o }, with: { run: "pwd > ../../../where; echo good > o; echo > ../../../n; setsid sh -c 'touch ../../../begun; while :; do sleep 0.05; echo evil >> o 2>&-; echo evil >> \\"\$\$PWD\\"/o 2>&-; done' $mark & until test -e ../../../begun; do sleep 0.05; done; \${end}" } }

@@ -6,7 +6,7 @@ for tool in groff gnuplot; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
 done
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 title: A search
 params: { costs: [1.0e-6, 1], weight: balanced }
 stages:

@@ -2,14 +2,14 @@
 # weights of one that was not; SIGINT likewise.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   faces: { kind: synthetic_faces, with: { train: 120, public: 40, private: 40 } }
   full: { kind: ingest_csv, in: { csv: faces } }
   net:
     kind: train_cnn
     in: { images: full }
-    with: { model: resnet18, width: 8, epochs: 5, batch: 32, lr: 0.05 }
+    with: { model: resnet18, width: 8, epochs: 5, batch_size: 32, lr: 0.05 }
 Y
 digests() { grep -E '"(best|last|metrics|summary)":'; }
 "$FERDAG" run x.yaml --cache whole --json 2> err | digests > whole.txt

@@ -2,7 +2,7 @@
 # stopped in the middle, not where it fails, not when all is cached.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { epochs: 100000, width: 8 }
 stages:
   faces: { kind: synthetic_faces, with: { train: 120, public: 40, private: 40 } }
@@ -13,7 +13,7 @@ stages:
     for: { set: [full, slow], lr: [0.05, 0.01] }
     kind: train_cnn
     in: { images: "${set}" }
-    with: { model: resnext29, width: "${width}", epochs: "${epochs}", batch: 32, lr: "${lr}" }
+    with: { model: resnext29, width: "${width}", epochs: "${epochs}", batch_size: 32, lr: "${lr}" }
 Y
 set -m # an interactive shell's children take SIGINT
 said() { grep -q "$1" err 2> /dev/null; }
@@ -54,7 +54,7 @@ no_trace 'stopped in a trial'
 
 # So does the failure of a stage.
 cat > fails.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   faces: { kind: synthetic_faces, with: { train: 120, public: 40, private: 40 } }
   full: { kind: ingest_csv, in: { csv: faces } }
@@ -70,7 +70,7 @@ said 'wide: started' && fail "started: $(cat err)"
 
 # A trial that fails leaves the word to its stage.
 cat > bad.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 stages:
   junk: { kind: command, out: { y: y/ }, with: { run: "mkdir y; echo > y/train_images.npy" } }
   train: { kind: train_cnn, in: { images: junk }, with: { model: vgg19 } }

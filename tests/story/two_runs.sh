@@ -1,7 +1,7 @@
 # Two runs at once on one cache: each stage runs once, both end well.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
-ferdag: 1
+ferdag: 2
 params: { all: [1, 2, 3, 4] }
 stages:
   a: { for: { v: "${all}" }, kind: command, out: { o: o }, with: { run: "sleep 0.2; echo ${v}; date +%N > o" } }

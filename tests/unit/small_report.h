@@ -24,7 +24,7 @@ static inline json_t *parse(const char *text)
 }
 
 static const char tables_json[] =
-    "{\"t\": {\"title\": \"Accuracy, all (%)\", \"name\": \"Table X\", \"stub\": \"Model\","
+    "{\"t\": {\"title\": \"Accuracy, all (%)\", \"name\": \"Table X\", \"row_header\": \"Model\","
     " \"scale\": 100, \"digits\": 2, \"unit\": \"%\","
     " \"columns\": {\"public\": {\"label\": \"Public\", \"group\": \"Full\"}, \"private\": "
     "{\"label\": \"Private\", \"group\": \"Full\"},"

@@ -1,4 +1,4 @@
-/* The report's tables, the claims that are decided from them, and the questions below them. */
+/* The report's tables, and the claims that are decided from them. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <math.h>
@@ -13,7 +13,6 @@
 #include "reports/claims.h"
 #include "reports/plain.h"
 #include "reports/pointer.h"
-#include "reports/questions.h"
 #include "reports/sources.h"
 #include "stages/job.h"
 #include "tests/unit/small_report.h"
@@ -95,33 +94,36 @@ static double cell_number(const json_t *tables, const char *pointer)
     return json_number_value(pointer_find(json_array_get(tables, 0), pointer));
 }
 
+static const struct claim_setting faithful = {true, true, ""}, smaller = {true, false, ""},
+                                  drawn = {false, true, "drawn"};
+
 /* What a check of the tables comes to: "holds", "open", ... */
 static const char *result_of(const json_t *tables, const char *check_text)
 {
     static char result[16];
     struct error err = {""};
-    json_t *check = parse(check_text), *out = NULL;
-    if (claims_check(check, tables, &out, &err) < 0)
+    json_t *section = json_pack("{s:{s:[o]}}", "c", "checks", parse(check_text)), *claims = NULL;
+    if (claims_decide(section, tables, &faithful, &claims, &err) < 0)
         fail_msg("%s", err.text);
-    snprintf(result, sizeof result, "%s", cells_string(out, "result"));
-    json_decref(out);
-    json_decref(check);
+    snprintf(result, sizeof result, "%s",
+             json_string_value(pointer_find(json_array_get(claims, 0), "/checks/0/result")));
+    json_decref(claims);
+    json_decref(section);
     return result;
 }
 
 /* ---- claims ---- */
 
-static const struct claim_setting faithful = {true, true, ""}, smaller = {true, false, ""},
-                                  drawn = {false, true, "drawn"};
-
 /* One claim with one check, as the verdict it gets. */
-static void expect_flagged(const char *check, const char *flag, const struct claim_setting *setting,
-                           const char *verdict, const char *result)
+static void expect_verdict(const char *check, const char *smaller_settings,
+                           const struct claim_setting *setting, const char *verdict,
+                           const char *result)
 {
     char text[1024];
     struct error err = {""};
     json_t *tables = evaluate(), *claims = NULL;
-    snprintf(text, sizeof text, "{\"c\": {\"%s\": true, \"checks\": [%s]}}", flag, check);
+    snprintf(text, sizeof text, "{\"c\": {\"smaller_settings\": \"%s\", \"checks\": [%s]}}",
+             smaller_settings, check);
     json_t *section = parse(text);
     if (claims_decide(section, tables, setting, &claims, &err) < 0)
         fail_msg("%s: %s", check, err.text);
@@ -133,66 +135,61 @@ static void expect_flagged(const char *check, const char *flag, const struct cla
     json_decref(tables);
 }
 
-static void expect_verdict(const char *check, bool absolute, const struct claim_setting *setting,
-                           const char *verdict, const char *result)
-{
-    expect_flagged(check, absolute ? "absolute" : "plain", setting, verdict, result);
-}
-
 static void test_claims(void **state)
 {
     (void)state;
     /* z 71.23, a 65.00, error of the difference 1.10 points */
     const char *z_above_a =
         "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\"}";
-    expect_verdict(z_above_a, false, &faithful, "reproduced", "holds");
-    expect_verdict(z_above_a, false, &drawn, "not decided", "holds");
-    expect_verdict(
-        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\", \"by\": 6}",
-        false, &faithful, "not decided", "open");
+    expect_verdict(z_above_a, "neutral", &faithful, "reproduced", "holds");
+    expect_verdict(z_above_a, "neutral", &drawn, "not decided", "holds");
+    expect_verdict("{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/a/public\", "
+                   "\"margin\": 6}",
+                   "neutral", &faithful, "not decided", "open");
     expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\"}",
-                   false, &faithful, "not reproduced", "fails");
-    expect_verdict(
-        "{\"check\": \"below\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", \"by\": 2}",
-        false, &faithful, "reproduced", "holds");
+                   "neutral", &faithful, "not reproduced", "fails");
+    expect_verdict("{\"check\": \"below\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", "
+                   "\"margin\": 2}",
+                   "neutral", &faithful, "reproduced", "holds");
     expect_verdict("{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/*/public\"}",
-                   false, &faithful, "not decided", "missing");
-    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", false, &faithful,
+                   "neutral", &faithful, "not decided", "missing");
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", "neutral", &faithful,
                    "not reproduced", "fails");
-    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", true, &smaller,
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", "harder", &smaller,
                    "not decided", "fails");
-    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\", \"least\": 1}", true,
-                   &faithful, "reproduced", "holds");
-    expect_verdict("{\"check\": \"within\", \"left\": \"t/z/public\", \"right\": 71, \"by\": 0.5}",
-                   false, &faithful, "reproduced", "holds");
-    expect_verdict("{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}", false,
+    expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\", \"at_least\": 1}",
+                   "harder", &faithful, "reproduced", "holds");
+    expect_verdict(
+        "{\"check\": \"within\", \"left\": \"t/z/public\", \"right\": 71, \"margin\": 0.5}",
+        "neutral", &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}", "neutral",
                    &faithful, "not reproduced", "fails");
     expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
-                   "\"from\": 1, \"to\": 2}",
-                   false, &faithful, "not decided", "open");
+                   "\"min\": 1, \"max\": 2}",
+                   "neutral", &faithful, "not decided", "open");
     expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
-                   "\"from\": 2, \"to\": 3}",
-                   false, &faithful, "reproduced", "holds");
+                   "\"min\": 2, \"max\": 3}",
+                   "neutral", &faithful, "reproduced", "holds");
     expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": "
-                   "\"t/z|a|theirs/public\", \"is\": 3}",
-                   false, &faithful, "reproduced", "holds");
+                   "\"t/z|a|theirs/public\", \"top\": 3}",
+                   "neutral", &faithful, "reproduced", "holds");
     expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": "
-                   "\"t/z|a|theirs/public\", \"is\": 2}",
-                   false, &faithful, "not reproduced", "fails");
+                   "\"t/z|a|theirs/public\", \"top\": 2}",
+                   "neutral", &faithful, "not reproduced", "fails");
     expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", "
-                   "\"informs\": true}",
-                   false, &faithful, "reproduced", "fails");
+                   "\"informational\": true}",
+                   "neutral", &faithful, "reproduced", "fails");
 }
 
 /* Narrow nets are fast: that they are fast enough says nothing of the paper's. */
-static void test_eased_claims(void **state)
+static void test_claims_that_are_easier(void **state)
 {
     (void)state;
     const char *holds = "{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 72}";
     const char *fails = "{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}";
-    expect_flagged(holds, "eased", &faithful, "reproduced", "holds");
-    expect_flagged(holds, "eased", &smaller, "not decided", "holds");
-    expect_flagged(fails, "eased", &smaller, "not reproduced", "fails");
+    expect_verdict(holds, "easier", &faithful, "reproduced", "holds");
+    expect_verdict(holds, "easier", &smaller, "not decided", "holds");
+    expect_verdict(fails, "easier", &smaller, "not reproduced", "fails");
 }
 
 static void test_bad_claims(void **state)
@@ -217,32 +214,6 @@ static void test_bad_claims(void **state)
         assert_true(strncmp(err.text, "claims.c", 8) == 0);
         json_decref(section);
     }
-    json_decref(tables);
-}
-
-static void test_answers(void **state)
-{
-    (void)state;
-    struct error err = {""};
-    json_t *tables = evaluate();
-    json_t *section = parse(
-        "{\"t\": {\"asks\": ["
-        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": 60, \"text\": \"Sixty\"},"
-        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": 90, \"text\": \"Ninety\"},"
-        "{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": 71, \"text\": \"Close\"},"
-        "{\"check\": \"above\", \"left\": \"t/gone/public\", \"right\": 1, \"text\": \"Gone\"}]}}");
-    assert_int_equal(questions_answer(section, tables, &err), 0);
-    const char *note = cells_string(json_array_get(tables, 0), "note");
-    const char *first = strstr(note, "Sixty: yes, "), *second = strstr(note, ". Ninety: no, ");
-    assert_true(first && second && first < second);
-    assert_non_null(strstr(second, " against 90.00 ("));
-    assert_non_null(strstr(second, " Close: too close to tell within one standard error, 71.23 "));
-    assert_non_null(strstr(second, "). Gone: not run."));
-    json_decref(section);
-    section = parse("{\"t\": {\"asks\": [{\"check\": \"abov\"}]}}");
-    assert_int_equal(questions_answer(section, tables, &err), -EINVAL);
-    assert_true(strncmp(err.text, "tables.t: asks 1: unknown check 'abov'", 38) == 0);
-    json_decref(section);
     json_decref(tables);
 }
 
@@ -283,15 +254,10 @@ static void test_spread_of_times(void **state)
     } cases[] = {{"a", "b", "holds"}, {"b", "a", "fails"}, {"a", "c", "open"}, {"c", "b", "open"}};
     for (size_t i = 0; i < 4; i++) {
         char check[128];
-        json_t *out = NULL;
         snprintf(check, sizeof check,
                  "{\"check\": \"below\", \"left\": \"t/%s/time\", \"right\": \"t/%s/time\"}",
                  cases[i].left, cases[i].right);
-        json_t *json = parse(check);
-        assert_int_equal(claims_check(json, tables, &out, &err), 0);
-        assert_string_equal(cells_string(out, "result"), cases[i].result);
-        json_decref(out);
-        json_decref(json);
+        assert_string_equal(result_of(tables, check), cases[i].result);
     }
     const json_t *quartile = pointer_find(json_array_get(tables, 0), "/rows/1/cells/0/quartiles/0");
     assert_true(json_number_value(quartile) > 2.69 && json_number_value(quartile) < 2.71);
@@ -384,9 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_eased_claims),
+        cmocka_unit_test(test_claims_that_are_easier),
         cmocka_unit_test(test_bad_claims),
-        cmocka_unit_test(test_answers),
         cmocka_unit_test(test_spread_of_times),
         cmocka_unit_test(test_display_decides_nothing),
         cmocka_unit_test(test_uncertain_sums),

@@ -104,14 +104,14 @@ static void svm_trains_then_predicts(void **state)
         free(one);
         free(two);
         assert_true(number("timing.json", "iterations") > 0);
-        expect_success("predict", "", both, 1);
+        expect_success("predict_svm", "", both, 1);
         assert_true(accuracy(SPLIT_PUBLIC) > 0.6);
         check_timing(false);
     }
     put_features("features", D + 1);
-    expect_error("predict", "", both, "a model of 6 columns, but the features have 7");
+    expect_error("predict_svm", "", both, "a model of 6 columns, but the features have 7");
     put_features("features", D - 1);
-    expect_error("predict", "", both, "features have 5 columns");
+    expect_error("predict_svm", "", both, "features have 5 columns");
 }
 
 /* "balanced" is the map of rows / (classes x rows of the class), and weights change the model. */
@@ -256,7 +256,7 @@ static void meagre_training_rows(void **state)
     }
     for (size_t k = 0; k < KERNELS; k++) {
         expect_success("train_svm", kernels[k], FEATURES, 1);
-        expect_success("predict", "", WITH_MODEL, 1);
+        expect_success("predict_svm", "", WITH_MODEL, 1);
         assert_true(accuracy(SPLIT_PRIVATE) > 2.0 / 7);
     }
 }
@@ -279,7 +279,7 @@ static void one_row_a_class(void **state)
     expect_error("linear_discriminant", "", FEATURES, "7 training rows for 7 classes");
     for (size_t k = 0; k < KERNELS; k++) {
         expect_success("train_svm", kernels[k], FEATURES, 1);
-        expect_success("predict", "", WITH_MODEL, 1);
+        expect_success("predict_svm", "", WITH_MODEL, 1);
     }
 }
 
@@ -309,7 +309,7 @@ static void bad_test_rows(void **state)
         features_free(&f);
         for (size_t i = 0; i < TRAINERS; i++)
             expect_error(trainers[i].kind, trainers[i].params, FEATURES, cases[c].says);
-        expect_error("predict", "", WITH_MODEL, cases[c].says);
+        expect_error("predict_svm", "", WITH_MODEL, cases[c].says);
     }
 }
 
@@ -342,13 +342,13 @@ static void cut_files(void **state)
             if (c == 0)
                 expect_error("train_svm", "", FEATURES, files[c]);
             else
-                expect_error("predict", "", WITH_MODEL, files[c]);
+                expect_error("predict_svm", "", WITH_MODEL, files[c]);
         }
     for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
         put_features("features", D);
         expect_success("train_svm", "", FEATURES, 1);
         cut("model", shares[k]);
-        expect_error("predict", "", WITH_MODEL, "model:");
+        expect_error("predict_svm", "", WITH_MODEL, "model:");
     }
 }
 

@@ -34,11 +34,21 @@ static void put(const char *path, const char *text)
     assert_int_equal(file_write(path, text, strlen(text), NULL), 0);
 }
 
+/* The first problem into err. */
+static int try(struct experiment *e, const char *file, const char *setting, struct error *err)
+{
+    struct problems problems = {0};
+    int rc = experiment_load(e, file, &setting, setting ? 1 : 0, &problems);
+    assert_int_equal(problems_first(&problems, err), rc);
+    problems_free(&problems);
+    return rc;
+}
+
 static struct experiment load(const char *file, const char *setting)
 {
     struct experiment e;
     struct error err = {""};
-    if (experiment_load(&e, file, &setting, setting ? 1 : 0, &err) < 0)
+    if (try(&e, file, setting, &err) < 0)
         fail_msg("%s", err.text);
     return e;
 }
@@ -52,7 +62,7 @@ static void a_matrix_becomes_stages(void **state)
 {
     (void)state;
     put("x.yaml",
-        "ferdag: 1\nparams: {vs: [a, b], sizes: {a: 10, b: 20}}\nstages:\n"
+        "ferdag: 2\nparams: {vs: [a, b], sizes: {a: 10, b: 20}}\nstages:\n"
         "  one: {kind: command, out: {o: o}, with: {run: x}}\n"
         "  m:\n    for: {w: [1, 2.5], v: '${vs}'}\n    kind: command\n"
         "    in: {i: one}\n    out: {o: '${v}.txt', d: d/}\n"
@@ -90,11 +100,11 @@ static uint64_t mem_of(const char *text)
     struct error err = {""};
     uint64_t mem = 0;
     snprintf(yaml, sizeof yaml,
-             "ferdag: 1\nstages:\n  s: {kind: command, out: {o: o}, with: {run: x}, needs: {mem: "
+             "ferdag: 2\nstages:\n  s: {kind: command, out: {o: o}, with: {run: x}, needs: {mem: "
              "'%s'}}\n",
              text);
     put("mem.yaml", yaml);
-    if (experiment_load(&e, "mem.yaml", NULL, 0, &err) == 0) {
+    if (try(&e, "mem.yaml", NULL, &err) == 0) {
         mem = e.stages[0]->mem;
         experiment_free(&e);
     } else if (!strstr(err.text, "mem.yaml:3:64: mem: expected a size above 0 such as 500M")) {
@@ -159,7 +169,7 @@ static void includes_are_merged_and_paths_are_the_files_own(void **state)
         "params: {a: 1, deep: {x: 1, y: 2}}\nstages:\n"
         "  s: {kind: command, in: {i: i}, out: {o: o}, with: {run: '${a} ${deep.x} ${deep.y}'}}\n"
         "  t: {kind: command, out: {o: o}, with: {run: base}}\n");
-    put("top.yaml", "ferdag: 1\ninclude: sub/base.yaml\nparams: {deep: {y: 3}}\n"
+    put("top.yaml", "ferdag: 2\ninclude: sub/base.yaml\nparams: {deep: {y: 3}}\n"
                     "stages:\n  t: {with: {run: top}}\n");
     setenv("FERDAG_TEST_E", "env.txt", 1);
     struct experiment e = load("top.yaml", "deep.x=9");
@@ -179,14 +189,14 @@ static void params_are_typed_and_defaults_filled_in(void **state)
 {
     (void)state;
     put("i.csv", "");
-    put("x.yaml", "ferdag: 1\ninputs: {i: {path: i.csv}}\nparams: {n: 0x}\nstages:\n"
-                  "  a: {kind: ingest_csv, in: {csv: i}, with: {limit: '100'}}\n"
-                  "  b: {kind: ingest_csv, in: {csv: i}, with: {limit: ~}}\n");
+    put("x.yaml", "ferdag: 2\ninputs: {i: {path: i.csv}}\nparams: {n: 0x}\nstages:\n"
+                  "  a: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: '100'}}\n"
+                  "  b: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: ~}}\n");
     struct experiment e = load("x.yaml", NULL);
-    json_t *limit = json_object_get(experiment_stage(&e, "a")->params, "limit");
+    json_t *limit = json_object_get(experiment_stage(&e, "a")->params, "max_train_rows");
     assert_true(json_is_integer(limit));
     assert_int_equal(json_integer_value(limit), 100);
-    limit = json_object_get(experiment_stage(&e, "b")->params, "limit");
+    limit = json_object_get(experiment_stage(&e, "b")->params, "max_train_rows");
     assert_int_equal(json_integer_value(limit), 0);
     experiment_free(&e);
 }
@@ -200,7 +210,7 @@ static const char *pace_of(const struct experiment *e, const char *stage)
 static void a_pace_is_what_decides_the_time(void **state)
 {
     (void)state;
-    put("x.yaml", "ferdag: 1\nstages:\n"
+    put("x.yaml", "ferdag: 2\nstages:\n"
                   "  faces: {kind: synthetic_faces}\n"
                   "  a: {kind: ingest_csv, in: {csv: faces}}\n"
                   "  b: {kind: filter_noise, in: {images: a}}\n"
@@ -221,11 +231,11 @@ static void a_pace_is_what_decides_the_time(void **state)
 static void cells_are_rows_times_columns(void **state)
 {
     (void)state;
-    put("x.yaml", "ferdag: 1\nparams: {word: hi}\nstages:\n"
+    put("x.yaml", "ferdag: 2\nparams: {word: hi}\nstages:\n"
                   "  m: {for: {v: [p, q]}, kind: command, out: {o: o, n: n}, with: {run: x}}\n"
                   "tables:\n  t:\n    title: '${word}'\n    note: '@@home'\n"
                   "    columns: {c1: {port: o}, c2: {port: n}, c3: {cell: ~}}\n"
-                  "    rows: {p: {}, q: {}, r: {cell: '${row}-${column}'}}\n"
+                  "    rows: {p: {}, q: {}, r: {cell: '@m/p.n:/${row}-${column}'}}\n"
                   "    cell: '@m/${row}.${port}:/x/${column}'\n");
     struct experiment e = load("x.yaml", NULL);
     struct stage *tables = experiment_stage(&e, "tables"), *report = experiment_stage(&e, "report");
@@ -238,7 +248,7 @@ static void cells_are_rows_times_columns(void **state)
     assert_string_equal(json_string_value(json_object_get(q, "c2")), "@m/q.n:/x/c2");
     assert_true(json_is_null(json_object_get(q, "c3")));
     json_t *r = json_object_get(cells, "r");
-    assert_string_equal(json_string_value(json_object_get(r, "c1")), "r-c1");
+    assert_string_equal(json_string_value(json_object_get(r, "c1")), "@m/p.n:/r-c1");
     assert_null(json_object_get(t, "cell"));
     assert_int_equal(tables->input_count, 4);
     assert_string_equal(tables->inputs[0].as, "sources.0");
@@ -264,11 +274,11 @@ static void bad_references_in_tables_are_errors(void **state)
         char text[500];
         snprintf(
             text, sizeof text,
-            "ferdag: 1\nstages:\n  m: {kind: command, out: {o: o}, with: {run: x}}\ntables:\n  t:\n"
+            "ferdag: 2\nstages:\n  m: {kind: command, out: {o: o}, with: {run: x}}\ntables:\n  t:\n"
             "    columns: {c: {}}\n    rows: {r: {}}\n    cell: '%s'\n",
             cases[i].cell);
         put("x.yaml", text);
-        assert_true(experiment_load(&e, "x.yaml", NULL, 0, &err) < 0);
+        assert_true(try(&e, "x.yaml", NULL, &err) < 0);
         if (!strstr(err.text, cases[i].text))
             fail_msg("'%s' is not in '%s'", cases[i].text, err.text);
     }
@@ -298,7 +308,7 @@ static void key_of(const char *yaml, char key[65], char *text, size_t size)
 
 static void a_key_is_what_decides_the_outputs(void **state)
 {
-    static const char head[] = "ferdag: 1\ninputs: {a: {path: a}, b: {path: b}, c: {path: c}}\n";
+    static const char head[] = "ferdag: 2\ninputs: {a: {path: a}, b: {path: b}, c: {path: c}}\n";
     static const struct {
         const char *stages;
         bool same;
@@ -340,7 +350,7 @@ static void a_key_reads_the_same_everywhere(void **state)
     char key[65], text[1000];
     (void)state;
     put("a", "abc");
-    key_of("ferdag: 1\ninputs: {a: {path: a}}\n"
+    key_of("ferdag: 2\ninputs: {a: {path: a}}\n"
            "stages: {s: {kind: command, in: {i: a}, out: {o: o}, with: {run: \"say 'hi'\"}}}\n",
            key, text, sizeof text);
     assert_string_equal(text,
@@ -353,13 +363,13 @@ static void defaults_are_in_the_key_as_if_written(void **state)
     char one[65], two[65], three[65];
     (void)state;
     put("a", "abc");
-    key_of("ferdag: 1\ninputs: {a: {path: a}}\nstages: {s: {kind: ingest_csv, in: {csv: a}}}\n",
+    key_of("ferdag: 2\ninputs: {a: {path: a}}\nstages: {s: {kind: ingest_csv, in: {csv: a}}}\n",
            one, NULL, 0);
-    key_of("ferdag: 1\ninputs: {a: {path: a}}\n"
-           "stages: {s: {kind: ingest_csv, in: {csv: a}, with: {limit: 00}}}\n",
+    key_of("ferdag: 2\ninputs: {a: {path: a}}\n"
+           "stages: {s: {kind: ingest_csv, in: {csv: a}, with: {max_train_rows: 00}}}\n",
            two, NULL, 0);
-    key_of("ferdag: 1\ninputs: {a: {path: a}}\n"
-           "stages: {s: {kind: ingest_csv, in: {csv: a}, with: {limit: 700}}}\n",
+    key_of("ferdag: 2\ninputs: {a: {path: a}}\n"
+           "stages: {s: {kind: ingest_csv, in: {csv: a}, with: {max_train_rows: 700}}}\n",
            three, NULL, 0);
     assert_string_equal(one, two);
     assert_string_not_equal(one, three);

@@ -407,9 +407,9 @@ static void test_limit(void **state)
         const char *params;
         size_t happy, sad, disgust, public;
     } cases[] = {
-        {"\"limit\":0", 40, 20, 1, 31},    {"\"limit\":61", 40, 20, 1, 31},
-        {"\"limit\":1000", 40, 20, 1, 31}, {"\"limit\":30", 19, 10, 1, 15},
-        {"\"limit\":3", 1, 1, 1, 2},       {"\"limit\":1", 1, 0, 0, 1},
+        {"\"max_train_rows\":0", 40, 20, 1, 31},    {"\"max_train_rows\":61", 40, 20, 1, 31},
+        {"\"max_train_rows\":1000", 40, 20, 1, 31}, {"\"max_train_rows\":30", 19, 10, 1, 15},
+        {"\"max_train_rows\":3", 1, 1, 1, 2},       {"\"max_train_rows\":1", 1, 0, 0, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err;
@@ -434,8 +434,9 @@ static void test_limit_seed(void **state)
     struct error err;
     size_t counts[CLASSES], n, larger_n;
     int32_t rows[3][100] = {{0}}, larger[100] = {0};
-    static const char *const params[] = {"\"limit\":20,\"seed\":5", "\"limit\":20,\"seed\":5",
-                                         "\"limit\":20,\"seed\":6"};
+    static const char *const params[] = {"\"max_train_rows\":20,\"seed\":5",
+                                         "\"max_train_rows\":20,\"seed\":5",
+                                         "\"max_train_rows\":20,\"seed\":6"};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ingest(t.bytes, t.size, params[i], &err), 0);
         count_classes(SPLIT_TRAIN, counts, rows[i], &n);
@@ -443,7 +444,7 @@ static void test_limit_seed(void **state)
     }
     assert_memory_equal(rows[0], rows[1], 20 * sizeof rows[0][0]);
     assert_memory_not_equal(rows[0], rows[2], 20 * sizeof rows[0][0]);
-    assert_int_equal(ingest(t.bytes, t.size, "\"limit\":40,\"seed\":5", &err), 0);
+    assert_int_equal(ingest(t.bytes, t.size, "\"max_train_rows\":40,\"seed\":5", &err), 0);
     count_classes(SPLIT_TRAIN, counts, larger, &larger_n);
     for (size_t i = 0; i < n; i++) {
         bool there = false;

@@ -116,14 +116,15 @@ static void write_png(const char *path)
 static const char report_json[] =
     "{\"data\": \"made-up numbers\", \"comparable\": false, \"note\": \".so x \\\\ 'br\", "
     "\"classes\": [\"cat\", \"d'og\"],"
-    " \"key\": [{\"cell\": \"t/z/public\", \"label\": \"Key number\"}],"
+    " \"headline\": [{\"cell\": \"t/z/public\", \"label\": \"Key number\"}],"
     " \"curves\": [{\"title\": \"Curve's\", \"lines\": {\"full\": \"@train.metrics\", \"one\": "
     "\"@train.metrics:/0\"}}],"
-    " \"confusion\": [{\"title\": \"Conf\", \"matrix\": \"@score/z.metrics:/public/confusion\"},"
+    " \"confusion_matrices\": [{\"title\": \"Conf\", \"matrix\": "
+    "\"@score/z.metrics:/public/confusion\"},"
     "  {\"title\": \"No conf\", \"matrix\": \"@score/gone.metrics:/x\"}],"
-    " \"sheets\": [{\"title\": \"Sheet\", \"picture\": \"@sheet.sheets:/one.png\", \"caption\": "
+    " \"pictures\": [{\"title\": \"Sheet\", \"file\": \"@sheet.sheets:/one.png\", \"caption\": "
     "\"One of one\"}, {\"title\": "
-    "\"No sheet\", \"picture\": \"@sheet.sheets:/two.png\"}]}";
+    "\"No sheet\", \"file\": \"@sheet.sheets:/two.png\"}]}";
 
 /* The run's order, which is not that of the references. */
 static const char stages_json[] =

@@ -1,4 +1,4 @@
-/* dag/scope.c: what ${...} stands for; dag/nearest.c: did you mean. */
+/* dag/scope.c: what ${...} stands for; base/nearest.c: did you mean. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
-#include "dag/nearest.h"
+#include "base/nearest.h"
 #include "dag/scope.h"
 
 static const char params_text[] = "model: vgg19\n"
@@ -36,7 +36,7 @@ static int setup(void **state)
     assert_int_equal(
         yaml_parse(f->arena, "p.yaml", params_text, strlen(params_text), &params, &err), 0);
     assert_int_equal(yaml_parse(f->arena, "p.yaml", "resnet18", 8, &value, &err), 0);
-    f->local = (struct variable){"net", value};
+    f->local = (struct variable){.name = "net", .value = value};
     f->scope = (struct scope){.arena = f->arena,
                               .params = params,
                               .locals = &f->local,
@@ -54,10 +54,16 @@ static int teardown(void **state)
     return 0;
 }
 
+/* The first problem into err. */
 static int expand(struct fixture *f, const char *text, struct node **out, struct error *err)
 {
     struct node here = {.file = "t.yaml", .line = 3, .column = 4};
-    return scope_expand(&f->scope, node_scalar(f->arena, &here, text, true), out, err);
+    struct problems problems = {0};
+    int rc = scope_expand(&f->scope, node_scalar(f->arena, &here, text, true), out, &problems);
+    if (problems_first(&problems, err) != rc)
+        fail_msg("what is wrong and what is said differ: %s", err->text);
+    problems_free(&problems);
+    return rc;
 }
 
 static void texts_are_expanded(void **state)
@@ -95,7 +101,7 @@ static void texts_are_expanded(void **state)
 static void a_whole_reference_keeps_lists(void **state)
 {
     struct node *out;
-    struct error err;
+    struct error err = {""};
     assert_int_equal(expand(*state, "${list}", &out, &err), 0);
     assert_int_equal(out->type, NODE_LIST);
     assert_string_equal(out->items[1]->text, "vgg19");
@@ -127,7 +133,7 @@ static void the_environment_serves_paths(void **state)
 {
     struct fixture *f = *state;
     struct node *out;
-    struct error err;
+    struct error err = {""};
     f->scope.environment = true;
     setenv("FERDAG_TEST_PATH", "/here", 1);
     assert_int_equal(expand(f, "${FERDAG_TEST_PATH:-there}/x", &out, &err), 0);

@@ -25,8 +25,8 @@ static const char stages_json[] =
 static json_t *compare(const char *name, const char *setting, size_t *differ)
 {
     struct error err = {""};
-    json_t *paper = json_pack("{s:{s:o}, s:{s:s, s:s}}", "settings", name, parse(setting), "names",
-                              "resnext29", "ResNeXt29", "best", "the best");
+    json_t *paper = json_pack("{s:{s:o}, s:{s:s, s:s}}", "settings", name, parse(setting),
+                              "value_names", "resnext29", "ResNeXt29", "best", "the best");
     json_t *params = parse("{\"epochs\": 48, \"weights\": \"best\"}"), *stages = parse(stages_json);
     json_t *list = NULL;
     if (settings_compare(paper, params, stages, &list, differ, &err) < 0)
@@ -56,18 +56,19 @@ static void test_overrides(void **state)
 {
     (void)state;
     expect("epochs", "{\"value\": 48}", "48", 0);
-    expect("epochs", "{\"value\": 48, \"of\": \"train_cnn\", \"by\": \"model\"}",
+    expect("epochs", "{\"value\": 48, \"param\": \"train_cnn\", \"group_by\": \"model\"}",
            "48; ResNeXt29: 24", 1);
-    expect("epochs", "{\"value\": 200, \"of\": \"train_cnn\", \"by\": \"model\"}",
+    expect("epochs", "{\"value\": 200, \"param\": \"train_cnn\", \"group_by\": \"model\"}",
            "48; ResNeXt29: 24", 1);
-    expect("epochs", "{\"value\": null, \"of\": \"train_cnn\", \"by\": \"model\"}",
+    expect("epochs", "{\"value\": null, \"param\": \"train_cnn\", \"group_by\": \"model\"}",
            "48; ResNeXt29: 24", 0);
-    expect("epochs", "{\"value\": 48, \"of\": \"train_cnn\"}", "48; train/full/slow: 24", 1);
+    expect("epochs", "{\"value\": 48, \"param\": \"train_cnn\"}", "48; train/full/slow: 24", 1);
     /* the models have no seed of their own each: only the stages' names tell them apart */
-    expect("seed", "{\"value\": 1, \"of\": \"train_cnn\", \"by\": \"model\"}",
+    expect("seed", "{\"value\": 1, \"param\": \"train_cnn\", \"group_by\": \"model\"}",
            "1; train/cleaned/quick: 2", 1);
-    expect("rate", "{\"value\": 0.05, \"of\": \"train_cnn.lr\", \"by\": \"model\"}", "0.05", 0);
-    expect("svm_c", "{\"value\": 1, \"of\": \"train_svm.c\"}", "1", 0);
+    expect("rate", "{\"value\": 0.05, \"param\": \"train_cnn.lr\", \"group_by\": \"model\"}",
+           "0.05", 0);
+    expect("svm_c", "{\"value\": 1, \"param\": \"train_svm.c\"}", "1", 0);
     expect("weights", "{\"value\": null}", "the best", 0);
 }
 
@@ -76,11 +77,12 @@ static void test_unused(void **state)
 {
     (void)state;
     expect("decay_start",
-           "{\"value\": 80, \"of\": \"train_cnn\", \"where\": {\"schedule\": \"step\"}}", NULL, 0);
-    expect("decay_start",
-           "{\"value\": 80, \"of\": \"train_cnn\", \"where\": {\"schedule\": \"cosine\"}}", "80",
+           "{\"value\": 80, \"param\": \"train_cnn\", \"where\": {\"schedule\": \"step\"}}", NULL,
            0);
-    expect("trees", "{\"value\": 100, \"of\": \"random_forest\"}", NULL, 0);
+    expect("decay_start",
+           "{\"value\": 80, \"param\": \"train_cnn\", \"where\": {\"schedule\": \"cosine\"}}", "80",
+           0);
+    expect("trees", "{\"value\": 100, \"param\": \"random_forest\"}", NULL, 0);
     expect("nothing", "{\"value\": 100}", NULL, 0);
 }
 
@@ -91,12 +93,12 @@ static void test_unknown(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct error err = {""};
         json_t *paper =
-            json_pack("{s:{s:{s:i, s:s}}}", "settings", "epochs", "value", 1, "of", bad[i]);
+            json_pack("{s:{s:{s:i, s:s}}}", "settings", "epochs", "value", 1, "param", bad[i]);
         json_t *params = parse("{}"), *stages = parse(stages_json), *list = NULL;
         size_t differ;
         assert_int_equal(settings_compare(paper, params, stages, &list, &differ, &err), -EINVAL);
         assert_null(list);
-        assert_non_null(strstr(err.text, "paper.settings: epochs: of: "));
+        assert_non_null(strstr(err.text, "paper.settings: epochs: param: "));
         json_decref(paper);
         json_decref(params);
         json_decref(stages);

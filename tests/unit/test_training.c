@@ -287,7 +287,7 @@ static void same_files(const char *a, const char *b)
 }
 
 #define TINY                                                                                       \
-    "\"model\":\"resnet18\",\"width\":16,\"epochs\":3,\"batch\":8,\"lr\":0.05,\"flip\":true"
+    "\"model\":\"resnet18\",\"width\":16,\"epochs\":3,\"batch_size\":8,\"lr\":0.05,\"flip\":true"
 
 static void same_bytes_twice(void **state)
 {
@@ -327,9 +327,9 @@ static void a_trial_foretells_and_leaves_no_trace(void **state)
     double some = try_in("tried", NARROW ",\"epochs\":10"),
            many = try_in("tried", NARROW ",\"epochs\":100000");
     assert_true(some > 0 && many > some * 500 && many < some * 200000);
-    assert_true(try_in("tried", NARROW ",\"evaluate\":\"full\"") > 0);
-    assert_true(try_in("tried", NARROW ",\"evaluate\":\"ten_crop\",\"batch\":9") > 0);
-    assert_true(try_in("tried", NARROW ",\"batch\":1") > 0);
+    assert_true(try_in("tried", NARROW ",\"evaluation_view\":\"full\"") > 0);
+    assert_true(try_in("tried", NARROW ",\"evaluation_view\":\"ten_crop\",\"batch_size\":9") > 0);
+    assert_true(try_in("tried", NARROW ",\"batch_size\":1") > 0);
     static const char *const all[] = {"error", "job.json", "log"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         char *path = file_path("tried/%s", all[i]);
@@ -440,7 +440,7 @@ static void failures_name_their_cause(void **state)
 {
     (void)state;
     expect_failure(
-        "\"model\":\"resnet18\",\"width\":16,\"batch\":8,\"epochs\":50,\"lr\":100,\"clip\":0",
+        "\"model\":\"resnet18\",\"width\":16,\"batch_size\":8,\"epochs\":50,\"lr\":100,\"clip\":0",
         "lower lr");
     make_data("data", 28, 14, 0, 1);
     expect_failure(TINY, "no image of class disgust");
@@ -464,7 +464,8 @@ static void features_of_all_splits(void **state)
     struct error err = {""};
     make_data("data", 28, 14, 9, -1);
     assert_int_equal(file_copy("a/best.safetensors", "weights", &err), 0);
-    assert_int_equal(run_in("x", "extract_features", "\"view\":\"ten_crop\",\"batch\":5", 0), 0);
+    assert_int_equal(
+        run_in("x", "extract_features", "\"features_view\":\"ten_crop\",\"batch_size\":5", 0), 0);
     static const size_t rows[SPLITS] = {28, 14, 9};
     for (int s = 0; s < SPLITS; s++) {
         struct features f;
@@ -488,9 +489,10 @@ static void features_of_all_splits(void **state)
 static void views_differ_batches_do_not(void **state)
 {
     (void)state;
-    static const char *const params[4] = {"\"evaluate\":\"ten_crop\",\"batch\":5",
-                                          "\"evaluate\":\"ten_crop\",\"batch\":9",
-                                          "\"evaluate\":\"center\"", "\"evaluate\":\"full\""};
+    static const char *const params[4] = {"\"evaluation_view\":\"ten_crop\",\"batch_size\":5",
+                                          "\"evaluation_view\":\"ten_crop\",\"batch_size\":9",
+                                          "\"evaluation_view\":\"center\"",
+                                          "\"evaluation_view\":\"full\""};
     struct array logits[4];
     for (int i = 0; i < 4; i++) {
         assert_int_equal(run_in("y", "extract_features", params[i], 0), 0);

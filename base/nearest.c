@@ -1,5 +1,5 @@
 /* See nearest.h. The distance is Damerau's (optimal string alignment). */
-#include "dag/nearest.h"
+#include "base/nearest.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* "Did you mean ...?": the name among several that is nearest to a mistyped one. */
-#ifndef FERDAG_DAG_NEAREST_H
-#define FERDAG_DAG_NEAREST_H
+#ifndef FERDAG_BASE_NEAREST_H
+#define FERDAG_BASE_NEAREST_H
 
 #include <stddef.h>
 

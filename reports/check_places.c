@@ -1,0 +1,195 @@
+/* See check_places.h. */
+#include "reports/check_places.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/nearest.h"
+#include "reports/cells.h"
+#include "stages/kind.h"
+
+enum { NAME_LIMIT = 600, PLACE_LIMIT = 64 };
+
+/* ---- patterns: see `holds` in kind.h ---- */
+
+/* Whether a segment is one of "a|b", or anything for "*". */
+static bool matches_segment(const char *pattern, size_t n, const char *name, size_t m)
+{
+    if (n == 1 && *pattern == '*')
+        return m > 0;
+    for (const char *at = pattern, *end = pattern + n; at <= end;) {
+        const char *bar = memchr(at, '|', (size_t)(end - at));
+        size_t k = (size_t)((bar ? bar : end) - at);
+        if (k == m && memcmp(at, name, m) == 0)
+            return true;
+        at += k + 1;
+    }
+    return false;
+}
+
+/* One pattern, of n bytes, without the "[]" of a list. */
+static bool matches(const char *pattern, size_t n, const char *pointer)
+{
+    const char *end = pattern + n;
+    while (pattern < end && *pattern == '/' && *pointer == '/') {
+        pattern++;
+        pointer++;
+        const char *slash = memchr(pattern, '/', (size_t)(end - pattern));
+        size_t k = (size_t)((slash ? slash : end) - pattern), m = strcspn(pointer, "/");
+        if (k == 2 && strncmp(pattern, "**", 2) == 0)
+            return true;
+        if (!matches_segment(pattern, k, pointer, m))
+            return false;
+        pattern += k;
+        pointer += m;
+    }
+    return pattern == end && !*pointer;
+}
+
+/* Writes the pattern with each "a|b" replaced by the name that is nearest to the pointer's. */
+static void specialise(const char *pattern, size_t n, const char *pointer, char *text)
+{
+    const char *end = pattern + n;
+    size_t used = 0;
+    while (pattern < end && used < PLACE_LIMIT) {
+        pattern++;
+        pointer += *pointer == '/';
+        const char *slash = memchr(pattern, '/', (size_t)(end - pattern));
+        size_t k = (size_t)((slash ? slash : end) - pattern), m = strcspn(pointer, "/");
+        char wrong[PLACE_LIMIT + 1], names[500], *rest = names, *name;
+        struct nearest nearest = {.wrong = wrong};
+        snprintf(wrong, sizeof wrong, "%.*s", (int)(m < PLACE_LIMIT ? m : PLACE_LIMIT), pointer);
+        snprintf(names, sizeof names, "%.*s", (int)k, pattern);
+        char first[PLACE_LIMIT + 1];
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(names, "|"), names);
+        while ((name = strsep(&rest, "|"))) {
+            if (strcmp(name, wrong) == 0)
+                snprintf(first, sizeof first, "%s", name);
+            nearest_offer(&nearest, name);
+        }
+        used += (size_t)snprintf(text + used, 2 * PLACE_LIMIT - used, "/%s",
+                                 strcmp(first, wrong) == 0 ? first
+                                 : strcmp(first, "*") == 0 ? wrong
+                                 : nearest.best            ? nearest.best
+                                                           : first);
+        pattern += k;
+        pointer += m;
+    }
+    text[used < 2 * PLACE_LIMIT ? used : 2 * PLACE_LIMIT - 1] = 0;
+}
+
+/* The place is one that the patterns have, and is a list if a list is wanted. */
+static bool holds(const char *patterns, const char *pointer, bool list)
+{
+    for (const char *p = patterns; *p; p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ");
+        bool is_list = n > 2 && strncmp(p + n - 2, "[]", 2) == 0;
+        if (is_list == list && matches(p, is_list ? n - 2 : n, pointer))
+            return true;
+        p += n;
+    }
+    return false;
+}
+
+static int no_such_place(const char *patterns, const char *pointer, bool list, const char *port,
+                         struct error *err)
+{
+    struct nearest nearest = {.wrong = pointer};
+    char best[2 * PLACE_LIMIT] = "", text[2 * PLACE_LIMIT];
+    for (const char *p = patterns; *p; p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ");
+        bool is_list = n > 2 && strncmp(p + n - 2, "[]", 2) == 0;
+        const char *before = nearest.best;
+        specialise(p, is_list ? n - 2 : n, pointer, text);
+        if (is_list == list)
+            nearest_offer(&nearest, text);
+        if (nearest.best != before) {
+            strcpy(best, text);
+            nearest.best = best;
+        }
+        p += n;
+    }
+    const char *hint = nearest_hint(&nearest);
+    return error_set(err, EINVAL, "%s has no %s at '%s'%s%s%s", port, list ? "list" : "number",
+                     pointer, hint, *hint ? "" : "; it has ", *hint ? "" : patterns);
+}
+
+/* ---- references ---- */
+
+struct place {
+    char stage[NAME_LIMIT], port[NAME_LIMIT];
+    const char *pointer; /* "" for the whole output */
+};
+
+static bool split(const char *reference, struct place *place)
+{
+    size_t n = strcspn(reference + 1, ":");
+    const char *name = reference + 1, *colon = name + n, *dot = colon;
+    while (dot > name && *dot != '.')
+        dot--;
+    if (dot == name || n >= NAME_LIMIT)
+        return false;
+    snprintf(place->stage, sizeof place->stage, "%.*s", (int)(dot - name), name);
+    snprintf(place->port, sizeof place->port, "%.*s", (int)(colon - dot - 1), dot + 1);
+    place->pointer = *colon ? colon + 1 : colon;
+    return true;
+}
+
+/* The output port that a reference names, or NULL if that isn't known. */
+static const struct port *find_port(const struct place *place, const json_t *kind_names)
+{
+    const char *name = json_string_value(json_object_get(kind_names, place->stage));
+    const struct kind *kind = name ? kind_find(name) : NULL;
+    for (const struct port *p = kind ? kind->outputs : NULL; p && p->name; p++)
+        if (strcmp(p->name, place->port) == 0)
+            return p;
+    return NULL;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Files of the forms that the use can read. */
+static int check_form(const struct port *port, const struct place *place, enum place_use use,
+                      struct error *err)
+{
+    static const char *const forms[][2] = {
+        [PLACE_NUMBER] = {".json", ".jsonl"},
+        [PLACE_LIST] = {".json", ".jsonl"},
+        [PLACE_LINES] = {".jsonl", ".jsonl"},
+        [PLACE_PICTURE] = {".png", ".png"},
+    };
+    static const char *const words[] = {"JSON", "JSON", "JSON lines", "a PNG"};
+    const char *file = port->form == PORT_TREE ? place->pointer : port->file;
+    if (ends_with(file, forms[use][0]) || ends_with(file, forms[use][1]))
+        return 0;
+    return error_set(
+        err, EINVAL, "expected %s, but %s.%s is %s%s", words[use], place->stage, place->port,
+        port->form == PORT_TREE ? "a folder: name a file in it after ':'" : "the file ",
+        port->form == PORT_TREE ? "" : port->file);
+}
+
+int place_check(const char *reference, enum place_use use, const json_t *kind_names,
+                struct error *err)
+{
+    struct place place;
+    if (!reference || *reference != '@' || !split(reference, &place))
+        return error_set(err, EINVAL, "expected a reference \"@stage.port:/pointer\", not '%.100s'",
+                         reference ? reference : "");
+    const struct port *port = find_port(&place, kind_names);
+    if (!port)
+        return 0;
+    int rc = check_form(port, &place, use, err);
+    bool within = port->form == PORT_TREE || use == PLACE_NUMBER || use == PLACE_LIST;
+    if (rc < 0 || !port->holds || !within || holds(port->holds, place.pointer, use == PLACE_LIST))
+        return rc;
+    if (port->form == PORT_TREE)
+        return error_set(err, EINVAL, "%s.%s has no file '%s'; it has %s", place.stage, place.port,
+                         place.pointer, port->holds);
+    return no_such_place(port->holds, place.pointer, use == PLACE_LIST, place.port, err);
+}

@@ -1,0 +1,404 @@
+/* See check_sections.h. */
+#include "reports/check_sections.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/nearest.h"
+#include "reports/cells.h"
+#include "reports/check_places.h"
+#include "reports/claims.h"
+#include "reports/plain.h"
+#include "reports/sections.h"
+#include "reports/selector.h"
+#include "reports/settings.h"
+#include "reports/sources.h"
+
+/* ---- tables ---- */
+
+/* The place of an id in a map, or -1. */
+static long index_of(const json_t *map, const char *id)
+{
+    const char *name;
+    json_t *value;
+    long i = 0;
+    json_object_foreach((json_t *)map, name, value)
+    {
+        if (strcmp(name, id) == 0)
+            return i;
+        i++;
+    }
+    return -1;
+}
+
+/* Terms of a sum must be there, not be the sum itself, and be summed before it. */
+static void check_sum(const char *table, const char *axis, const json_t *items, const char *id,
+                      struct problems *problems)
+{
+    const json_t *terms = json_object_get(json_object_get(items, id), "sum");
+    size_t i;
+    json_t *term;
+    json_array_foreach((json_t *)terms, i, term)
+    {
+        const char *name = json_string_value(term), *other, *where;
+        json_t *value;
+        char pointer[1000];
+        struct nearest nearest = {.wrong = name += *name == '-'};
+        snprintf(pointer, sizeof pointer, "/tables/%s/%s/%s/sum/%zu", table, axis, id, i);
+        where = pointer;
+        long place = index_of(items, name);
+        json_object_foreach((json_t *)items, other, value) nearest_offer(&nearest, other);
+        if (place < 0)
+            problems_at(problems, where, "sum: there is no '%s' among the %s%s", name, axis,
+                        nearest_hint(&nearest));
+        else if (json_object_get(json_object_get(items, name), "sum") &&
+                 place >= index_of(items, id))
+            problems_at(problems, where, "sum: '%s' is a sum itself, and must stand above '%s'",
+                        name, id);
+    }
+}
+
+static void check_sums(const char *table, const char *axis, const json_t *items,
+                       struct problems *problems)
+{
+    const char *id;
+    json_t *item;
+    json_object_foreach((json_t *)items, id, item) check_sum(table, axis, items, id, problems);
+}
+
+static void check_cells(const char *id, const json_t *table, const json_t *kind_names,
+                        struct problems *problems)
+{
+    const char *row, *column;
+    json_t *line, *cell;
+    json_object_foreach(json_object_get(table, "cells"), row, line)
+        json_object_foreach(line, column, cell)
+    {
+        struct error why;
+        char pointer[1000];
+        bool sum =
+            json_object_get(json_object_get(json_object_get(table, "rows"), row), "sum") ||
+            json_object_get(json_object_get(json_object_get(table, "columns"), column), "sum");
+        if (json_is_null(cell) || sum)
+            continue;
+        snprintf(pointer, sizeof pointer, "/tables/%s/cells/%s/%s", id, row, column);
+        if (place_check(json_string_value(cell), PLACE_NUMBER, kind_names, &why) < 0)
+            problems_at(problems, pointer, "cell %s/%s: %s", row, column, why.text);
+    }
+}
+
+static void check_tables(const json_t *params, const json_t *kind_names, struct problems *problems)
+{
+    const char *id;
+    json_t *table;
+    json_object_foreach(json_object_get(params, "tables"), id, table)
+    {
+        char pointer[300];
+        snprintf(pointer, sizeof pointer, "/tables/%.200s", id);
+        if (!plain_is_file_name(id))
+            problems_at(
+                problems, pointer,
+                "'%s' can't name a table: it names files; expected letters, digits, _ and -", id);
+        check_sums(id, "rows", json_object_get(table, "rows"), problems);
+        check_sums(id, "columns", json_object_get(table, "columns"), problems);
+        check_cells(id, table, kind_names, problems);
+    }
+}
+
+/* ---- paper ---- */
+
+static void offer_all(struct nearest *nearest, const json_t *map)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)map, name, value) nearest_offer(nearest, name);
+}
+
+static void check_paper_row(const char *id, const char *row, const json_t *numbers,
+                            const json_t *table, struct problems *problems)
+{
+    const json_t *rows = json_object_get(table, "rows"),
+                 *columns = json_object_get(table, "columns");
+    struct nearest nearest = {.wrong = row};
+    char pointer[1000];
+    const char *column;
+    json_t *number;
+    snprintf(pointer, sizeof pointer, "/paper/%s/%s", id, row);
+    offer_all(&nearest, rows);
+    if (!json_object_get(rows, row)) {
+        problems_at(problems, pointer, "paper.%s: the table has no row '%s'%s", id, row,
+                    nearest_hint(&nearest));
+        return;
+    }
+    json_object_foreach((json_t *)numbers, column, number)
+    {
+        if (json_object_get(columns, column))
+            continue;
+        nearest = (struct nearest){.wrong = column};
+        offer_all(&nearest, columns);
+        snprintf(pointer, sizeof pointer, "/paper/%s/%s/%s", id, row, column);
+        problems_at(problems, pointer, "paper.%s: the table has no column '%s'%s", id, column,
+                    nearest_hint(&nearest));
+    }
+}
+
+static bool is_section_member(const char *name)
+{
+    for (const struct param *p = sections_paper_members; p->name; p++)
+        if (strcmp(p->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void check_paper_tables(const json_t *params, struct problems *problems)
+{
+    const json_t *tables = json_object_get(params, "tables");
+    const char *id, *row;
+    json_t *numbers, *line;
+    json_object_foreach(json_object_get(params, "paper"), id, numbers)
+    {
+        char pointer[300];
+        struct nearest nearest = {.wrong = id};
+        const json_t *table = json_object_get(tables, id);
+        if (is_section_member(id))
+            continue;
+        snprintf(pointer, sizeof pointer, "/paper/%.200s", id);
+        offer_all(&nearest, tables);
+        for (const struct param *p = sections_paper_members; p->name; p++)
+            nearest_offer(&nearest, p->name);
+        if (!table)
+            problems_at(problems, pointer, "paper: there is no table '%s'%s", id,
+                        nearest_hint(&nearest));
+        else
+            json_object_foreach(numbers, row, line) check_paper_row(id, row, line, table, problems);
+    }
+}
+
+static void check_settings(const json_t *params, struct problems *problems)
+{
+    const char *name;
+    json_t *setting;
+    json_object_foreach(json_object_get(json_object_get(params, "paper"), "settings"), name,
+                        setting)
+    {
+        struct error why;
+        char pointer[300];
+        snprintf(pointer, sizeof pointer, "/paper/settings/%.100s/param", name);
+        if (settings_check(name, setting, &why) < 0)
+            problems_at(problems, pointer, "%s", why.text);
+    }
+}
+
+/* ---- claims ---- */
+
+/* What each check takes besides text, informational and left: with a '!' what it must have. */
+static const struct {
+    const char *check, *members;
+} check_members[] = {
+    {"above", "right! margin at_least majority"},
+    {"below", "right! margin at_least majority"},
+    {"reaches", "right margin at_least majority"},
+    {"within", "right! margin! at_least majority"},
+    {"at_most", "right! margin at_least majority"},
+    {"mean", "right! min! max!"},
+    {"rank", "among! top!"},
+};
+
+/* 0: it doesn't take the member; 1: it may have it; 2: it must. */
+static int takes(const char *members, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = members; *p; p += strspn(p, " ")) {
+        size_t k = strcspn(p, " ");
+        if (k >= n && strncmp(p, name, n) == 0 && (k == n || (k == n + 1 && p[n] == '!')))
+            return k == n ? 1 : 2;
+        p += k;
+    }
+    return 0;
+}
+
+static bool is_given(const json_t *check, const char *name)
+{
+    const json_t *value = json_object_get(check, name);
+    return value && !json_is_null(value) && !json_is_false(value);
+}
+
+static void check_check_members(const char *pointer, const json_t *check, struct problems *problems)
+{
+    static const char *const names[] = {"right", "among", "margin",   "min",
+                                        "max",   "top",   "at_least", "majority"};
+    const char *name = cells_string(check, "check"), *members = "";
+    for (size_t i = 0; i < sizeof check_members / sizeof *check_members; i++)
+        if (strcmp(check_members[i].check, name) == 0)
+            members = check_members[i].members;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char place[600];
+        int taken = takes(members, names[i]);
+        snprintf(place, sizeof place, "%s/%s", pointer, names[i]);
+        if (taken == 0 && is_given(check, names[i]))
+            problems_at(problems, place, "check %s takes no '%s'", name, names[i]);
+        else if (taken == 2 && !is_given(check, names[i]))
+            problems_at(problems, pointer, "check %s needs '%s'", name, names[i]);
+    }
+    if (is_given(check, "at_least") && is_given(check, "majority"))
+        problems_at(problems, pointer, "either at_least or majority says how many must hold");
+}
+
+static bool is_operand(const json_t *check, const char *name)
+{
+    const json_t *value = json_object_get(check, name);
+    return !value || json_is_string(value) || json_is_number(value);
+}
+
+/* Whether the cells that a member of the check names exist. */
+static bool check_selector(const char *pointer, const json_t *check, const char *name,
+                           const json_t *tables, struct problems *problems)
+{
+    const char *text = json_string_value(json_object_get(check, name));
+    struct selection selection;
+    struct error why;
+    char place[600];
+    if (!text)
+        return true;
+    int rc = selector_find(tables, text, &selection, &why);
+    selector_free(&selection);
+    snprintf(place, sizeof place, "%s/%s", pointer, name);
+    if (rc < 0)
+        problems_at(problems, place, "%s: %s", name, why.text);
+    return rc == 0;
+}
+
+static void check_pairs(const char *pointer, const json_t *check, const json_t *tables,
+                        struct problems *problems)
+{
+    size_t count = 0;
+    struct error why;
+    json_int_t least = json_integer_value(json_object_get(check, "at_least"));
+    char place[600];
+    if (claims_count_pairs(check, tables, &count, &why) < 0) {
+        problems_at(problems, pointer, "%s", why.text);
+        return;
+    }
+    snprintf(place, sizeof place, "%s/at_least", pointer);
+    if (least > 0 && (size_t)least > count)
+        problems_at(problems, place, "at_least: %lld, but the check compares %zu pair%s",
+                    (long long)least, count, count == 1 ? "" : "s");
+}
+
+static void check_check(const char *pointer, const json_t *check, const json_t *tables,
+                        struct problems *problems)
+{
+    static const char *const names[] = {"left", "right", "among"};
+    size_t before = problems->count;
+    check_check_members(pointer, check, problems);
+    bool found = true;
+    for (size_t i = 0; i < 3; i++)
+        found &= check_selector(pointer, check, names[i], tables, problems);
+    if (!is_operand(check, "right"))
+        problems_at(problems, pointer, "right: expected cells or a number");
+    else if (found && problems->count == before)
+        check_pairs(pointer, check, tables, problems);
+}
+
+static void check_claims(const json_t *params, const json_t *tables, struct problems *problems)
+{
+    const char *id;
+    json_t *claim, *check;
+    size_t i;
+    json_object_foreach(json_object_get(params, "claims"), id, claim)
+        json_array_foreach(json_object_get(claim, "checks"), i, check)
+    {
+        char pointer[400];
+        snprintf(pointer, sizeof pointer, "/claims/%.200s/checks/%zu", id, i);
+        check_check(pointer, check, tables, problems);
+    }
+}
+
+/* ---- report ---- */
+
+static void check_headline(const json_t *report, const json_t *tables, struct problems *problems)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(report, "headline"), i, item)
+    {
+        struct selection s;
+        struct error why;
+        char pointer[100];
+        snprintf(pointer, sizeof pointer, "/report/headline/%zu/cell", i);
+        if (selector_find(tables, cells_string(item, "cell"), &s, &why) < 0)
+            problems_at(problems, pointer, "cell: %s", why.text);
+        else if (s.n != 1)
+            problems_at(problems, pointer, "cell: '%s' names %zu cells; expected one",
+                        cells_string(item, "cell"), s.n);
+        selector_free(&s);
+    }
+}
+
+static void check_place(const json_t *value, enum place_use use, const json_t *kind_names,
+                        const char *pointer, struct problems *problems)
+{
+    struct error why;
+    if (place_check(json_string_value(value), use, kind_names, &why) < 0)
+        problems_at(problems, pointer, "%s", why.text);
+}
+
+static void check_figures(const json_t *report, const json_t *kind_names, struct problems *problems)
+{
+    size_t i;
+    json_t *item, *line;
+    const char *name;
+    char pointer[400];
+    json_array_foreach(json_object_get(report, "pictures"), i, item)
+    {
+        snprintf(pointer, sizeof pointer, "/report/pictures/%zu/file", i);
+        check_place(json_object_get(item, "file"), PLACE_PICTURE, kind_names, pointer, problems);
+    }
+    json_array_foreach(json_object_get(report, "confusion_matrices"), i, item)
+    {
+        snprintf(pointer, sizeof pointer, "/report/confusion_matrices/%zu/matrix", i);
+        check_place(json_object_get(item, "matrix"), PLACE_LIST, kind_names, pointer, problems);
+    }
+    json_array_foreach(json_object_get(report, "curves"), i, item)
+        json_object_foreach(json_object_get(item, "lines"), name, line)
+    {
+        snprintf(pointer, sizeof pointer, "/report/curves/%zu/lines/%.200s", i, name);
+        check_place(line, PLACE_LINES, kind_names, pointer, problems);
+    }
+}
+
+/* ---- all ---- */
+
+/* {STAGE: KIND} */
+static json_t *kinds_of(const json_t *stages)
+{
+    json_t *kind_names = json_object(), *stage;
+    size_t i;
+    json_array_foreach((json_t *)stages, i, stage)
+        json_object_set(kind_names, cells_string(stage, "name"), json_object_get(stage, "kind"));
+    return kind_names;
+}
+
+void check_sections(const json_t *params, struct problems *problems)
+{
+    struct sources none = {.loaded = json_object()};
+    json_t *tables = NULL;
+    struct error why = {""};
+    json_t *kind_names = kinds_of(json_object_get(params, "stages"));
+    check_tables(params, kind_names, problems);
+    check_paper_tables(params, problems);
+    check_settings(params, problems);
+    check_figures(json_object_get(params, "report"), kind_names, problems);
+    /* Claims and the headline name cells of tables that must be right themselves. */
+    if (!problems_any(problems)) {
+        if (cells_evaluate(json_object_get(params, "tables"), json_object_get(params, "paper"),
+                           &none, &tables, &why) < 0)
+            problems_at(problems, "/tables", "%s", why.text);
+        check_claims(params, tables, problems);
+        check_headline(json_object_get(params, "report"), tables, problems);
+    }
+    json_decref(tables);
+    json_decref(kind_names);
+    sources_close(&none);
+}
