@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs the built unit programs and the stories; one line each, and at the end
 # "N passed, N failed, N skipped", which counts the cmocka tests one by one and each story as one.
+# Skipped tests count as nothing else, and their reasons stand below their program.
 # With arguments, only those whose name holds one of them. BUILD and FERDAG say where the programs are.
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
@@ -34,8 +35,10 @@ for program in "$build"/tests/unit/test_*; do
     status=$?
     p=$(count PASSED) f=$(count FAILED) s=$(count SKIPPED)
     [ $status -ne 0 ] && [ "$f" -eq 0 ] && f=1 # it died before it could say what failed
+    [ $((p + f + s)) -eq 0 ] && f=1            # it ended well, but without a test
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     printf '%-40s %d passed, %d failed, %d skipped\n' "$name" "$p" "$f" "$s"
+    [ "$s" -gt 0 ] && grep '^skipped: ' "$scratch/output" | sort -u | sed 's/^/    /'
     [ "$f" -gt 0 ] && { [ $status -gt 1 ] && echo "    exit status $status"; show_output; }
 done
 

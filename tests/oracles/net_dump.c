@@ -1,15 +1,72 @@
-/* Runs one small training step and a prediction, and writes all that went in and came out for
- * nets.py: float32 into a file, one line "name shape..." for each array on stdout.
- * Starts from drawn weights, or from those that train_cnn wrote.
- * Usage: net_dump model width fp32|bf16 file [weights.safetensors] */
+/* Runs one small training step and a prediction, and writes the inputs and the results for nets.py:
+ * float32 into a file, one line "name shape..." for each array on stdout. Among the results is the
+ * output of each ReLU in the training step, which shows which of its units were open.
+ * Starts from weights drawn from the seed, or from those that train_cnn wrote. The seed also draws
+ * the images.
+ * Usage: net_dump model width fp32|bf16 seed file [weights.safetensors]
+ * Exit status: 0, 1 after an error, 2 for a wrong usage, 77 if this CPU lacks the precision. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/random.h"
-#include "kernels/net.h"
+#include "kernels/net_run.h"
 #include "stages/weights.h"
 
-enum { BATCH = 8, CLASSES = 7, SIZE = 40 };
+enum { BATCH = 8, CLASSES = 7, SIZE = 40, SKIPPED = 77 };
+
+/* ---- outputs of ReLUs ---- */
+
+/* The net's own backend, but for norm_forward, which also writes the output of each norm with a
+ * ReLU, by operation, into a tensor for the whole batch. A plan keeps these outputs for a few
+ * images at a time only. Static, because a backend's functions get no pointer of the caller's. */
+static struct {
+    struct backend backend;
+    const struct backend *inner;
+    const struct net *net;
+    struct tensor *outputs[NETS_MAX_OPS];
+} recorder;
+
+static struct tensor *output_of(const struct norm *norm)
+{
+    for (int i = 0; i < recorder.net->program.op_count; i++)
+        if (&recorder.net->steps[i].norm == norm)
+            return recorder.outputs[i];
+    return NULL;
+}
+
+static int record_norm(struct device *device, const struct norm *norm, struct range range,
+                       const struct tensor *x, const struct tensor *residual, struct tensor *y,
+                       bool training, struct error *err)
+{
+    struct tensor *output = training ? output_of(norm) : NULL;
+    int e = 0;
+    if (output) /* before y is written, which may be the residual */
+        e = recorder.inner->norm_forward(device, norm, range, x, residual, output, true, err);
+    return e ? e : recorder.inner->norm_forward(device, norm, range, x, residual, y, training, err);
+}
+
+static struct shape shape_of(const struct net *net, int op)
+{
+    const struct extent *e = &net->program.values[net->program.ops[op].out];
+    return (struct shape){BATCH, e->channels, e->height, e->width};
+}
+
+static int start_recording(struct net *net, struct error *err)
+{
+    int e = 0;
+    recorder.net = net;
+    recorder.inner = net->backend;
+    recorder.backend = *net->backend;
+    recorder.backend.norm_forward = record_norm;
+    for (int i = 0; e == 0 && i < net->program.op_count; i++)
+        if (net->program.ops[i].kind == OP_NORM && net->program.ops[i].relu)
+            e = net->backend->tensor(net->device, TENSOR_ACTIVATION, shape_of(net, i),
+                                     &recorder.outputs[i], err);
+    net->backend = &recorder.backend;
+    return e;
+}
+
+/* ---- writing ---- */
 
 static int put(FILE *f, const char *prefix, const struct net_param *p, const float *values)
 {
@@ -39,15 +96,40 @@ static int put_params(FILE *f, struct net *net, const char *prefix, bool gradien
     return e;
 }
 
-static int run(FILE *f, struct net *net, struct error *err)
+/* The outputs of the ReLUs, in the order of the program; named after the norms before them. */
+static int put_outputs(FILE *f, struct net *net, struct error *err)
+{
+    int e = 0;
+    for (int i = 0; e == 0 && i < net->program.op_count; i++) {
+        if (!recorder.outputs[i])
+            continue;
+        struct shape s = shape_of(net, i);
+        struct net_param p = {.name = net->program.params[net->program.ops[i].param].name,
+                              .dims = 4,
+                              .shape = {s.n, s.c, s.h, s.w},
+                              .count = s.n * s.c * s.h * s.w};
+        float *values = calloc(p.count, sizeof *values);
+        if (!values)
+            return -1;
+        e = net->backend->read(net->device, recorder.outputs[i], values, s.n, err);
+        if (e == 0)
+            e = put(f, "relu.", &p, values);
+        free(values);
+    }
+    return e;
+}
+
+/* ---- the step ---- */
+
+static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
 {
     static float images[BATCH * SIZE * SIZE], logits[BATCH * CLASSES];
     static float features[BATCH * 16 * 512], wide[BATCH];
     uint8_t labels[BATCH];
     const struct net_step step = {
         .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1, .label_smoothing = 0.1};
-    struct random r = random_start(5, 0);
-    double loss;
+    struct random r = random_start(seed, NETS_MAX_PARAMS); /* apart from weights */
+    double loss = 0;
     size_t correct;
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
         images[i] = (float)random_normal(&r);
@@ -60,6 +142,8 @@ static int run(FILE *f, struct net *net, struct error *err)
         e = put_params(f, net, "gradient.", true, err);
     if (e == 0)
         e = put_params(f, net, "after.", false, err);
+    if (e == 0)
+        e = put_outputs(f, net, err);
     if (e == 0)
         e = net_predict(net, images, BATCH, logits, features, err);
     float narrow = (float)loss;
@@ -91,34 +175,47 @@ static int load(struct net *net, const char *path, struct error *err)
     return e;
 }
 
+static enum net_model find_model(const char *name)
+{
+    int model = 0;
+    while (model < NET_MODELS && strcmp(name, net_model_names[model]) != 0)
+        model++;
+    return (enum net_model)model;
+}
+
 int main(int argc, char **argv)
 {
-    struct net_spec spec = {.classes = CLASSES,
-                            .image_size = SIZE,
-                            .batch = BATCH,
-                            .training = true,
-                            .backend = "auto",
-                            .threads = 1};
     struct error err = {""};
     struct net *net = NULL;
-    int model = 0;
-    if (argc != 5 && argc != 6)
+    if (argc != 6 && argc != 7)
         return 2;
-    while (model < NET_MODELS && strcmp(argv[1], net_model_names[model]) != 0)
-        model++;
-    spec.model = (enum net_model)model;
-    spec.width = atoi(argv[2]);
-    spec.precision = strcmp(argv[3], "bf16") == 0 ? NET_BF16 : NET_FP32;
-    FILE *f = fopen(argv[4], "wb");
-    int e = f ? net_create(&net, &spec, &err) : -1;
+    const struct net_spec spec = {.model = find_model(argv[1]),
+                                  .width = atoi(argv[2]),
+                                  .classes = CLASSES,
+                                  .image_size = SIZE,
+                                  .batch = BATCH,
+                                  .training = true,
+                                  .precision = strcmp(argv[3], "bf16") == 0 ? NET_BF16 : NET_FP32,
+                                  .backend = "auto",
+                                  .threads = 1};
+    uint64_t seed = strtoull(argv[4], NULL, 10);
+    int e = net_create(&net, &spec, &err);
+    if (e == 0 && net_precision(net) != spec.precision) {
+        net_free(net);
+        fprintf(stderr, "skipped: this CPU has no bf16 instructions\n");
+        return SKIPPED;
+    }
+    FILE *f = e == 0 ? fopen(argv[5], "wb") : NULL;
     if (e == 0)
-        e = argc == 6 ? load(net, argv[5], &err) : net_init(net, 1, &err);
+        e = f ? start_recording(net, &err) : -1;
     if (e == 0)
-        e = run(f, net, &err);
+        e = argc == 7 ? load(net, argv[6], &err) : net_init(net, seed, &err);
+    if (e == 0)
+        e = run(f, net, seed, &err);
     net_free(net);
     if (f && fclose(f) != 0)
         e = -1;
     if (e != 0)
-        fprintf(stderr, "net_dump: %s\n", *err.text ? err.text : argv[4]);
+        fprintf(stderr, "net_dump: %s\n", *err.text ? err.text : argv[5]);
     return e != 0;
 }

@@ -40,8 +40,13 @@ static void tiles_equal_loops(void **state)
         assert_non_null(out);
         blas_tile(a, n, b, m, d, out, ld);
         for (size_t i = 0; i < n; i++) {
-            for (size_t j = 0; j < m; j++)
-                assert_true(fabs(out[i * ld + j] - dot(a + i * d, b + j * d, d)) < 1e-4);
+            for (size_t j = 0; j < m; j++) {
+                double error = fabs(out[i * ld + j] - dot(a + i * d, b + j * d, d));
+                if (!(error < 1e-4))
+                    fail_msg("%zu x %zu products of %zu float32 values: (%zu, %zu) is off by %.2e, "
+                             "more than 1e-4",
+                             n, m, d, i, j, error);
+            }
             assert_true(out[i * ld + m] == 0); /* nothing is written beyond a row */
         }
         free(a);
@@ -96,7 +101,9 @@ static void cholesky_solves(void **state)
             double sum = 0;
             for (size_t j = 0; j < n; j++)
                 sum += a[i * n + j] * b[j];
-            assert_true(fabs(sum - ((double)i - 3)) < 1e-8);
+            if (!(fabs(sum - ((double)i - 3)) < 1e-8))
+                fail_msg("Cholesky of %zu x %zu: row %zu is off by %.2e, more than 1e-8", n, n, i,
+                         fabs(sum - ((double)i - 3)));
         }
         free(x);
         free(a);

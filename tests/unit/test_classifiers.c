@@ -15,6 +15,8 @@
 #include "kernels/bayes.h"
 #include "kernels/forest.h"
 #include "kernels/knn.h"
+#include "kernels/knn_dots.h"
+#include "tests/unit/need.h"
 
 enum { TRAIN = 200, TEST = 100, D = 5, CLASSES = 4 };
 
@@ -345,9 +347,8 @@ static void use_float32(struct knn *knn)
 }
 
 /* Whatever the values, what chooses the rows must not lose one. */
-static void knn_loses_no_row(void **state)
+static void check_all_rows(bool narrow)
 {
-    (void)state;
     enum { N = 700, M = 50, WIDEST = 70, LABELS = 8 };
     static float x[N * WIDEST], queries[M * WIDEST];
     static uint8_t labels[N];
@@ -366,21 +367,37 @@ static void knn_loses_no_row(void **state)
                                    : (float)(cases[c].offset + cases[c].near * random_normal(&r));
         for (size_t i = 0; i < N; i++)
             labels[i] = (uint8_t)random_below(&r, LABELS);
-        for (size_t k = 1; k <= 9; k += 4)
-            for (int wide = 0; wide < 2; wide++) {
-                struct knn knn;
-                uint8_t out[M];
-                struct error err = {""};
-                assert_int_equal(knn_start(&knn, x, labels, N, d, k, 1 + wide, &err), 0);
-                if (wide)
-                    use_float32(&knn);
-                assert_int_equal(knn_predict(&knn, queries, M, out, &err), 0);
-                assert_int_equal(knn_predict(&knn, queries + d, 1, out + 1, &err), 0);
-                for (size_t q = 0; q < M; q++)
-                    assert_int_equal(out[q], brute_force(x, labels, N, d, queries + q * d, k));
-                knn_free(&knn);
-            }
+        for (size_t k = 1; k <= 9; k += 4) {
+            struct knn knn;
+            uint8_t out[M];
+            struct error err = {""};
+            assert_int_equal(knn_start(&knn, x, labels, N, d, k, narrow ? 1 : 2, &err), 0);
+            if (!narrow)
+                use_float32(&knn);
+            assert_int_equal(knn_predict(&knn, queries, M, out, &err), 0);
+            assert_int_equal(knn_predict(&knn, queries + d, 1, out + 1, &err), 0);
+            for (size_t q = 0; q < M; q++)
+                if (out[q] != brute_force(x, labels, N, d, queries + q * d, k))
+                    fail_msg("%d rows of %zu values around %g, %g apart, k = %zu, products in %s: "
+                             "query %zu is of another class",
+                             N, d, cases[c].offset, cases[c].near, k, narrow ? "bf16" : "float32",
+                             q);
+            knn_free(&knn);
+        }
     }
+}
+
+static void knn_loses_no_row(void **state)
+{
+    (void)state;
+    check_all_rows(false);
+}
+
+static void knn_loses_no_row_in_bf16(void **state)
+{
+    (void)state;
+    need(dots_available(), "bf16 instructions");
+    check_all_rows(true);
 }
 
 static void knn_as_sklearn(void **state)
@@ -407,7 +424,7 @@ int main(void)
         cmocka_unit_test(forest_near_sklearn), cmocka_unit_test(forest_ignores_threads),
         cmocka_unit_test(forest_of_one_tree),  cmocka_unit_test(tree_without_a_split),
         cmocka_unit_test(knn_as_brute_force),  cmocka_unit_test(knn_as_sklearn),
-        cmocka_unit_test(knn_loses_no_row),
+        cmocka_unit_test(knn_loses_no_row),    cmocka_unit_test(knn_loses_no_row_in_bf16),
     };
     return cmocka_run_group_tests(tests, draw_both, NULL);
 }

@@ -1,8 +1,9 @@
 /* Every operation of every backend against `ref`, and `ref` against finite differences. Cases are
  * data: shapes, drawn values from a fixed seed. The values are multiples of 1/16 that bf16 holds
  * exactly, so that its bound is that of rounding results to 8 bits (2^-9 relative, and a few of
- * them), not that of rounding inputs. The program runs itself again as if the CPU had less than
- * AVX-512. */
+ * them), not that of rounding inputs. Tests in bf16 are skipped where the backend would compute in
+ * fp32. The program runs itself again as if the CPU had fewer instructions; "test_kernels isa"
+ * prints the name of those that it has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,10 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <omp.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/random.h"
 #include "kernels/backend.h"
+#include "kernels/onednn.h"
+#include "tests/unit/need.h"
 
 /* ---- a backend, its tensors, and what an operation gave ---- */
 
@@ -30,9 +34,12 @@ static const struct variant {
     {"cpu", NET_BF16, 1, 6e-3},
     {"cpu", NET_BF16, 3, 6e-3},
 };
-enum { VARIANTS = sizeof variants / sizeof *variants, MAX_RESULTS = 8 };
+enum { VARIANTS = sizeof variants / sizeof *variants, MAX_RESULTS = 8, LABEL = 256 };
+
+static const enum net_precision fp32 = NET_FP32, bf16 = NET_BF16; /* that a test is run in */
 
 struct world {
+    const char *label; /* the case, for messages */
     const struct backend *b;
     struct device *d;
     struct random random;
@@ -48,13 +55,14 @@ struct world {
 #define MUST(world, call)                                                                          \
     do {                                                                                           \
         if ((call) < 0)                                                                            \
-            fail_msg("%s", (world)->err.text);                                                     \
+            fail_msg("%s: %s", (world)->label, (world)->err.text);                                 \
     } while (0)
 
-static void start(struct world *w, const char *backend, enum net_precision precision, int threads,
-                  uint64_t seed)
+static void start(struct world *w, const char *label, const char *backend,
+                  enum net_precision precision, int threads, uint64_t seed)
 {
     memset(w, 0, sizeof *w);
+    w->label = label;
     w->b = backend_find(backend, &w->err);
     assert_non_null(w->b);
     MUST(w, w->b->open(&w->d, threads, precision, &w->err));
@@ -124,29 +132,49 @@ static double distance(const float *a, const float *b, size_t n)
     return s > 0 ? sqrt(d / s) : sqrt(d);
 }
 
-/* Runs a case on ref and on each variant and compares all that it kept. winograd: it may be
- * convolved in that way, which in bf16 rounds what is transformed (test_winograd.c). */
-static void conform(void (*run)(struct world *w, const void *item), const void *item, bool winograd,
-                    const char *label)
+/* Skips the test if the backend would compute in fp32 instead. */
+static void need_precision(enum net_precision precision)
+{
+    struct world w;
+    start(&w, "cpu", "cpu", precision, 1, 0);
+    bool has = w.b->precision(w.d) == precision;
+    stop(&w);
+    need(has, "bf16 instructions");
+}
+
+/* Compares what a variant kept with what ref did. winograd: as below. */
+static void compare(const struct variant *v, bool winograd, const struct world *w,
+                    const struct world *ref)
 {
     const double winograd_bound = 1.6e-2;
-    for (int v = 0; v < VARIANTS; v++) {
+    assert_int_equal(ref->results, w->results);
+    for (size_t i = 0; i < w->results; i++) {
+        const struct result *a = &w->result[i], *b = &ref->result[i];
+        double d = distance(a->values, b->values, a->count);
+        bool rounded = winograd && v->precision == NET_BF16 && strcmp(a->name, "dbias") != 0;
+        double bound = rounded ? winograd_bound : v->bound;
+        if (!(d <= bound))
+            fail_msg("%s: %s is %.2e from ref, more than %.2e", w->label, a->name, d, bound);
+    }
+}
+
+/* Runs a case on ref and on each variant of the precision and compares all that it kept. winograd:
+ * it may be convolved in that way, which in bf16 rounds what is transformed (test_winograd.c). */
+static void conform(void (*run)(struct world *w, const void *item), const void *item,
+                    enum net_precision precision, bool winograd, const char *label)
+{
+    for (const struct variant *v = variants; v < variants + VARIANTS; v++) {
         struct world ref, w;
-        start(&ref, "ref", NET_FP32, 1, 11);
-        start(&w, variants[v].backend, variants[v].precision, variants[v].threads, 11);
+        char whole[LABEL];
+        if (v->precision != precision)
+            continue;
+        snprintf(whole, sizeof whole, "%s on %s in %s with %d threads", label, v->backend,
+                 precision == NET_BF16 ? "bf16" : "fp32", v->threads);
+        start(&ref, whole, "ref", NET_FP32, 1, 11);
+        start(&w, whole, v->backend, v->precision, v->threads, 11);
         run(&ref, item);
         run(&w, item);
-        assert_int_equal(ref.results, w.results);
-        for (size_t i = 0; i < w.results; i++) {
-            const struct result *a = &w.result[i], *b = &ref.result[i];
-            double d = distance(a->values, b->values, a->count);
-            bool rounded =
-                winograd && variants[v].precision == NET_BF16 && strcmp(a->name, "dbias") != 0;
-            if (!(d <= (rounded ? winograd_bound : variants[v].bound)))
-                fail_msg("%s: %s on %s%s with %d threads is %.2e from ref", label, a->name,
-                         variants[v].backend, variants[v].precision == NET_BF16 ? " bf16" : "",
-                         variants[v].threads, d);
-        }
+        compare(v, winograd, &w, &ref);
         stop(&ref);
         stop(&w);
     }
@@ -265,13 +293,19 @@ static void run_conv(struct world *w, const void *item)
 
 static void test_conv(void **state)
 {
-    (void)state;
+    const enum net_precision *precision = *state;
+    need_precision(*precision);
     for (size_t i = 0; i < sizeof conv_cases / sizeof *conv_cases; i++) {
-        char label[64];
-        snprintf(label, sizeof label, "conv case %zu", i);
-        bool winograd =
-            conv_cases[i].kernel == 3 && conv_cases[i].stride == 1 && !conv_cases[i].image;
-        conform(run_conv, &conv_cases[i], winograd, label);
+        const struct conv_case *c = &conv_cases[i];
+        char label[LABEL];
+        snprintf(label, sizeof label,
+                 "conv of %zu images%s, %zu -> %zu channels, %zu x %zu, kernel %zu, stride %zu, "
+                 "groups %zu%s%s%s",
+                 c->n, c->image ? " (first layer)" : "", c->in, c->out, c->height, c->width,
+                 c->kernel, c->stride, c->groups, c->bias ? ", bias" : "",
+                 c->flags & CONV_ADD ? ", added" : "", c->flags & CONV_RELU ? ", ReLU" : "");
+        bool winograd = c->kernel == 3 && c->stride == 1 && !c->image;
+        conform(run_conv, c, *precision, winograd, label);
     }
 }
 
@@ -347,11 +381,16 @@ static void run_norm(struct world *w, const void *item)
 
 static void test_norm(void **state)
 {
-    (void)state;
+    const enum net_precision *precision = *state;
+    need_precision(*precision);
     for (size_t i = 0; i < sizeof norm_cases / sizeof *norm_cases; i++) {
-        char label[64];
-        snprintf(label, sizeof label, "norm case %zu", i);
-        conform(run_norm, &norm_cases[i], false, label);
+        const struct norm_case *c = &norm_cases[i];
+        char label[LABEL];
+        snprintf(label, sizeof label, "norm of %zu images, %zu channels, %zu x %zu%s%s%s%s%s", c->n,
+                 c->channels, c->height, c->width, c->relu ? ", ReLU" : "",
+                 c->residual ? ", residual" : "", c->second ? ", two gradients" : "",
+                 c->add ? ", gradient added" : "", c->in_place ? ", in place" : "");
+        conform(run_norm, c, *precision, false, label);
     }
 }
 
@@ -384,11 +423,14 @@ static void run_pool(struct world *w, const void *item)
 
 static void test_pools(void **state)
 {
-    (void)state;
+    const enum net_precision *precision = *state;
+    need_precision(*precision);
     for (size_t i = 0; i < sizeof pool_cases / sizeof *pool_cases; i++) {
-        char label[64];
-        snprintf(label, sizeof label, "pool case %zu", i);
-        conform(run_pool, &pool_cases[i], false, label);
+        const struct shape *s = &pool_cases[i];
+        char label[LABEL];
+        snprintf(label, sizeof label, "pools of %zu images, %zu channels, %zu x %zu", s->n, s->c,
+                 s->h, s->w);
+        conform(run_pool, s, *precision, false, label);
     }
 }
 
@@ -441,11 +483,17 @@ static void run_head(struct world *w, const void *item)
 
 static void test_head(void **state)
 {
-    (void)state;
+    const enum net_precision *precision = *state;
+    need_precision(*precision);
     for (size_t i = 0; i < sizeof head_cases / sizeof *head_cases; i++) {
-        char label[64];
-        snprintf(label, sizeof label, "head case %zu", i);
-        conform(run_head, &head_cases[i], false, label);
+        const struct head_case *c = &head_cases[i];
+        char label[LABEL];
+        snprintf(
+            label, sizeof label,
+            "linear layer, loss and SGD of %zu images, %zu features, %zu classes, smoothing %g, "
+            "clip %g",
+            c->n, c->in, c->classes, c->smoothing, c->clip);
+        conform(run_head, c, *precision, false, label);
     }
 }
 
@@ -544,7 +592,11 @@ static void check_differences(struct world *w, struct function *f, const char *l
         scale = fmax(scale, fabs((double)dx[i]));
     }
     if (!(worst <= 1e-3 * scale))
-        fail_msg("%s: gradient %.2e from the differences, of %.2e", label, worst, scale);
+        fail_msg(
+            "%s of %zu x %zu x %zu x %zu -> %zu x %zu x %zu x %zu on ref: gradient is %.2e from "
+            "the differences, more than %.2e",
+            label, f->x.n, f->x.c, f->x.h, f->x.w, f->y.n, f->y.c, f->y.h, f->y.w, worst,
+            1e-3 * scale);
     free(x);
     free(r);
     free(dx);
@@ -564,7 +616,7 @@ static void test_ref_differences(void **state)
 {
     struct world w;
     (void)state;
-    start(&w, "ref", NET_FP32, 1, 21);
+    start(&w, "differences", "ref", NET_FP32, 1, 21);
     const struct conv_spec spec = {.in = 4,
                                    .out = 6,
                                    .kernel = 3,
@@ -578,10 +630,10 @@ static void test_ref_differences(void **state)
     struct function c = {.kind = F_CONV_X, .x = x, .y = y};
     MUST(&w, w.b->conv(w.d, &spec, &c.conv, &w.err));
     c.weights = tensor(&w, TENSOR_PLAIN, weights, -2, 65);
-    check_function(&w, &c, "convolution by x");
+    check_function(&w, &c, "convolution (kernel 3, stride 2, groups 2) by x");
     struct function d = {.kind = F_CONV_WEIGHTS, .x = weights, .y = y, .conv = c.conv};
     d.weights = activation(&w, x); /* takes the image's place: the weights vary */
-    check_function(&w, &d, "convolution by weights");
+    check_function(&w, &d, "convolution (kernel 3, stride 2, groups 2) by weights");
     struct function n = {.kind = F_NORM, .x = {3, 2, 3, 2}, .y = {3, 2, 3, 2}};
     n.norm = make_norm(&w, &norm);
     check_function(&w, &n, "norm");
@@ -606,42 +658,105 @@ static void test_names(void **state)
     assert_non_null(strstr(err.text, "unknown backend 'gpu'"));
 }
 
-/* All of this again where the CPU, or OpenMP, has less to give. */
-static void test_lesser_machines(void **state)
+/* A limit on what this program finds on the machine, and where it stands. */
+struct limit {
+    const char *name, *value;
+};
+
+/* Runs this program under a limit, with one argument; its output goes into a file. */
+static int run_again(const struct limit *limit, const char *argument, FILE *output)
 {
-    static const struct {
-        const char *name, *value;
-    } lesser[] = {
-        {"ONEDNN_MAX_CPU_ISA", "AVX2"}, {"ONEDNN_MAX_CPU_ISA", "SSE41"}, {"OMP_THREAD_LIMIT", "1"}};
-    (void)state;
-    for (size_t i = 0; i < sizeof lesser / sizeof *lesser; i++)
-        if (getenv(lesser[i].name))
-            return; /* this is such a run */
-    for (size_t i = 0; i < sizeof lesser / sizeof *lesser; i++) {
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            setenv(lesser[i].name, lesser[i].value, 1);
-            execl("/proc/self/exe", "test_kernels", (char *)NULL);
-            _exit(127);
-        }
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            fail_msg("with %s=%s: status %d", lesser[i].name, lesser[i].value, status);
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv(limit->name, limit->value, 1);
+        dup2(fileno(output), STDOUT_FILENO);
+        dup2(fileno(output), STDERR_FILENO);
+        execl("/proc/self/exe", "test_kernels", argument, (char *)NULL);
+        _exit(127);
     }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    rewind(output);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-int main(void)
+/* All of this again under a limit; what the run says is shown, indented, if it fails: its lines
+ * aren't this run's results. */
+static void pass_again(const struct limit *limit)
 {
-    const struct CMUnitTest tests[] = {
+    char line[512];
+    FILE *output = tmpfile();
+    assert_non_null(output);
+    int status = run_again(limit, "limited", output);
+    while (status != 0 && fgets(line, sizeof line, output))
+        print_message("    %s", line);
+    fclose(output);
+    if (status != 0)
+        fail_msg("with %s=%s: exit status %d", limit->name, limit->value, status);
+}
+
+/* Skips the test if the CPU has no more than the limit's instructions: the other tests used these.
+ */
+static void test_fewer_instructions(void **state)
+{
+    const struct limit *limit = *state;
+    char isa[64] = "";
+    FILE *output = tmpfile();
+    assert_non_null(output);
+    assert_int_equal(run_again(limit, "isa", output), 0);
+    assert_non_null(fgets(isa, sizeof isa, output));
+    fclose(output);
+    isa[strcspn(isa, "\n")] = '\0';
+    if (strcmp(isa, dnn_isa()) == 0) {
+        print_message("skipped: this CPU has no more than %s, which the other tests used\n", isa);
+        skip();
+    }
+    pass_again(limit);
+}
+
+/* OpenMP may give fewer threads than asked for. */
+static void test_fewer_threads(void **state)
+{
+    const struct limit one = {"OMP_THREAD_LIMIT", "1"};
+    (void)state;
+    if (omp_get_thread_limit() == 1) {
+        print_message("skipped: OpenMP gives one thread, which the other tests used\n");
+        skip();
+    }
+    pass_again(&one);
+}
+
+static const struct limit avx2 = {"ONEDNN_MAX_CPU_ISA", "AVX2"};
+static const struct limit sse41 = {"ONEDNN_MAX_CPU_ISA", "SSE41"};
+
+static struct CMUnitTest test(const char *name, void (*function)(void **state), const void *state)
+{
+    return (struct CMUnitTest){name, function, NULL, NULL, (void *)state};
+}
+
+/* With an argument: "isa", or "limited" for the runs that test_kernels starts. */
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest kernels[] = {
         cmocka_unit_test(test_ref_differences),
-        cmocka_unit_test(test_conv),
-        cmocka_unit_test(test_norm),
-        cmocka_unit_test(test_pools),
-        cmocka_unit_test(test_head),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_lesser_machines),
+        test("test_conv in fp32", test_conv, &fp32),
+        test("test_conv in bf16", test_conv, &bf16),
+        test("test_norm in fp32", test_norm, &fp32),
+        test("test_norm in bf16", test_norm, &bf16),
+        test("test_pools in fp32", test_pools, &fp32),
+        test("test_pools in bf16", test_pools, &bf16),
+        test("test_head in fp32", test_head, &fp32),
+        test("test_head in bf16", test_head, &bf16),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(test_names),
+        test("test_fewer_instructions: AVX2", test_fewer_instructions, &avx2),
+        test("test_fewer_instructions: SSE4.1", test_fewer_instructions, &sse41),
+        cmocka_unit_test(test_fewer_threads),
+    };
+    if (argc > 1 && strcmp(argv[1], "isa") == 0)
+        return puts(dnn_isa()) < 0;
+    int failed = cmocka_run_group_tests(kernels, NULL, NULL);
+    return argc > 1 ? failed : failed + cmocka_run_group_tests(others, NULL, NULL);
 }

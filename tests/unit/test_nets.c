@@ -1,6 +1,6 @@
 /* The four nets, small: range by range against all at once; `cpu` against `ref` in logits,
  * features, loss and gradients; `ref` against finite differences; training steps; bf16 against
- * fp32. */
+ * fp32, which is skipped where the net would compute in fp32. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +12,11 @@
 #include "base/random.h"
 #include "kernels/cpu.h"
 #include "kernels/net_run.h"
+#include "tests/unit/need.h"
 
 enum { BATCH = 4, CLASSES = 7 };
+
+static const char *const precision_names[] = {[NET_FP32] = "fp32", [NET_BF16] = "bf16"};
 
 static struct net *make_with(enum net_model model, int width, int size, const char *backend,
                              enum net_precision precision, int batch, int threads)
@@ -44,6 +47,15 @@ static struct net *make(enum net_model model, int width, int size, const char *b
                         enum net_precision precision)
 {
     return make_for(model, width, size, backend, precision, BATCH);
+}
+
+/* Skips the test if a net would compute in fp32 instead. */
+static void need_precision(enum net_precision precision)
+{
+    struct net *net = make(NET_RESNET18, 1, 32, "cpu", precision);
+    bool has = net_precision(net) == precision;
+    net_free(net);
+    need(has, "bf16 instructions");
 }
 
 /* Images with some structure, and labels; the same for the same seed. */
@@ -128,12 +140,13 @@ static void compare(enum net_model model, int width, int size, enum net_precisio
     check(net_predict(b, images, BATCH - 1, lb, fb, &err), &err);
     double dl = distance(la, lb, (BATCH - 1) * CLASSES);
     double df = distance(fa, fb, (BATCH - 1) * net_features(a));
-    print_message("%-16s width %d size %d: loss %.6f %.6f, gradients %.1e (%s), logits %.1e, "
-                  "features %.1e\n",
-                  net_model_names[model], width, size, loss_a, loss_b, worst, worst_name, dl, df);
-    assert_true(fabs(loss_a - loss_b) <= logit_bound * fabs(loss_b));
-    assert_true(worst <= gradient_bound);
-    assert_true(dl <= logit_bound && df <= logit_bound);
+    double gap = fabs(loss_a - loss_b) / fabs(loss_b);
+    bool good = worst <= gradient_bound && gap <= logit_bound && dl <= logit_bound;
+    print_message("%s, width %d, %d images of size %d, cpu in %s against ref: gradients %.1e (%s; "
+                  "bound %.1e), loss %.1e, logits %.1e, features %.1e (bound %.1e)\n",
+                  net_model_names[model], width, BATCH, size, precision_names[precision], worst,
+                  worst_name, gradient_bound, gap, dl, df, logit_bound);
+    assert_true(good && df <= logit_bound);
     free(fa);
     free(images);
     net_free(a);
@@ -151,12 +164,6 @@ static void test_cpu_is_ref(void **state)
             compare((enum net_model)m, cases[i].width, cases[i].size, NET_FP32, 2e-5, 2e-2);
 }
 
-/* bf16 rounds each activation to 8 bits, 2^-9 of it on average, and a convolution in Winograd's way
- * adds 0.012 of its result; some 16 of them deep sqrt(16) * 0.012 = 5% in logits. The batch is
- * small: VGG19's last norms, in planes of one pixel, make more of it, in what they feed the linear
- * layer too. ReLUs near 0 open or shut, which turns the gradients of deep layers by half and more,
- * PyTorch's autocast as well as ours (tests/oracles/nets.py); single operations are checked sharply
- * in test_kernels.c. */
 /* A batch of the same images many times over has their moments, loss and gradients. It is done
  * in several ranges, the single one at once. */
 static void compare_ranges(enum net_model model, enum net_precision precision, double bound)
@@ -188,8 +195,9 @@ static void compare_ranges(enum net_model model, enum net_precision precision, d
             check(net_get_gradient(b, i, y, &err), &err);
             double d = distance(x, y, p->count);
             if (!(d < bound))
-                fail_msg("%s: the gradient of %s in ranges is %.1e from the one at once",
-                         net_model_names[model], p->name, d);
+                fail_msg("%s in %s: the gradient of %s in ranges is %.1e from the one at once, "
+                         "more than %.1e",
+                         net_model_names[model], precision_names[precision], p->name, d, bound);
         }
         free(x);
     }
@@ -202,10 +210,16 @@ static void compare_ranges(enum net_model model, enum net_precision precision, d
 static void test_ranges(void **state)
 {
     (void)state;
-    for (int m = 0; m < NET_MODELS; m++) {
+    for (int m = 0; m < NET_MODELS; m++)
         compare_ranges((enum net_model)m, NET_FP32, 1e-3);
+}
+
+static void test_ranges_bf16(void **state)
+{
+    (void)state;
+    need_precision(NET_BF16);
+    for (int m = 0; m < NET_MODELS; m++)
         compare_ranges((enum net_model)m, NET_BF16, 0.15);
-    }
 }
 
 /* The worker that has this memory, so far nobody's, for its ranges. */
@@ -286,9 +300,16 @@ static void test_workers(void **state)
     }
 }
 
+/* bf16 rounds each activation to 8 bits, 2^-9 of it on average, and a convolution in Winograd's way
+ * adds 0.012 of its result; some 16 of them deep sqrt(16) * 0.012 = 5% in logits. The batch is
+ * small: VGG19's last norms, in planes of one pixel, make more of it, in what they feed the linear
+ * layer too. ReLUs near 0 open or shut, which turns the gradients of deep layers by half and more,
+ * PyTorch's autocast as well as ours (tests/oracles/nets.py); single operations are checked sharply
+ * in test_kernels.c. */
 static void test_bf16(void **state)
 {
     (void)state;
+    need_precision(NET_BF16);
     for (int m = 0; m < NET_MODELS; m++)
         compare((enum net_model)m, 4, 40, NET_BF16, 0.1, 0.4);
 }
@@ -396,37 +417,47 @@ static void assert_same_state(struct net *a, struct net *b)
 /* Training lowers the loss, gives the same bytes twice, and goes on from a checkpoint, even on a
  * net that has predicted and trained other things before, with the bytes of one that wasn't
  * stopped. */
+static void check_training(enum net_model model, enum net_precision precision)
+{
+    uint8_t labels[BATCH + 1];
+    float *images = make_images(BATCH + 1, 40, labels), logits[BATCH * CLASSES];
+    struct error err = {""};
+    struct net *a = make(model, 8, 40, "cpu", precision);
+    struct net *b = make(model, 8, 40, "cpu", precision);
+    double first = train(a, images, labels, 1);
+    train(a, images, labels, 3);
+    check(net_predict(a, images, 2, logits, NULL, &err), &err);
+    train(b, images, labels, 4);
+    assert_same_state(a, b);
+    struct net *c = make(model, 8, 40, "cpu", precision);
+    train(c, images + 5, labels, 2);
+    check(net_predict(c, images, 1, logits, NULL, &err), &err);
+    copy_state(a, c);
+    double last = train(a, images, labels, 8);
+    train(c, images, labels, 8);
+    assert_same_state(a, c);
+    print_message("%-16s %s: loss %.3f, %.3f\n", net_model_names[model], precision_names[precision],
+                  first, last);
+    assert_true(last < first * 0.9);
+    net_free(a);
+    net_free(b);
+    net_free(c);
+    free(images);
+}
+
 static void test_training(void **state)
 {
     (void)state;
     for (int m = 0; m < NET_MODELS; m++)
-        for (int precision = 0; precision < 2; precision++) {
-            enum net_precision p = precision ? NET_BF16 : NET_FP32;
-            uint8_t labels[BATCH + 1];
-            float *images = make_images(BATCH + 1, 40, labels), logits[BATCH * CLASSES];
-            struct error err = {""};
-            struct net *a = make((enum net_model)m, 8, 40, "cpu", p);
-            struct net *b = make((enum net_model)m, 8, 40, "cpu", p);
-            double first = train(a, images, labels, 1);
-            train(a, images, labels, 3);
-            check(net_predict(a, images, 2, logits, NULL, &err), &err);
-            train(b, images, labels, 4);
-            assert_same_state(a, b);
-            struct net *c = make((enum net_model)m, 8, 40, "cpu", p);
-            train(c, images + 5, labels, 2);
-            check(net_predict(c, images, 1, logits, NULL, &err), &err);
-            copy_state(a, c);
-            double last = train(a, images, labels, 8);
-            train(c, images, labels, 8);
-            assert_same_state(a, c);
-            print_message("%-16s %s: loss %.3f, %.3f\n", net_model_names[m],
-                          precision ? "bf16" : "fp32", first, last);
-            assert_true(last < first * 0.9);
-            net_free(a);
-            net_free(b);
-            net_free(c);
-            free(images);
-        }
+        check_training((enum net_model)m, NET_FP32);
+}
+
+static void test_training_bf16(void **state)
+{
+    (void)state;
+    need_precision(NET_BF16);
+    for (int m = 0; m < NET_MODELS; m++)
+        check_training((enum net_model)m, NET_BF16);
 }
 
 /* What the backward pass computes again is what was there: the same weights, to the bit. */
@@ -493,30 +524,39 @@ static void test_prediction(void **state)
     }
 }
 
-/* No width makes oneDNN fall back to its reference code, which would train for days. */
-static void test_no_reference_code(void **state)
+/* With AVX-512, no width makes oneDNN fall back to its reference code, which would train for days.
+ * Without, cpu_patches.c replaces that code in fp32. */
+static void check_no_reference_code(enum net_precision precision)
 {
     static const int widths[] = {8, 12, 16, 20};
-    (void)state;
-    if (!dnn_has_avx512()) {
-        print_message("skipped: no AVX-512\n");
-        return;
-    }
     for (int m = 0; m < NET_MODELS; m++)
-        for (int k = 0; k < 8; k++) {
+        for (size_t k = 0; k < sizeof widths / sizeof *widths; k++) {
             uint8_t labels[BATCH];
             float *images = make_images(BATCH, 40, labels), logits[BATCH * CLASSES];
             struct error err = {""};
-            struct net *net =
-                make((enum net_model)m, widths[k / 2], 40, "cpu", k % 2 ? NET_BF16 : NET_FP32);
+            struct net *net = make((enum net_model)m, widths[k], 40, "cpu", precision);
             train(net, images, labels, 1);
             check(net_predict(net, images, 1, logits, NULL, &err), &err);
             if (cpu_reference_code(net->device))
-                fail_msg("%s, width %d, %s: %s", net_model_names[m], widths[k / 2],
-                         k % 2 ? "bf16" : "fp32", cpu_reference_code(net->device));
+                fail_msg("%s, width %d, %s: %s", net_model_names[m], widths[k],
+                         precision_names[precision], cpu_reference_code(net->device));
             net_free(net);
             free(images);
         }
+}
+
+static void test_no_reference_code(void **state)
+{
+    (void)state;
+    need(dnn_has_avx512(), "AVX-512 instructions");
+    check_no_reference_code(NET_FP32);
+}
+
+static void test_no_reference_code_bf16(void **state)
+{
+    (void)state;
+    need_precision(NET_BF16);
+    check_no_reference_code(NET_BF16);
 }
 
 static void test_refusals(void **state)
@@ -601,12 +641,21 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),           cmocka_unit_test(test_cpu_is_ref),
-        cmocka_unit_test(test_ranges),          cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_workers_apart),   cmocka_unit_test(test_workers),
-        cmocka_unit_test(test_ref_differences), cmocka_unit_test(test_training),
-        cmocka_unit_test(test_kept_or_not),     cmocka_unit_test(test_prediction),
-        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_no_reference_code),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_cpu_is_ref),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_ranges_bf16),
+        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_workers_apart),
+        cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_ref_differences),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_training_bf16),
+        cmocka_unit_test(test_kept_or_not),
+        cmocka_unit_test(test_prediction),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_no_reference_code),
+        cmocka_unit_test(test_no_reference_code_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

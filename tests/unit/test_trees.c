@@ -122,7 +122,12 @@ static void check_node(const struct set *s, const struct cart *t, size_t node, u
     free(right_rows);
     assert_true(l > 0 && r > 0);
     double best = exhaustive(s, rows, m, weighted);
-    assert_true(fabs(purity(left) + purity(right) - best) <= 1e-9 * best);
+    double error = fabs(purity(left) + purity(right) - best);
+    if (!(error <= 1e-9 * best))
+        fail_msg(
+            "tree of %zu rows, %zu columns%s: the split of node %zu (%zu rows) is %.2e from the "
+            "best, more than %.2e",
+            s->n, s->d, weighted ? ", weights" : "", node, m, error, 1e-9 * best);
     check_node(s, t, first, rows, l, weighted);
     check_node(s, t, first + 1, rows + l, r, weighted);
 }
@@ -253,7 +258,10 @@ static void predicts_as_walking(void **state)
             uint8_t out[700];
             assert_int_equal(forest_predict(&f, q.x, counts[k], out, &err), 0);
             for (size_t i = 0; i < counts[k]; i++)
-                assert_int_equal(out[i], slowly(&f, q.x + i * 9));
+                if (out[i] != slowly(&f, q.x + i * 9))
+                    fail_msg("%zu trees of depth %zu, %zu rows, %d threads: row %zu is of class %d",
+                             cases[c].trees, cases[c].depth, counts[k], cases[c].threads, i,
+                             out[i]);
         }
         forest_free(&f);
     }
