@@ -147,10 +147,10 @@ def main():
 
     for kernel in ("linear", "poly", "rbf", "sigmoid"):
         stages.run("train_svm", {"kernel": kernel})
-        stages.run("predict", {}, ("features", "model"))
+        stages.run("predict_svm", {}, ("features", "model"))
         same("svm " + kernel, SVC(kernel=kernel, cache_size=1000).fit(x, y).predict(q), 0.999)
     stages.run("train_svm", {"kernel": "rbf", "class_weight": "balanced"})
-    stages.run("predict", {}, ("features", "model"))
+    stages.run("predict_svm", {}, ("features", "model"))
     same("svm balanced", SVC(class_weight="balanced", cache_size=1000).fit(x, y).predict(q), 0.999)
     for kernel in ("linear", "rbf"):
         stages.run("cross_validate_svm", {"kernel": kernel, "c": [0.1, 3], "folds": 4})
@@ -184,9 +184,9 @@ def main():
         same(f"knn {k}", vote(neighbours, y, k), 0.999)
     over_seeds("decision_tree", "decision_tree", {}, lambda i: DecisionTreeClassifier(random_state=i))
     for depth in (5, 20):
-        over_seeds(f"forest {depth}", "random_forest", {"depth": depth},
+        over_seeds(f"forest {depth}", "random_forest", {"max_depth": depth},
                    lambda i: RandomForestClassifier(100, max_depth=depth, random_state=i))
-    stages.run("random_forest", {"depth": 10})
+    stages.run("random_forest", {"max_depth": 10})
     with open(stages.home + "/summary.json") as f:
         bag = json.load(f)["out_of_bag"]["accuracy"]
     importance = np.load(stages.home + "/importance.npy")

@@ -93,10 +93,10 @@ def main():
         for model in nets.MODELS:
             net = "net-" + model
             stage(program, "train_cnn", net,
-                  {"model": model, "width": 16, "epochs": 2, "batch": 32, "lr": 0.02})
+                  {"model": model, "width": 16, "epochs": 2, "batch_size": 32, "lr": 0.02})
             for view in ["center", "ten_crop", "full"]:
                 folder = f"{net}-{view}"
-                stage(program, "extract_features", folder, {"evaluate": view, "view": view}, net)
+                stage(program, "extract_features", folder, {"evaluation_view": view, "features_view": view}, net)
                 good &= compare(model, folder, view, f"{net}/best.safetensors")
             good &= nets.compare(net_dump, model, 16, "fp32", weights=f"{net}/best.safetensors")[1]
     sys.exit(not good)
