@@ -6,6 +6,7 @@
 #   make bench     speed against other programs: make bench-train and make bench-classify;
 #                  make bench-profile says where a training step's time goes
 #   make install   PREFIX=/usr/local
+#   make schema    writes docs/ferdag.schema.json, which editors use
 #   make format, make lint, make clean
 
 CC       ?= cc
@@ -125,6 +126,10 @@ install: ferdag
 	install -D ferdag $(DESTDIR)$(PREFIX)/bin/ferdag
 	install -d $(DESTDIR)$(PREFIX)/share/ferdag/experiments
 	install -m 644 experiments/*.yaml $(DESTDIR)$(PREFIX)/share/ferdag/experiments
+	install -D -m 644 docs/ferdag.schema.json $(DESTDIR)$(PREFIX)/share/ferdag/docs/ferdag.schema.json
+
+schema: ferdag
+	./ferdag schema > docs/ferdag.schema.json
 
 FORMATTED = $(wildcard */*.c */*.h */*.cpp tests/*/*.c tests/*/*.h)
 
@@ -150,5 +155,5 @@ $(BUILD)/lint/%.said: % .clang-tidy $(wildcard */*.h)
 clean:
 	rm -rf $(BUILD) ferdag
 
-.PHONY: all units setup run check check-long bench bench-train bench-classify bench-profile install format lint clean
+.PHONY: all units setup run check check-long bench bench-train bench-classify bench-profile install schema format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)

@@ -8,7 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const type_names[] = {"int", "real", "bool", "enum", "string", "json"};
+static const char *const type_names[] = {
+    [PARAM_INT] = "int",       [PARAM_REAL] = "real",
+    [PARAM_BOOL] = "bool",     [PARAM_ENUM] = "enum",
+    [PARAM_STRING] = "string", [PARAM_JSON] = "any value",
+    [PARAM_SIZE] = "size",     [PARAM_LIST] = "list",
+    [PARAM_MAP] = "map",       [PARAM_NAMED] = "map of names",
+};
 
 static void print_port(const struct port *port, const char *direction)
 {
@@ -17,16 +23,37 @@ static void print_port(const struct port *port, const char *direction)
            port->optional ? " [optional]" : "", port->measured ? " [measured]" : "", "");
 }
 
-static void print_param(const struct param *param)
+/* "int 1 to 4096; default 128" */
+static void print_type(const struct param *param)
 {
-    char bounds[200] = "";
+    bool bounded = param->type == PARAM_INT || param->type == PARAM_REAL;
+    fputs(type_names[param->type], stdout);
     if (param->type == PARAM_ENUM)
-        snprintf(bounds, sizeof bounds, " %s", param->choices);
-    else if (param->type != PARAM_STRING && (param->min != 0 || param->max != 0))
-        snprintf(bounds, sizeof bounds, " %.10g to %.10g", param->min, param->max);
-    printf("  param  %-14s %s (%s%s%s%s)\n", param->name, param->text ? param->text : "",
-           type_names[param->type], bounds, param->standard ? "; default " : "; must be given",
-           param->standard ? param->standard : "");
+        printf(" %s", param->choices);
+    else if (bounded && (param->min != 0 || param->max != 0))
+        printf(" %.10g to %.10g", param->min, param->max);
+    if (param->standard && *param->standard)
+        printf("; default %s", param->standard);
+    else if (!param->standard && !param->optional)
+        fputs("; must be given", stdout);
+}
+
+/* A row, and below it the keys of the maps that it holds. */
+static void print_param(const struct param *param, int depth)
+{
+    const struct param *in = param;
+    if (depth == 0)
+        printf("  param  %-14s %s (", param->name, param->text ? param->text : "");
+    else
+        printf("%*s%-*s %s (", 9 + 2 * depth, "", 20 - 2 * depth, param->name,
+               param->text ? param->text : "");
+    print_type(param);
+    puts(")");
+    while (in->type == PARAM_LIST || in->type == PARAM_NAMED)
+        in = in->members;
+    for (const struct param *m = in->type == PARAM_MAP ? in->members : NULL; m && m->name; m++)
+        if (!m->gone)
+            print_param(m, depth + 1);
 }
 
 static void print_kind(const struct kind *kind)
@@ -37,10 +64,16 @@ static void print_kind(const struct kind *kind)
     for (const struct port *p = kind->outputs; p->name; p++)
         print_port(p, "output");
     for (const struct param *p = kind->params; p->name; p++)
-        print_param(p);
+        print_param(p, 0);
     if (kind->open_ports)
-        puts("  Its inputs and outputs are named by the YAML: in: { name: stage }, out: { port: "
-             "file }");
+        puts("  The YAML names its inputs and outputs, and what else it may see:\n"
+             "    in: { NAME: stage }             a list or a matrix's \"stage/*\" is a folder "
+             "NAME\n"
+             "    out: { PORT: file }             \"folder/\" is a folder\n"
+             "    files: [script.py, lib/]        code: relative to the YAML, copied into the "
+             "stage's\n"
+             "                                    folder; an edit runs the stage again\n"
+             "    env: [NAME]                     environment variables; part of the key");
 }
 
 static json_t *ports_json(const struct port *ports)
@@ -58,7 +91,9 @@ static json_t *ports_json(const struct port *ports)
 static json_t *params_json(const struct param *params)
 {
     json_t *list = must(json_array());
-    for (const struct param *p = params; p->name; p++) {
+    for (const struct param *p = params; p && p->name; p++) {
+        if (p->gone)
+            continue;
         json_t *item =
             must(json_pack("{s:s, s:s, s:s?, s:b, s:b, s:s?, s:s?}", "name", p->name, "type",
                            type_names[p->type], "default", p->standard, "keyless", p->keyless,
@@ -67,6 +102,8 @@ static json_t *params_json(const struct param *params)
             json_object_set_new(item, "min", json_real(p->min));
             json_object_set_new(item, "max", json_real(p->max));
         }
+        if (p->members)
+            json_object_set_new(item, "members", params_json(p->members));
         json_array_append_new(list, item);
     }
     return list;

@@ -124,9 +124,9 @@ static json_t *describe_form(const struct param *param)
 {
     switch (param->type) {
     case PARAM_MAP:
-        return describe_map(param);
+        return or_expression(describe_map(param));
     case PARAM_NAMED:
-        return describe_named(param);
+        return or_expression(describe_named(param));
     case PARAM_LIST:
         return describe_list(param);
     default:
@@ -134,14 +134,26 @@ static json_t *describe_form(const struct param *param)
     }
 }
 
-static json_t *describe(const struct param *param)
+static json_t *describe_as(const struct param *param, json_t *schema)
 {
-    json_t *schema = describe_form(param);
     if (param->optional || param->standard) /* null: nothing is said */
         schema = must(json_pack("{s:[o, {s:s}]}", "anyOf", schema, "type", "null"));
     if (param->text)
         put(schema, "description", json_string(param->text));
     return schema;
+}
+
+static json_t *describe(const struct param *param)
+{
+    return describe_as(param, describe_form(param));
+}
+
+/* A section of the file, which can't be a param. */
+static json_t *describe_section(const struct param *param)
+{
+    return describe_as(param, param->type == PARAM_MAP     ? describe_map(param)
+                              : param->type == PARAM_NAMED ? describe_named(param)
+                                                           : describe_form(param));
 }
 
 /* ---- stages: `with` and `in` hang on the kind ---- */
@@ -192,10 +204,13 @@ static json_t *describe_stage(void)
 int command_schema(const struct options *options, struct error *err)
 {
     struct arena *arena = arena_create();
-    json_t *schema = describe_map(schema_file(arena));
-    json_t *properties = json_object_get(schema, "properties");
+    json_t *properties = must(json_object());
+    json_t *schema = must(json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties,
+                                    "additionalProperties", 0));
     (void)options;
     (void)err;
+    for (const struct param *p = schema_file(arena)->members; p->name; p++)
+        put(properties, p->name, describe_section(p));
     put(schema, "$schema", json_string("http://json-schema.org/draft-07/schema#"));
     put(schema, "title", json_string("ferdag experiment"));
     put(schema, "definitions",

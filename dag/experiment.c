@@ -102,7 +102,8 @@ static void read_external(struct experiment *e, const struct node *key, const st
     if (!experiment_name_sound(key->text, "-"))
         node_problem(e->problems, key,
                      "'%s' can't name an input: expected letters, digits, _ and -", key->text);
-    if (schema_absent(path))
+    size_t known = node_get(value, "path") ? 1 : 0;
+    if (schema_absent(path) && (value->type != NODE_MAP || value->count == known)) /* or reported */
         node_problem(e->problems, key, "input '%s' has no path", key->text);
     const char *text = schema_absent(path) ? NULL : read_path(e, path);
     experiment_add_external(e, (struct external){
@@ -238,15 +239,13 @@ static const char *bare_name(struct arena *arena, const char *file)
 static int read_top(struct experiment *e, const char *const *settings, size_t setting_count)
 {
     const struct param *schema = schema_file(e->arena);
-    int rc = include_read(e->arena, e->file, schema, &e->root, e->problems);
+    int rc = include_read(e->arena, e->file, schema, &e->root, &e->misspelled, e->problems);
     for (size_t i = 0; rc == 0 && i < setting_count; i++)
         rc = include_set(e->arena, e->root, settings[i], e->problems);
     if (rc < 0)
         return rc;
     e->params = section(e, "params");
-    const struct node *params = node_get(e->root, "params"), *stages = section(e, "stages");
-    if (params && !e->params)
-        node_problem(e->problems, params, "params: expected a map, not %s", node_form(params));
+    const struct node *stages = section(e, "stages");
     if (!node_get(e->root, "ferdag"))
         rc = problems_add(e->problems, e->file, 1, 1,
                           "expected 'ferdag: 2', the version of this format");

@@ -82,6 +82,7 @@ struct experiment {
     const char *name; /* file's name without folder and ending: of the report's folder */
     const char *title;
     struct node *root; /* the merged file */
+    bool misspelled;   /* it has a key that no file has: what it lacks may stand there */
     const struct node *params;
     size_t steps; /* see scope.h */
     struct external **externals;

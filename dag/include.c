@@ -36,6 +36,7 @@ struct loader {
     struct arena *arena;
     const struct param *schema;
     size_t files, entries; /* read and merged so far */
+    bool misspelled;       /* a file has a key that none has */
     struct problems *problems;
 };
 
@@ -43,6 +44,18 @@ char *include_folder(struct arena *arena, const char *file)
 {
     const char *slash = strrchr(file, '/');
     return arena_copy(arena, file, slash ? (size_t)(slash - file) + 1 : 0);
+}
+
+/* A section that is a map stands there as one: sections are merged before params are looked up. */
+static void check_section(struct loader *l, const struct node *key, const struct node *value)
+{
+    const struct param *section = schema_member(l->schema, key->text);
+    l->misspelled |= !section;
+    bool map = section && (section->type == PARAM_MAP || section->type == PARAM_NAMED);
+    if (map && value->type == NODE_SCALAR && strstr(value->text, "${"))
+        node_problem(l->problems, value,
+                     "%s: expected a map, not a scalar; what stands in it may use params",
+                     key->text);
 }
 
 /* What the file says by itself: its keys, its version. What must be given may be elsewhere. */
@@ -59,6 +72,8 @@ static int check_file(struct loader *l, const struct node *root)
                      root->file);
     else if (version && (version->type != NODE_SCALAR || strcmp(version->text, "2") != 0))
         node_problem(l->problems, version, "ferdag: expected 2, the version of this format");
+    for (size_t i = 0; i < root->count; i++)
+        check_section(l, root->keys[i], root->items[i]);
     schema_check(root, l->schema, "", SCHEMA_RAW, l->problems);
     return 0;
 }
@@ -149,8 +164,8 @@ static int load(struct loader *l, const char *file, const struct chain *above,
     rc = check_file(l, root);
     struct node *include = node_get(root, "include");
     if (rc == 0 && include && include->type == NODE_LIST)
-        for (size_t i = 0; rc == 0 && i < include->count; i++)
-            rc = load_one(l, file, &chain, include->items[i], &merged);
+        for (size_t i = 0; i < include->count; i++)
+            rc = load_one(l, file, &chain, include->items[i], &merged) < 0 ? -EINVAL : rc;
     else if (rc == 0 && include)
         rc = load_one(l, file, &chain, include, &merged);
     if (rc == 0) {
@@ -161,10 +176,12 @@ static int load(struct loader *l, const char *file, const struct chain *above,
 }
 
 int include_read(struct arena *arena, const char *file, const struct param *schema,
-                 struct node **root, struct problems *problems)
+                 struct node **root, bool *misspelled, struct problems *problems)
 {
     struct loader loader = {.arena = arena, .schema = schema, .problems = problems};
-    return load(&loader, file, NULL, NULL, root);
+    int rc = load(&loader, file, NULL, NULL, root);
+    *misspelled = loader.misspelled;
+    return rc;
 }
 
 static int unknown_param(struct arena *arena, const struct node *map, const char *setting,

@@ -3,7 +3,8 @@
  * `include:` is a file or a list of files, relative to the file that it stands in. Later files win
  * over earlier ones and the including file over all: entry by entry for inputs, and at any depth
  * for the others, so that a file may change one param of a stage that it includes. Each file is
- * checked by the schema as it is; a file that can't be merged is -EINVAL. */
+ * checked by the schema as it is; a file that can't be merged is -EINVAL. *misspelled: one of them
+ * has a key that no file has. */
 #ifndef FERDAG_DAG_INCLUDE_H
 #define FERDAG_DAG_INCLUDE_H
 
@@ -12,7 +13,7 @@
 #include "stages/param.h"
 
 int include_read(struct arena *arena, const char *file, const struct param *schema,
-                 struct node **root, struct problems *problems);
+                 struct node **root, bool *misspelled, struct problems *problems);
 
 /* Sets the param at a dotted path, which must exist: what --set "path=value" does. */
 int include_set(struct arena *arena, struct node *root, const char *setting,

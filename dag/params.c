@@ -45,10 +45,31 @@ static const struct node *locate(const struct node *root, const char *pointer)
     return node;
 }
 
+static bool same_place(const struct node *a, const struct node *b)
+{
+    return a && b && a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
+}
+
+/* The cells of a table share a pattern: where the first is wrong, one line is enough. */
 void params_locate(const struct problems *found, const struct node *root, struct problems *problems)
 {
+    const struct node **nodes = must_alloc((found->count + 1) * sizeof(const struct node *));
     for (size_t i = 0; i < found->count; i++)
-        node_problem(problems, locate(root, found->items[i].file), "%s", found->items[i].text);
+        nodes[i] = locate(root, found->items[i].file);
+    for (size_t i = 0; i < found->count; i++) {
+        char more[60] = "";
+        size_t n = 0, first = i;
+        for (size_t k = 0; k < found->count; k++) {
+            bool same = same_place(nodes[i], nodes[k]);
+            n += same && k > i;
+            first = same && k < first ? k : first;
+        }
+        if (n > 0)
+            snprintf(more, sizeof more, " (and so %zu more)", n);
+        if (first == i)
+            node_problem(problems, nodes[i], "%s%s", found->items[i].text, more);
+    }
+    free(nodes);
 }
 
 /* ---- reading ---- */

@@ -243,6 +243,32 @@ static int must_be_given(const struct node *node, const struct param *member, co
                         is_kind(what) ? "param" : "key", member->name, what, member->text);
 }
 
+/* The member that had the name in format 1, or NULL. Variables, which may be anything, may be
+ * called so. */
+static const struct param *was_member(const struct param *param, const char *name)
+{
+    bool variables = param->others && param->others->type == PARAM_JSON;
+    for (const struct param *m = variables ? NULL : param->members; m && m->name; m++)
+        if (schema_was(m, name))
+            return m;
+    return NULL;
+}
+
+/* A key that no member has. */
+static int check_other(const struct node *key, const struct node *value, const struct param *param,
+                       const char *what, enum schema_form form, struct problems *problems)
+{
+    char name[200];
+    const struct param *was = was_member(param, key->text);
+    if (!was && param->others && param->others->optional && node_is_null(value))
+        return 0;
+    if (!was && param->others)
+        return schema_check(value, param->others, join(what, key->text, name), form, problems);
+    if (was && was->members) /* what lies in it has old names as well */
+        schema_check(value, was, join(what, was->name, name), form, problems);
+    return schema_unknown_key(key, param, what, problems);
+}
+
 static int check_members(const struct node *node, const struct param *param, const char *what,
                          enum schema_form form, struct problems *problems)
 {
@@ -253,9 +279,10 @@ static int check_members(const struct node *node, const struct param *param, con
         if (m && m->gone && form == SCHEMA_RAW)
             rc = node_problem(problems, node->keys[i], "%s: '%s' can't be given: %s", what, m->name,
                               m->gone);
-        m = m ? m : param->others;
         if (!m)
-            rc = schema_unknown_key(node->keys[i], param, what, problems);
+            rc = check_other(node->keys[i], node->items[i], param, what, form, problems) < 0
+                     ? -EINVAL
+                     : rc;
         else if (!m->gone && !(node_is_null(node->items[i]) && (m->optional || m->standard)) &&
                  schema_check(node->items[i], m, join(what, node->keys[i]->text, name), form,
                               problems) < 0)

@@ -23,6 +23,9 @@ static const struct param input_item[] = {
     {0},
 };
 
+static const struct param any_value[] = {{.name = "value", .type = PARAM_JSON, .optional = true},
+                                         {0}};
+
 static const struct param port_sources[] = {
     {.name = "source", .type = PARAM_STRING, .max = 1000},
     {0},
@@ -124,7 +127,8 @@ static const struct param own_members[OWN] = {
      .optional = true,
      .text = "files that this one adds to, relative to it; what stands here wins"},
     {.name = "params",
-     .type = PARAM_JSON,
+     .type = PARAM_NAMED,
+     .members = any_value,
      .optional = true,
      .text = "named values, used as ${name}; --set NAME=VALUE changes one for a run"},
     {.name = "inputs",

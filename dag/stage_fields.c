@@ -68,13 +68,14 @@ static int read_needs(struct reading *r)
     static const char *const gpus[] = {"none", "optional", "required"};
     const struct param *needs = schema_member(&schema_stage, "needs");
     const struct node *written = field(r, "needs");
+    const char *what = arena_print(r->e->arena, "stages.%s.needs", r->stage->group);
     struct node *expanded;
     r->stage->cpu = 1;
     if (!written)
         return 0;
     int rc = scope_expand(&r->scope, written, &expanded, r->e->problems);
     if (rc == 0)
-        rc = schema_check(expanded, needs, "needs", SCHEMA_WHOLE, r->e->problems);
+        rc = schema_check(expanded, needs, what, SCHEMA_WHOLE, r->e->problems);
     if (rc < 0)
         return rc;
     json_t *values = schema_json(expanded, needs);

@@ -133,13 +133,16 @@ static int expand_cell(struct expander *x, const struct node *table, const struc
     add_locals(locals, &count, rows, r);
     locals[count++] = (struct variable){"row", rows->map->keys[r], NULL};
     locals[count++] = (struct variable){"column", columns->map->keys[c], NULL};
-    const struct node *cell = cell_pattern(table, rows->map->items[r], columns->map->items[c]);
-    if (!cell) {
-        *out = node_scalar(x->e->arena, table, "~", true);
-        return 0;
-    }
+    const struct node *row = rows->map->items[r], *column = columns->map->items[c];
+    const struct node *cell = cell_pattern(table, row, column);
+    bool sum = node_get(row, "sum") || node_get(column, "sum");
     struct scope scope = experiment_scope(x->e, locals, count);
-    return scope_expand(&scope, cell, out, x->e->problems);
+    if (cell && !sum)
+        return scope_expand(&scope, cell, out, x->e->problems);
+    if (cell) /* nothing stands there, but variables for it may be given */
+        scope_expand(&scope, cell, out, NULL);
+    *out = node_scalar(x->e->arena, table, "~", true);
+    return 0;
 }
 
 static struct node *expand_cells(struct expander *x, const struct node *table,

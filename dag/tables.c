@@ -28,7 +28,8 @@ struct section {
     struct node *node; /* NULL if the file lacks it */
     struct reference *references;
     size_t reference_count;
-    unsigned bit; /* in struct output's `referred` */
+    unsigned bit;           /* in struct output's `referred` */
+    const struct node *bad; /* the last of its references that was wrong */
 };
 
 /* ---- references ---- */
@@ -74,20 +75,36 @@ static int read_reference(struct experiment *e, struct section *section, struct 
     return 0;
 }
 
-/* A copy of the tree with its references read; the tree itself is shared with params. */
-static int collect(struct experiment *e, struct section *section, const struct node *node,
-                   struct node **out)
+/* The cells of a table share a pattern: of several that are wrong the first is reported. */
+static int read_once(struct experiment *e, struct section *section, struct node *node)
+{
+    struct problems *problems = e->problems;
+    const struct node *bad = section->bad;
+    if (bad && bad->line == node->line && bad->column == node->column &&
+        strcmp(bad->file, node->file) == 0)
+        e->problems = NULL;
+    int rc = read_reference(e, section, node);
+    e->problems = problems;
+    if (rc < 0)
+        section->bad = node;
+    return rc;
+}
+
+/* A copy of the tree with its references read, null where one is wrong; the tree itself is shared
+ * with params. */
+static void collect(struct experiment *e, struct section *section, const struct node *node,
+                    struct node **out)
 {
     *out = arena_alloc(e->arena, sizeof **out);
     **out = *node;
-    if (node->type == NODE_SCALAR)
-        return *node->text == '@' ? read_reference(e, section, *out) : 0;
+    if (node->type == NODE_SCALAR) {
+        if (*node->text == '@' && read_once(e, section, *out) < 0)
+            **out = *node_scalar(e->arena, node, "~", true); /* reported */
+        return;
+    }
     (*out)->items = arena_alloc(e->arena, (node->count + 1) * sizeof *node->items);
-    int rc = 0;
     for (size_t i = 0; i < node->count; i++)
-        if (collect(e, section, node->items[i], &(*out)->items[i]) < 0)
-            rc = -EINVAL;
-    return rc;
+        collect(e, section, node->items[i], &(*out)->items[i]);
 }
 
 /* A param that nothing uses is often one with a slip of the pen. Those that the report compares
@@ -124,7 +141,7 @@ static json_t *stages_json(const struct experiment *e)
     json_t *list = must(json_array());
     for (size_t i = 0; i < e->stage_count; i++) {
         const struct stage *stage = e->by_name[i];
-        if (!stage->implicit &&
+        if (!stage->implicit && !stage->broken &&
             json_array_append_new(list,
                                   must(json_pack("{s:s, s:s, s:O}", "name", stage->name, "kind",
                                                  stage->kind->name, "params", stage->params))) < 0)
@@ -250,7 +267,8 @@ static int read_section(struct expander *x, const struct param *file, int i, str
     if (table_cells_expand(x, node, param, &expanded) < 0 ||
         schema_check(expanded, param, sections[i], SCHEMA_WHOLE, x->e->problems) < 0)
         return -EINVAL;
-    return collect(x->e, part, expanded, &part->node);
+    collect(x->e, part, expanded, &part->node);
+    return 0;
 }
 
 int tables_add_stages(struct experiment *e)
@@ -262,9 +280,10 @@ int tables_add_stages(struct experiment *e)
     for (int i = 0; i < SECTION_COUNT; i++)
         if (read_section(&x, file, i, &parts[i]) < 0)
             rc = -EINVAL;
-    if (rc < 0 || problems_any(e->problems))
-        return rc;
-    warn_of_unused_params(e); /* what follows looks all of them up */
+    if (rc < 0 || e->misspelled)
+        return -EINVAL; /* reported */
+    if (!problems_any(e->problems))
+        warn_of_unused_params(e); /* what follows looks all of them up */
     if (!(parts[0].node || parts[1].node || parts[3].node))
         return 0;
     struct node *params = NULL;

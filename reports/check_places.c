@@ -12,6 +12,11 @@
 
 enum { NAME_LIMIT = 600, PLACE_LIMIT = 64 };
 
+struct place {
+    char stage[NAME_LIMIT], port[NAME_LIMIT];
+    const char *pointer; /* "" for the whole output */
+};
+
 /* ---- patterns: see `holds` in kind.h ---- */
 
 /* Whether a segment is one of "a|b", or anything for "*". */
@@ -93,9 +98,10 @@ static bool holds(const char *patterns, const char *pointer, bool list)
     return false;
 }
 
-static int no_such_place(const char *patterns, const char *pointer, bool list, const char *port,
+static int no_such_place(const char *patterns, const struct place *place, bool list,
                          struct error *err)
 {
+    const char *pointer = place->pointer;
     struct nearest nearest = {.wrong = pointer};
     char best[2 * PLACE_LIMIT] = "", text[2 * PLACE_LIMIT];
     for (const char *p = patterns; *p; p += strspn(p, " ")) {
@@ -112,16 +118,12 @@ static int no_such_place(const char *patterns, const char *pointer, bool list, c
         p += n;
     }
     const char *hint = nearest_hint(&nearest);
-    return error_set(err, EINVAL, "%s has no %s at '%s'%s%s%s", port, list ? "list" : "number",
-                     pointer, hint, *hint ? "" : "; it has ", *hint ? "" : patterns);
+    return error_set(err, EINVAL, "%s.%s has no %s at '%s'%s%s%s", place->stage, place->port,
+                     list ? "list" : "number", pointer, hint, *hint ? "" : "; it has ",
+                     *hint ? "" : patterns);
 }
 
 /* ---- references ---- */
-
-struct place {
-    char stage[NAME_LIMIT], port[NAME_LIMIT];
-    const char *pointer; /* "" for the whole output */
-};
 
 static bool split(const char *reference, struct place *place)
 {
@@ -191,5 +193,5 @@ int place_check(const char *reference, enum place_use use, const json_t *kind_na
     if (port->form == PORT_TREE)
         return error_set(err, EINVAL, "%s.%s has no file '%s'; it has %s", place.stage, place.port,
                          place.pointer, port->holds);
-    return no_such_place(port->holds, place.pointer, use == PLACE_LIST, place.port, err);
+    return no_such_place(port->holds, &place, use == PLACE_LIST, err);
 }

@@ -181,13 +181,7 @@ static void check_settings(const json_t *params, struct problems *problems)
     json_t *setting;
     json_object_foreach(json_object_get(json_object_get(params, "paper"), "settings"), name,
                         setting)
-    {
-        struct error why;
-        char pointer[300];
-        snprintf(pointer, sizeof pointer, "/paper/settings/%.100s/param", name);
-        if (settings_check(name, setting, &why) < 0)
-            problems_at(problems, pointer, "%s", why.text);
-    }
+        settings_check(name, setting, json_object_get(params, "params"), problems);
 }
 
 /* ---- claims ---- */

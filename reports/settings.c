@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/nearest.h"
 #include "reports/cells.h"
 #include "reports/text.h"
 #include "stages/kind.h"
@@ -48,6 +49,18 @@ struct place {
     char param[NAME_SIZE];
 };
 
+/* Otherwise the nearest of its params. */
+static bool has_param(const struct kind *kind, const char *name, struct nearest *nearest)
+{
+    *nearest = (struct nearest){.wrong = name};
+    for (const struct param *p = kind->params; p->name; p++) {
+        if (strcmp(p->name, name) == 0)
+            return true;
+        nearest_offer(nearest, p->name);
+    }
+    return false;
+}
+
 static int read_place(const char *name, const json_t *setting, struct place *place,
                       struct error *err)
 {
@@ -61,22 +74,63 @@ static int read_place(const char *name, const json_t *setting, struct place *pla
     if (!*of)
         return 0;
     const struct kind *kind = kind_find(place->kind);
-    const struct param *p = kind ? kind->params : NULL;
-    while (p && p->name && strcmp(p->name, place->param) != 0)
-        p++;
+    struct nearest nearest = {.wrong = place->kind};
+    for (size_t i = 0; !kind && kinds[i]; i++)
+        nearest_offer(&nearest, kinds[i]->name);
     if (!kind)
-        return error_set(err, EINVAL, "paper.settings: %s: param: there is no kind '%s'", name,
-                         place->kind);
-    if (!p || !p->name)
-        return error_set(err, EINVAL, "paper.settings: %s: param: kind %s has no param '%s'", name,
-                         place->kind, place->param);
-    return 0;
+        return error_set(err, EINVAL, "paper.settings: %s: param: there is no kind '%s'%s", name,
+                         place->kind, nearest_hint(&nearest));
+    return has_param(kind, place->param, &nearest)
+               ? 0
+               : error_set(err, EINVAL, "paper.settings: %s: param: kind %s has no param '%s'%s",
+                           name, place->kind, place->param, nearest_hint(&nearest));
 }
 
-int settings_check(const char *name, const json_t *setting, struct error *err)
+/* A param of the kind whose stages the setting asks, named in `member` of the setting. */
+static void check_param(const char *name, const char *member, const char *param,
+                        const struct place *place, struct problems *problems)
+{
+    struct nearest nearest;
+    char pointer[3 * NAME_SIZE];
+    const struct kind *kind = *place->kind ? kind_find(place->kind) : NULL;
+    snprintf(pointer, sizeof pointer, "/paper/settings/%.*s/%s", NAME_SIZE, name, member);
+    if (!kind)
+        problems_at(problems, pointer, "%s asks stages of a kind: say which in `param`", member);
+    else if (!has_param(kind, param, &nearest))
+        problems_at(problems, pointer, "%s: kind %s has no param '%s'%s", member, kind->name, param,
+                    nearest_hint(&nearest));
+}
+
+void settings_check(const char *name, const json_t *setting, const json_t *params,
+                    struct problems *problems)
 {
     struct place place;
-    return read_place(name, setting, &place, err);
+    struct error why;
+    char pointer[2 * NAME_SIZE];
+    const char *group_by = cells_string(setting, "group_by"), *key;
+    json_t *value;
+    struct nearest nearest = {.wrong = name};
+    snprintf(pointer, sizeof pointer, "/paper/settings/%.*s", NAME_SIZE, name);
+    if (read_place(name, setting, &place, &why) < 0) {
+        strcat(pointer, "/param");
+        problems_at(problems, pointer, "%s", why.text);
+        return;
+    }
+    if (!*place.kind && !json_object_get(params, name)) {
+        json_object_foreach((json_t *)params, key, value) nearest_offer(&nearest, key);
+        problems_at(problems, pointer,
+                    "the experiment has no param '%s'%s; `param` names that of a stage kind", name,
+                    nearest_hint(&nearest));
+        return;
+    }
+    if (*group_by)
+        check_param(name, "group_by", group_by, &place, problems);
+    json_object_foreach(json_object_get(setting, "where"), key, value)
+    {
+        char member[2 * NAME_SIZE];
+        snprintf(member, sizeof member, "where/%.*s", NAME_SIZE, key);
+        check_param(name, member, key, &place, problems);
+    }
 }
 
 /* Whether the stage has all the params that `where` asks for. */

@@ -7,7 +7,7 @@
 #define FERDAG_REPORTS_SETTINGS_H
 
 #include <jansson.h>
-#include "base/error.h"
+#include "base/problems.h"
 
 /* paper: the section `paper`, whose `settings` is {NAME: {label, value, param, group_by, where}}:
  * what the paper says (null: nothing), whose param it is ("KIND.PARAM" or "KIND"; without it the
@@ -22,7 +22,9 @@
 int settings_compare(const json_t *paper, const json_t *params, const json_t *stages, json_t **list,
                      size_t *differ, struct error *err);
 
-/* Whether the `param` of an entry names a param of a kind, or there is none: 0, or -EINVAL. */
-int settings_check(const char *name, const json_t *setting, struct error *err);
+/* Adds what is wrong with an entry: its kind or params aren't there, or, without `param`, the
+ * experiment has no param of its name. Places are JSON pointers from above `paper`. */
+void settings_check(const char *name, const json_t *setting, const json_t *params,
+                    struct problems *problems);
 
 #endif

@@ -95,6 +95,11 @@ else
     skip 'nets against PyTorch in bf16' "$python has no torch and safetensors"
     skip 'weights in PyTorch' "$python has no torch and safetensors"
 fi
+if "$python" -c 'import jsonschema, yaml' 2>/dev/null; then
+    attempt 'schema in another validator' "$python" tests/oracles/schema.py .
+else
+    skip 'schema in another validator' "$python has no jsonschema and yaml"
+fi
 if [ -z "$FEATURES" ]; then
     skip 'classifiers against scikit-learn' 'FEATURES not set'
 elif "$python" -c 'import sklearn, scipy' 2>/dev/null; then

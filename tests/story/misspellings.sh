@@ -1,0 +1,160 @@
+# A wrong word in any section of an experiment is refused before anything runs, by `check` and `run`
+# alike, with its line and what would be right; never ignored. All are reported at once.
+. "$STORIES/lib.sh"
+echo data > data.txt
+echo 'print("hi")' > tidy.py
+base='ferdag: 2
+title: Small
+params: { width: 4, widths: { vgg19: 8 }, seeds: [1, 2], unused_by_stages: 7 }
+inputs: { data: { path: data.txt } }
+stages:
+  faces:  { kind: synthetic_faces, with: { train: 90, seed: 3 } }
+  full:   { kind: ingest_csv, in: { csv: faces } }
+  net:    { kind: train_cnn, in: { images: full }, with: { model: vgg19, width: "${widths.vgg19}", epochs: 1, flip: true, lr: 0.1 }, needs: { cpu: 1, mem: 500M, gpu: none } }
+  look:   { kind: extract_features, in: { images: full, weights: net.best }, with: { features_view: center } }
+  knn:    { for: { seed: "${seeds}", k: [1, 3] }, kind: knn, in: { features: look }, with: { k: "${k}" } }
+  score:  { for: { seed: "${seeds}", k: [1, 3] }, kind: metrics, in: { predictions: "knn/${seed}/${k}" } }
+  tidy:   { kind: command, in: { x: data, all: "score/*/*" }, files: [tidy.py], env: [LANG], out: { o: o.json, d: d/ }, with: { run: "python3 tidy.py" } }
+tables:
+  t1:
+    title: Accuracies
+    row_header: Model
+    columns: { public: { label: Public, split: public }, private: { label: Private, split: private }, both: { sum: [public, private] } }
+    rows: { one: { label: One, of: 1/1, bold: true }, two: { label: Two, of: 2/3 }, total: { sum: [one, two] } }
+    cell: "@score/${of}.metrics:/${split}/accuracy"
+    scale: 100
+    digits: 2
+    unit: "%"
+  t2: { columns: [c], rows: { r: { cell: "@tidy.o:/anything" }, s: { cell: "@net.summary:/best_public_accuracy" } }, commas: true }
+paper:
+  source: Someone, 2020
+  t1: { one: { public: 70.1, private: 71.2 } }
+  value_names: { vgg19: VGG19 }
+  settings: { width: { label: Width, value: 64, param: train_cnn.width, group_by: model, where: { flip: true } }, unused_by_stages: { label: L, value: 7 } }
+claims:
+  best:
+    title: One is best
+    text: One is best.
+    rule: It is above.
+    smaller_settings: harder
+    checks:
+      - { check: above, left: t1/one/public, right: t1/two/public, margin: 0.5, text: above }
+      - { check: rank, left: t1/one/public, among: "t1/one|two/public", top: 1, text: rank }
+      - { check: mean, left: "t1/*/private", right: "t1/*/public", min: 0, max: 5, text: mean, informational: true }
+      - { check: reaches, left: "t1/one/*", at_least: 1, text: reaches }
+report:
+  data: drawn faces
+  comparable: false
+  note: A note.
+  headline: [{ cell: t1/one/public, label: One }]
+  curves: [{ title: Loss, lines: { net: "@net.metrics" } }]
+  confusion_matrices: [{ title: C, matrix: "@score/1/1.metrics:/public/confusion" }]
+  classes: [a, b, c, d, e, f, g]
+'
+printf '%s' "$base" > base.yaml
+"$FERDAG" check base.yaml > out 2> err || fail "the base file: $(cat err)"
+same 'the base file' 'base.yaml: 15 stages, no errors' "$(cat err)"
+
+tried=0
+# wrong OLD NEW EXPECTED: with the first OLD replaced by NEW, the line of NEW gets that message.
+wrong() {
+    local old=$1 new=$2 expected=$3 before line command
+    [[ $base == *"$old"* ]] || fail "the base file has no '$old'"
+    before=${base%%"$old"*}
+    printf '%s' "$before$new${base#*"$old"}" > bad.yaml
+    line=$(($(printf '%s' "$before" | wc -l) + 1))
+    for command in check run; do
+        "$FERDAG" $command bad.yaml > out 2> err
+        [ $? -eq 2 ] || fail "$command accepts '$new': $(cat err)"
+        grep -qF "bad.yaml:$line:" err || fail "$command of '$new': no line $line in: $(cat err)"
+        has "$command of '$new'" "$expected" "$(grep -F "bad.yaml:$line:" err)"
+        [ ! -e .ferdag ] || fail "the cache was touched for '$new'"
+    done
+    [ "$(grep -vc warning: err)" -eq 1 ] || fail "'$new' is reported more than once: $(cat err)"
+    tried=$((tried + 1))
+}
+
+# the file
+wrong 'tables:' 'table:' "unknown key 'table' of the file (did you mean 'tables'?)"
+wrong 'title: Small' 'titel: Small' "unknown key 'titel' of the file (did you mean 'title'?)"
+wrong 'title: Small' 'title: [Small]' 'title: expected one value, not a list'
+wrong 'paper:' 'papers:' "unknown key 'papers' of the file (did you mean 'paper'?)"
+# inputs and params
+wrong '{ path: data.txt }' '{ pth: data.txt }' "unknown key 'pth' of inputs.data (did you mean 'path'?)"
+wrong 'width: "${widths.vgg19}"' 'width: "${widths.vgg91}"' "unknown param 'widths.vgg91' (did you mean 'widths.vgg19'?)"
+wrong 'width: "${widths.vgg19}"' 'width: "${title}"' "unknown param 'title'"
+# stages
+wrong 'train: 90' 'trian: 90' "unknown param 'trian' of kind synthetic_faces (did you mean 'train'?)"
+wrong 'kind: ingest_csv' 'kind: ingest_cvs' "unknown kind 'ingest_cvs' (did you mean 'ingest_csv'?)"
+wrong '{ csv: faces }' '{ csv: fces }' "unknown stage or input 'fces' (did you mean 'faces'?)"
+wrong 'model: vgg19' 'model: vgg91' "model: unknown value 'vgg91' (did you mean 'vgg19'?); expected vgg19, resnet18, preact_resnet18 or resnext29"
+wrong 'flip: true' 'flip: yes' "flip: expected true or false, not 'yes'"
+wrong 'lr: 0.1' 'lr: 1e9' 'lr: 1e9 is out of range; expected 1e-08 to 100'
+wrong 'cpu: 1' 'cpus: 1' "unknown key 'cpus' of stages.net.needs (did you mean 'cpu'?)"
+wrong 'mem: 500M' 'mem: 500MiBs' 'mem: expected a size above 0 such as 500M'
+wrong 'gpu: none' 'gpu: non' "gpu: unknown value 'non' (did you mean 'none'?)"
+wrong 'weights: net.best' 'weights: net.bets' "unknown output 'bets' of stage 'net' (kind train_cnn)"
+wrong 'predictions: "knn/${seed}/${k}' 'predictions: "knn/${seed}/${j}' "unknown param or variable 'j'"
+wrong 'files: [tidy.py]' 'file: [tidy.py]' "unknown key 'file' of stages.tidy (did you mean 'files'?)"
+wrong 'env: [LANG]' 'env: [LA NG]' 'env: expected the name of an environment variable'
+wrong '"score/*/*"' '"scores/*/*"' "'scores/*/*' names no stage"
+# tables
+wrong 'scale: 100' 'scael: 100' "unknown key 'scael' of tables.t1 (did you mean 'scale'?)"
+wrong 'digits: 2' 'digits: 2.5' "digits: expected an integer, not '2.5'"
+wrong 'unit: "%"' 'units: "%"' "unknown key 'units' of tables.t1 (did you mean 'unit'?)"
+wrong 'label: Public, split' 'lable: Public, split' "'lable' is no setting, and a variable that no cell uses (did you mean 'label'?)"
+wrong 'bold: true' 'blod: true' "'blod' is no setting, and a variable that no cell uses (did you mean 'bold'?)"
+wrong 'sum: [public, private]' 'sum: [public, privat]' "sum: there is no 'privat' among the columns (did you mean 'private'?)"
+wrong '/${split}/accuracy' '/${split}/acuracy' "score/1/1.metrics has no number at '/public/acuracy' (did you mean '/public/accuracy'?)"
+wrong '@score/${of}' '@scor/${of}' "unknown stage or input 'scor/1/1'"
+wrong '@net.summary' '@net.sumary' "unknown output 'sumary' of stage 'net'"
+wrong 'commas: true' 'commas: maybe' "commas: expected true or false, not 'maybe'"
+# paper
+wrong 'source: Someone' 'sources: Someone' "paper"
+wrong '{ one: { public: 70.1' '{ on: { public: 70.1' "(did you mean 'one'?)"
+wrong 'public: 70.1' 'pubic: 70.1' "(did you mean 'public'?)"
+wrong 'private: 71.2' 'private: about 71' "expected a number"
+wrong 'param: train_cnn.width' 'param: train_cnn.widht' "(did you mean 'width'?)"
+wrong 'group_by: model' 'group_by: mdel' "(did you mean 'model'?)"
+wrong 'label: Width' 'lable: Width' "unknown key 'lable' of paper.settings.width (did you mean 'label'?)"
+wrong 'unused_by_stages: { label: L' 'unused_by_stage: { label: L' "(did you mean 'unused_by_stages'?)"
+# claims
+wrong 'check: above' 'check: abov' "check: unknown value 'abov' (did you mean 'above'?)"
+wrong 'smaller_settings: harder' 'smaller_setting: harder' "unknown key 'smaller_setting' of claims.best (did you mean 'smaller_settings'?)"
+wrong 'right: t1/two/public' 'right: t1/tow/public' "(did you mean 'two'?)"
+wrong 'margin: 0.5' 'margn: 0.5' "unknown key 'margn' of claims.best.checks (did you mean 'margin'?)"
+wrong 'among: "t1/one|two/public"' 'among: "t1/one|three/public"' "'three'"
+wrong 'top: 1' 'top: first' "top: expected an integer, not 'first'"
+wrong 'informational: true' 'informatonal: true' "unknown key 'informatonal' of claims.best.checks (did you mean 'informational'?)"
+wrong 'left: "t1/*/private"' 'left: "t3/*/private"' "(did you mean 't1'?)"
+wrong 'at_least: 1' 'at_least: 9' "9"
+wrong ', text: reaches' '' "key 'text' of claims.best.checks must be given"
+# report
+wrong 'comparable: false' 'comparabel: false' "unknown key 'comparabel' of report (did you mean 'comparable'?)"
+wrong 'comparable: false' 'comparable: no' "comparable: expected true or false, not 'no'"
+wrong 'cell: t1/one/public, label: One' 'cell: t1/one/publik, label: One' "(did you mean 'public'?)"
+wrong '"@net.metrics"' '"@net.summary"' 'expected JSON lines'
+wrong 'metrics:/public/confusion' 'metrics:/public/confuson' "did you mean '/public/confusion'?"
+wrong 'headline:' 'headlines:' "unknown key 'headlines' of report (did you mean 'headline'?)"
+[ $tried -ge 50 ] || fail "only $tried mistakes"
+
+# Many at once: each is reported.
+all=$base
+for change in 'train: 90|trian: 90' 'model: vgg19|model: vgg91' 'scale: 100|scael: 100' 'check: above|check: abov' \
+    'comparable: false|comparabel: false' 'label: Width|lable: Width' 'title: Small|titel: Small' '{ path: data.txt }|{ pth: data.txt }'; do
+    all=${all/"${change%|*}"/"${change#*|}"}
+done
+printf '%s' "$all" > all.yaml
+"$FERDAG" check all.yaml > out 2> err
+same 'exit of many mistakes' 2 $?
+for word in trian vgg91 scael abov comparabel lable titel pth; do has 'all at once' "'$word'" "$(cat err)"; done
+same 'lines' 8 "$(wc -l < err)"
+same 'in the order of the file' "$(cut -d: -f3 err)" "$(cut -d: -f3 err | sort -n)"
+
+# A missing input is a warning for `check`, which may run elsewhere, and an error for `run`.
+rm data.txt
+"$FERDAG" check base.yaml > out 2> err || fail 'check refuses a missing input'
+has 'check' "warning: base.yaml:4:25: input 'data': cannot open" "$(cat err)"
+"$FERDAG" run base.yaml > out 2> err
+same 'exit of run' 2 $?
+has 'run' "base.yaml:4:25: input 'data': cannot open" "$(cat err)"
