@@ -32,13 +32,16 @@ static const char schema[] =
     " cached INTEGER, ran INTEGER, failed INTEGER, status INTEGER);";
 
 /* Of format 2. blob: how each blob's file looked when its digest was last known to be right.
- * complete: how many outputs each result has. */
+ * complete: how many outputs each result has. latest_failure: as latest. */
 #define TABLES_OF_2(temporary)                                                                     \
     "CREATE " temporary "TABLE blob("                                                              \
     " digest TEXT PRIMARY KEY, size INTEGER, inode INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,"   \
     " verified REAL) WITHOUT ROWID;"                                                               \
     "CREATE " temporary "TABLE complete("                                                          \
-    " key TEXT PRIMARY KEY, outputs INTEGER NOT NULL) WITHOUT ROWID;"
+    " key TEXT PRIMARY KEY, outputs INTEGER NOT NULL) WITHOUT ROWID;"                              \
+    "CREATE " temporary "TABLE latest_failure("                                                    \
+    " file TEXT NOT NULL, stage TEXT NOT NULL, key TEXT NOT NULL,"                                 \
+    " PRIMARY KEY(file, stage)) WITHOUT ROWID;"
 
 const char database_advice[] = "; `ferdag fsck --repair` rebuilds it from the results' records";
 

@@ -362,21 +362,6 @@ void failure_free(struct failure *f)
     *f = (struct failure){0};
 }
 
-int index_fail(struct index *index, const struct failure *f, struct error *err)
-{
-    sqlite3_stmt *s = statement_prepare(index, PUT_FAILURE, err);
-    if (!s)
-        return -EIO;
-    statement_bind(s, 1, f->key);
-    statement_bind(s, 2, f->stage);
-    statement_bind(s, 3, f->kind);
-    statement_bind(s, 4, f->message);
-    sqlite3_bind_double(s, 5, f->finished);
-    sqlite3_bind_double(s, 6, f->seconds);
-    statement_bind(s, 7, f->log.hex);
-    return statement_run(index, s, err);
-}
-
 int index_find_failure(struct index *index, const char *key, struct failure *f, struct error *err)
 {
     *f = (struct failure){0};
@@ -401,12 +386,12 @@ int index_find_failure(struct index *index, const char *key, struct failure *f, 
     return 0;
 }
 
-int index_set_latest(struct index *index, const char *file, const char *stage, const char *key,
-                     struct error *err)
+static int put_latest(struct index *index, enum statement which, const char *file,
+                      const char *stage, const char *key, struct error *err)
 {
     if (index->database.read_only)
         return 0;
-    sqlite3_stmt *s = statement_prepare(index, PUT_LATEST, err);
+    sqlite3_stmt *s = statement_prepare(index, which, err);
     if (!s)
         return -EIO;
     statement_bind(s, 1, file);
@@ -415,11 +400,11 @@ int index_set_latest(struct index *index, const char *file, const char *stage, c
     return statement_run(index, s, err);
 }
 
-int index_latest(struct index *index, const char *file, const char *stage, char key[65],
-                 struct error *err)
+static int find_latest(struct index *index, enum statement which, const char *file,
+                       const char *stage, char key[65], struct error *err)
 {
     sqlite3_stmt *s;
-    int rc = find(index, FIND_LATEST, file, stage, &s, err);
+    int rc = find(index, which, file, stage, &s, err);
     if (rc < 0)
         return rc;
     struct digest digest;
@@ -427,6 +412,52 @@ int index_latest(struct index *index, const char *file, const char *stage, char 
     memcpy(key, digest.hex, 65);
     sqlite3_reset(s);
     return 0;
+}
+
+static int put_failure(struct index *index, const struct failure *f, struct error *err)
+{
+    sqlite3_stmt *s = statement_prepare(index, PUT_FAILURE, err);
+    if (!s)
+        return -EIO;
+    statement_bind(s, 1, f->key);
+    statement_bind(s, 2, f->stage);
+    statement_bind(s, 3, f->kind);
+    statement_bind(s, 4, f->message);
+    sqlite3_bind_double(s, 5, f->finished);
+    sqlite3_bind_double(s, 6, f->seconds);
+    statement_bind(s, 7, f->log.hex);
+    return statement_run(index, s, err);
+}
+
+int index_fail(struct index *index, const char *file, const struct failure *f, struct error *err)
+{
+    int rc = index_begin(index, err);
+    if (rc < 0)
+        return rc;
+    rc = put_failure(index, f, err);
+    if (rc == 0)
+        rc = put_latest(index, PUT_LATEST_FAILURE, file, f->stage, f->key, err);
+    if (rc == 0)
+        rc = index_end(index, err);
+    return rc < 0 ? abandon(index, rc) : 0;
+}
+
+int index_set_latest(struct index *index, const char *file, const char *stage, const char *key,
+                     struct error *err)
+{
+    return put_latest(index, PUT_LATEST, file, stage, key, err);
+}
+
+int index_latest(struct index *index, const char *file, const char *stage, char key[65],
+                 struct error *err)
+{
+    return find_latest(index, FIND_LATEST, file, stage, key, err);
+}
+
+int index_latest_failure(struct index *index, const char *file, const char *stage, char key[65],
+                         struct error *err)
+{
+    return find_latest(index, FIND_LATEST_FAILURE, file, stage, key, err);
 }
 
 int index_add_run(struct index *index, const struct run_record *run, struct error *err)

@@ -82,7 +82,9 @@ int index_keys(struct index *index, struct digest **keys, size_t *count, struct 
 /* Removes a result. */
 int index_forget(struct index *index, const char *key, struct error *err);
 
-int index_fail(struct index *index, const struct failure *failure, struct error *err);
+/* file: full path of the experiment's file. */
+int index_fail(struct index *index, const char *file, const struct failure *failure,
+               struct error *err);
 int index_find_failure(struct index *index, const char *key, struct failure *failure,
                        struct error *err);
 void failure_free(struct failure *failure);
@@ -92,6 +94,9 @@ int index_set_latest(struct index *index, const char *file, const char *stage, c
                      struct error *err);
 int index_latest(struct index *index, const char *file, const char *stage, char key[65],
                  struct error *err);
+/* The key under which it failed last, whether or not it has had a result since. */
+int index_latest_failure(struct index *index, const char *file, const char *stage, char key[65],
+                         struct error *err);
 
 /* The stat cache: a file that still looks as it did when it was hashed needs no hashing. */
 int index_stat_find(struct index *index, const char *path, const struct stat *st,

@@ -31,6 +31,9 @@ static const char *const queries[STATEMENTS] = {
     [DROP_FAILURE] = "DELETE FROM failure WHERE key = ?1",
     [FIND_LATEST] = "SELECT key FROM latest WHERE file = ?1 AND stage = ?2",
     [PUT_LATEST] = "INSERT OR REPLACE INTO latest(file, stage, key) VALUES(?1,?2,?3)",
+    [FIND_LATEST_FAILURE] = "SELECT key FROM latest_failure WHERE file = ?1 AND stage = ?2",
+    [PUT_LATEST_FAILURE] = "INSERT OR REPLACE INTO latest_failure(file, stage, key)"
+                           " VALUES(?1,?2,?3)",
     [FIND_STAT] = "SELECT digest FROM stat WHERE path = ?1 AND dev = ?2 AND inode = ?3"
                   " AND size = ?4 AND mtime_ns = ?5 AND ctime_ns = ?6",
     [PUT_STAT] = "INSERT OR REPLACE INTO stat(path, dev, inode, size, mtime_ns, ctime_ns, digest)"

@@ -23,6 +23,8 @@ enum statement {
     DROP_FAILURE,
     FIND_LATEST,
     PUT_LATEST,
+    FIND_LATEST_FAILURE,
+    PUT_LATEST_FAILURE,
     FIND_STAT,
     PUT_STAT,
     FIND_BLOB,

@@ -6,6 +6,7 @@
 #include "dag/publish.h"
 #include "dag/run.h"
 #include "dag/session.h"
+#include "dag/variant.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -136,6 +137,8 @@ static int record(struct session *s, const struct run_totals *t, double started,
 static int run(const struct options *options, bool only_report, struct error *err)
 {
     struct session s;
+    if (options->out && publish_check(options->out, err) < 0)
+        return EXIT_BAD;
     int status = session_open(&s, options, !options->dry, err);
     if (status != EXIT_DONE)
         return status;
@@ -144,7 +147,9 @@ static int run(const struct options *options, bool only_report, struct error *er
         session_close(&s);
         return EXIT_DONE;
     }
+    struct arena *arena = s.experiment.arena;
     struct run_options how = {
+        .same = variant_options(arena, options),
         .jobs = options->jobs ? options->jobs : cpu_count(),
         .keep_going = options->keep_going || only_report,
         .only_report = only_report,
@@ -154,7 +159,8 @@ static int run(const struct options *options, bool only_report, struct error *er
     double started = (double)time(NULL);
     int rc = run_plan(&s.plan, &how, &totals, err);
     if (rc == 0)
-        rc = publish_report(&s.plan, &report, err);
+        rc = publish_report(&s.plan, variant_folder(arena, options, s.experiment.name), &report,
+                            err);
     if (rc == 0)
         rc = record(&s, &totals, started, err);
     print_totals(&s.plan, &totals, report, options->json);

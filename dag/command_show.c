@@ -8,6 +8,7 @@
 #include "dag/explain.h"
 #include "dag/progress.h"
 #include "dag/session.h"
+#include "dag/stage_log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -237,36 +238,30 @@ static int copy_out(const char *path, struct error *err)
     return rc;
 }
 
-/* NULL if there was no room to keep it. */
-static char *log_path(const struct plan *plan, const struct digest *log)
+/* Whose output a log that isn't of the present key is. */
+static void say_older(const char *stage)
 {
-    return log->hex[0] ? must(blob_path(plan->cache->folder, log)) : NULL;
+    fprintf(stderr,
+            "ferdag: %s: this log is of an earlier run: its inputs or params have changed since\n",
+            stage);
 }
 
-/* Of a stage at work its growing log; else of its failure; else of its result. */
-static char *find_log(const struct plan *plan, const struct task *task, struct error *err)
+static int print_log(const struct plan *plan, const struct task *task, bool one, struct error *err)
 {
-    struct failure failure;
-    struct result result;
-    char *path = NULL;
-    if (task->key[0]) {
-        char *folder = work_last(plan->cache, task->key);
-        path = folder ? must(file_path("%s/log.txt", folder)) : NULL;
-        free(folder);
-        if (path && access(path, R_OK) == 0)
-            return path;
-        free(path);
-        if (index_find_failure(plan->cache->index, task->key, &failure, err) == 0) {
-            path = log_path(plan, &failure.log);
-            failure_free(&failure);
-            return path;
-        }
-    }
-    if (find_result(plan, task, &result, err) < 0)
-        return NULL;
-    path = log_path(plan, &result.log);
-    result_free(&result);
-    return path;
+    const char *name = task->stage->name;
+    char *path;
+    enum stage_log which = stage_log_find(plan, task, &path);
+    if (which == STAGE_LOG_NONE)
+        return one ? error_set(err, ENODATA, "no log: %s has not run yet", name) : 0;
+    if (which == STAGE_LOG_LOST)
+        return one ? error_set(err, ENODATA, "the log of %s could not be kept", name) : 0;
+    if (!one)
+        printf("==> %s <==\n", name);
+    if (which == STAGE_LOG_OLDER)
+        say_older(name);
+    int rc = copy_out(path, err);
+    free(path);
+    return rc < 0 ? rc : 1;
 }
 
 int command_log(const struct options *options, struct error *err)
@@ -275,23 +270,19 @@ int command_log(const struct options *options, struct error *err)
     int rc = session_open(&s, options, false, err);
     if (rc != EXIT_DONE)
         return rc;
-    size_t picked = 0, found = 0;
+    size_t picked = 0;
+    bool found = false;
     for (size_t i = 0; i < s.experiment.stage_count; i++)
         picked += s.picked[i];
-    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++) {
-        char *path = s.picked[i] ? find_log(&s.plan, &s.plan.tasks[i], err) : NULL;
-        if (!path)
-            continue;
-        found++;
-        if (picked > 1)
-            printf("==> %s <==\n", s.experiment.stages[i]->name);
-        rc = copy_out(path, err);
-        free(path);
+    for (size_t i = 0; rc >= 0 && i < s.experiment.stage_count; i++) {
+        if (s.picked[i])
+            rc = print_log(&s.plan, &s.plan.tasks[i], picked == 1, err);
+        found |= rc > 0;
     }
-    if (rc == 0 && found == 0)
-        rc = error_set(err, ENODATA, "no log: the stage has not run yet");
+    if (rc >= 0 && !found)
+        rc = error_set(err, ENODATA, "no log: none of the stages has run yet");
     session_close(&s);
-    return session_status(rc);
+    return session_status(rc < 0 ? rc : 0);
 }
 
 /* ---- graph: no cache ---- */

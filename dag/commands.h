@@ -17,8 +17,9 @@ struct options {
     size_t setting_count;
     const char **forced; /* of --force */
     size_t forced_count;
-    const char *cache, *backend, *format;
+    const char *cache, *backend, *format, *out; /* out: NULL if not given */
     int jobs;
+    bool cache_given; /* by --cache */
     bool dry, keep_going, json, trial, repair;
 };
 

@@ -14,6 +14,8 @@
 #include "dag/earlier.h"
 #include "dag/folder.h"
 #include "dag/local.h"
+#include "dag/stage_log.h"
+#include "dag/variant.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,7 +24,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LONG_SECONDS = 60 };
+enum { LONG_SECONDS = 60, LOG_LINES = 12 };
+
+#define LOG_INDENT "    "
 
 struct execution {
     struct execution *next;
@@ -77,6 +81,38 @@ static void drop(struct execution *x)
     free(x);
 }
 
+/* Whether the line of a log is the stage's message, which stands above it already. */
+static bool repeats(const char *line, const char *message)
+{
+    static const char before[] = LOG_INDENT "ferdag: ";
+    size_t n = sizeof before - 1, length = strlen(message);
+    return strncmp(line, before, n) == 0 &&
+           strncmp(line + n, message, length < 200 ? length : 200) == 0;
+}
+
+/* Its last words, and how to get at the rest. */
+static void say_log_end(const struct execution *x)
+{
+    struct run *run = x->run;
+    struct arena *arena = run->plan->experiment->arena;
+    char *path = must(x->result.log.hex[0] ? blob_path(run->plan->cache->folder, &x->result.log)
+                                           : file_path("%s/log.txt", x->folder));
+    char *end = stage_log_end(path, LOG_LINES, LOG_INDENT), *rest = end;
+    bool any = false;
+    for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+        if (repeats(line, x->error.text))
+            continue;
+        progress_say(&run->progress, "%s", line);
+        any = true;
+    }
+    if (any)
+        progress_say(&run->progress, "  all of its log: ferdag log %s %s%s",
+                     variant_quote(arena, run->plan->experiment->file), x->task->stage->name,
+                     run->options->same);
+    free(end);
+    free(path);
+}
+
 static void fail(struct execution *x)
 {
     struct run *run = x->run;
@@ -94,11 +130,13 @@ static void fail(struct execution *x)
     };
     free(task->message);
     task->message = must(strdup(x->error.text));
-    int rc = index_fail(run->plan->cache->index, &failure, &error);
+    int rc = index_fail(run->plan->cache->index, run->plan->experiment->full, &failure, &error);
     if (rc < 0)
         run_cache_broke(run, rc, &error);
     progress_stop(&run->progress, task->stage->name, NULL);
     progress_say(&run->progress, "ferdag: stage %s failed: %s", task->stage->name, x->error.text);
+    if (x->folder)
+        say_log_end(x);
     if (!run->options->keep_going)
         run->stopping = true;
     if (task->stage->kind->open_ports && x->folder)

@@ -74,6 +74,8 @@ static const struct option {
     {0, "set", "NAME=VALUE", "override a param; NAME may be dotted", WITH_FILE},
     {0, "force", "STAGE", "run it even if its result is known", CMD_RUN},
     {0, "cache", "DIR", "the cache (default: FERDAG_CACHE, or .ferdag)", WITH_CACHE | CMD_CHECK},
+    {0, "out", "DIR", "where the report goes (default: out/FILE's name, or apart from it)",
+     CMD_RUN | CMD_REPORT},
     {0, "backend", "NAME", "auto, ref, cpu or cuda (default: auto)",
      WITH_FILE_AND_CACHE | CMD_CHECK},
     {0, "format", "NAME", "dot or mermaid (default: dot)", CMD_GRAPH},
@@ -147,8 +149,11 @@ static int set_option(struct options *options, const struct option *o, const cha
         options->settings[options->setting_count++] = value;
     else if (strcmp(o->name, "force") == 0)
         options->forced[options->forced_count++] = value;
-    else if (strcmp(o->name, "cache") == 0)
+    else if (strcmp(o->name, "cache") == 0) {
         options->cache = value;
+        options->cache_given = true;
+    } else if (strcmp(o->name, "out") == 0)
+        options->out = value;
     else if (strcmp(o->name, "backend") == 0)
         options->backend = value;
     else if (strcmp(o->name, "format") == 0)

@@ -6,6 +6,7 @@
 
 struct run_options {
     int jobs;         /* CPUs to use at once */
+    const char *same; /* options that commands on this run need: "" or " --set a=1" */
     bool keep_going;  /* after a failure go on with all that doesn't need it */
     bool only_report; /* run `tables` and `report` alone, with what is cached */
 };

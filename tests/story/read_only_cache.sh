@@ -48,8 +48,8 @@ read_all() {
     has 'a dry run' 'would run one' "$(ferdag run -n x.yaml --set value=7 2> err | tr -s ' ')"
 }
 read_all 0.25
-ferdag report x.yaml 2> err || fail "report: $(cat err)"
-[ -s out/x/report.pdf ] || fail 'no report'
+ferdag report x.yaml --out out 2> err || fail "report: $(cat err)"
+[ -s out/report.pdf ] || fail 'no report'
 ferdag run x.yaml 2> err || fail "a run of what is there: $(cat err)"
 
 # What has to run can't, and nothing was written.

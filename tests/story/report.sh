@@ -47,7 +47,7 @@ sed -i 's/^  bad: .*/  bad: { kind: command, out: { metrics: m.json }, with: { r
 "$FERDAG" run small.yaml > out.txt 2> err || fail "it did not run: $(cat err)"
 has 'no such value' 'Model three,no such value,80.0,' "$(cat out/small/tables/t.csv)"
 same 'a param' 'one report tables' "$(ran small.yaml --set good=0.55)"
-has 'the claim now' '1,One beats two,not reproduced' "$(cat out/small/tables/claims.csv)"
+has 'the claim now' '1,One beats two,not reproduced' "$(cat out/small,good=0.55/tables/claims.csv)"
 same 'again' '' "$(ran small.yaml --set good=0.55)"
 
 # The order of stages in the file costs nothing.
@@ -58,9 +58,9 @@ same 'another order' '' "$(ran small.yaml --set good=0.55)"
 mv small.kept small.yaml
 
 # The same results in another cache give the same tables and the same pages but for what was measured.
-cp out/small/tables/t.csv before.csv
-"$FERDAG" run --cache other --set good=0.55 small.yaml > out.txt 2> err || fail "it did not run: $(cat err)"
-cmp before.csv out/small/tables/t.csv || fail 'the same results gave another table'
+cp out/small,good=0.55/tables/t.csv before.csv
+"$FERDAG" run --cache other --set good=0.55 --out other.out small.yaml > out.txt 2> err || fail "it did not run: $(cat err)"
+cmp before.csv other.out/tables/t.csv || fail 'the same results gave another table'
 
 # A claim about a cell that isn't there names its place.
 sed -i 's,t/one/accuracy,t/none/accuracy,' small.yaml
@@ -71,8 +71,8 @@ has 'the error' "t/none/accuracy" "$(cat err)"
 cp "$STORIES"/../../experiments/{quick,pipeline,tables,paper-claims}.yaml .
 echo 'no faces' > faces.csv
 page() {
-    FER2013=faces.csv "$FERDAG" report --cache other quick.yaml "$@" > out.txt 2> err
-    pdftotext -l 1 -layout out/quick/report.pdf - | tr -s ' '
+    FER2013=faces.csv "$FERDAG" report --cache other --out quick quick.yaml "$@" > out.txt 2> err
+    pdftotext -l 1 -layout quick/report.pdf - | tr -s ' '
 }
 first=$(page)
 has 'widths' 'Channels of the first stage 16; ResNeXt29: 8 64' "$first"

@@ -40,9 +40,9 @@ has 'a spoiled table is mended' 'Accuracies' "$(cat out/x/tables/first.md)"
 
 "$FERDAG" run x.yaml -k --json --set good=0.75 > json 2> err
 same 'one number changed' 'good report tables' "$(in_state ran < json)"
-has 'the new number' '0.75' "$(cat out/x/tables/first.csv)"
+has 'the new number' '0.75' "$(cat out/x,good=0.75/tables/first.csv)"
 "$FERDAG" run x.yaml -k --json --set label=Line > json 2> err
 same 'one label changed' 'report tables' "$(in_state ran < json)"
 "$FERDAG" report x.yaml --set good=0.875 --json > json 2> err
 same 'report alone runs no other stage' 'report tables' "$(in_state ran < json)"
-has 'and shows what is missing' 'not run' "$(cat out/x/tables/first.csv)"
+has 'and shows what is missing' 'not run' "$(cat out/x,good=0.875/tables/first.csv)"
