@@ -132,6 +132,17 @@ static json_t *result_json(const struct plan *plan, const struct task *task, con
                      inputs ? inputs : json_array(), "outputs", outputs);
 }
 
+static void print_entry(const struct tree_entry *entry)
+{
+    if (entry->form == TREE_LINK)
+        printf("    %s -> %s\n", entry->path, entry->target);
+    else if (entry->form == TREE_FOLDER)
+        printf("    %s/\n", entry->path);
+    else
+        printf("    %-32s %12" PRIu64 " bytes  %.12s%s\n", entry->path, entry->size,
+               entry->digest.hex, entry->form == TREE_EXECUTABLE ? " executable" : "");
+}
+
 static void print_outputs(const struct plan *plan, const struct result *r)
 {
     for (size_t i = 0; i < r->output_count; i++) {
@@ -141,8 +152,7 @@ static void print_outputs(const struct plan *plan, const struct result *r)
         printf("  output %-16s %s\n", r->outputs[i].port, path);
         if (blob->tree && tree_read(plan->cache->folder, blob, &tree, NULL) == 0)
             for (size_t k = 0; k < tree.count; k++)
-                printf("    %-32s %12" PRIu64 " bytes  %.12s\n", tree.entries[k].path,
-                       tree.entries[k].size, tree.entries[k].digest.hex);
+                print_entry(&tree.entries[k]);
         tree_free(&tree);
         free(path);
     }

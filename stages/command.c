@@ -102,28 +102,31 @@ static int copy_inputs(copier *copy, struct error *err)
 
 /* ---- environment ---- */
 
-/* What a program sees of the environment besides what `env` declares. None of it is in the key. */
-static const char *const passed_on[] = {
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "FERDAG_ATTEMPT",
+/* What a program sees of the environment besides what `env` declares: where things are, and language
+ * and time zone, which are the same everywhere since results may depend on them. None of it is in the
+ * key. */
+static const struct {
+    const char *name, *value; /* NULL: ours */
+} basic[] = {
+    {"LANG", "C.UTF-8"},
+    {"TZ", "UTC"},
+    {"PATH", NULL},
+    {"HOME", NULL},
+    {"USER", NULL},
+    {"LOGNAME", NULL},
+    {"SHELL", NULL},
+    {"TMPDIR", NULL},
+    {"OMP_NUM_THREADS", NULL},
+    {"OPENBLAS_NUM_THREADS", NULL},
+    {"FERDAG_ATTEMPT", NULL},
 };
 
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on };
+enum { BASIC = sizeof basic / sizeof *basic };
 
-/* "NAME=VALUE" of ours; NULL if it isn't set. */
-static int add_variable(char **all, size_t *n, const char *name)
+/* "NAME=VALUE", with our value for NULL; nothing if there is none. */
+static int add_variable(char **all, size_t *n, const char *name, const char *value)
 {
-    const char *value = getenv(name);
+    value = value ? value : getenv(name);
     if (!value)
         return 0;
     all[*n] = file_path("%s=%s", name, value);
@@ -137,18 +140,28 @@ static void free_environment(char **all)
     free(all);
 }
 
+static bool declares(const json_t *list, const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        found |= json_is_string(json_array_get(list, i)) &&
+                 strcmp(json_string_value(json_array_get(list, i)), name) == 0;
+    return found;
+}
+
 /* malloc'd; NULL without memory. */
 static char **make_environment(const struct job *job)
 {
     const json_t *declared = json_object_get(job->root, "env");
-    char **all = calloc(PASSED_ON + json_array_size(declared) + 1, sizeof *all);
+    char **all = calloc(BASIC + json_array_size(declared) + 1, sizeof *all);
     size_t n = 0;
     int rc = all ? 0 : -ENOMEM;
-    for (size_t i = 0; rc == 0 && i < PASSED_ON; i++)
-        rc = add_variable(all, &n, passed_on[i]);
+    for (size_t i = 0; rc == 0 && i < BASIC; i++)
+        if (!declares(declared, basic[i].name))
+            rc = add_variable(all, &n, basic[i].name, basic[i].value);
     for (size_t i = 0; rc == 0 && i < json_array_size(declared); i++) {
         const char *name = json_string_value(json_array_get(declared, i));
-        rc = name ? add_variable(all, &n, name) : 0;
+        rc = name ? add_variable(all, &n, name, NULL) : 0;
     }
     if (rc == 0)
         return all;

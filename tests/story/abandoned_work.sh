@@ -1,0 +1,51 @@
+# What a killed run leaves is listed by fsck, goes with age by itself, a checkpoint later than the rest;
+# what is running, or was touched lately, stays.
+. "$STORIES/lib.sh"
+cat > x.yaml <<'Y'
+ferdag: 2
+params: { lr: 0.05, seconds: 600 }
+stages:
+  faces: { kind: synthetic_faces, with: { train: 120, public: 40, private: 40 } }
+  full: { kind: ingest_csv, in: { csv: faces } }
+  net: { kind: train_cnn, in: { images: full }, with: { model: resnet18, width: 8, epochs: 2000, batch_size: 32, lr: "${lr}" } }
+  wait: { kind: command, out: { o: o }, with: { run: "sleep ${seconds}; echo > o" } }
+  quick: { kind: command, out: { o: o }, with: { run: "echo > o" } }
+Y
+ls_work() { ls .ferdag/work 2> /dev/null; }
+checkpointed() { ls .ferdag/work/*/checkpoint* > /dev/null 2>&1; }
+waiting() { grep -lq '"wait"' .ferdag/work/*/job.json 2> /dev/null; }
+
+"$FERDAG" run x.yaml net > out 2> err &
+first=$!
+until_true checkpointed
+kill -9 $first
+"$FERDAG" run x.yaml wait > out 2> err &
+second=$!
+until_true waiting
+"$FERDAG" fsck > out.txt 2> err || fail "fsck: $(cat out.txt err)"
+has 'the one that runs' '  wait' "$(grep '^running' out.txt)"
+has 'the one that was killed' '  net: it can be resumed; removed in 30 days' "$(grep '^interrupted' out.txt)"
+has 'as JSON' '"stage": "net"' "$("$FERDAG" fsck --json | sed -n '/"interrupted"/,$p')"
+kill -9 $second
+wait $first $second 2> /dev/null
+unlocked() { [[ $("$FERDAG" fsck) != *running* ]]; }
+until_true unlocked
+has 'both were killed' '  wait: it has no checkpoint; removed in 1 day' "$("$FERDAG" fsck)"
+same 'folders' 2 "$(ls -d .ferdag/work/*.*/ | wc -l)"
+
+folder() { dirname "$(grep -l "\"stage\": \"$1\"" .ferdag/work/*/job.json)"; }
+net=$(folder net) wait=$(folder wait)
+[ -n "$net" ] && [ -n "$wait" ] || fail "folders: $(ls_work)"
+: > .ferdag/work/"$(printf '%064d' 7)".lock
+age() { find "$1" -exec touch -h -d "$2" {} +; }
+age "$wait" '2 days ago'
+age "$net" '2 days ago'
+"$FERDAG" run x.yaml quick > out 2> err || fail "$(cat err)"
+[ ! -e "$wait" ] || fail 'it is still there after two days'
+[ -e "$net" ] || fail 'a checkpoint went after two days'
+same 'locks left' '' "$(ls_work | grep '^00.*lock')"
+age "$net" '31 days ago'
+"$FERDAG" run x.yaml quick > out 2> err || fail "$(cat err)"
+same 'all is gone' '' "$(ls_work)"
+"$FERDAG" fsck > out.txt 2> err || fail "fsck: $(cat out.txt err)"
+same 'nothing to list' '' "$(cat out.txt)"
