@@ -79,7 +79,8 @@ bench-profile: $(BUILD)/tests/bench/bench_profile
 # What the build, the tests and the report need, by Debian's names.
 PACKAGES = gcc g++ pkg-config libyaml-dev libsqlite3-dev libarchive-dev libssl-dev libuv1-dev \
            libjansson-dev libpng-dev libsvm-dev libopencv-objdetect-dev opencv-data libdnnl-dev \
-           libopenblas-dev libcmocka-dev gnuplot-nox groff perl ghostscript poppler-utils
+           libopenblas-dev libcmocka-dev gnuplot-nox groff perl ghostscript poppler-utils \
+           bubblewrap
 INSTALL  = apt-get install -y --no-install-recommends
 
 setup:

@@ -334,7 +334,10 @@ static void check_place(const json_t *value, enum place_use use, const json_t *k
                         const char *pointer, struct problems *problems)
 {
     struct error why;
-    if (place_check(json_string_value(value), use, kind_names, &why) < 0)
+    const char *text = json_string_value(value);
+    if (text && strcmp(text, "~") == 0)
+        return; /* the stage isn't there, which was reported */
+    if (place_check(text, use, kind_names, &why) < 0)
         problems_at(problems, pointer, "%s", why.text);
 }
 

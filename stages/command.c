@@ -102,9 +102,9 @@ static int copy_inputs(copier *copy, struct error *err)
 
 /* ---- environment ---- */
 
-/* What a program sees of the environment besides what `env` declares: where things are, and language
- * and time zone, which are the same everywhere since results may depend on them. None of it is in the
- * key. */
+/* What a program sees of the environment besides what `env` declares: where things are, and
+ * language and time zone, which are the same everywhere since results may depend on them. None of
+ * it is in the key. */
 static const struct {
     const char *name, *value; /* NULL: ours */
 } basic[] = {
