@@ -221,7 +221,7 @@ int blob_store_memory(struct blob_writer *w, const void *data, size_t size, stru
         rc = error_errno(err, errno, "cannot look at %s", file);
         unlink(file);
     }
-    if (rc < 0) {
+    if (rc != 0) {
         free(file);
         return rc;
     }

@@ -116,7 +116,7 @@ static time_t last_touched(const char *folder)
 
 void attempts_free(struct attempt *attempts, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; attempts && i < count; i++)
         free(attempts[i].folder);
     free(attempts);
 }
@@ -239,6 +239,7 @@ int work_start(struct cache *cache, const char *key, bool resume, char **folder,
     size_t count;
     *folder = NULL;
     int rc = list(cache, key, &attempts, &count, err);
+    count = attempts ? count : 0;
     const struct attempt *last = last_of(attempts, count);
     if (rc == 0)
         rc = make_attempt(cache, key, folder, err);

@@ -270,7 +270,7 @@ static int expand(struct scope *scope, const struct node *node, int depth, struc
         return expand_scalar(scope, node, depth, out, problems);
     struct node *copy = node_empty(scope->arena, node, node->type);
     for (size_t i = 0; i < node->count && *scope->steps <= STEP_LIMIT; i++) {
-        struct node *item;
+        struct node *item = NULL;
         if (expand(scope, node->items[i], depth, &item, problems) < 0)
             rc = -EINVAL; /* the others may be wrong too */
         else

@@ -80,7 +80,8 @@ static void check_used(struct expander *x, const struct axis *axis)
             struct nearest nearest = {.wrong = map->keys[k]->text};
             if (axis->used[i][k] || is_setting(axis, nearest.wrong))
                 continue;
-            for (const struct param *m = axis->item->members; m->name; m++) {
+            for (const struct param *m = axis->item ? axis->item->members : NULL; m && m->name;
+                 m++) {
                 if (schema_was(m, nearest.wrong)) {
                     nearest.best = NULL;
                     node_problem(x->e->problems, map->keys[k],

@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "dag/schema.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,19 +23,30 @@ struct reading {
 
 /* ---- one edge ---- */
 
+/* The output that it reads, or NULL for an external. */
+static const struct output *edge_output(const struct edge *edge)
+{
+    if (!edge->from)
+        return NULL;
+    assert(edge->from->outputs);
+    return &edge->from->outputs[edge->output];
+}
+
 /* "train/vgg19.best" or the name of an input. */
 static const char *edge_name(struct arena *arena, const struct edge *edge)
 {
-    return edge->from ? arena_print(arena, "%s.%s", edge->from->name,
-                                    edge->from->outputs[edge->output].port)
-                      : edge->external->name;
+    const struct output *output = edge_output(edge);
+    assert(output || edge->external);
+    return output ? arena_print(arena, "%s.%s", edge->from->name, output->port)
+                  : edge->external->name;
 }
 
 /* What may not meet: a measured output and a result, a file and a folder. */
 static int check_edge(const struct reading *r, const struct port *port, const struct edge *edge)
 {
     const struct stage *stage = r->stage;
-    const struct output *output = edge->from ? &edge->from->outputs[edge->output] : NULL;
+    const struct output *output = edge_output(edge);
+    assert(stage && (output || edge->external));
     if (edge->from == stage)
         return node_problem(r->e->problems, edge->where, "cycle: %s -> %s", stage->name,
                             stage->name);
@@ -233,9 +245,13 @@ static const char *file_name(struct arena *arena, const char *text)
 
 static bool file_name_sound(const char *name)
 {
-    for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+    const char *p = name, *slash;
+    do {
         if (*p == '/' || !*p || (*p == '.' && (!p[1] || p[1] == '/' || p[1] == '.')))
             return false;
+        slash = strchr(p, '/');
+        p = slash ? slash + 1 : p;
+    } while (slash);
     return strcmp(name, "job.json") != 0 && strcmp(name, "log.txt") != 0;
 }
 

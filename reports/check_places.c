@@ -103,7 +103,7 @@ static int no_such_place(const char *patterns, const struct place *place, bool l
 {
     const char *pointer = place->pointer;
     struct nearest nearest = {.wrong = pointer};
-    char best[2 * PLACE_LIMIT] = "", text[2 * PLACE_LIMIT];
+    char best[2 * PLACE_LIMIT] = "", text[2 * PLACE_LIMIT] = "";
     for (const char *p = patterns; *p; p += strspn(p, " ")) {
         size_t n = strcspn(p, " ");
         bool is_list = n > 2 && strncmp(p + n - 2, "[]", 2) == 0;
@@ -112,7 +112,7 @@ static int no_such_place(const char *patterns, const struct place *place, bool l
         if (is_list == list)
             nearest_offer(&nearest, text);
         if (nearest.best != before) {
-            strcpy(best, text);
+            memcpy(best, text, sizeof best);
             nearest.best = best;
         }
         p += n;

@@ -112,7 +112,7 @@ void settings_check(const char *name, const json_t *setting, const json_t *param
     struct nearest nearest = {.wrong = name};
     snprintf(pointer, sizeof pointer, "/paper/settings/%.*s", NAME_SIZE, name);
     if (read_place(name, setting, &place, &why) < 0) {
-        strcat(pointer, "/param");
+        snprintf(pointer, sizeof pointer, "/paper/settings/%.*s/param", NAME_SIZE, name);
         problems_at(problems, pointer, "%s", why.text);
         return;
     }

@@ -31,11 +31,11 @@ wait $first $second 2> /dev/null
 unlocked() { [[ $("$FERDAG" fsck) != *running* ]]; }
 until_true unlocked
 has 'both were killed' '  wait: it has no checkpoint; removed in 1 day' "$("$FERDAG" fsck)"
-same 'folders' 2 "$(ls -d .ferdag/work/*.*/ | wc -l)"
+same 'folders' 2 "$(find .ferdag/work -mindepth 1 -maxdepth 1 -type d | wc -l)"
 
 folder() { dirname "$(grep -l "\"stage\": \"$1\"" .ferdag/work/*/job.json)"; }
 net=$(folder net) wait=$(folder wait)
-[ -n "$net" ] && [ -n "$wait" ] || fail "folders: $(ls_work)"
+[[ -n $net && -n $wait ]] || fail "folders: $(ls_work)"
 : > .ferdag/work/"$(printf '%064d' 7)".lock
 age() { find "$1" -exec touch -h -d "$2" {} +; }
 age "$wait" '2 days ago'

@@ -36,7 +36,7 @@ Y
 sound=$({ echo sound; echo sound; echo mine; cat large.bin large.bin; echo b; cat large.bin; echo one; cat large.bin; } | sha256sum)
 # Many files, and a large one among them: their folder is one mount.
 mkdir many
-for i in $(seq 200); do echo $i > many/$i; done
+for i in $(seq 200); do echo "$i" > "many/$i"; done
 cp large.bin many/0
 cat > m.yaml <<'Y'
 ferdag: 2

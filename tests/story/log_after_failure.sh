@@ -28,8 +28,8 @@ cat > expected <<'E'
 E
 sed -n '/^ferdag: stage a failed/,/all of its log/p' err | tail -n +2 > shown
 diff expected shown || fail 'the end of the log'
-command=$(sed -n 's/^  all of its log: ferdag //p' err)
-"$FERDAG" $command > log 2> err || fail "the command: $(cat err)"
+read -ra command <<< "$(sed -n 's/^  all of its log: ferdag //p' err)"
+"$FERDAG" "${command[@]}" > log 2> err || fail "the command: $(cat err)"
 same 'lines of the log' 103 "$(wc -l < log)"
 same 'nothing else is said' '' "$(cat err)"
 

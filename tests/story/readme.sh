@@ -32,16 +32,17 @@ same 'an edited script' best "$(ran wider.yaml)"
 # Looking around.
 grep -o '^    \./ferdag \(check\|status\|explain\|show\|log\|fsck\|kinds\)[^#]*' "$root/README.md" > commands
 same 'commands in README' 7 "$(wc -l < commands)"
-while read -r command; do
-    command=${command/FILE/wider.yaml}
-    $(echo ${command/STAGE/train\/8}) > out 2> err || fail "$command: $(cat err)"
+while read -ra command; do
+    command=("${command[@]/#FILE/wider.yaml}")
+    "${command[@]/#STAGE/train/8}" > out 2> err || fail "${command[*]}: $(cat err)"
 done < commands
 
 # The experiments on the real data, as far as a plan.
 grep -o '^    \./ferdag run experiments/[^ ]*' "$root/README.md" > commands
 same 'experiments in README' 3 "$(wc -l < commands)"
 while read -r command; do
-    $command -n > out 2> err || fail "$command -n: $(cat err)"
+    read -ra words <<< "$command"
+    "${words[@]}" -n > out 2> err || fail "$command -n: $(cat err)"
     [ "$(grep -c ' run ' out)" -gt 50 ] || fail "$command -n: $(cat out)"
 done < commands
 

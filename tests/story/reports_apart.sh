@@ -41,7 +41,7 @@ echo mine > elsewhere/first.csv
 sed -i 's/first:/second:/' x.yaml
 run > report
 [ -e out/x/tables/second.csv ] || fail 'no second table'
-[ ! -e out/x/tables/first.csv ] && [ ! -e out/x/tables/first.md ] || fail 'the first table is still there'
+[[ ! -e out/x/tables/first.csv && ! -e out/x/tables/first.md ]] || fail 'the first table is still there'
 same 'files of others' 'mine mine' "$(cat out/x/tables/notes.txt out/x/tables/deep/er.csv | paste -sd' ')"
 rm -r out/x/tables
 ln -s ../../elsewhere out/x/tables
@@ -55,4 +55,4 @@ run > report
 cp x.yaml ...yaml
 "$FERDAG" run ...yaml > json 2> err || fail "$(cat err)"
 same 'the report of ...yaml' out/experiment/report.pdf "$(sed -n 's/^report: \(.*pdf\)$/\1/p' err)"
-[ ! -e report.pdf ] && [ ! -e out/report.pdf ] || fail 'a report outside its folder'
+[[ ! -e report.pdf && ! -e out/report.pdf ]] || fail 'a report outside its folder'

@@ -42,7 +42,7 @@ until_true gone
 then_good ended 'a good end'
 
 # Both killed at once: the orphan lives on, in the folder of its attempt, until the key is tried again.
-for round in 1 2 3; do
+for _ in 1 2 3; do
     start both
     where=$(cat where)
     pkill -STOP -f 'ferdag (run x.yaml|stage command)' # so that neither sees the other's death

@@ -50,7 +50,7 @@ story() {
 story
 digests() { ./ferdag show x.yaml --json | grep -a '"digest"' | sort; }
 digests > first
-for i in 1 2 3; do # the order in which a folder lists its names differs
+for _ in 1 2 3; do # the order in which a folder lists its names differs
     ./ferdag run x.yaml --json --force make --force use > json 2> err || fail "forced: $(cat err)"
     [[ $(cat err) != *'other outputs'* ]] || fail 'a forced run gave other outputs'
 done
@@ -88,4 +88,4 @@ HOME=$place "${user[@]}" ./ferdag run ro.yaml > out 2> err
 has 'the same failure again' 'ended with status 1' "$(cat err)"
 HOME=$place "${user[@]}" ./ferdag run ro.yaml --set end=0 > out 2> err || fail "a read-only output: $(cat err)"
 HOME=$place "${user[@]}" ./ferdag run ro.yaml --set end=0 --force a > out 2> err || fail "once more: $(cat err)"
-same 'folders left' '' "$(ls .ferdag/work | grep -v lock)"
+same 'folders left' '' "$(find .ferdag/work -mindepth 1 ! -name '*.lock')"

@@ -172,7 +172,7 @@ static void expect_refused(const char *bytes, size_t n, const char *text)
 static void bytes_that_are_no_text_have_a_place(void **state)
 {
     (void)state;
-#define REFUSED(bytes, text) expect_refused(bytes, sizeof bytes - 1, "t.yaml:" text)
+#define REFUSED(bytes, text) expect_refused(bytes, sizeof(bytes) - 1, "t.yaml:" text)
     REFUSED("a: b\nc: caf\xe9 d", "2:7: byte 0xe9 is not UTF-8");
     REFUSED("\xef\xbb\xbf\xff", "1:1: byte 0xff is not UTF-8");
     REFUSED("a: \xc3\xa9\xf0\x9d\x84\x9e\xe2\x82", "1:6: byte 0xe2 is not UTF-8"); /* cut */
