@@ -49,7 +49,7 @@ $(BUILD)/%.o: %.cpp
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/story/restamp
+units: $(UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/story/restamp $(BUILD)/tests/story/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)

@@ -8,7 +8,8 @@ root=$PWD
 build=${BUILD:-build}
 export FERDAG=${FERDAG:-$root/ferdag}
 RESTAMP=$(realpath -m "$build/tests/story/restamp")
-export RESTAMP
+SQL=$(realpath -m "$build/tests/story/sql")
+export RESTAMP SQL
 [ -n "$FER2013" ] && FER2013=$(realpath -m "$FER2013") && export FER2013
 unset FERDAG_CACHE
 passed=0 failed=0 skipped=0

@@ -1,0 +1,42 @@
+# A result that lost an output, its number of outputs or all of itself in the index isn't "cached" while
+# runs fail: it comes back from its record and, if that is lost too, is computed again.
+. "$STORIES/lib.sh"
+cat > x.yaml <<'Y'
+ferdag: 2
+stages:
+  one: { kind: command, out: { a: a, b: b }, with: { run: "echo a > a; echo b > b" } }
+  two: { kind: command, in: { x: one.a, y: one.b }, out: { o: o }, with: { run: "cat x y > o" } }
+Y
+sql() { "$SQL" .ferdag "$1" || fail "sql $1"; }
+whole() {
+    same "$1: cached" 2 "$("$FERDAG" status x.yaml | grep -c '^cached')"
+    same "$1: outputs" 3 "$("$FERDAG" show x.yaml | grep -c '^  output')"
+    "$FERDAG" fsck > out.txt 2> err || fail "$1: fsck: $(cat out.txt err)"
+}
+same 'the first run' 'one two' "$(ran x.yaml)"
+whole 'at first'
+for statement in "DELETE FROM output WHERE port = 'b'" "DELETE FROM output" "DELETE FROM complete" \
+    "DELETE FROM result WHERE stage = 'one'" "DELETE FROM result; DELETE FROM output" \
+    "UPDATE output SET digest = 'nonsense' WHERE port = 'a'"; do
+    sql "$statement"
+    same "a run after $statement" '' "$(ran x.yaml)"
+    same "exit after $statement" 0 $?
+    whole "$statement"
+done
+
+# The record lost as well.
+rm -r .ferdag/results
+sql "DELETE FROM output WHERE port = 'b'"
+same 'without records' one "$(ran x.yaml)"
+"$FERDAG" fsck --repair > out.txt 2> err || fail "repair: $(cat err)" # `two` has no record
+whole 'without records'
+sql "DELETE FROM output; DELETE FROM complete"
+rm -r .ferdag/results
+same 'without anything' 'one two' "$(ran x.yaml)"
+whole 'without anything'
+
+# fsck sees it.
+sql "DELETE FROM output WHERE port = 'b'"
+rm .ferdag/results/*/*
+"$FERDAG" fsck > out.txt 2> err
+same 'fsck is not content' 1 $?
