@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "dag/execution.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "cache/tree.h"
 #include "cache/work.h"
 #include "dag/earlier.h"
@@ -139,8 +140,10 @@ static void fail(struct execution *x)
         say_log_end(x);
     if (!run->options->keep_going)
         run->stopping = true;
-    if (task->stage->kind->open_ports && x->folder)
+    if (task->stage->kind->open_ports && x->folder) {
+        process_end_survivors(x->folder); /* of a launcher that was killed: soon nobody finds them */
         file_remove_tree(x->folder, NULL);
+    }
     drop(x);
     run_settle(run, task, STATE_FAILED);
 }

@@ -142,7 +142,7 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
     return read_uncertainty(s, reference, scale, cell, err);
 }
 
-static long index_of(const json_t *object, const char *name)
+long cells_place(const json_t *object, const char *name)
 {
     const char *key;
     json_t *value;
@@ -161,7 +161,7 @@ static long term_place(const json_t *term, const json_t *names, double *sign)
 {
     const char *name = json_string_value(term);
     *sign = name && *name == '-' ? -1 : 1;
-    return name ? index_of(names, name + (*sign < 0)) : -1;
+    return name ? cells_place(names, name + (*sign < 0)) : -1;
 }
 
 /* Of a sum: standard errors add in squares, as those of independent numbers do, and spreads of

@@ -34,6 +34,9 @@ enum { CELLS_ROW_LIMIT = 500, CELLS_COLUMN_LIMIT = 60 };
 int cells_evaluate(const json_t *tables_section, const json_t *paper, struct sources *sources,
                    json_t **tables, struct error *err);
 
+/* The place of a name in an object, or -1. */
+long cells_place(const json_t *object, const char *name);
+
 /* A text of an object, or "" */
 const char *cells_string(const json_t *object, const char *name);
 

@@ -17,21 +17,6 @@
 
 /* ---- tables ---- */
 
-/* The place of an id in a map, or -1. */
-static long index_of(const json_t *map, const char *id)
-{
-    const char *name;
-    json_t *value;
-    long i = 0;
-    json_object_foreach((json_t *)map, name, value)
-    {
-        if (strcmp(name, id) == 0)
-            return i;
-        i++;
-    }
-    return -1;
-}
-
 /* Terms of a sum must be there, not be the sum itself, and be summed before it. */
 static void check_sum(const char *table, const char *axis, const json_t *items, const char *id,
                       struct problems *problems)
@@ -47,13 +32,13 @@ static void check_sum(const char *table, const char *axis, const json_t *items, 
         struct nearest nearest = {.wrong = name += *name == '-'};
         snprintf(pointer, sizeof pointer, "/tables/%s/%s/%s/sum/%zu", table, axis, id, i);
         where = pointer;
-        long place = index_of(items, name);
+        long place = cells_place(items, name);
         json_object_foreach((json_t *)items, other, value) nearest_offer(&nearest, other);
         if (place < 0)
             problems_at(problems, where, "sum: there is no '%s' among the %s%s", name, axis,
                         nearest_hint(&nearest));
         else if (json_object_get(json_object_get(items, name), "sum") &&
-                 place >= index_of(items, id))
+                 place >= cells_place(items, id))
             problems_at(problems, where, "sum: '%s' is a sum itself, and must stand above '%s'",
                         name, id);
     }
