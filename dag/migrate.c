@@ -25,6 +25,7 @@ struct file {
     struct node *root;
     struct edit *edits;
     size_t edit_count;
+    size_t made; /* of the edits */
 };
 
 struct migration {
@@ -268,8 +269,9 @@ static const char *find_text(const char *line, const struct edit *edit)
     return strncmp(at, edit->old, strlen(edit->old)) == 0 ? at : NULL;
 }
 
-/* Writes the text with the edits made to `out`. */
-static void apply(struct migration *m, const struct file *f, const char *text, FILE *out)
+/* Writes the text with the edits made to `out`; one that finds other text than the file had a moment
+ * ago, such as a key with escapes, is left to the user. */
+static void apply(struct migration *m, struct file *f, const char *text, FILE *out)
 {
     const char *line = text, *done = text;
     int number = 1;
@@ -286,6 +288,7 @@ static void apply(struct migration *m, const struct file *f, const char *text, F
         fwrite(done, 1, (size_t)(at - done), out);
         fputs(edit->new, out);
         done = at + strlen(edit->old);
+        f->made++;
     }
     fputs(done, out);
 }
@@ -321,7 +324,7 @@ static int rewrite(struct migration *m, struct file *f)
     bool bad = ferror(out);
     if (fclose(out) != 0 || bad)
         must(NULL);
-    rc = replace_file(f->name, changed, changed_size, m->err);
+    rc = f->made ? replace_file(f->name, changed, changed_size, m->err) : 0;
     free(changed);
     free(text);
     return rc;
@@ -342,7 +345,7 @@ int migrate_file(struct arena *arena, const char *file, struct migrated **files,
     for (size_t i = 0; rc == 0 && i < m.count; i++) {
         rc = rewrite(&m, &m.files[i]);
         *files = arena_push(arena, *files, *count, sizeof **files);
-        (*files)[(*count)++] = (struct migrated){m.files[i].name, m.files[i].edit_count};
+        (*files)[(*count)++] = (struct migrated){m.files[i].name, m.files[i].made};
     }
     return rc;
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "base/nearest.h"
 
 static const size_t JOB_LIMIT = 64u << 20;
 
@@ -84,11 +85,31 @@ static json_t *standard_value(const struct param *param)
     return NULL;
 }
 
+/* A name that the kind doesn't have would be ignored. */
+static int check_param_names(const struct kind *kind, const json_t *params, struct error *err)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)params, name, value)
+    {
+        struct nearest nearest = {.wrong = name};
+        const struct param *p = kind->params;
+        for (; p->name && strcmp(p->name, name) != 0; p++)
+            nearest_offer(&nearest, p->name);
+        if (!p->name)
+            return error_set(err, EINVAL, "job.json: unknown param '%s' of kind %s%s", name,
+                             kind->name, nearest_hint(&nearest));
+    }
+    return 0;
+}
+
 static int check_params(struct job *job, struct error *err)
 {
     json_t *params = json_object_get(job->root, "params");
     if (!json_is_object(params))
         return error_set(err, EINVAL, "job.json: params: expected an object");
+    if (check_param_names(job->kind, params, err) < 0)
+        return -EINVAL;
     for (const struct param *p = job->kind->params; p->name; p++) {
         json_t *value = json_object_get(params, p->name);
         if (!value && p->standard) {

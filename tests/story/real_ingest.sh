@@ -21,7 +21,7 @@ diff expected found
 cmp counts.json images/counts.json
 
 # A tenth of it keeps the shares, by largest remainders.
-sed 's/"params": {}/"params": {"limit": 2871, "seed": 3}/' job.json > job.new
+sed 's/"params": {}/"params": {"max_train_rows": 2871, "seed": 3}/' job.json > job.new
 mv job.new job.json
 "$FERDAG" stage ingest_csv
 cat > expected <<END
