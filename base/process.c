@@ -1,5 +1,6 @@
 /* See process.h. */
 #include "base/process.h"
+#include "base/cgroup.h"
 #include "base/file.h"
 
 #include <ctype.h>
@@ -90,4 +91,5 @@ void process_end_survivors(const char *folder)
             kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL);
     if (all)
         closedir(all);
+    cgroup_end(folder);
 }

@@ -17,8 +17,8 @@ void process_end_children(bool (*keep)(void *data, pid_t pid), void *data);
 /* The same without waiting: one pass, which says whether it found any. */
 bool process_kill_children(bool (*keep)(void *data, pid_t pid), void *data);
 
-/* Kills processes of our user whose environment says FERDAG_ATTEMPT=FOLDER: they outlived the stage
- * that started them, and whoever watched it. */
+/* Kills processes of our user whose environment says FERDAG_ATTEMPT=FOLDER, or that are in the
+ * cgroup of that attempt: they outlived the stage that started them, and whoever watched it. */
 void process_end_survivors(const char *folder);
 
 #endif

@@ -11,6 +11,8 @@ static int check_surroundings(const struct options *options, struct experiment *
 {
     char numerics[256];
     int rc = kind_numerics(NUMERICS_NET, options->backend, 1, numerics, sizeof numerics, err);
+    if (rc == 0)
+        rc = session_check_report_folder(options, e, err);
     if (rc < 0)
         return EXIT_BAD;
     plan_check_surroundings(e, options->cache, true, problems);

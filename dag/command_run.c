@@ -137,11 +137,13 @@ static int record(struct session *s, const struct run_totals *t, double started,
 static int run(const struct options *options, bool only_report, struct error *err)
 {
     struct session s;
-    if (options->out && publish_check(options->out, err) < 0)
-        return EXIT_BAD;
     int status = session_open(&s, options, !options->dry, err);
     if (status != EXIT_DONE)
         return status;
+    if (session_check_report_folder(options, &s.experiment, err) < 0) {
+        session_close(&s);
+        return EXIT_BAD;
+    }
     if (options->dry) {
         print_plan(&s.plan, options->json);
         session_close(&s);

@@ -141,7 +141,8 @@ static void fail(struct execution *x)
     if (!run->options->keep_going)
         run->stopping = true;
     if (task->stage->kind->open_ports && x->folder) {
-        process_end_survivors(x->folder); /* of a launcher that was killed: soon nobody finds them */
+        /* Of a launcher that was killed: soon nobody finds them. */
+        process_end_survivors(x->folder);
         file_remove_tree(x->folder, NULL);
     }
     drop(x);

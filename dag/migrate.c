@@ -269,8 +269,8 @@ static const char *find_text(const char *line, const struct edit *edit)
     return strncmp(at, edit->old, strlen(edit->old)) == 0 ? at : NULL;
 }
 
-/* Writes the text with the edits made to `out`; one that finds other text than the file had a moment
- * ago, such as a key with escapes, is left to the user. */
+/* Writes the text with the edits made to `out`; one that finds other text than the file had a
+ * moment ago, such as a key with escapes, is left to the user. */
 static void apply(struct migration *m, struct file *f, const char *text, FILE *out)
 {
     const char *line = text, *done = text;

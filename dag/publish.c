@@ -176,13 +176,30 @@ static int bring_outputs(struct plan *plan, const struct task *task, const char 
     return rc;
 }
 
+/* The deepest part of the path that is there decides. */
 int publish_check(const char *folder, struct error *err)
 {
+    char *path = must(strdup(folder));
+    const char *at = path;
     struct stat st;
-    return stat(folder, &st) < 0 || S_ISDIR(st.st_mode)
-               ? 0
-               : error_set(err, EINVAL, "%s: the report's folder can't be made: a file is there",
-                           folder);
+    while (stat(at, &st) < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        char *slash = strrchr(path, '/');
+        if (slash)
+            *slash = 0;
+        at = !slash ? "." : *path ? path : "/";
+        if (!slash)
+            break;
+    }
+    int rc = 0;
+    if (stat(at, &st) < 0)
+        rc = error_errno(err, errno, "%s: the report's folder can't be made", folder);
+    else if (!S_ISDIR(st.st_mode))
+        rc = error_set(err, ENOTDIR, "%s: the report's folder can't be made: %s is a file", folder,
+                       at);
+    else if (access(at, W_OK | X_OK) < 0)
+        rc = error_errno(err, errno, "%s: the report can't be written there", folder);
+    free(path);
+    return rc;
 }
 
 int publish_report(struct plan *plan, const char *folder, const char **report, struct error *err)

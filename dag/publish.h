@@ -4,7 +4,7 @@
 
 #include "dag/plan.h"
 
-/* Whether the folder is one, or can be made: 0, or -EINVAL. */
+/* Whether the folder is there and can be written, or can be made: 0, or an error. */
 int publish_check(const char *folder, struct error *err);
 
 /* Brings the outputs of `tables` and `report`, so far as they have results, into the folder. A file

@@ -1,6 +1,8 @@
 /* See session.h. */
 #include "dag/session.h"
 #include "dag/progress.h"
+#include "dag/publish.h"
+#include "dag/variant.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -107,6 +109,15 @@ static int check_surroundings(const struct session *s, const struct options *opt
     int rc = problems_any(&problems) ? -EINVAL : 0;
     problems_free(&problems);
     return rc;
+}
+
+int session_check_report_folder(const struct options *options, const struct experiment *e,
+                                struct error *err)
+{
+    for (size_t i = 0; i < e->stage_count; i++)
+        if (e->stages[i]->implicit)
+            return publish_check(variant_folder(e->arena, options, e->name), err);
+    return 0;
 }
 
 int session_load(const struct options *options, struct experiment *e)

@@ -26,6 +26,10 @@ void session_close(struct session *session);
 int session_load(const struct options *options, struct experiment *experiment);
 void session_print_problems(struct problems *problems);
 
+/* Whether the report can be written where it goes, if the experiment has one: 0, or an error. */
+int session_check_report_folder(const struct options *options, const struct experiment *experiment,
+                                struct error *err);
+
 /* Exit status for a code of this program's functions. */
 int session_status(int rc);
 

@@ -1,6 +1,7 @@
 /* See launcher.h. */
 #define _GNU_SOURCE
 #include "stages/launcher.h"
+#include "base/cgroup.h"
 #include "base/process.h"
 
 #include <errno.h>
@@ -79,8 +80,14 @@ static const char **sandbox_arguments(const struct launch *l, const char *here,
 
 /* ---- ourselves ---- */
 
+static void end_all(struct cgroup *cgroup)
+{
+    process_end_children(NULL, NULL);
+    cgroup_close(cgroup);
+}
+
 /* Waits for the child; ends with it when we are told to. */
-static int wait_for(pid_t child, const sigset_t *signals, int *status)
+static int wait_for(pid_t child, struct cgroup *cgroup, const sigset_t *signals, int *status)
 {
     for (;;) {
         pid_t ended = waitpid(child, status, WNOHANG);
@@ -91,7 +98,7 @@ static int wait_for(pid_t child, const sigset_t *signals, int *status)
         siginfo_t signal;
         int number = sigwaitinfo(signals, &signal);
         if (number == SIGTERM || number == SIGINT) {
-            process_end_children(NULL, NULL);
+            end_all(cgroup);
             _exit(1);
         }
     }
@@ -104,11 +111,13 @@ static int run(const char *const *arguments, const struct launch *l, int *status
     sigprocmask(SIG_BLOCK, &signals, &before);
     watch_parent();
     process_adopt_orphans();
-    pid_t parent = getpid(), child = fork();
+    struct cgroup cgroup;
+    cgroup_open(&cgroup, getenv("FERDAG_ATTEMPT"));
+    pid_t parent = getpid(), child = cgroup_fork(&cgroup);
     if (child == 0)
         become(arguments, l->environment, &before, parent);
-    int rc = child < 0 ? -errno : wait_for(child, &signals, status);
-    process_end_children(NULL, NULL);
+    int rc = child < 0 ? -errno : wait_for(child, &cgroup, &signals, status);
+    end_all(&cgroup);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return rc < 0 ? error_errno(err, -rc, "cannot run '%.200s'", l->text) : 0;
 }

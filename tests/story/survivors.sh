@@ -31,7 +31,7 @@ start killed
 kill -9 $run
 until_true gone
 start stage
-pkill -9 -f 'ferdag stage command'
+pkill -9 -P $run
 wait $run
 same 'exit' 1 $?
 until_true gone
@@ -45,8 +45,9 @@ then_good ended 'a good end'
 for _ in 1 2 3; do
     start both
     where=$(cat where)
-    pkill -STOP -f 'ferdag (run x.yaml|stage command)' # so that neither sees the other's death
-    pkill -KILL -f 'ferdag (run x.yaml|stage command)'
+    stage=$(pgrep -P $run)
+    kill -STOP $run "$stage" # so that neither sees the other's death
+    kill -KILL $run "$stage"
     wait $run 2> /dev/null
     survives || fail 'it was ended; this proves nothing'
     start both

@@ -1,0 +1,57 @@
+# A process that has left its session and its environment lives on only where there are no cgroups:
+# whatever ended the stage, the next attempt ends it at the latest.
+. "$STORIES/lib.sh"
+cgroup=$(awk '/ - cgroup2 / && $4 == "/" { print $5; exit }' /proc/self/mountinfo)
+cgroup=$cgroup$(sed -n 's,^0::,,p' /proc/self/cgroup)
+mkdir "$cgroup/ferdag-test-$$" 2> /dev/null || { echo 'skipped: no cgroup may be made here'; exit 77; }
+rmdir "$cgroup/ferdag-test-$$"
+mark=8.$$ # names our processes
+cat > x.yaml <<Y
+ferdag: 2
+stages:
+  a:
+    kind: command
+    out: { o: o }
+    with: { run: "echo good > o; env -i PATH=\$\$PATH setsid sh -c 'touch ../../../begun; while :; do sleep 0.05; done' $mark & until test -e ../../../begun; do sleep 0.05; done; test -e ../../../enough || sleep 60" }
+Y
+survives() { pgrep -f "sh -c .* $mark\$" > /dev/null; }
+gone() { ! survives; }
+trap 'pkill -9 -f "sh -c .* $mark\$"' EXIT
+left() { find "$cgroup" -maxdepth 2 -name 'ferdag-[0-9a-f]*' | wc -l; }
+start() {
+    rm -f begun
+    "$FERDAG" run x.yaml > out.txt 2> err &
+    run=$!
+    until_true test -e begun
+    survives || fail 'nothing was left running'
+}
+before=$(left)
+
+start
+kill -9 $run
+until_true gone
+start
+pkill -9 -P $run
+wait $run
+same 'exit' 1 $?
+until_true gone
+
+# Both killed at once: the next attempt finds it.
+for _ in 1 2 3; do
+    start
+    stage=$(pgrep -P $run)
+    kill -STOP $run "$stage"
+    kill -KILL $run "$stage"
+    wait $run 2> /dev/null
+    survives || fail 'it was ended; this proves nothing'
+    start
+    same 'processes' 1 "$(pgrep -cf "sh -c .* $mark\$")"
+    kill -INT $run
+    wait $run
+    until_true gone
+done
+touch enough
+rm begun
+"$FERDAG" run x.yaml > out.txt 2> err || fail "$(cat err)"
+until_true gone
+same 'cgroups' "$before" "$(left)"
