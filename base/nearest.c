@@ -6,39 +6,49 @@
 
 enum { LONGEST = 64 };
 
+/* How many cells of the matrix are computed in a process. It is enough for the hundred problems
+ * that are printed, each among thousands of names; without it a file with thousands of mistakes
+ * takes minutes. */
+static long budget = 200000000;
+
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-static size_t distance(const char *a, size_t n, const char *b, size_t m)
+/* The distance, or something larger than `far` if it is farther. */
+static size_t distance(const char *a, size_t n, const char *b, size_t m, size_t far)
 {
     size_t rows[3][LONGEST + 1];
-    size_t *before = rows[0], *above = rows[1], *row = rows[2];
+    size_t *before = rows[0], *above = rows[1], *row = rows[2], nearest = 0, last = 0;
     for (size_t j = 0; j <= m; j++)
         above[j] = j;
-    for (size_t i = 1; i <= n; i++) {
+    for (size_t i = 1; i <= n && least(nearest, last) <= far; i++) {
         row[0] = i;
+        last = nearest;
+        nearest = i;
         for (size_t j = 1; j <= m; j++) {
             row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 row[j] = least(row[j], before[j - 2] + 1);
+            nearest = least(nearest, row[j]);
         }
+        budget -= (long)m;
         size_t *oldest = before;
         before = above;
         above = row;
         row = oldest;
     }
-    return above[m];
+    return least(nearest, last) <= far ? above[m] : far + 1;
 }
 
 void nearest_offer(struct nearest *nearest, const char *candidate)
 {
     size_t n = strlen(nearest->wrong), m = strlen(candidate);
-    if (n > LONGEST || m > LONGEST || n == 0)
-        return;
-    size_t d = distance(nearest->wrong, n, candidate, m);
     size_t far = n < 3 ? 1 : (n + 2) / 3;
+    if (n > LONGEST || m > LONGEST || n == 0 || n > m + far || m > n + far || budget <= 0)
+        return;
+    size_t d = distance(nearest->wrong, n, candidate, m, far);
     if (d <= far && d < m && (!nearest->best || d < nearest->distance)) {
         nearest->best = candidate;
         nearest->distance = d;

@@ -106,12 +106,10 @@ static void check_external(const struct external *external, const char *cache, b
     bool missing = stat(external->path, &st) < 0;
     if (missing)
         rc = error_errno(&why, errno, "cannot open %s", external->path);
-    else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        rc = error_set(&why, EINVAL, "%s is neither a file nor a folder", external->path);
-    else if (access(external->path, R_OK) < 0)
-        rc = error_errno(&why, errno, "cannot read %s", external->path);
     else if (S_ISDIR(st.st_mode))
         rc = check_cache(external->path, cache, &why);
+    if (rc == 0)
+        rc = source_look(external, &why);
     if (rc < 0 && missing && lenient)
         node_warn(problems, external->where, "input '%s': %s", external->name, why.text);
     else if (rc < 0)

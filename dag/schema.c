@@ -283,7 +283,7 @@ static int check_members(const struct node *node, const struct param *param, con
             rc = check_other(node->keys[i], node->items[i], param, what, form, problems) < 0
                      ? -EINVAL
                      : rc;
-        else if (!m->gone && !(node_is_null(node->items[i]) && (m->optional || m->standard)) &&
+        else if (!m->gone && !(node_is_null(node->items[i]) && m->type != PARAM_JSON) &&
                  schema_check(node->items[i], m, join(what, node->keys[i]->text, name), form,
                               problems) < 0)
             rc = -EINVAL;
@@ -312,9 +312,11 @@ static int check_items(const struct node *node, const struct param *param, const
     for (size_t i = 0; i < node->count; i++) {
         if (node->type == NODE_MAP && node_is_null(node->items[i]) && item->optional)
             continue;
-        if (schema_check(node->items[i], item,
-                         node->type == NODE_MAP ? join(what, node->keys[i]->text, name) : what,
-                         form, problems) < 0)
+        if (form == SCHEMA_WHOLE && item->type == PARAM_STRING && node_is_null(node->items[i]))
+            rc = node_problem(problems, node->items[i], "%s: expected a text, not null", what);
+        else if (schema_check(node->items[i], item,
+                              node->type == NODE_MAP ? join(what, node->keys[i]->text, name) : what,
+                              form, problems) < 0)
             rc = -EINVAL;
     }
     return rc;
@@ -477,6 +479,6 @@ json_t *schema_json(const struct node *node, const struct param *param)
     case PARAM_LIST:
         return list_json(node, param);
     default:
-        return must(scalar_json(node->text, param));
+        return node_is_null(node) ? json_null() : must(scalar_json(node->text, param));
     }
 }

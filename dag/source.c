@@ -20,7 +20,7 @@ void source_free(struct source *source)
 
 /* A walk through one folder. */
 struct walk {
-    struct cache *cache;
+    struct cache *cache; /* NULL: only look */
     const struct external *external;
     struct tree *files;
     struct error *err;
@@ -35,6 +35,13 @@ static bool left_out(const struct walk *walk, const char *name)
 
 static int walk_folder(const struct walk *walk, const char *below, int depth);
 
+static int look_at(const char *path, const struct stat *st, struct error *err)
+{
+    if (!S_ISREG(st->st_mode))
+        return error_set(err, EINVAL, "%s is neither a file nor a folder", path);
+    return access(path, R_OK) < 0 ? error_errno(err, errno, "cannot read %s", path) : 0;
+}
+
 static int walk_entry(const struct walk *walk, const char *path, int depth)
 {
     char *full = must(file_path("%s/%s", walk->external->path, path));
@@ -43,6 +50,8 @@ static int walk_entry(const struct walk *walk, const char *path, int depth)
     int rc = stat(full, &st) < 0 ? error_errno(walk->err, errno, "cannot open %s", full) : 0;
     if (rc == 0 && S_ISDIR(st.st_mode)) {
         rc = walk_folder(walk, path, depth + 1);
+    } else if (rc == 0 && !walk->cache) {
+        rc = look_at(full, &st, walk->err);
     } else if (rc == 0 && (rc = cache_digest(walk->cache, full, &digest, &st, walk->err)) == 0) {
         struct tree_entry entry = {
             .form = st.st_mode & S_IXUSR ? TREE_EXECUTABLE : TREE_FILE,
@@ -114,6 +123,18 @@ static int hash_file(struct cache *cache, const struct external *external, struc
         source->stamp = stamp_of(&st);
         source->executable = st.st_mode & S_IXUSR;
     }
+    return rc;
+}
+
+int source_look(const struct external *external, struct error *err)
+{
+    struct stat st;
+    struct tree files = {0};
+    struct walk walk = {.external = external, .files = &files, .err = err};
+    if (stat(external->path, &st) < 0)
+        return error_errno(err, errno, "cannot open %s", external->path);
+    int rc = S_ISDIR(st.st_mode) ? walk_folder(&walk, "", 0) : look_at(external->path, &st, err);
+    tree_free(&files);
     return rc;
 }
 

@@ -23,6 +23,9 @@ int source_hash(struct cache *cache, const struct external *external, struct sou
                 struct error *err);
 void source_free(struct source *source);
 
+/* Whether source_hash could read all of it: 0, or -EINVAL. Looks only, and needs no cache. */
+int source_look(const struct external *external, struct error *err);
+
 /* 0, or -EIO if it no longer has the bytes that it had when it was hashed. */
 int source_check(struct cache *cache, const struct external *external, const struct source *source,
                  struct error *err);

@@ -135,6 +135,36 @@ static int section_index(const char *name)
     return -1;
 }
 
+/* {PORT: {file, folder}} */
+static json_t *outputs_json(const struct stage *stage)
+{
+    json_t *map = must(json_object());
+    for (size_t i = 0; i < stage->output_count; i++) {
+        const struct output *o = &stage->outputs[i];
+        if (json_object_set_new(map, o->port,
+                                must(json_pack("{s:s, s:b}", "file", o->file, "folder", o->tree))) <
+            0)
+            must(NULL);
+    }
+    return map;
+}
+
+/* The same with the outputs that the file declares, which check_sections looks at. They aren't
+ * part of the params: a file's name decides nothing in a report. */
+static void add_outputs(const struct experiment *e, json_t *list)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach(list, i, entry)
+    {
+        const struct stage *stage =
+            experiment_stage(e, json_string_value(json_object_get(entry, "name")));
+        if (stage->kind->open_ports &&
+            json_object_set_new(entry, "outputs", outputs_json(stage)) < 0)
+            must(NULL);
+    }
+}
+
 /* What every stage was given, overrides included; by name, as the file's order means nothing. */
 static json_t *stages_json(const struct experiment *e)
 {
@@ -232,7 +262,12 @@ static int check_sections(struct experiment *e, const struct stage *stage,
         if (parts[i].node)
             node_append(e->arena, root, node_scalar(e->arena, e->root, sections[i], true),
                         parts[i].node);
-    stage->kind->check(stage->params, &found);
+    json_t *params = must(json_copy(stage->params)), *stages = stages_json(e);
+    add_outputs(e, stages);
+    if (json_object_set_new(params, "stages", stages) < 0)
+        must(NULL);
+    stage->kind->check(params, &found);
+    json_decref(params);
     params_locate(&found, root, e->problems);
     int rc = problems_any(&found) ? -EINVAL : 0;
     problems_free(&found);

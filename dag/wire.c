@@ -258,7 +258,7 @@ static bool file_name_sound(const char *name)
 static int add_file(const struct reading *r, const struct node *node)
 {
     struct experiment *e = r->e;
-    if (node->type != NODE_SCALAR || !*node->text)
+    if (node->type != NODE_SCALAR || !*node->text || node_is_null(node))
         return node_problem(e->problems, node, "files: expected the name of a file or folder");
     const char *name = file_name(e->arena, node->text);
     const char *path = experiment_path(e, include_folder(e->arena, node->file), node->text);
@@ -344,7 +344,11 @@ static int table_inputs(const struct reading *r, const struct node *in)
     }
     for (const struct port *p = kind->inputs; p->name; p++) {
         const struct node *node = node_get(in, p->name);
-        if (!schema_absent(node))
+        if (!schema_absent(node) && node->type == NODE_LIST && node->count == 0 && !p->optional)
+            rc = node_problem(r->e->problems, node,
+                              "input port '%s' of kind %s: expected at least one", p->name,
+                              kind->name);
+        else if (!schema_absent(node))
             rc = add_port(r, p, p->name, node) < 0 ? -EINVAL : rc;
         else if (!p->optional && !misspelled)
             rc = node_problem(r->e->problems, r->stage->where,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/nearest.h"
 #include "reports/cells.h"
+#include "reports/sources.h"
 #include "stages/kind.h"
 
 enum { NAME_LIMIT = 600, PLACE_LIMIT = 64 };
@@ -139,59 +140,110 @@ static bool split(const char *reference, struct place *place)
     return true;
 }
 
-/* The output port that a reference names, or NULL if that isn't known. */
-static const struct port *find_port(const struct place *place, const json_t *kind_names)
+/* The output port that a reference names; false if it isn't known. `is_program`: the experiment
+ * file names its ports. */
+static bool find_port(const struct place *place, const json_t *stages, struct port *port,
+                      bool *is_program)
 {
-    const char *name = json_string_value(json_object_get(kind_names, place->stage));
-    const struct kind *kind = name ? kind_find(name) : NULL;
+    const json_t *stage = json_object_get(stages, place->stage);
+    const json_t *output = json_object_get(json_object_get(stage, "outputs"), place->port);
+    const struct kind *kind = kind_find(cells_string(stage, "kind"));
+    *is_program = output != NULL;
+    if (output) {
+        *port = (struct port){
+            .name = place->port,
+            .form = json_is_true(json_object_get(output, "folder")) ? PORT_TREE : PORT_FILE,
+            .file = cells_string(output, "file"),
+        };
+        return true;
+    }
     for (const struct port *p = kind ? kind->outputs : NULL; p && p->name; p++)
-        if (strcmp(p->name, place->port) == 0)
-            return p;
-    return NULL;
+        if (strcmp(p->name, place->port) == 0) {
+            *port = *p;
+            return true;
+        }
+    return false;
 }
 
-static bool ends_with(const char *text, const char *end)
+/* What each use reads. A program may call its files what it likes; one of the endings that say what
+ * is in it is believed. */
+static const struct {
+    const char *word, *endings;
+    bool in_folder;
+} uses[] = {
+    [PLACE_NUMBER] = {"JSON", ".json .jsonl", false},
+    [PLACE_LIST] = {"JSON", ".json .jsonl", false},
+    [PLACE_LINES] = {"JSON lines", ".jsonl", false},
+    [PLACE_PICTURE] = {"a PNG", ".png", true},
+};
+
+static const char known_endings[] =
+    ".json .jsonl .png .csv .tsv .npy .npz .pdf .svg .jpg .jpeg .safetensors .gz .xz .zip .sh .py";
+
+static bool is_among(const char *endings, const char *ending)
 {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
+    size_t n = strlen(ending);
+    for (const char *p = endings; n && *p; p += strspn(p, " ")) {
+        size_t k = strcspn(p, " ");
+        if (k == n && strncmp(p, ending, n) == 0)
+            return true;
+        p += k;
+    }
+    return false;
+}
+
+static const char *ending_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    return dot ? dot : "";
+}
+
+static bool can_read(enum place_use use, const char *path, bool is_program)
+{
+    const char *ending = ending_of(path);
+    return is_among(uses[use].endings, ending) ||
+           (is_program && (!is_among(known_endings, ending) ||
+                           (use == PLACE_LINES && strcmp(ending, ".json") == 0)));
 }
 
 /* Files of the forms that the use can read. */
 static int check_form(const struct port *port, const struct place *place, enum place_use use,
-                      struct error *err)
+                      bool is_program, struct error *err)
 {
-    static const char *const forms[][2] = {
-        [PLACE_NUMBER] = {".json", ".jsonl"},
-        [PLACE_LIST] = {".json", ".jsonl"},
-        [PLACE_LINES] = {".jsonl", ".jsonl"},
-        [PLACE_PICTURE] = {".png", ".png"},
-    };
-    static const char *const words[] = {"JSON", "JSON", "JSON lines", "a PNG"};
-    const char *file = port->form == PORT_TREE ? place->pointer : port->file;
-    if (ends_with(file, forms[use][0]) || ends_with(file, forms[use][1]))
+    bool folder = port->form == PORT_TREE;
+    const char *word = uses[use].word, *file = folder ? place->pointer : port->file;
+    if (folder && (!uses[use].in_folder || !file[0] || !file[1]))
+        return error_set(err, EINVAL, "expected %s, but %s.%s is a folder%s", word, place->stage,
+                         place->port, uses[use].in_folder ? ": name a file in it after ':'" : "");
+    if (folder && !sources_path_sound(file))
+        return error_set(err, EINVAL, "'..' is not allowed in '%s'", file);
+    if (!folder && uses[use].in_folder && *place->pointer)
+        return error_set(err, EINVAL, "%s.%s is a file: nothing can stand after ':'", place->stage,
+                         place->port);
+    if ((folder && port->holds) || can_read(use, file, is_program))
         return 0;
-    return error_set(
-        err, EINVAL, "expected %s, but %s.%s is %s%s", words[use], place->stage, place->port,
-        port->form == PORT_TREE ? "a folder: name a file in it after ':'" : "the file ",
-        port->form == PORT_TREE ? "" : port->file);
+    return folder ? error_set(err, EINVAL, "expected %s, not '%s' in %s.%s", word, file,
+                              place->stage, place->port)
+                  : error_set(err, EINVAL, "expected %s, but %s.%s is the file %s", word,
+                              place->stage, place->port, file);
 }
 
-int place_check(const char *reference, enum place_use use, const json_t *kind_names,
-                struct error *err)
+int place_check(const char *reference, enum place_use use, const json_t *stages, struct error *err)
 {
     struct place place;
+    struct port port;
+    bool is_program;
     if (!reference || *reference != '@' || !split(reference, &place))
         return error_set(err, EINVAL, "expected a reference \"@stage.port:/pointer\", not '%.100s'",
                          reference ? reference : "");
-    const struct port *port = find_port(&place, kind_names);
-    if (!port)
+    if (!find_port(&place, stages, &port, &is_program))
         return 0;
-    int rc = check_form(port, &place, use, err);
-    bool within = port->form == PORT_TREE || use == PLACE_NUMBER || use == PLACE_LIST;
-    if (rc < 0 || !port->holds || !within || holds(port->holds, place.pointer, use == PLACE_LIST))
+    int rc = check_form(&port, &place, use, is_program, err);
+    bool within = port.form == PORT_TREE || use == PLACE_NUMBER || use == PLACE_LIST;
+    if (rc < 0 || !port.holds || !within || holds(port.holds, place.pointer, use == PLACE_LIST))
         return rc;
-    if (port->form == PORT_TREE)
+    if (port.form == PORT_TREE)
         return error_set(err, EINVAL, "%s.%s has no file '%s'; it has %s", place.stage, place.port,
-                         place.pointer, port->holds);
-    return no_such_place(port->holds, &place, use == PLACE_LIST, err);
+                         place.pointer, port.holds);
+    return no_such_place(port.holds, &place, use == PLACE_LIST, err);
 }

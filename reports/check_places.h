@@ -13,9 +13,9 @@ enum place_use {
     PLACE_PICTURE, /* a PNG */
 };
 
-/* Whether the reference can give what it is used for. kind_names is {STAGE: KIND}. What isn't
- * known, such as the outputs of programs, may hold anything. 0, or -EINVAL with a sentence. */
-int place_check(const char *reference, enum place_use use, const json_t *kind_names,
-                struct error *err);
+/* Whether the reference can give what it is used for. stages is {STAGE: {kind, outputs: {PORT:
+ * {file, folder}}}}, with outputs where the file declares them. What isn't known, such as what is
+ * in the files of programs, may be anything. 0, or -EINVAL with a sentence. */
+int place_check(const char *reference, enum place_use use, const json_t *stages, struct error *err);
 
 #endif

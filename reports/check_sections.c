@@ -15,6 +15,14 @@
 #include "reports/settings.h"
 #include "reports/sources.h"
 
+enum {
+    PAIR_LIMIT = 10000,
+    CELL_BYTES = 550,       /* of a cell in cells.json, beside its reference and its unit */
+    PAPER_BYTES = 200,      /* more, if there is a number of the paper */
+    UNIT_COUNT = 4,         /* how often a cell names its unit */
+    TABLES_LIMIT = 60000000 /* bytes of all cells; the report reads no more than 64 MB */
+};
+
 /* ---- tables ---- */
 
 /* Terms of a sum must be there, not be the sum itself, and be summed before it. */
@@ -52,8 +60,26 @@ static void check_sums(const char *table, const char *axis, const json_t *items,
     json_object_foreach((json_t *)items, id, item) check_sum(table, axis, items, id, problems);
 }
 
-static void check_cells(const char *id, const json_t *table, const json_t *kind_names,
-                        struct problems *problems)
+static size_t unit_length(const json_t *of)
+{
+    return strlen(cells_string(of, "unit"));
+}
+
+/* About how many bytes the cell takes in cells.json. */
+static size_t cell_bytes(const json_t *table, const char *row, const char *column,
+                         const json_t *cell, const json_t *paper)
+{
+    const json_t *number = json_object_get(json_object_get(paper, row), column);
+    const char *reference = json_string_value(cell);
+    size_t unit = unit_length(table) +
+                  unit_length(json_object_get(json_object_get(table, "rows"), row)) +
+                  unit_length(json_object_get(json_object_get(table, "columns"), column));
+    return CELL_BYTES + (json_is_number(number) ? PAPER_BYTES : 0) + UNIT_COUNT * unit +
+           (reference ? strlen(reference) : 0);
+}
+
+static void check_cells(const char *id, const json_t *table, const json_t *stages,
+                        const json_t *paper, size_t *bytes, struct problems *problems)
 {
     const char *row, *column;
     json_t *line, *cell;
@@ -65,21 +91,24 @@ static void check_cells(const char *id, const json_t *table, const json_t *kind_
         bool sum =
             json_object_get(json_object_get(json_object_get(table, "rows"), row), "sum") ||
             json_object_get(json_object_get(json_object_get(table, "columns"), column), "sum");
+        *bytes += cell_bytes(table, row, column, cell, paper);
         if (json_is_null(cell) || sum)
             continue;
         snprintf(pointer, sizeof pointer, "/tables/%s/cells/%s/%s", id, row, column);
-        if (place_check(json_string_value(cell), PLACE_NUMBER, kind_names, &why) < 0)
+        if (place_check(json_string_value(cell), PLACE_NUMBER, stages, &why) < 0)
             problems_at(problems, pointer, "cell %s/%s: %s", row, column, why.text);
     }
 }
 
-static void check_tables(const json_t *params, const json_t *kind_names, struct problems *problems)
+static void check_tables(const json_t *params, const json_t *stages, struct problems *problems)
 {
     const char *id;
     json_t *table;
+    size_t bytes = 0;
     json_object_foreach(json_object_get(params, "tables"), id, table)
     {
         char pointer[300];
+        size_t before = bytes;
         snprintf(pointer, sizeof pointer, "/tables/%.200s", id);
         if (!plain_is_file_name(id))
             problems_at(
@@ -87,7 +116,12 @@ static void check_tables(const json_t *params, const json_t *kind_names, struct 
                 "'%s' can't name a table: it names files; expected letters, digits, _ and -", id);
         check_sums(id, "rows", json_object_get(table, "rows"), problems);
         check_sums(id, "columns", json_object_get(table, "columns"), problems);
-        check_cells(id, table, kind_names, problems);
+        check_cells(id, table, stages, json_object_get(json_object_get(params, "paper"), id),
+                    &bytes, problems);
+        if (before <= TABLES_LIMIT && bytes > TABLES_LIMIT)
+            problems_at(problems, pointer,
+                        "the tables have too many cells: together they would take more than %d MB",
+                        TABLES_LIMIT / 1000000);
     }
 }
 
@@ -248,8 +282,9 @@ static bool check_selector(const char *pointer, const json_t *check, const char 
     return rc == 0;
 }
 
+/* *total is how many pairs the checks before it have. */
 static void check_pairs(const char *pointer, const json_t *check, const json_t *tables,
-                        struct problems *problems)
+                        size_t *total, struct problems *problems)
 {
     size_t count = 0;
     struct error why;
@@ -260,13 +295,17 @@ static void check_pairs(const char *pointer, const json_t *check, const json_t *
         return;
     }
     snprintf(place, sizeof place, "%s/at_least", pointer);
+    *total += count;
+    if (*total > PAIR_LIMIT)
+        problems_at(problems, pointer, "the claims compare more than %d pairs of cells",
+                    PAIR_LIMIT);
     if (least > 0 && (size_t)least > count)
         problems_at(problems, place, "at_least: %lld, but the check compares %zu pair%s",
                     (long long)least, count, count == 1 ? "" : "s");
 }
 
 static void check_check(const char *pointer, const json_t *check, const json_t *tables,
-                        struct problems *problems)
+                        size_t *total, struct problems *problems)
 {
     static const char *const names[] = {"left", "right", "among"};
     size_t before = problems->count;
@@ -277,20 +316,22 @@ static void check_check(const char *pointer, const json_t *check, const json_t *
     if (!is_operand(check, "right"))
         problems_at(problems, pointer, "right: expected cells or a number");
     else if (found && problems->count == before)
-        check_pairs(pointer, check, tables, problems);
+        check_pairs(pointer, check, tables, total, problems);
 }
 
 static void check_claims(const json_t *params, const json_t *tables, struct problems *problems)
 {
     const char *id;
     json_t *claim, *check;
-    size_t i;
+    size_t i, total = 0;
     json_object_foreach(json_object_get(params, "claims"), id, claim)
         json_array_foreach(json_object_get(claim, "checks"), i, check)
     {
+        if (total > PAIR_LIMIT)
+            return;
         char pointer[400];
         snprintf(pointer, sizeof pointer, "/claims/%.200s/checks/%zu", id, i);
-        check_check(pointer, check, tables, problems);
+        check_check(pointer, check, tables, &total, problems);
     }
 }
 
@@ -315,18 +356,17 @@ static void check_headline(const json_t *report, const json_t *tables, struct pr
     }
 }
 
-static void check_place(const json_t *value, enum place_use use, const json_t *kind_names,
+static void check_place(const json_t *value, enum place_use use, const json_t *stages,
                         const char *pointer, struct problems *problems)
 {
     struct error why;
-    const char *text = json_string_value(value);
-    if (text && strcmp(text, "~") == 0)
-        return; /* the stage isn't there, which was reported */
-    if (place_check(text, use, kind_names, &why) < 0)
+    if (!json_is_string(value))
+        return; /* reported */
+    if (place_check(json_string_value(value), use, stages, &why) < 0)
         problems_at(problems, pointer, "%s", why.text);
 }
 
-static void check_figures(const json_t *report, const json_t *kind_names, struct problems *problems)
+static void check_figures(const json_t *report, const json_t *stages, struct problems *problems)
 {
     size_t i;
     json_t *item, *line;
@@ -335,31 +375,31 @@ static void check_figures(const json_t *report, const json_t *kind_names, struct
     json_array_foreach(json_object_get(report, "pictures"), i, item)
     {
         snprintf(pointer, sizeof pointer, "/report/pictures/%zu/file", i);
-        check_place(json_object_get(item, "file"), PLACE_PICTURE, kind_names, pointer, problems);
+        check_place(json_object_get(item, "file"), PLACE_PICTURE, stages, pointer, problems);
     }
     json_array_foreach(json_object_get(report, "confusion_matrices"), i, item)
     {
         snprintf(pointer, sizeof pointer, "/report/confusion_matrices/%zu/matrix", i);
-        check_place(json_object_get(item, "matrix"), PLACE_LIST, kind_names, pointer, problems);
+        check_place(json_object_get(item, "matrix"), PLACE_LIST, stages, pointer, problems);
     }
     json_array_foreach(json_object_get(report, "curves"), i, item)
         json_object_foreach(json_object_get(item, "lines"), name, line)
     {
         snprintf(pointer, sizeof pointer, "/report/curves/%zu/lines/%.200s", i, name);
-        check_place(line, PLACE_LINES, kind_names, pointer, problems);
+        check_place(line, PLACE_LINES, stages, pointer, problems);
     }
 }
 
 /* ---- all ---- */
 
-/* {STAGE: KIND} */
-static json_t *kinds_of(const json_t *stages)
+/* {NAME: STAGE} of the list */
+static json_t *by_name(const json_t *stages)
 {
-    json_t *kind_names = json_object(), *stage;
+    json_t *map = json_object(), *stage;
     size_t i;
     json_array_foreach((json_t *)stages, i, stage)
-        json_object_set(kind_names, cells_string(stage, "name"), json_object_get(stage, "kind"));
-    return kind_names;
+        json_object_set(map, cells_string(stage, "name"), stage);
+    return map;
 }
 
 void check_sections(const json_t *params, struct problems *problems)
@@ -367,11 +407,11 @@ void check_sections(const json_t *params, struct problems *problems)
     struct sources none = {.loaded = json_object()};
     json_t *tables = NULL;
     struct error why = {""};
-    json_t *kind_names = kinds_of(json_object_get(params, "stages"));
-    check_tables(params, kind_names, problems);
+    json_t *stages = by_name(json_object_get(params, "stages"));
+    check_tables(params, stages, problems);
     check_paper_tables(params, problems);
     check_settings(params, problems);
-    check_figures(json_object_get(params, "report"), kind_names, problems);
+    check_figures(json_object_get(params, "report"), stages, problems);
     /* Claims and the headline name cells of tables that must be right themselves. */
     if (!problems_any(problems)) {
         if (cells_evaluate(json_object_get(params, "tables"), json_object_get(params, "paper"),
@@ -381,6 +421,6 @@ void check_sections(const json_t *params, struct problems *problems)
         check_headline(json_object_get(params, "report"), tables, problems);
     }
     json_decref(tables);
-    json_decref(kind_names);
+    json_decref(stages);
     sources_close(&none);
 }

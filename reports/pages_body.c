@@ -61,6 +61,8 @@ static int put_sheet(struct report *r, const json_t *sheet, size_t i, struct err
         layout_heading(&r->page, 2, title, placed.height + 90);
         layout_pictures(&r->page, &placed, 1, 0, cells_string(sheet, "caption"));
     }
+    if (rc < 0)
+        error_prefix(err, "%s", cells_string(sheet, "file"));
     free(pdf);
     free(png);
     return rc;
@@ -144,8 +146,11 @@ static int make_confusion(struct report *r, const json_t *item, const char *path
         return rc;
     if (!found.value)
         return plot_curves(path, title, "predicted", "true", NULL, 0, width, height, err);
-    return plot_confusion(path, title, found.value, json_object_get(r->section, "classes"), width,
-                          height, err);
+    rc = plot_confusion(path, title, found.value, json_object_get(r->section, "classes"), width,
+                        height, err);
+    if (rc < 0)
+        error_prefix(err, "%s", cells_string(item, "matrix"));
+    return rc;
 }
 
 typedef int (*maker)(struct report *r, const json_t *item, const char *path, double width,

@@ -22,14 +22,13 @@ static int read_png(const char *path, struct bitmap *b, struct error *err)
     png_image image = {.version = PNG_IMAGE_VERSION};
     *b = (struct bitmap){0};
     if (!png_image_begin_read_from_file(&image, path))
-        return error_set(err, EINVAL, "%s: not a PNG: %s", path, image.message);
+        return error_set(err, EINVAL, "not a PNG: %s", image.message);
     b->width = image.width;
     b->height = image.height;
     b->grey = !(image.format & PNG_FORMAT_FLAG_COLOR);
     if (!b->width || !b->height || b->width > PIXEL_LIMIT / b->height) {
         png_image_free(&image);
-        return error_set(err, EINVAL, "%s: %zu x %zu pixels are too many", path, b->width,
-                         b->height);
+        return error_set(err, EINVAL, "%zu x %zu pixels are too many", b->width, b->height);
     }
     image.format = b->grey ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
     b->pixels = malloc(PNG_IMAGE_SIZE(image));
@@ -40,7 +39,7 @@ static int read_png(const char *path, struct bitmap *b, struct error *err)
     if (!png_image_finish_read(&image, &(png_color){255, 255, 255}, b->pixels, 0, NULL)) {
         free(b->pixels);
         b->pixels = NULL;
-        return error_set(err, EINVAL, "%s: %s", path, image.message);
+        return error_set(err, EINVAL, "not a PNG: %s", image.message);
     }
     return 0;
 }

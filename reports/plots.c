@@ -172,18 +172,16 @@ static double field(const json_t *matrix, size_t row, size_t column)
                : -1;
 }
 
-static int check_matrix(const json_t *matrix, size_t n, const char *title, struct error *err)
+static int check_matrix(const json_t *matrix, size_t n, struct error *err)
 {
     if (n < 1 || n > MATRIX_LIMIT)
-        return error_set(err, EINVAL, "%s: expected a matrix of 1 to %d rows", title, MATRIX_LIMIT);
+        return error_set(err, EINVAL, "expected a matrix of 1 to %d rows", MATRIX_LIMIT);
     for (size_t i = 0; i < n; i++) {
         if (json_array_size(json_array_get(matrix, i)) != n)
-            return error_set(err, EINVAL, "%s: row %zu of the matrix: expected %zu counts", title,
-                             i, n);
+            return error_set(err, EINVAL, "row %zu of the matrix: expected %zu counts", i + 1, n);
         for (size_t k = 0; k < n; k++)
             if (field(matrix, i, k) < 0)
-                return error_set(err, EINVAL, "%s: row %zu of the matrix: expected counts", title,
-                                 i);
+                return error_set(err, EINVAL, "row %zu of the matrix: expected counts", i + 1);
     }
     return 0;
 }
@@ -234,7 +232,7 @@ int plot_confusion(const char *path, const char *title, const json_t *matrix, co
                    double width, double height, struct error *err)
 {
     size_t n = json_array_size(matrix);
-    int rc = check_matrix(matrix, n, title, err);
+    int rc = check_matrix(matrix, n, err);
     if (rc < 0)
         return rc;
     struct text t = {0};

@@ -7,7 +7,8 @@
 enum {
     ROWS = CELLS_ROW_LIMIT,
     COLUMNS = CELLS_COLUMN_LIMIT,
-    TEXT = 5000 /* bytes that any text may have */
+    TEXT = 5000,  /* bytes that any text may have */
+    LABEL = 1000, /* of a row or column, and of a unit */
 };
 
 /* What a row, a column or the table itself may say of how its numbers are shown. */
@@ -23,7 +24,7 @@ enum {
          .text = "decimals shown (2)"},                                                            \
         {.name = "unit",                                                                           \
          .type = PARAM_STRING,                                                                     \
-         .max = TEXT,                                                                              \
+         .max = LABEL,                                                                             \
          .optional = true,                                                                         \
          .text = "such as %"},                                                                     \
         {.name = "commas",                                                                         \
@@ -48,10 +49,10 @@ static const struct param any_value = {
     .name = "variable", .type = PARAM_JSON, .optional = true, .text = "a variable of the cells"};
 
 static const struct param row_members[] = {
-    {.name = "label", .type = PARAM_STRING, .max = TEXT, .optional = true, .text = "its name"},
+    {.name = "label", .type = PARAM_STRING, .max = LABEL, .optional = true, .text = "its name"},
     {.name = "group",
      .type = PARAM_STRING,
-     .max = TEXT,
+     .max = LABEL,
      .optional = true,
      .text = "a heading that it shares with its neighbours"},
     {.name = "bold",
@@ -75,10 +76,10 @@ static const struct param row_members[] = {
 };
 
 static const struct param column_members[] = {
-    {.name = "label", .type = PARAM_STRING, .max = TEXT, .optional = true, .text = "its name"},
+    {.name = "label", .type = PARAM_STRING, .max = LABEL, .optional = true, .text = "its name"},
     {.name = "group",
      .type = PARAM_STRING,
-     .max = TEXT,
+     .max = LABEL,
      .optional = true,
      .text = "a heading that it shares with its neighbours"},
     {.name = "cell",
@@ -275,7 +276,7 @@ static const struct param value_item[] = {
 };
 
 static const struct param setting_members[] = {
-    {.name = "label", .type = PARAM_STRING, .max = TEXT, .optional = true, .text = "its name"},
+    {.name = "label", .type = PARAM_STRING, .max = LABEL, .optional = true, .text = "its name"},
     {.name = "value",
      .type = PARAM_JSON,
      .optional = true,
@@ -348,7 +349,7 @@ const struct param sections_paper_members[] = {
 
 static const struct param headline_members[] = {
     {.name = "cell", .type = PARAM_STRING, .max = TEXT, .text = "table/row/column"},
-    {.name = "label", .type = PARAM_STRING, .max = TEXT, .optional = true, .text = "its name"},
+    {.name = "label", .type = PARAM_STRING, .max = LABEL, .optional = true, .text = "its name"},
     {0},
 };
 

@@ -90,11 +90,10 @@ static int check_alternatives(struct pattern p, const json_t *list, const char *
         json_t *item;
         bool found = n == 1 && *at == '*';
         snprintf(name, sizeof name, "%.*s", (int)n, at);
-        json_array_foreach((json_t *)list, i, item)
-        {
-            found = found || strcmp(cells_string(item, "id"), name) == 0;
+        json_array_foreach((json_t *)list, i, item) found =
+            found || strcmp(cells_string(item, "id"), name) == 0;
+        json_array_foreach((json_t *)list, i, item) if (!found)
             nearest_offer(&nearest, cells_string(item, "id"));
-        }
         if (!found)
             return error_set(err, EINVAL, "'%s': there is no %s '%s'%s", selector, what, name,
                              nearest_hint(&nearest));

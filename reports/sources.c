@@ -104,8 +104,8 @@ static int load(struct sources *s, const char *path, const json_t **value, struc
         json = load_lines(text, size);
     free(text);
     if (!json)
-        return error_set(err, EINVAL, "%s:%d:%d: neither JSON nor JSON lines: %s", path, where.line,
-                         where.column, where.text);
+        return error_set(err, EINVAL, "line %d, column %d: neither JSON nor JSON lines: %s",
+                         where.line, where.column, where.text);
     *value = json;
     if (json_object_set_new(s->loaded, path, json) < 0)
         return error_set(err, ENOMEM, "out of memory reading %s", path);
@@ -131,6 +131,14 @@ int sources_find(struct sources *s, const char *reference, struct found *found, 
     return 0;
 }
 
+bool sources_path_sound(const char *path)
+{
+    for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/')
+        if (strcspn(p, "/") == 2 && strncmp(p, "..", 2) == 0)
+            return false;
+    return true;
+}
+
 int sources_path(struct sources *s, const char *reference, struct found *found, char **path,
                  struct error *err)
 {
@@ -138,7 +146,7 @@ int sources_path(struct sources *s, const char *reference, struct found *found, 
     int rc = split(s, reference, found, err);
     if (rc < 0 || found->missing)
         return rc;
-    if (strstr(found->pointer, ".."))
+    if (!sources_path_sound(found->pointer))
         return error_set(err, EINVAL, "%s: '..' is not allowed in a path", reference);
     *path = file_path("%s%s", member(found->entry, "path"), found->pointer);
     if (!*path)

@@ -30,6 +30,9 @@ bool sources_is_reference(const char *text);
  * the value is missing; -EINVAL if the reference or the file is malformed. */
 int sources_find(struct sources *s, const char *reference, struct found *found, struct error *err);
 
+/* Whether a path of folders and a file has no "..". */
+bool sources_path_sound(const char *path);
+
 /* As above for a port that holds no JSON: a file, or with a pointer a file of a tree. On success
  * *path (malloc'd, the caller's) is where it lies, or NULL with found->missing set. */
 int sources_path(struct sources *s, const char *reference, struct found *found, char **path,

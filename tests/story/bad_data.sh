@@ -86,7 +86,7 @@ state > before
 sed 's/kind: filter_noise/kind: filter_niose/' x.yaml > bad.yaml
 for words in 'bad.yaml' 'x.yaml --set limit=many' 'x.yaml nothing' 'x.yaml -j none'; do
     # shellcheck disable=SC2086
-    "$FERDAG" run $words > out 2> err
+    "$FERDAG" run $words > printed 2> err
     same "exit of run $words" 2 $?
     same "lines of run $words" 1 "$(wc -l < err)"
     same "the cache after run $words" "$(cat before)" "$(state)"
@@ -118,3 +118,23 @@ unusable net 'images: the training split has no image of class disgust'
 grep -v Training sound.csv > faces.csv
 unusable net 'images: the training split has no image of class angry (0 images'
 unusable cleaned 'images: the training split is empty'
+
+# What a program wrote for the report and that isn't what the report needs: its reference is named.
+# reported WHAT TEXT SECTION EXPECTED
+reported() {
+    cat > p.yaml <<Y
+ferdag: 2
+stages: { a: { kind: command, out: { o: o, p: p }, with: { run: "echo '$2' > o; echo no picture > p" } } }
+report:
+  $3
+Y
+    "$FERDAG" run p.yaml > json 2> err
+    same "exit of $1" 1 $?
+    has "$1" "ferdag: stage report failed: $4" "$(cat err)"
+}
+matrix='confusion_matrices: [{ matrix: "@a.o" }]'
+reported 'a number as a matrix' '7' "$matrix" '@a.o: expected a matrix of 1 to 50 rows'
+reported 'a ragged matrix' '[[1,2],[3]]' "$matrix" '@a.o: row 2 of the matrix: expected 2 counts'
+reported 'negative counts' '[[1,2],[3,-1]]' "$matrix" '@a.o: row 2 of the matrix: expected counts'
+reported 'text as JSON' '{bad' "$matrix" '@a.o: line 1, column'
+reported 'text as a PNG' '1' 'pictures: [{ file: "@a.p" }]' '@a.p: not a PNG: '

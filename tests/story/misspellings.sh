@@ -52,7 +52,7 @@ report:
   classes: [a, b, c, d, e, f, g]
 '
 printf '%s' "$base" > base.yaml
-"$FERDAG" check base.yaml > out 2> err || fail "the base file: $(cat err)"
+"$FERDAG" check base.yaml > printed 2> err || fail "the base file: $(cat err)"
 same 'the base file' 'base.yaml: 15 stages, no errors' "$(cat err)"
 
 tried=0
@@ -64,7 +64,7 @@ wrong() {
     printf '%s' "$before$new${base#*"$old"}" > bad.yaml
     line=$(($(printf '%s' "$before" | wc -l) + 1))
     for command in check run; do
-        "$FERDAG" $command bad.yaml > out 2> err
+        "$FERDAG" $command bad.yaml > printed 2> err
         [ $? -eq 2 ] || fail "$command accepts '$new': $(cat err)"
         grep -qF "bad.yaml:$line:" err || fail "$command of '$new': no line $line in: $(cat err)"
         has "$command of '$new'" "$expected" "$(grep -F "bad.yaml:$line:" err)"
@@ -136,6 +136,24 @@ wrong 'cell: t1/one/public, label: One' 'cell: t1/one/publik, label: One' "(did 
 wrong '"@net.metrics"' '"@net.summary"' 'expected JSON lines'
 wrong 'metrics:/public/confusion' 'metrics:/public/confuson' "did you mean '/public/confusion'?"
 wrong 'headline:' 'headlines:' "unknown key 'headlines' of report (did you mean 'headline'?)"
+# what a place can't hold
+wrong '"@tidy.o:/anything"' '"@tidy.d:/o.json"' 'expected JSON, but tidy.d is a folder'
+wrong '"@tidy.o:/anything"' '"@faces.sheet:/anything"' 'expected JSON, but faces.sheet is the file sheet.png'
+wrong '"@score/1/1.metrics:/public/confusion"' '"@tidy.d:/c.json"' 'expected JSON, but tidy.d is a folder'
+wrong '"@score/1/1.metrics:/public/confusion"' '~' "key 'matrix' of report.confusion_matrices must be given"
+wrong '"@score/1/1.metrics:/public/confusion"' '"~"' "expected a reference \"@stage.port:/pointer\", not '~'"
+wrong '{ net: "@net.metrics" }' '{ net: ~ }' 'report.curves.lines: expected a text, not null'
+wrong 'headline: [' 'pictures: [{ file: "@tidy.o" }]
+  headline: [' 'expected a PNG, but tidy.o is the file o.json'
+wrong 'headline: [' 'pictures: [{ file: "@tidy.d" }]
+  headline: [' "expected a PNG, but tidy.d is a folder: name a file in it after ':'"
+wrong 'headline: [' 'pictures: [{ file: "@tidy.d:/../x.png" }]
+  headline: [' "'..' is not allowed in '/../x.png'"
+wrong 'headline: [' 'pictures: [{ file: "@faces.sheet:/x.png" }]
+  headline: [' "faces.sheet is a file: nothing can stand after ':'"
+wrong 'files: [tidy.py]' 'files: [~]' 'files: expected the name of a file or folder'
+wrong '  knn:' '  fused: { kind: fuse_features, in: { features: [] } }
+  knn:' 'input port '"'features'"' of kind fuse_features: expected at least one'
 [ $tried -ge 50 ] || fail "only $tried mistakes"
 
 # Many at once: each is reported.
@@ -145,7 +163,7 @@ for change in 'train: 90|trian: 90' 'model: vgg19|model: vgg91' 'scale: 100|scae
     all=${all/"${change%|*}"/"${change#*|}"}
 done
 printf '%s' "$all" > all.yaml
-"$FERDAG" check all.yaml > out 2> err
+"$FERDAG" check all.yaml > printed 2> err
 same 'exit of many mistakes' 2 $?
 for word in trian vgg91 scael abov comparabel lable titel pth; do has 'all at once' "'$word'" "$(cat err)"; done
 same 'lines' 8 "$(wc -l < err)"
@@ -153,8 +171,8 @@ same 'in the order of the file' "$(cut -d: -f3 err)" "$(cut -d: -f3 err | sort -
 
 # A missing input is a warning for `check`, which may run elsewhere, and an error for `run`.
 rm data.txt
-"$FERDAG" check base.yaml > out 2> err || fail 'check refuses a missing input'
+"$FERDAG" check base.yaml > printed 2> err || fail 'check refuses a missing input'
 has 'check' "warning: base.yaml:4:25: input 'data': cannot open" "$(cat err)"
-"$FERDAG" run base.yaml > out 2> err
+"$FERDAG" run base.yaml > printed 2> err
 same 'exit of run' 2 $?
 has 'run' "base.yaml:4:25: input 'data': cannot open" "$(cat err)"

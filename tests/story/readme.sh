@@ -12,7 +12,7 @@ block() { awk -v language="$2" -v n="$3" '
 
 # A few faces stand for FER2013.
 printf 'ferdag: 2\nstages: { faces: { kind: synthetic_faces, with: { train: 21, public: 7, private: 7 } } }\n' > faces.yaml
-./ferdag run faces.yaml --cache other > out 2> err || fail "$(cat err)"
+./ferdag run faces.yaml --cache other > printed 2> err || fail "$(cat err)"
 cp "$(./ferdag show faces.yaml faces --cache other | awk '/output csv/ { print $3 }')" fer2013.csv
 export FER2013=fer2013.csv
 
@@ -20,9 +20,9 @@ export FER2013=fer2013.csv
 block "$root/README.md" yaml 1 > wider.yaml
 block "$root/README.md" sh 1 > best.sh
 grep -q '^    ./ferdag run wider.yaml$' "$root/README.md" || fail 'README does not say how to run it'
-./ferdag check wider.yaml > out 2> err || fail "check: $(cat err)"
+./ferdag check wider.yaml > printed 2> err || fail "check: $(cat err)"
 same 'warnings' 'wider.yaml: 5 stages, no errors' "$(cat err)"
-./ferdag run wider.yaml > out 2> err || fail "run: $(cat err)"
+./ferdag run wider.yaml > printed 2> err || fail "run: $(cat err)"
 best=$(./ferdag show wider.yaml best | awk '/output table/ { print $3 }')
 same 'rows of best.csv' '16 32 8' "$(cut -d, -f1 "$best" | sort | paste -sd' ')"
 same 'numbers of best.csv' 3 "$(grep -cE '^[0-9]+,0\.[0-9]+$' "$best")"
@@ -34,7 +34,7 @@ grep -o '^    \./ferdag \(check\|status\|explain\|show\|log\|fsck\|kinds\)[^#]*'
 same 'commands in README' 7 "$(wc -l < commands)"
 while read -ra command; do
     command=("${command[@]/#FILE/wider.yaml}")
-    "${command[@]/#STAGE/train/8}" > out 2> err || fail "${command[*]}: $(cat err)"
+    "${command[@]/#STAGE/train/8}" > printed 2> err || fail "${command[*]}: $(cat err)"
 done < commands
 
 # The experiments on the real data, as far as a plan.
@@ -42,8 +42,8 @@ grep -o '^    \./ferdag run experiments/[^ ]*' "$root/README.md" > commands
 same 'experiments in README' 3 "$(wc -l < commands)"
 while read -r command; do
     read -ra words <<< "$command"
-    "${words[@]}" -n > out 2> err || fail "$command -n: $(cat err)"
-    [ "$(grep -c ' run ' out)" -gt 50 ] || fail "$command -n: $(cat out)"
+    "${words[@]}" -n > printed 2> err || fail "$command -n: $(cat err)"
+    [ "$(grep -c ' run ' printed)" -gt 50 ] || fail "$command -n: $(cat printed)"
 done < commands
 
 # docs/experiments.md: each block adds to the paper's experiment, which has the stages and tables that
@@ -72,7 +72,7 @@ while block "$root/docs/experiments.md" yaml $((n + 1)) > part.yaml && [ -s part
         { echo 'ferdag: 2'; cat part.yaml; } > programs.yaml
         continue
     fi
-    ./ferdag check whole.yaml > out 2> err || fail "block $n of docs/experiments.md: $(cat err)"
+    ./ferdag check whole.yaml > printed 2> err || fail "block $n of docs/experiments.md: $(cat err)"
 done
 [ $n -ge 6 ] || fail "only $n blocks in docs/experiments.md"
 mkdir photos lib
@@ -80,5 +80,5 @@ echo a > photos/a
 echo 'echo in lib' > lib/part.sh
 echo 'train,1' > table.csv
 printf '. ./lib/part.sh\ncat "$1"; echo "public,$DEPTH,$(ls "$2")"; mkdir sheets; echo > sheets/1\n' > tidy.sh
-DEPTH=3 ./ferdag run programs.yaml > out 2> err || fail "programs: $(cat err)"
+DEPTH=3 ./ferdag run programs.yaml > printed 2> err || fail "programs: $(cat err)"
 same 'what it joined' 'train,1 public,3,a in lib train,1 public,3,a train,1' "$(paste -sd' ' "$(./ferdag show programs.yaml join | awk '/output o/ { print $3 }')")"

@@ -57,3 +57,18 @@ echo 'params: { a: 1 }' > small.yaml
 { echo 'ferdag: 2'; echo "include: [large.yaml, $(yes small.yaml | head -190 | paste -sd,)]"; echo "$one"
 } | soon includes 'include: more than 3000000 entries to merge'
 { echo 'ferdag: 2'; echo "include: [large.yaml, small.yaml, small.yaml]"; echo "$one"; } | soon few_includes '1 stages, no errors'
+
+# Thousands of mistakes, of which each could have a hint; many comparisons, large tables.
+{ echo 'ferdag: 2'; echo 'stages:'
+  echo "  a: { for: { x: [$(numbers value_number_%.0f 60)], y: [$(numbers value_number_%.0f 60)] }, kind: command, in: { p: 'nosuch_stage/\${x}/\${y}' }, out: { o: o }, with: { run: '\${x} \${y}' } }"
+} | soon unknown_stages "unknown stage or input 'nosuch_stage/value_number_0/value_number_0'"
+has 'the rest of unknown_stages' 'and 3500 more' "$(cat err)"
+{ echo 'ferdag: 2'; echo 'params:'; seq -f '  param_%.0f: 1' 4000; echo 'stages:'
+  seq 0 3999 | sed 's/.*/  st&: { kind: synthetic_faces, with: { seed: "${params_&}" } }/'
+} | soon unknown_params "unknown param 'params_0'"
+table="rows: [$(numbers r%.0f 500)], columns: [$(numbers c%.0f 60)], cell: '@s:/x'"
+{ echo 'ferdag: 2'; echo "$one"; echo "tables: { t: { $table } }"
+  echo "claims: { k: { title: K, checks: [$(yes '{ check: above, left: t/*/c0, right: t/r0/*, text: x }' | head -900 | paste -sd,)] } }"
+} | soon pairs 'the claims compare more than 10000 pairs of cells'
+{ echo 'ferdag: 2'; echo "$one"; echo 'tables:'; for i in 0 1 2; do echo "  t$i: { $table, unit: $(yes u | head -60 | tr -d '\n') }"; done
+} | soon cells 'the tables have too many cells: together they would take more than 60 MB'
