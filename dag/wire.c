@@ -41,7 +41,22 @@ static const char *edge_name(struct arena *arena, const struct edge *edge)
                   : edge->external->name;
 }
 
-/* What may not meet: a measured output and a result, a file and a folder. */
+static const char *data_of(const struct port *port)
+{
+    return port->data ? port->data : port->name;
+}
+
+/* What the output holds that the edge reads, or NULL if that isn't known. */
+static const char *data_given(const struct edge *edge)
+{
+    const struct kind *kind = edge->from ? edge->from->kind : NULL;
+    for (const struct port *p = kind ? kind->outputs : NULL; p && p->name; p++)
+        if (strcmp(p->name, edge_output(edge)->port) == 0)
+            return data_of(p);
+    return NULL;
+}
+
+/* What may not meet: a measured output and a result, a file and a folder, features and weights. */
 static int check_edge(const struct reading *r, const struct port *port, const struct edge *edge)
 {
     const struct stage *stage = r->stage;
@@ -60,6 +75,11 @@ static int check_edge(const struct reading *r, const struct port *port, const st
                             "port %s of kind %s takes %s, and %s is %s", port->name,
                             stage->kind->name, tree ? "a file" : "a folder of files",
                             edge_name(r->e->arena, edge), tree ? "a folder of files" : "a file");
+    const char *wanted = port ? data_of(port) : "", *given = port ? data_given(edge) : NULL;
+    if (given && strcmp(wanted, given) != 0)
+        return node_problem(r->e->problems, edge->where,
+                            "port %s of kind %s takes %s, and %s holds %s", port->name,
+                            stage->kind->name, wanted, edge_name(r->e->arena, edge), given);
     return 0;
 }
 

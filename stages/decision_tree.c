@@ -48,6 +48,7 @@ static const struct port outputs[] = {
     {.name = "model",
      .form = PORT_FILE,
      .file = "tree.json",
+     .data = "tree",
      .text = "nodes: feature, threshold, left, right (-1 in a leaf), counts of each class"},
     TREES_PORTS(""),
     TIMING_PORT(TIMING_TEXT, TIMING_OF_BOTH),

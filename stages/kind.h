@@ -29,6 +29,8 @@ struct port {
     const char *name;
     enum port_form form;
     const char *file;  /* outputs: file or folder name, with its ending; NULL for inputs */
+    const char *data;  /* what its bytes are, if that isn't `name`: an input takes what says the
+                          same.  What programs make and files from outside may be anything */
     bool optional;     /* inputs: may be left out; outputs: may be absent */
     bool many;         /* inputs: takes a list */
     bool measured;     /* outputs: holds measured times, which differ from run to run; only kinds

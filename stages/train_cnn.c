@@ -41,9 +41,13 @@ static const struct port inputs[] = {
 static const struct port outputs[] = {
     {.name = "best",
      .file = "best.safetensors",
+     .data = "weights",
      .text = "weights of the epoch best on PublicTest (the first of equals), PyTorch's names and "
              "layouts"},
-    {.name = "last", .file = "last.safetensors", .text = "weights after the last epoch"},
+    {.name = "last",
+     .file = "last.safetensors",
+     .data = "weights",
+     .text = "weights after the last epoch"},
     {.name = "metrics",
      .file = "metrics.jsonl",
      .holds = "/*/epoch|lr|train_loss|train_accuracy|public_loss|public_accuracy",
