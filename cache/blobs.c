@@ -29,20 +29,6 @@ static int64_t nanoseconds(const struct timespec *t)
     return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
-struct stamp stamp_of(const struct stat *st)
-{
-    return (struct stamp){.size = (uint64_t)st->st_size,
-                          .inode = (uint64_t)st->st_ino,
-                          .mtime_ns = nanoseconds(&st->st_mtim),
-                          .ctime_ns = nanoseconds(&st->st_ctim)};
-}
-
-bool stamp_equal(const struct stamp *a, const struct stamp *b)
-{
-    return a->size == b->size && a->inode == b->inode && a->mtime_ns == b->mtime_ns &&
-           a->ctime_ns == b->ctime_ns;
-}
-
 char *blob_path(const char *cache, const struct digest *digest)
 {
     return file_path("%s/blobs/%.2s/%s", cache, digest->hex, digest->hex + 2);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include "base/error.h"
+#include "base/stamp.h"
 #include "cache/sha256.h"
 
 /* One output: a file, or a folder of files, which is stored as its manifest (tree.h). */
@@ -19,16 +20,6 @@ struct blob {
     bool tree;
     bool executable; /* a file with an executable bit */
 };
-
-/* What the file system says of a file. ctime can't be set back, so every write through the file
- * system gives another stamp; damage of the medium doesn't. */
-struct stamp {
-    uint64_t size, inode;
-    int64_t mtime_ns, ctime_ns;
-};
-
-struct stamp stamp_of(const struct stat *st);
-bool stamp_equal(const struct stamp *a, const struct stamp *b);
 
 /* Path of the blob's file; malloc'd, NULL when memory is out. */
 char *blob_path(const char *cache, const struct digest *digest);

@@ -38,6 +38,7 @@ struct execution {
     char *folder;
     int lock;
     bool failed;
+    bool changed;  /* it failed since an input from outside isn't what it was */
     bool verified; /* the inputs were read and had their digests before the start */
     struct digest *to_verify;
     size_t to_verify_count, damaged; /* damaged: which of them, if verifying failed */
@@ -360,6 +361,18 @@ static bool runs_long(const struct run *run, const struct task *task)
     return longer;
 }
 
+static int verify_sources(struct execution *x)
+{
+    const struct stage *stage = x->task->stage;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < stage->input_count; i++) {
+        const struct external *external = stage->inputs[i].external;
+        if (external)
+            rc = source_verify(external, plan_source(x->run->plan, external), &x->error);
+    }
+    return rc;
+}
+
 static void verify(uv_work_t *request)
 {
     struct execution *x = request->data;
@@ -369,6 +382,8 @@ static void verify(uv_work_t *request)
             x->failed = true;
             x->damaged = i;
         }
+    x->changed = !x->failed && verify_sources(x) < 0;
+    x->failed |= x->changed;
 }
 
 /* The stamps were right: bits that changed nevertheless are the medium's fault. */
@@ -384,8 +399,10 @@ static void verified(uv_work_t *request, int status)
     }
     x->verified = !x->failed;
     if (x->failed) {
-        cache_damaged(run->plan->cache, &x->to_verify[x->damaged], x->error.text, NULL);
-        error_prefix(&x->error, "an input of it is damaged; the next run makes it anew");
+        if (!x->changed) {
+            cache_damaged(run->plan->cache, &x->to_verify[x->damaged], x->error.text, NULL);
+            error_prefix(&x->error, "an input of it is damaged; the next run makes it anew");
+        }
         fail(x);
         run_start_ready(run);
         return;

@@ -7,6 +7,8 @@
 #include "dag/earlier.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +34,14 @@ static void add_name(const struct external *external, json_t *item)
 {
     if (strlen(external->path) <= LONGEST_NAME)
         set(item, "name", utf8_json(external->path));
+}
+
+/* By which a stage that copies the input sees that it is still the one that was hashed. */
+static void add_stamps(const struct source *source, json_t *item)
+{
+    char text[20];
+    snprintf(text, sizeof text, "%016" PRIx64, source->stamps);
+    set(item, "stamps", json_string(text));
 }
 
 /* A result's params by the names that they have now: the result may be older than those. */
@@ -95,6 +105,8 @@ static json_t *inputs_json(const struct plan *plan, const struct stage *stage)
             set(item, "path", json_string(edge->as));
         if (edge->external)
             add_name(edge->external, item);
+        if (edge->external && !edge->external->code && stage->kind->open_ports)
+            add_stamps(plan_source(plan, edge->external), item);
         if (stage->kind->report && edge->from)
             add_provenance(plan, edge, item);
         json_array_append_new(list, item);

@@ -51,9 +51,10 @@ static char *input_line(const struct stage *stage, const struct edge *edge,
                         const struct key_input *input, struct arena *arena)
 {
     if (!stage->kind->report)
-        return input->missing ? NULL
-                              : arena_print(arena, "in %s %s%s", edge->as, input->digest.hex,
-                                            input->executable ? " exec" : "");
+        return input->missing
+                   ? NULL
+                   : arena_print(arena, "in %s %s%s%s", edge->as, input->digest.hex,
+                                 input->executable ? " exec" : "", input->folder ? " folder" : "");
     const char *port = edge->from ? edge->from->outputs[edge->output].port : "";
     const char *name = edge->from ? edge->from->name : edge->external->name;
     if (input->missing)
@@ -97,6 +98,8 @@ static int write_text(const struct stage *stage, const char *backend,
             add(&lines, arena_print(arena, "out %s %s%s", stage->outputs[i].port,
                                     stage->outputs[i].file, stage->outputs[i].tree ? "/" : ""));
     flush(&lines, true, out);
+    if (stage->kind->open_ports && stage->cpu > 1)
+        fprintf(out, "threads %d\n", stage->cpu);
     int rc = write_environment(stage, &lines, out, err);
     for (size_t i = 0; rc == 0 && i < stage->input_count; i++) {
         char *line = input_line(stage, &stage->inputs[i], &inputs[i], arena);

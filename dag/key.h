@@ -7,8 +7,10 @@
  *   numerics TEXT            of kinds whose bits depend on backend and threads
  *   out PORT FILE            of open ports
  *   env NAME DIGEST          of open ports: of the value of a variable, or unset
+ *   threads N                of open ports, if it is given more than one: a program sees how many
  *   in NAME DIGEST           the content, not where it came from; of a program, with " exec" if the
- *                            file is executable
+ *                            file is executable; with " folder" of a folder from outside, or an
+ *                            empty one, since a file could have the bytes of its manifest
  *   in NAME STAGE.PORT KEY DIGEST, or missing   of report kinds, which show where it came from */
 #ifndef FERDAG_DAG_KEY_H
 #define FERDAG_DAG_KEY_H
@@ -20,6 +22,7 @@
 struct key_input {
     bool missing;
     bool executable; /* and the stage is a program, which may run it */
+    bool folder;     /* from outside, or empty */
     struct digest digest;
     const char *key; /* of the stage that it comes from; NULL: from outside */
 };

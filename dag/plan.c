@@ -194,7 +194,7 @@ int plan_check_inputs(const struct plan *plan, const struct stage *stage, struct
         const struct edge *edge = &stage->inputs[i];
         struct blob blob;
         if (edge->external) {
-            rc = source_check(plan->cache, edge->external, plan_source(plan, edge->external), err);
+            rc = source_check(edge->external, plan_source(plan, edge->external), err);
         } else if (plan_input(plan, edge, &blob)) {
             rc = cache_check(plan->cache, &blob, err);
             if (rc == -ENOENT)
@@ -237,8 +237,8 @@ static int make_key(const struct plan *plan, struct task *task, struct error *er
         struct blob blob = {0};
         inputs[i].missing = !plan_input(plan, edge, &blob);
         inputs[i].digest = blob.digest;
-        inputs[i].executable =
-            blob.executable && stage->kind->open_ports && (edge->from || edge->external->code);
+        inputs[i].executable = blob.executable && stage->kind->open_ports;
+        inputs[i].folder = blob.tree && (edge->external || blob.size == 0);
         inputs[i].key = edge->from ? plan->tasks[edge->from->place].key : NULL;
     }
     free(task->key_text);

@@ -18,11 +18,19 @@ void source_free(struct source *source)
 
 /* ---- hashing ---- */
 
-/* A walk through one folder. */
+/* What a walk does with each file. */
+enum reading {
+    LOOK,     /* whether it could be read */
+    BY_CACHE, /* its digest, mostly by the stat cache */
+    READ      /* its digest, by its bytes */
+};
+
+/* A walk through a file, or a folder and what is in it. */
 struct walk {
-    struct cache *cache; /* NULL: only look */
+    enum reading reading;
+    struct cache *cache; /* for BY_CACHE */
     const struct external *external;
-    struct tree *files;
+    struct source *source;
     struct error *err;
 };
 
@@ -33,8 +41,6 @@ static bool left_out(const struct walk *walk, const char *name)
     return walk->external->code && (*name == '.' || strcmp(name, "__pycache__") == 0);
 }
 
-static int walk_folder(const struct walk *walk, const char *below, int depth);
-
 static int look_at(const char *path, const struct stat *st, struct error *err)
 {
     if (!S_ISREG(st->st_mode))
@@ -42,24 +48,38 @@ static int look_at(const char *path, const struct stat *st, struct error *err)
     return access(path, R_OK) < 0 ? error_errno(err, errno, "cannot read %s", path) : 0;
 }
 
+/* `path` is where it is below the input, "" for the input itself. */
+static int walk_file(const struct walk *walk, const char *full, const char *path, struct stat *st,
+                     struct digest *digest)
+{
+    int rc = look_at(full, st, walk->err);
+    if (rc == 0 && walk->reading == BY_CACHE)
+        rc = cache_digest(walk->cache, full, digest, st, walk->err);
+    else if (rc == 0 && walk->reading == READ)
+        rc = sha256_file(full, digest, NULL, walk->err);
+    struct stamp stamp = stamp_of(st);
+    walk->source->stamps += stamp_number(path, &stamp);
+    return rc;
+}
+
+static int walk_folder(const struct walk *walk, const char *below, int depth);
+
 static int walk_entry(const struct walk *walk, const char *path, int depth)
 {
     char *full = must(file_path("%s/%s", walk->external->path, path));
     struct stat st;
-    struct digest digest;
+    struct digest digest = {""};
     int rc = stat(full, &st) < 0 ? error_errno(walk->err, errno, "cannot open %s", full) : 0;
     if (rc == 0 && S_ISDIR(st.st_mode)) {
         rc = walk_folder(walk, path, depth + 1);
-    } else if (rc == 0 && !walk->cache) {
-        rc = look_at(full, &st, walk->err);
-    } else if (rc == 0 && (rc = cache_digest(walk->cache, full, &digest, &st, walk->err)) == 0) {
+    } else if (rc == 0 && (rc = walk_file(walk, full, path, &st, &digest)) == 0) {
         struct tree_entry entry = {
             .form = st.st_mode & S_IXUSR ? TREE_EXECUTABLE : TREE_FILE,
             .digest = digest,
             .size = (uint64_t)st.st_size,
             .path = must(strdup(path)),
         };
-        if (tree_add(walk->files, entry) < 0)
+        if (tree_add(&walk->source->files, entry) < 0)
             must(NULL);
     }
     free(full);
@@ -87,7 +107,7 @@ static int walk_folder(const struct walk *walk, const char *below, int depth)
         free(path);
     }
     if (rc == 0 && empty && *below &&
-        tree_add(walk->files,
+        tree_add(&walk->source->files,
                  (struct tree_entry){.form = TREE_FOLDER, .path = must(strdup(below))}) < 0)
         must(NULL);
     if (dir)
@@ -96,56 +116,52 @@ static int walk_folder(const struct walk *walk, const char *below, int depth)
     return rc;
 }
 
-static int hash_folder(struct cache *cache, const struct external *external, struct source *source,
-                       struct error *err)
+static int walk_whole_folder(const struct walk *walk)
 {
-    struct walk walk = {cache, external, &source->files, err};
+    struct source *source = walk->source;
     char *text = NULL;
     size_t size = 0;
-    int rc = walk_folder(&walk, "", 0);
-    if (rc == 0)
-        rc = tree_print(&source->files, &text, &size, err);
-    if (rc == 0)
-        rc = sha256_memory(text, size, &source->digest, err);
-    free(text);
     source->tree = true;
+    int rc = walk_folder(walk, "", 0);
+    if (rc < 0 || walk->reading == LOOK)
+        return rc;
+    rc = tree_print(&source->files, &text, &size, walk->err);
+    if (rc == 0)
+        rc = sha256_memory(text, size, &source->digest, walk->err);
+    free(text);
     source->size = size;
     return rc;
 }
 
-static int hash_file(struct cache *cache, const struct external *external, struct source *source,
-                     struct error *err)
+/* Fills the walk's source. */
+static int walk_source(const struct walk *walk)
 {
+    const char *path = walk->external->path;
+    struct source *source = walk->source;
     struct stat st;
-    int rc = cache_digest(cache, external->path, &source->digest, &st, err);
-    if (rc == 0) {
-        source->size = (uint64_t)st.st_size;
-        source->stamp = stamp_of(&st);
-        source->executable = st.st_mode & S_IXUSR;
-    }
+    *source = (struct source){0};
+    if (stat(path, &st) < 0)
+        return error_errno(walk->err, errno, "cannot open %s", path);
+    if (S_ISDIR(st.st_mode))
+        return walk_whole_folder(walk);
+    int rc = walk_file(walk, path, "", &st, &source->digest);
+    source->size = (uint64_t)st.st_size;
+    source->executable = st.st_mode & S_IXUSR;
     return rc;
 }
 
 int source_look(const struct external *external, struct error *err)
 {
-    struct stat st;
-    struct tree files = {0};
-    struct walk walk = {.external = external, .files = &files, .err = err};
-    if (stat(external->path, &st) < 0)
-        return error_errno(err, errno, "cannot open %s", external->path);
-    int rc = S_ISDIR(st.st_mode) ? walk_folder(&walk, "", 0) : look_at(external->path, &st, err);
-    tree_free(&files);
+    struct source source;
+    int rc = walk_source(&(struct walk){LOOK, NULL, external, &source, err});
+    source_free(&source);
     return rc;
 }
 
 int source_hash(struct cache *cache, const struct external *external, struct source *source,
                 struct error *err)
 {
-    struct stat st;
-    *source = (struct source){0};
-    int rc = stat(external->path, &st) == 0 && S_ISDIR(st.st_mode)
-                 ? hash_folder(cache, external, source, err)
-                 : hash_file(cache, external, source, err);
+    int rc = walk_source(&(struct walk){BY_CACHE, cache, external, source, err});
     if (rc < 0) {
         source_free(source);
         error_prefix(err, "%s:%d:%d: input '%s'", external->where->file, external->where->line,
@@ -156,22 +172,30 @@ int source_hash(struct cache *cache, const struct external *external, struct sou
     return 0;
 }
 
-int source_check(struct cache *cache, const struct external *external, const struct source *source,
-                 struct error *err)
+static int has_changed(const struct external *external, struct error *err)
 {
-    struct stat st;
+    return error_set(err, EIO, "input '%s' (%s) changed after the run began; run again",
+                     external->name, external->path);
+}
+
+int source_check(const struct external *external, const struct source *source, struct error *err)
+{
     struct source now;
-    if (!source->tree && stat(external->path, &st) == 0) {
-        struct stamp stamp = stamp_of(&st);
-        if (stamp_equal(&stamp, &source->stamp))
-            return 0;
-    }
-    int rc = source_hash(cache, external, &now, NULL);
+    if (external->code)
+        return 0; /* each stage has its own copy, which was compared */
+    int rc = walk_source(&(struct walk){LOOK, NULL, external, &now, NULL});
+    bool same = rc == 0 && now.tree == source->tree && now.stamps == source->stamps;
+    source_free(&now);
+    return same ? 0 : has_changed(external, err);
+}
+
+int source_verify(const struct external *external, const struct source *source, struct error *err)
+{
+    struct source now;
+    int rc = walk_source(&(struct walk){READ, NULL, external, &now, err});
     bool same = rc == 0 && strcmp(now.digest.hex, source->digest.hex) == 0;
     source_free(&now);
-    return same ? 0
-                : error_set(err, EIO, "input '%s' (%s) changed while the stage ran", external->name,
-                            external->path);
+    return same || rc < 0 ? rc : has_changed(external, err);
 }
 
 /* ---- placing ---- */

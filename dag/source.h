@@ -11,10 +11,10 @@ struct source {
     bool known;
     bool tree; /* a folder: its digest is that of its manifest, as of an output folder */
     struct digest digest;
-    uint64_t size;      /* bytes of the file, or of the manifest */
-    bool executable;    /* a file with an executable bit */
-    struct tree files;  /* of a folder */
-    struct stamp stamp; /* of a file */
+    uint64_t size;     /* bytes of the file, or of the manifest */
+    bool executable;   /* a file with an executable bit */
+    struct tree files; /* of a folder */
+    uint64_t stamps;   /* of all files, as stamp_number sums them up */
 };
 
 /* Hashes it, mostly by the stat cache. Links are followed. In a folder of code, hidden files and
@@ -26,9 +26,12 @@ void source_free(struct source *source);
 /* Whether source_hash could read all of it: 0, or -EINVAL. Looks only, and needs no cache. */
 int source_look(const struct external *external, struct error *err);
 
-/* 0, or -EIO if it no longer has the bytes that it had when it was hashed. */
-int source_check(struct cache *cache, const struct external *external, const struct source *source,
-                 struct error *err);
+/* 0, or -EIO if a file of it was written, came or went since it was hashed, even if its bytes are
+ * the same again: a stage may have read others. */
+int source_check(const struct external *external, const struct source *source, struct error *err);
+
+/* Reads all of it. 0, or -EIO if it has other bytes than it had when it was hashed. */
+int source_verify(const struct external *external, const struct source *source, struct error *err);
 
 /* Makes `as` a link to it or, of a folder, a folder of links; of code a copy. -EIO if what was
  * copied isn't what was hashed. */

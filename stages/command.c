@@ -3,7 +3,8 @@
  *
  * It must not be able to change what others read: blobs, or the user's own files. The engine gives
  * links to these. Small inputs become copies of its own; larger ones too where the file system
- * shares blocks, else they are mounted read-only, and if that doesn't work they are copied. */
+ * shares blocks, else they are mounted read-only in place of the links, and if that doesn't work
+ * they are copied. Either way the program sees files. */
 #define _GNU_SOURCE
 #include "stages/job.h"
 #include "stages/kind.h"
@@ -18,46 +19,87 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "base/stamp.h"
 
-/* Bytes of all inputs that are soon copied: a mount namespace takes as long as some megabytes. */
-enum { COPIED_AT_ONCE = 8 << 20, PATH_LIMIT = 4096, FOLDER_DEPTH = 200, MOST_MOUNTS = 50 };
+enum {
+    COPIED_AT_ONCE = 8 << 20, /* bytes of all inputs that are soon copied: a mount namespace takes
+                                 as long as some megabytes */
+    MOUNTED_FROM = 1 << 20,   /* bytes of a file that is worth a mount */
+    MOST_MOUNTS = 500, /* bubblewrap takes half a second for them, and four times that for twice
+                          as many */
+    PATH_LIMIT = 4096,
+    FOLDER_DEPTH = 200
+};
 
 /* ---- inputs ---- */
 
-/* Something to do with each link that the engine made, whose target is absolute; those within a
- * folder of an earlier stage are relative, and stay. */
-typedef int link_action(void *data, const char *path, const char *target, struct error *err);
+/* A file that the engine gave a link to. */
+struct input {
+    char *as;     /* where it stands, from the current folder */
+    char *source; /* where it lies; absolute */
+    uint64_t size;
+    bool mounted;
+};
 
-static int each_link(const char *folder, int depth, link_action *action, void *data,
-                     struct error *err);
+struct inputs {
+    struct input *items;
+    size_t count;
+    uint64_t size; /* of all */
+};
 
-static int at_entry(const char *path, int depth, link_action *action, void *data, struct error *err)
+static void free_inputs(struct inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        free(inputs->items[i].as);
+        free(inputs->items[i].source);
+    }
+    free(inputs->items);
+}
+
+static int add_input(struct inputs *inputs, const char *as, const char *source, struct error *err)
+{
+    struct stat st;
+    if (stat(source, &st) < 0)
+        return error_errno(err, errno, "cannot open %s, the input %s", source, as);
+    struct input *larger = realloc(inputs->items, (inputs->count + 1) * sizeof *larger);
+    if (!larger)
+        return error_set(err, ENOMEM, "out of memory");
+    inputs->items = larger;
+    struct input *input = &larger[inputs->count++];
+    *input = (struct input){strdup(as), strdup(source), (uint64_t)st.st_size, false};
+    inputs->size += input->size;
+    return input->as && input->source ? 0 : error_set(err, ENOMEM, "out of memory");
+}
+
+static int list_folder(struct inputs *inputs, const char *folder, int depth, struct error *err);
+
+/* The engine's links are absolute; those within a folder of an earlier stage are relative, and
+ * stay. */
+static int list_entry(struct inputs *inputs, const char *path, int depth, struct error *err)
 {
     struct stat st;
     char target[PATH_LIMIT];
     if (lstat(path, &st) < 0)
         return error_errno(err, errno, "cannot look at %s", path);
     if (S_ISDIR(st.st_mode))
-        return each_link(path, depth + 1, action, data, err);
+        return list_folder(inputs, path, depth + 1, err);
     ssize_t n = S_ISLNK(st.st_mode) ? readlink(path, target, sizeof target - 1) : 0;
     if (n <= 0 || n >= (ssize_t)sizeof target - 1 || target[0] != '/')
         return 0;
     target[n] = 0;
-    return action(data, path, target, err);
+    return add_input(inputs, path, target, err);
 }
 
-static int each_link(const char *folder, int depth, link_action *action, void *data,
-                     struct error *err)
+static int list_folder(struct inputs *inputs, const char *folder, int depth, struct error *err)
 {
-    DIR *dir = depth > FOLDER_DEPTH ? NULL : opendir(folder);
+    DIR *dir = depth > FOLDER_DEPTH ? NULL : opendir(*folder ? folder : ".");
     struct dirent *entry;
     int rc = dir ? 0 : error_set(err, EIO, "cannot open folder %s", folder);
     while (dir && rc == 0 && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        char *path = file_path("%s/%s", folder, entry->d_name);
-        rc = path ? at_entry(path, depth, action, data, err)
-                  : error_set(err, ENOMEM, "out of memory");
+        char *path = file_path("%s%s%s", folder, *folder ? "/" : "", entry->d_name);
+        rc = path ? list_entry(inputs, path, depth, err) : error_set(err, ENOMEM, "out of memory");
         free(path);
     }
     if (dir)
@@ -65,39 +107,81 @@ static int each_link(const char *folder, int depth, link_action *action, void *d
     return rc;
 }
 
-static int add_size(void *data, const char *path, const char *target, struct error *err)
-{
-    uint64_t *size = data;
-    struct stat st;
-    if (stat(target, &st) < 0)
-        return error_errno(err, errno, "cannot open %s, the input %s", target, path);
-    *size += (uint64_t)st.st_size;
-    return 0;
-}
-
 typedef int copier(const char *from, const char *to, int mode, struct error *err);
 
-/* data points to the copier. */
-static int replace(void *data, const char *path, const char *target, struct error *err)
+/* Puts a copy where the link or an empty file stands. */
+static int copy_input(const struct input *input, copier *copy, struct error *err)
 {
-    copier *const *copy = data;
     struct stat st;
     char *temporary = file_random_name(".");
     int rc = temporary ? 0 : error_set(err, ENOMEM, "out of memory");
-    if (rc == 0 && stat(target, &st) < 0)
-        rc = error_errno(err, errno, "cannot open %s, the input %s", target, path);
+    if (rc == 0 && stat(input->source, &st) < 0)
+        rc = error_errno(err, errno, "cannot open %s, the input %s", input->source, input->as);
     if (rc == 0)
-        rc = (*copy)(target, temporary, 0444 | (int)(st.st_mode & 0111), err);
-    if (rc == 0 && rename(temporary, path) < 0)
-        rc = error_errno(err, errno, "cannot make %s", path);
+        rc = copy(input->source, temporary, st.st_mode & S_IXUSR ? 0555 : 0444, err);
+    if (rc == 0 && rename(temporary, input->as) < 0)
+        rc = error_errno(err, errno, "cannot make %s", input->as);
     free(temporary);
     return rc;
 }
 
-/* Makes copies of the inputs. -EOPNOTSUPP or the like where a copier can't. */
-static int copy_inputs(copier *copy, struct error *err)
+/* All of them; or those alone that were to be mounted. -EOPNOTSUPP or the like where a copier
+ * can't.
+ */
+static int copy_inputs(const struct inputs *inputs, bool mounted, copier *copy, struct error *err)
 {
-    return each_link(".", 0, replace, &copy, err);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < inputs->count; i++)
+        if (!mounted || inputs->items[i].mounted)
+            rc = copy_input(&inputs->items[i], copy, err);
+    return rc;
+}
+
+/* ---- whether they are what was hashed ---- */
+
+/* The sum of the stamps of the files at `path`, or below it. */
+static int sum_stamps(const struct inputs *inputs, const char *path, uint64_t *sum,
+                      struct error *err)
+{
+    size_t n = strlen(path);
+    *sum = 0;
+    for (size_t i = 0; i < inputs->count; i++) {
+        const struct input *input = &inputs->items[i];
+        struct stat st;
+        if (strncmp(input->as, path, n) != 0 || (input->as[n] && input->as[n] != '/'))
+            continue;
+        if (stat(input->source, &st) < 0)
+            return error_errno(err, errno, "cannot open %s, the input %s", input->source,
+                               input->as);
+        struct stamp stamp = stamp_of(&st);
+        *sum += stamp_number(input->as + n + (input->as[n] == '/'), &stamp);
+    }
+    return 0;
+}
+
+/* Inputs from outside: another file may have come to their place. */
+static int check_stamps(const struct job *job, const struct inputs *inputs, struct error *err)
+{
+    const char *port;
+    json_t *list, *item;
+    size_t i;
+    json_object_foreach(json_object_get(job->root, "inputs"), port, list)
+        json_array_foreach(list, i, item)
+    {
+        const char *path = json_string_value(json_object_get(item, "path"));
+        const char *stamps = json_string_value(json_object_get(item, "stamps"));
+        const char *name = json_string_value(json_object_get(item, "name"));
+        uint64_t sum;
+        if (!path || !stamps)
+            continue;
+        int rc = sum_stamps(inputs, path, &sum, err);
+        if (rc < 0)
+            return rc;
+        if (sum != strtoull(stamps, NULL, 16))
+            return error_set(err, EIO, "input '%s' (%s) changed after the run began; run again",
+                             path, name ? name : port);
+    }
+    return 0;
 }
 
 /* ---- environment ---- */
@@ -171,121 +255,93 @@ static char **make_environment(const struct job *job)
 
 /* ---- the stage ---- */
 
-/* Paths that the program must not write to: the store that the links lead to, and what they lead to
- * elsewhere. */
-struct others {
-    char *blobs;
-    char **paths; /* ends with NULL */
-    size_t count;
-};
-
-/* Takes over path. */
-static int add_path(struct others *o, char *path, struct error *err)
+static int by_size(const void *a, const void *b)
 {
-    char **larger = path ? realloc(o->paths, (o->count + 2) * sizeof *larger) : NULL;
-    if (!larger) {
-        free(path);
-        return error_set(err, ENOMEM, "out of memory");
-    }
-    o->paths = larger;
-    larger[o->count++] = path;
-    larger[o->count] = NULL;
-    return 0;
+    const struct input *x = a, *y = b;
+    return x->size != y->size ? (x->size < y->size ? 1 : -1) : strcmp(x->as, y->as);
 }
 
-static int add_target(void *data, const char *path, const char *target, struct error *err)
+/* An empty file to mount on. */
+static int make_place(const struct input *input, struct error *err)
 {
-    struct others *o = data;
-    size_t n = o->blobs ? strlen(o->blobs) : 0;
-    (void)path;
-    if (n && strncmp(target, o->blobs, n) == 0 && target[n] == '/')
-        return 0;
-    char *real = realpath(target, NULL);
-    return real ? add_path(o, real, err) : error_errno(err, errno, "cannot open %s", target);
-}
-
-static void free_others(struct others *o)
-{
-    for (size_t i = 0; i < o->count; i++)
-        free(o->paths[i]);
-    free(o->paths);
-    free(o->blobs);
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Each path once; their folders instead, where they are many: each is a mount. */
-static void make_few(struct others *o)
-{
-    size_t kept = 0;
-    for (size_t i = 0; o->count > MOST_MOUNTS && i < o->count; i++) {
-        char *slash = strrchr(o->paths[i], '/');
-        if (slash && slash > o->paths[i] && (!o->blobs || strcmp(o->paths[i], o->blobs) != 0))
-            *slash = 0;
-    }
-    if (o->count)
-        qsort(o->paths, o->count, sizeof *o->paths, by_text);
-    for (size_t i = 0; i < o->count; i++) {
-        if (kept && strcmp(o->paths[kept - 1], o->paths[i]) == 0)
-            free(o->paths[i]);
-        else
-            o->paths[kept++] = o->paths[i];
-    }
-    o->count = kept;
-    if (o->paths)
-        o->paths[kept] = NULL;
-}
-
-static int find_others(struct others *o, struct error *err)
-{
-    *o = (struct others){.blobs = realpath("../../blobs", NULL)};
-    int rc = o->blobs ? add_path(o, strdup(o->blobs), err) : 0;
-    if (rc == 0)
-        rc = each_link(".", 0, add_target, o, err);
-    if (rc == 0)
-        make_few(o);
+    char *temporary = file_random_name(".");
+    int rc = temporary ? file_write_unsynced(temporary, "", 0, err)
+                       : error_set(err, ENOMEM, "out of memory");
+    if (rc == 0 && rename(temporary, input->as) < 0)
+        rc = error_errno(err, errno, "cannot make %s", input->as);
+    free(temporary);
     return rc;
 }
 
-static int run_with_large_inputs(struct launch *how, int *status, struct error *err)
+/* The largest get a mount, the others a copy. mounts has room for all of them, and an end. */
+static int choose_mounts(struct inputs *inputs, struct mount *mounts, struct error *err)
 {
-    struct others others = {0};
-    struct error first = {""};
+    size_t n = 0;
     int rc = 0;
-    if (copy_inputs(file_reflink, &first) < 0) {
-        rc = find_others(&others, err);
-        how->read_only = (const char *const *)others.paths;
+    qsort(inputs->items, inputs->count, sizeof *inputs->items, by_size);
+    for (size_t i = 0; rc == 0 && i < inputs->count; i++) {
+        struct input *input = &inputs->items[i];
+        input->mounted = input->size >= MOUNTED_FROM && n < MOST_MOUNTS;
+        if (input->mounted)
+            mounts[n++] = (struct mount){.source = input->source, .at = input->as};
+        rc = input->mounted ? make_place(input, err) : copy_input(input, file_copy_unsynced, err);
     }
+    return rc;
+}
+
+/* Runs it with large inputs mounted read-only, or copied if that doesn't work. */
+static int run_with_mounts(const struct job *job, struct launch *how, struct inputs *inputs,
+                           int *status, struct error *err)
+{
+    struct mount *mounts = calloc(inputs->count + 1, sizeof *mounts);
+    struct error why = {""};
+    int rc = mounts ? choose_mounts(inputs, mounts, err) : error_set(err, ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = check_stamps(job, inputs, err);
+    how->mounts = mounts;
     if (rc == 0) {
-        rc = launch(how, status, &first);
+        rc = launch(how, status, &why);
         if (rc < 0 && rc != -ENOTSUP)
-            *err = first;
+            *err = why;
     }
     if (rc == -ENOTSUP) {
-        fprintf(stderr, "ferdag: %s, so the inputs are copied\n", first.text);
-        how->read_only = NULL;
-        rc = copy_inputs(file_copy_unsynced, err);
+        fprintf(stderr, "ferdag: %s, so the inputs are copied\n", why.text);
+        how->mounts = NULL;
+        rc = copy_inputs(inputs, true, file_copy_unsynced, err);
+        if (rc == 0)
+            rc = check_stamps(job, inputs, err);
         if (rc == 0)
             rc = launch(how, status, err);
     }
-    free_others(&others);
+    free(mounts);
     return rc;
+}
+
+static int run_on_copies(const struct job *job, const struct launch *how,
+                         const struct inputs *inputs, int *status, struct error *err)
+{
+    int rc = check_stamps(job, inputs, err);
+    return rc < 0 ? rc : launch(how, status, err);
 }
 
 static int run_program(const struct job *job, char *const *environment, int *status,
                        struct error *err)
 {
     struct launch how = {.text = job_string(job, "run"), .environment = environment};
-    uint64_t size = 0;
-    int rc = each_link(".", 0, add_size, &size, err);
-    if (rc == 0 && size > COPIED_AT_ONCE)
-        return run_with_large_inputs(&how, status, err);
+    struct inputs inputs = {0};
+    int rc = list_folder(&inputs, "", 0, err);
     if (rc == 0)
-        rc = copy_inputs(file_copy_unsynced, err);
-    return rc < 0 ? rc : launch(&how, status, err);
+        rc = check_stamps(job, &inputs, err);
+    if (rc == 0 && inputs.size > COPIED_AT_ONCE &&
+        copy_inputs(&inputs, false, file_reflink, NULL) < 0) {
+        rc = run_with_mounts(job, &how, &inputs, status, err);
+    } else if (rc == 0) {
+        if (inputs.size <= COPIED_AT_ONCE)
+            rc = copy_inputs(&inputs, false, file_copy_unsynced, err);
+        rc = rc < 0 ? rc : run_on_copies(job, &how, &inputs, status, err);
+    }
+    free_inputs(&inputs);
+    return rc;
 }
 
 static int run(struct job *job, struct error *err)

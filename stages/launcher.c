@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "stages/launcher.h"
 #include "base/cgroup.h"
+#include "base/file.h"
 #include "base/process.h"
 
 #include <errno.h>
@@ -51,14 +52,39 @@ static void become(const char *const *arguments, char *const *environment, const
     _exit(127);
 }
 
-/* bwrap ... /bin/sh -c TEXT: the whole system as it is, but the read_only paths; the folder that we
- * are in, `here`, stays writable. malloc'd. */
-static const char **sandbox_arguments(const struct launch *l, const char *here,
+static size_t count_mounts(const struct launch *l)
+{
+    size_t n = 0;
+    while (l->mounts[n].source)
+        n++;
+    return n;
+}
+
+/* The absolute paths of the places; they and the array are freed by free_places. */
+static void free_places(char **places, size_t n)
+{
+    for (size_t i = 0; places && i < n; i++)
+        free(places[i]);
+    free(places);
+}
+
+static char **make_places(const struct launch *l, const char *here)
+{
+    size_t n = count_mounts(l);
+    char **places = calloc(n, sizeof *places);
+    for (size_t i = 0; places && i < n; i++)
+        if (!(places[i] = file_path("%s/%s", here, l->mounts[i].at))) {
+            free_places(places, n);
+            return NULL;
+        }
+    return places;
+}
+
+/* bwrap ... /bin/sh -c TEXT: the whole system as it is, and the mounts, read-only. malloc'd. */
+static const char **sandbox_arguments(const struct launch *l, char *const *places,
                                       const char *status_fd)
 {
-    size_t n = 0, k = 0;
-    while (l->read_only[n])
-        n++;
+    size_t n = count_mounts(l), k = 0;
     const char **a = calloc(FIXED_ARGUMENTS + 3 * n, sizeof(const char *));
     if (!a)
         return NULL;
@@ -69,10 +95,10 @@ static const char **sandbox_arguments(const struct launch *l, const char *here,
     a[k++] = status_fd;
     for (size_t i = 0; i < n; i++) {
         a[k++] = "--ro-bind";
-        a[k++] = l->read_only[i];
-        a[k++] = l->read_only[i];
+        a[k++] = l->mounts[i].source;
+        a[k++] = places[i];
     }
-    const char *const end[] = {"--bind", ".", here, "--", "/bin/sh", "-c", l->text};
+    const char *const end[] = {"--", "/bin/sh", "-c", l->text};
     for (size_t i = 0; i < sizeof end / sizeof *end; i++)
         a[k++] = end[i];
     return a;
@@ -142,19 +168,21 @@ static int run_in_sandbox(const struct launch *l, int *status, struct error *err
         return error_errno(err, errno, "cannot make a pipe");
     fcntl(pipes[1], F_SETFD, 0);
     snprintf(number, sizeof number, "%d", pipes[1]);
-    const char **arguments = sandbox_arguments(l, here, number);
+    char **places = make_places(l, here);
+    const char **arguments = places ? sandbox_arguments(l, places, number) : NULL;
     int rc = arguments ? run(arguments, l, status, err) : error_set(err, ENOMEM, "out of memory");
     close(pipes[1]);
     if (rc == 0 && !has_run(pipes[0], *status))
         rc = error_set(err, ENOTSUP, "bubblewrap can't make a mount namespace here");
     close(pipes[0]);
     free(arguments);
+    free_places(places, count_mounts(l));
     return rc;
 }
 
 int launch(const struct launch *l, int *status, struct error *err)
 {
-    if (l->read_only && l->read_only[0])
+    if (l->mounts && l->mounts[0].source)
         return run_in_sandbox(l, status, err);
     const char *const arguments[] = {"/bin/sh", "-c", l->text, NULL};
     return run(arguments, l, status, err);

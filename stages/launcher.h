@@ -5,14 +5,20 @@
 
 #include "base/error.h"
 
-struct launch {
-    const char *text;             /* what /bin/sh -c runs, in the current folder */
-    char *const *environment;     /* "NAME=VALUE", ..., NULL */
-    const char *const *read_only; /* absolute paths that it can't write to, NULL at the end; NULL:
-                                     none */
+/* A file that the program sees at another place, where it can't write to it; who moves or replaces
+ * the source meanwhile changes nothing for the program. */
+struct mount {
+    const char *source; /* absolute */
+    const char *at;     /* a file in the current folder */
 };
 
-/* Runs it to its end, then ends what it left running. *status is as of waitpid. With read_only a
+struct launch {
+    const char *text;           /* what /bin/sh -c runs, in the current folder */
+    char *const *environment;   /* "NAME=VALUE", ..., NULL */
+    const struct mount *mounts; /* one without a source at the end; NULL: none */
+};
+
+/* Runs it to its end, then ends what it left running. *status is as of waitpid. With mounts a
  * mount namespace is made by bubblewrap; where that doesn't work nothing has run, and -ENOTSUP is
  * returned.
  *

@@ -1,0 +1,42 @@
+/* See stamp.h. */
+#include "base/stamp.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static int64_t nanoseconds(const struct timespec *t)
+{
+    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+struct stamp stamp_of(const struct stat *st)
+{
+    return (struct stamp){.size = (uint64_t)st->st_size,
+                          .inode = (uint64_t)st->st_ino,
+                          .mtime_ns = nanoseconds(&st->st_mtim),
+                          .ctime_ns = nanoseconds(&st->st_ctim)};
+}
+
+bool stamp_equal(const struct stamp *a, const struct stamp *b)
+{
+    return a->size == b->size && a->inode == b->inode && a->mtime_ns == b->mtime_ns &&
+           a->ctime_ns == b->ctime_ns;
+}
+
+/* FNV-1a. */
+static uint64_t mix(uint64_t hash, const void *data, size_t size)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ p[i]) * 1099511628211u;
+    return hash;
+}
+
+uint64_t stamp_number(const char *path, const struct stamp *stamp)
+{
+    uint64_t hash = mix(14695981039346656037u, path, strlen(path) + 1);
+    hash = mix(hash, &stamp->size, sizeof stamp->size);
+    hash = mix(hash, &stamp->inode, sizeof stamp->inode);
+    hash = mix(hash, &stamp->mtime_ns, sizeof stamp->mtime_ns);
+    return mix(hash, &stamp->ctime_ns, sizeof stamp->ctime_ns);
+}
