@@ -133,13 +133,14 @@ static int add_folder(struct blob_writer *w, char *folder)
     return 0;
 }
 
-static int add_stored(struct blob_writer *w, const struct digest *digest, const struct stamp *stamp)
+static int add_stored(struct blob_writer *w, const struct digest *digest, const struct stamp *stamp,
+                      bool replaced)
 {
     struct stored *larger = realloc(w->stored, (w->stored_count + 1) * sizeof *larger);
     if (!larger)
         return -ENOMEM;
     w->stored = larger;
-    larger[w->stored_count++] = (struct stored){*digest, *stamp};
+    larger[w->stored_count++] = (struct stored){*digest, *stamp, replaced};
     return 0;
 }
 
@@ -471,12 +472,14 @@ static int finish_file(struct blob_writer *w, struct pending *p, struct error *e
 {
     char *path = blob_path(w->cache, &p->digest);
     struct stamp stamp;
+    struct stat st;
     struct error ignored;
     if (!path)
         return error_set(err, ENOMEM, "out of memory storing %s", p->file);
     int rc = blob_stamp(w->cache, &p->digest, p->size, &stamp);
     if (rc == 0)
         rc = verify_path(path, &p->digest, &stamp, &ignored);
+    bool replaced = rc < 0 && lstat(path, &st) == 0;
     if (rc == 0)
         unlink(p->file);
     else
@@ -485,7 +488,7 @@ static int finish_file(struct blob_writer *w, struct pending *p, struct error *e
     if (rc < 0)
         return rc;
     p->temporary = false;
-    return add_stored(w, &p->digest, &stamp) < 0
+    return add_stored(w, &p->digest, &stamp, replaced) < 0
                ? error_set(err, ENOMEM, "out of memory storing files")
                : 0;
 }

@@ -44,7 +44,8 @@ struct blob_writer {
     struct stored {
         struct digest digest;
         struct stamp stamp;
-    } * stored; /* each file that blob_writer_finish stored or found */
+        bool replaced; /* a damaged one was there */
+    } * stored;        /* each file that blob_writer_finish stored or found */
     size_t stored_count;
 };
 

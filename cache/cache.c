@@ -200,28 +200,41 @@ static void note(struct cache *cache, const char *text)
         cache->notice(cache->data, text);
 }
 
-/* Tells the user of a damaged blob, and of results that may have been computed from it. */
-static void note_damage(struct cache *cache, const struct digest *digest, const char *why)
+static void note_suspects(struct cache *cache, const struct suspect *suspects, size_t count)
+{
+    char more[40] = "";
+    if (count > 1)
+        snprintf(more, sizeof more, " and %zu other result%s", count - 1, count > 2 ? "s" : "");
+    char *text =
+        count ? file_path("%s%s may have been computed from the damaged bytes%s", suspects[0].stage,
+                          more, cache->read_only ? "" : ": forgotten, so that they run again")
+              : NULL;
+    if (text)
+        note(cache, text);
+    free(text);
+}
+
+/* Forgets results that may have been computed from the damaged blob. */
+static int forget_suspects(struct cache *cache, const struct digest *digest, struct error *err)
 {
     struct suspect *suspects;
     size_t count;
-    char *text = file_path("damaged: %s%s", why,
-                           cache->read_only ? "" : "; it is moved to damaged/ and made again");
-    if (text)
-        note(cache, text);
-    free(text);
-    if (suspects_find(cache, digest, &suspects, &count, NULL) < 0 || count == 0)
-        return;
-    char more[40] = "";
-    if (count > 1)
-        snprintf(more, sizeof more, " and %zu other stages", count - 1);
-    text = file_path("%s%s may have read the damaged bytes; `ferdag fsck` names all, and with "
-                     "--repair they run again",
-                     suspects[0].stage, more);
-    if (text)
-        note(cache, text);
-    free(text);
+    int rc = suspects_find(cache, digest, &suspects, &count, err);
+    if (rc == 0)
+        note_suspects(cache, suspects, count);
+    if (rc == 0 && !cache->read_only)
+        rc = suspects_forget(cache, suspects, count, err);
+    cache->forgotten += count;
     suspects_free(suspects, count);
+    return rc;
+}
+
+static void note_damage(struct cache *cache, const char *why, const char *what)
+{
+    char *text = file_path("damaged: %s%s", why, what);
+    if (text)
+        note(cache, text);
+    free(text);
 }
 
 int cache_set_aside(struct cache *cache, const struct digest *digest, struct error *err)
@@ -246,8 +259,9 @@ int cache_set_aside(struct cache *cache, const struct digest *digest, struct err
 int cache_damaged(struct cache *cache, const struct digest *digest, const char *why,
                   struct error *err)
 {
-    note_damage(cache, digest, why);
-    return cache->read_only ? 0 : cache_set_aside(cache, digest, err);
+    note_damage(cache, why, cache->read_only ? "" : "; it is moved to damaged/ and made again");
+    int rc = forget_suspects(cache, digest, err);
+    return rc < 0 || cache->read_only ? rc : cache_set_aside(cache, digest, err);
 }
 
 static int found_damage(struct cache *cache, const struct digest *digest, const char *why,
@@ -417,6 +431,12 @@ int cache_commit(struct cache *cache, const struct result *result, const struct 
     int rc = index_begin(cache->index, err);
     if (rc < 0)
         return rc;
+    for (size_t i = 0; rc == 0 && i < writer->stored_count; i++)
+        if (writer->stored[i].replaced) {
+            note_damage(cache, "a blob had other bytes than what was stored",
+                        "; it was made again");
+            rc = forget_suspects(cache, &writer->stored[i].digest, err);
+        }
     for (size_t i = 0; rc == 0 && i < writer->stored_count; i++)
         rc = index_blob_set(cache->index, &writer->stored[i].digest, &writer->stored[i].stamp, now,
                             err);

@@ -28,6 +28,7 @@ struct cache {
     /* Blobs are being read since their stamps changed: so many bytes so far, of at most `all`. */
     void (*verifying)(void *data, uint64_t done, uint64_t all);
 
+    size_t forgotten;        /* results that may have been computed from a damaged blob */
     uint64_t verified_bytes; /* read so far */
     struct digest *verified; /* by this process in a read_only cache, sorted */
     size_t verified_count;

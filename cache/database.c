@@ -149,11 +149,31 @@ static int open_database(struct database *d, const char *name, int flags, int *v
     return get_version(d, version, err);
 }
 
+/* A table that something else dropped. */
+static int check_tables(struct database *d, struct error *err)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN"
+        " ('result', 'output', 'failure', 'latest', 'stat', 'run', 'blob', 'complete',"
+        " 'latest_failure')";
+    enum { OF_1 = 6, OF_2 = 9 };
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(d->db, sql, -1, &statement, NULL) != SQLITE_OK)
+        return database_fail(d, err);
+    int rc = sqlite3_step(statement) == SQLITE_ROW ? 0 : database_fail(d, err);
+    int count = rc == 0 ? sqlite3_column_int(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    if (rc < 0 || count >= (d->old ? OF_1 : OF_2))
+        return rc;
+    return error_set(err, EUCLEAN, "cache index %s: a table is missing%s", d->path,
+                     database_advice);
+}
+
 static int check_version(struct database *d, int version, struct error *err)
 {
     d->old = version == OLDEST_VERSION;
     if (version == SCHEMA_VERSION || d->old)
-        return 0;
+        return check_tables(d, err);
     return error_set(err, EINVAL, "%s has format %d; this program knows formats %d and %d", d->path,
                      version, OLDEST_VERSION, SCHEMA_VERSION);
 }

@@ -227,7 +227,7 @@ int fsck_repair(struct cache *cache, const struct fsck *f, struct error *err)
     if (cache->read_only)
         return error_set(err, EROFS, "the cache %s can't be written, so its damage stays",
                          cache->folder);
-    int rc = 0;
+    int rc = suspects_forget(cache, f->suspects, f->suspect_count, err);
     for (size_t i = 0; rc == 0 && i < f->damage_count; i++)
         rc = cache_set_aside(cache, &f->damages[i].digest, err);
     return rc < 0 ? rc : fsck_repair_records(cache, f, err);

@@ -178,22 +178,6 @@ int fsck_look_at_records(struct cache *cache, struct fsck *f, struct error *err)
 
 /* ---- repair ---- */
 
-/* Moves a record to damaged/. */
-static int set_record_aside(struct cache *cache, const char *key, struct error *err)
-{
-    char *from = record_path(cache->folder, key);
-    char *to = file_path("%s/damaged/%s.json", cache->folder, key);
-    char *folder = file_path("%s/damaged", cache->folder);
-    int rc = from && to && folder ? file_make_folders(folder, err)
-                                  : error_set(err, ENOMEM, "out of memory");
-    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot move %s to %s", from, to);
-    free(from);
-    free(to);
-    free(folder);
-    return rc;
-}
-
 /* A sound record wins, as its bytes are checked; else it is written anew from the index. */
 static int repair_result(struct cache *cache, const char *key, struct error *err)
 {
@@ -205,9 +189,9 @@ static int repair_result(struct cache *cache, const char *key, struct error *err
         return rc;
     }
     if (rc == -EINVAL)
-        rc = set_record_aside(cache, key, err);
+        rc = record_set_aside(cache->folder, key, err);
     if (rc < 0 && rc != -ENOENT)
-        return rc;
+        return *err->text ? rc : error_set(err, -rc, "cannot read the record of result %s", key);
     rc = index_find(cache->index, key, &result, err);
     if (rc < 0)
         return rc == -ENOENT ? 0 : rc;
@@ -222,10 +206,5 @@ int fsck_repair_records(struct cache *cache, const struct fsck *f, struct error 
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < f->fault_count; i++)
         rc = repair_result(cache, f->faults[i].key.hex, err);
-    for (size_t i = 0; rc == 0 && i < f->suspect_count; i++) {
-        rc = set_record_aside(cache, f->suspects[i].key.hex, err);
-        if (rc == 0)
-            rc = index_forget(cache->index, f->suspects[i].key.hex, err);
-    }
     return rc;
 }

@@ -254,18 +254,6 @@ int index_find_alike(struct index *index, const char *kind, const char *start, c
     return read_keys(index, s, keys, count, err);
 }
 
-int index_find_readers(struct index *index, const struct digest *digest, struct digest **keys,
-                       size_t *count, struct error *err)
-{
-    *keys = NULL;
-    *count = 0;
-    sqlite3_stmt *s = statement_prepare(index, FIND_READERS, err);
-    if (!s)
-        return -EIO;
-    statement_bind(s, 1, digest->hex);
-    return read_keys(index, s, keys, count, err);
-}
-
 int index_keys(struct index *index, struct digest **keys, size_t *count, struct error *err)
 {
     *keys = NULL;

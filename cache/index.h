@@ -74,9 +74,7 @@ const struct blob *result_output(const struct result *result, const char *port);
 int index_find_alike(struct index *index, const char *kind, const char *start, const char *end,
                      struct digest **keys, size_t *count, struct error *err);
 
-/* Keys of results one of whose recorded inputs has that digest; and of all results. */
-int index_find_readers(struct index *index, const struct digest *digest, struct digest **keys,
-                       size_t *count, struct error *err);
+/* Keys of all results. */
 int index_keys(struct index *index, struct digest **keys, size_t *count, struct error *err);
 
 /* Removes a result. */

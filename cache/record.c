@@ -291,3 +291,18 @@ int record_walk(const char *cache, int (*each)(void *data, const char *key, stru
     free(folder);
     return rc;
 }
+
+int record_set_aside(const char *cache, const char *key, struct error *err)
+{
+    char *from = record_path(cache, key);
+    char *to = file_path("%s/damaged/%s.json", cache, key),
+         *folder = file_path("%s/damaged", cache);
+    int rc = from && to && folder ? file_make_folders(folder, err)
+                                  : error_set(err, ENOMEM, "out of memory");
+    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
+        rc = error_errno(err, errno, "cannot move %s to %s", from, to);
+    free(from);
+    free(to);
+    free(folder);
+    return rc;
+}

@@ -19,6 +19,9 @@ int record_write(const char *cache, const struct result *result, bool sync, stru
  * or another key's. result_free frees. */
 int record_read(const char *cache, const char *key, struct result *result, struct error *err);
 
+/* Moves the record, if there is one, to CACHE/damaged. */
+int record_set_aside(const char *cache, const char *key, struct error *err);
+
 /* Calls `each` with the key of every file in CACHE/results; ends at the first that returns a
  * negative code and returns it. */
 int record_walk(const char *cache, int (*each)(void *data, const char *key, struct error *err),

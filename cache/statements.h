@@ -10,7 +10,6 @@ enum statement {
     FIND_RESULT,
     FIND_OUTPUTS,
     FIND_ALIKE,
-    FIND_READERS,
     ALL_KEYS,
     CHECK,
     PUT_RESULT,

@@ -1,9 +1,11 @@
 /* See suspects.h. */
 #include "cache/suspects.h"
+#include "cache/record.h"
 #include "cache/tree.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,60 +24,77 @@ static int out_of_memory(struct error *err)
 /* A search in progress. */
 struct search {
     struct cache *cache;
-    double since; /* when the blob was last known to be right */
+    double since;           /* when the blob was last known to be right */
+    struct digest *digests; /* of the blob, and of folders that hold it */
+    size_t digest_count;
     struct suspect *suspects;
     size_t count;
     struct error *err;
 };
 
-/* Whether one of the recorded inputs is that blob, and wasn't verified by the stage. */
-static bool read_unverified(const struct result *r, const struct digest *digest)
+/* ---- every result, of the index or of a record that the index lacks ---- */
+
+typedef int result_action(struct search *s, const struct result *result);
+
+struct walk {
+    struct search *search;
+    result_action *action;
+};
+
+static int at_record(void *data, const char *key, struct error *err)
 {
-    json_t *inputs = json_loads(r->inputs, 0, NULL), *item;
-    size_t i;
-    bool unverified = false;
-    json_array_foreach(inputs, i, item)
-    {
-        const char *hex = json_string_value(json_object_get(item, "digest"));
-        unverified |= hex && strcmp(hex, digest->hex) == 0 &&
-                      !json_is_true(json_object_get(item, "verified"));
-    }
-    json_decref(inputs);
-    return unverified;
+    const struct walk *walk = data;
+    struct cache *cache = walk->search->cache;
+    struct result result;
+    int rc = index_find(cache->index, key, &result, err);
+    if (rc == 0)
+        result_free(&result);
+    if (rc != -ENOENT)
+        return rc;
+    if (record_read(cache->folder, key, &result, NULL) < 0)
+        return 0; /* without a sound record it is no result */
+    rc = walk->action(walk->search, &result);
+    result_free(&result);
+    return rc;
 }
 
-static int add(struct search *s, const struct digest *key, const char *stage)
+static int each_result(struct search *s, result_action *action)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (strcmp(s->suspects[i].key.hex, key->hex) == 0)
-            return 0;
-    struct suspect *larger = realloc(s->suspects, (s->count + 1) * sizeof *larger);
-    if (!larger)
-        return out_of_memory(s->err);
-    s->suspects = larger;
-    larger[s->count] = (struct suspect){.key = *key, .stage = strdup(stage)};
-    if (!larger[s->count].stage)
-        return out_of_memory(s->err);
-    s->count++;
-    return 0;
-}
-
-/* Adds results that read the blob itself. */
-static int add_readers(struct search *s, const struct digest *digest)
-{
+    struct walk walk = {s, action};
     struct digest *keys;
     size_t count;
-    int rc = index_find_readers(s->cache->index, digest, &keys, &count, s->err);
+    int rc = index_keys(s->cache->index, &keys, &count, s->err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct result result;
         rc = index_find(s->cache->index, keys[i].hex, &result, s->err);
-        if (rc == 0 && result.started >= s->since && read_unverified(&result, digest))
-            rc = add(s, &keys[i], result.stage);
-        result_free(&result);
+        if (rc == 0) {
+            rc = action(s, &result);
+            result_free(&result);
+        }
         rc = rc == -ENOENT ? 0 : rc;
     }
     free(keys);
-    return rc;
+    return rc < 0 ? rc : record_walk(s->cache->folder, at_record, &walk, s->err);
+}
+
+/* ---- folders with the blob ---- */
+
+static int add_digest(struct search *s, const struct digest *digest)
+{
+    struct digest *larger = realloc(s->digests, (s->digest_count + 1) * sizeof *larger);
+    if (!larger)
+        return out_of_memory(s->err);
+    s->digests = larger;
+    larger[s->digest_count++] = *digest;
+    return 0;
+}
+
+static bool is_searched(const struct search *s, const char *hex)
+{
+    for (size_t i = 0; i < s->digest_count; i++)
+        if (strcmp(s->digests[i].hex, hex) == 0)
+            return true;
+    return false;
 }
 
 static bool holds(const struct cache *cache, const struct blob *blob, const struct digest *digest)
@@ -90,23 +109,50 @@ static bool holds(const struct cache *cache, const struct blob *blob, const stru
     return held;
 }
 
-/* Adds results that read a folder with the blob in it. */
-static int add_folder_readers(struct search *s, const struct digest *digest)
+static int add_folders(struct search *s, const struct result *result)
 {
-    struct digest *keys;
-    size_t count;
-    int rc = index_keys(s->cache->index, &keys, &count, s->err);
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        struct result result;
-        rc = index_find(s->cache->index, keys[i].hex, &result, s->err);
-        for (size_t k = 0; rc == 0 && k < result.output_count; k++)
-            if (holds(s->cache, &result.outputs[k].blob, digest))
-                rc = add_readers(s, &result.outputs[k].blob.digest);
-        result_free(&result);
-        rc = rc == -ENOENT ? 0 : rc;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < result->output_count; i++) {
+        const struct blob *blob = &result->outputs[i].blob;
+        if (!is_searched(s, blob->digest.hex) && holds(s->cache, blob, &s->digests[0]))
+            rc = add_digest(s, &blob->digest);
     }
-    free(keys);
     return rc;
+}
+
+/* ---- who read one of them ---- */
+
+/* Whether one of the recorded inputs is such a blob, and wasn't verified by the stage. */
+static bool read_unverified(const struct search *s, const struct result *r)
+{
+    json_t *inputs = json_loads(r->inputs, 0, NULL), *item;
+    size_t i;
+    bool unverified = false;
+    json_array_foreach(inputs, i, item)
+    {
+        const char *hex = json_string_value(json_object_get(item, "digest"));
+        unverified |=
+            hex && is_searched(s, hex) && !json_is_true(json_object_get(item, "verified"));
+    }
+    json_decref(inputs);
+    return unverified;
+}
+
+static int add_suspect(struct search *s, const struct result *result)
+{
+    if (result->finished < s->since || !read_unverified(s, result))
+        return 0;
+    struct suspect *larger = realloc(s->suspects, (s->count + 1) * sizeof *larger);
+    if (!larger)
+        return out_of_memory(s->err);
+    s->suspects = larger;
+    struct suspect *suspect = &larger[s->count];
+    *suspect = (struct suspect){.stage = strdup(result->stage)};
+    snprintf(suspect->key.hex, sizeof suspect->key.hex, "%s", result->key);
+    if (!suspect->stage)
+        return out_of_memory(s->err);
+    s->count++;
+    return 0;
 }
 
 int suspects_find(struct cache *cache, const struct digest *digest, struct suspect **suspects,
@@ -116,9 +162,12 @@ int suspects_find(struct cache *cache, const struct digest *digest, struct suspe
     struct stamp stamp;
     int rc = index_blob_find(cache->index, digest, &stamp, &s.since, err);
     if (rc == 0 || rc == -ENOENT)
-        rc = add_readers(&s, digest);
+        rc = add_digest(&s, digest);
     if (rc == 0)
-        rc = add_folder_readers(&s, digest);
+        rc = each_result(&s, add_folders);
+    if (rc == 0)
+        rc = each_result(&s, add_suspect);
+    free(s.digests);
     if (rc < 0) {
         suspects_free(s.suspects, s.count);
         s.suspects = NULL;
@@ -126,5 +175,17 @@ int suspects_find(struct cache *cache, const struct digest *digest, struct suspe
     }
     *suspects = s.suspects;
     *count = s.count;
+    return rc;
+}
+
+int suspects_forget(struct cache *cache, const struct suspect *suspects, size_t count,
+                    struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = record_set_aside(cache->folder, suspects[i].key.hex, err);
+        if (rc == 0)
+            rc = index_forget(cache->index, suspects[i].key.hex, err);
+    }
     return rc;
 }

@@ -134,6 +134,29 @@ static int record(struct session *s, const struct run_totals *t, double started,
     return index_add_run(s->cache.index, &record, err);
 }
 
+/* Whether a result that the run took from the cache was forgotten meanwhile: damage that it may
+ * have been computed from came to light too late. */
+static bool took_forgotten(const struct plan *plan)
+{
+    bool any = false;
+    for (size_t i = 0; plan->cache->forgotten && i < plan->experiment->stage_count; i++) {
+        const struct task *task = &plan->tasks[i];
+        struct result result;
+        if (task->state != STATE_CACHED)
+            continue;
+        if (index_find(plan->cache->index, task->key, &result, NULL) == 0) {
+            result_free(&result);
+            continue;
+        }
+        any = true;
+        fprintf(stderr,
+                "ferdag: stage %s: its cached result may have been computed from damaged bytes; "
+                "run again\n",
+                task->stage->name);
+    }
+    return any;
+}
+
 static int run(const struct options *options, bool only_report, struct error *err)
 {
     struct session s;
@@ -160,14 +183,15 @@ static int run(const struct options *options, bool only_report, struct error *er
     const char *report = NULL;
     double started = (double)time(NULL);
     int rc = run_plan(&s.plan, &how, &totals, err);
-    if (rc == 0)
+    bool forgotten = rc == 0 && took_forgotten(&s.plan);
+    if (rc == 0 && !forgotten)
         rc = publish_report(&s.plan, variant_folder(arena, options, s.experiment.name), &report,
                             err);
     if (rc == 0)
         rc = record(&s, &totals, started, err);
     print_totals(&s.plan, &totals, report, options->json);
     session_close(&s);
-    return rc < 0 ? EXIT_FAILED : exit_status(&totals);
+    return rc < 0 || forgotten ? EXIT_FAILED : exit_status(&totals);
 }
 
 int command_run(const struct options *options, struct error *err)

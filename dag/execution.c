@@ -188,7 +188,7 @@ static bool same_outputs(const struct stage *stage, const struct result *a, cons
 static void compare_forced(struct execution *x)
 {
     struct result before;
-    if (!x->task->forced || cache_find(x->run->plan->cache, x->task->key, &before, NULL) < 0)
+    if (!x->task->forced || index_find(x->run->plan->cache->index, x->task->key, &before, NULL) < 0)
         return;
     if (!same_outputs(x->task->stage, &x->result, &before))
         progress_say(&x->run->progress,

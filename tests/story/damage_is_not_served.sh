@@ -25,7 +25,8 @@ has 'what was found' 'moved to damaged/' "$(cat err)"
 same 'its bytes' 'first first' "$(paste -sd' ' "$(output two)")"
 alter "$(output one)"
 same 'status' '0' "$("$FERDAG" status x.yaml --cache a 2> err | grep -c cached)"
-same 'the first one' 'one' "$(ran x.yaml --cache a)"
+has 'its reader' 'two may have been computed from the damaged bytes: forgotten, so that they run again' "$(cat err)"
+same 'the first one, and what may have read it damaged' 'one two' "$(ran x.yaml --cache a)"
 same 'its bytes' 'first' "$(cat "$(output one)")"
 
 # Changed while it is in use: the stage that read it fails, and both run again.
@@ -56,3 +57,55 @@ cp -r b d
 alter "$(output two b)"
 cp -r b e # the damage is copied along
 same 'damage in a copy' 'two' "$(ran x.yaml --cache e)"
+
+# However the damage comes to light, what was computed from it runs again: here b read rotten bytes.
+cat > r.yaml <<'Y'
+ferdag: 2
+params: { v: 1 }
+stages:
+  a: { kind: command, out: { o: a.txt }, with: { run: "echo value=1234567890 > a.txt" } }
+  b: { kind: command, in: { x: a }, out: { o: b.txt }, with: { run: "cut -c1-16 x > b.txt # ${v}" } }
+  z: { kind: command, out: { o: z.txt }, with: { run: "sleep 0.3; echo value=1234567890 > z.txt" } }
+Y
+export FERDAG_CACHE=r
+result() { cat "$("$FERDAG" show r.yaml b --set v=2 | awk '$1 == "output" { print $3 }')"; }
+# rotten: b has a wrong result
+rotten() {
+    rm -rf r copy
+    "$FERDAG" run r.yaml 2> err || fail "$(cat err)"
+    blob=$("$FERDAG" show r.yaml a | awk '$1 == "output" { print $3 }')
+    alter "$blob"
+    "$RESTAMP" r "$(echo "${blob#*blobs/}" | tr -d /)" || fail 'no restamp'
+    "$FERDAG" run r.yaml --set v=2 2> err || fail "$(cat err)"
+    same 'the wrong result' Xalue=1234567890 "$(result)"
+}
+right() {
+    "$FERDAG" run r.yaml --set v=2 > out.txt 2> err || fail "$1: $(cat err)"
+    same "$1" value=1234567890 "$(result)"
+}
+rotten
+cp -r r copy
+rm -r r
+mv copy r # the stamps differ: the next run reads the blobs
+right 'found by a run'
+rotten
+cp -r r copy
+rm -r r
+mv copy r
+"$FERDAG" status r.yaml --set v=2 > out.txt 2> err
+"$FERDAG" fsck --repair > out.txt 2> err
+right 'found by status'
+rotten
+"$FERDAG" run r.yaml --set v=2 --force z > out.txt 2> err
+same 'exit of a run that had taken the wrong result' 1 $?
+has 'why' 'stage b: its cached result may have been computed from damaged bytes; run again' "$(cat err)"
+has 'found by a stage that makes it anew' 'b may have been computed from the damaged bytes' "$(cat err)"
+right 'found by a stage that makes it anew'
+rotten
+rm -f r/index.sqlite*
+"$FERDAG" fsck --repair > out.txt 2> err
+right 'without an index'
+rotten
+"$SQL" r/index.sqlite "delete from result where stage = 'b'"
+"$FERDAG" fsck --repair > out.txt 2> err
+right 'without the row of its reader'

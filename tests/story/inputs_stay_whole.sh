@@ -71,3 +71,64 @@ printf '#!/bin/sh\nexit 1\n' > bin/bwrap
 chmod +x bin/bwrap
 PATH=$PWD/bin:$PATH attempt copies
 has 'the log' 'bubblewrap' "$("$FERDAG" log x.yaml vandal_big --cache copies)"
+
+# A large input is what a small one is: a file; in a folder too.
+cat > f.yaml <<'Y'
+ferdag: 2
+inputs: { x: sized, y: other }
+stages:
+  a: { kind: command, in: { x: x, y: y }, out: { o: o }, with: { run: "{ find x y -type f | sort; tar cf t.tar x y; tar tvf t.tar | cut -c1 | sort | uniq -c; } > o" } }
+Y
+mkdir sized
+echo > other
+for i in 1 2 3; do head -c 1000000 /dev/zero > "sized/f$i"; done
+seen() {
+    "$FERDAG" run f.yaml > out.txt 2> err || fail "$(cat err)"
+    grep -v "x/f[4-9]" "$("$FERDAG" show f.yaml a | awk '$1 == "output" { print $3 }')"
+}
+small=$(seen | grep -v ' [-d]$')
+for i in 4 5 6 7; do head -c 3000000 /dev/zero > "sized/f$i"; done
+same 'what is seen of large inputs' "$small" "$(seen | grep -v ' [-d]$')"
+head -c 9000000 /dev/zero > other
+same 'what is seen of a large file' "$small" "$(seen | grep -v ' [-d]$')"
+
+# The user saves another version meanwhile, by rename or in place and back, or moves a link: the stage
+# reads what was hashed or fails, and writes to none of them.
+cat > v.yaml <<'Y'
+ferdag: 2
+params: { n: 0 }
+inputs: { x: now/big }
+stages:
+  a: { kind: command, in: { x: x }, out: { o: o }, with: { run: "touch ../../../begun; until test -e ../../../swapped; do sleep 0.05; done; (echo evil >> x) 2>&-; head -c 9 x > o; touch ../../../read; until test -e ../../../back; do sleep 0.05; done # ${n}" } }
+Y
+mkdir v1 v2
+{ echo version=1; head -c 9000000 /dev/zero; } > v1/big
+{ echo version=2; head -c 9000000 /dev/zero; } > v2/big
+sums=$(sha256sum v1/big v2/big)
+ln -s v1 now
+# during N SWAP BACK: with these done while the stage runs; its result, or how it failed
+during() {
+    rm -f begun swapped read back
+    "$FERDAG" run v.yaml --set "n=$1" > out.txt 2> err &
+    run=$!
+    until_true test -e begun
+    eval "$2"
+    touch swapped
+    until_true test -e read
+    eval "$3"
+    touch back
+    if wait $run; then
+        cat "$("$FERDAG" show v.yaml a --set "n=$1" | awk '$1 == "output" { print $3 }')"
+    else
+        grep -o 'changed after the run began; run again' err | head -n 1
+    fi
+}
+same 'a link that was moved and moved back' version=1 "$(during 1 'ln -sfn v2 now' 'ln -sfn v1 now')"
+same 'a folder that was moved and moved back' version=1 \
+    "$(during 2 'mv v1 t; mv v2 v1; mv t v2' 'mv v1 t; mv v2 v1; mv t v2')"
+same 'neither was written to' "$sums" "$(sha256sum v1/big v2/big)"
+same 'another version, saved by rename' 'changed after the run began; run again' \
+    "$(during 3 'cp v2/big new; mv new v1/big' true)"
+same 'that version' "$(sha256sum < v2/big)" "$(sha256sum < v1/big)"
+same 'a change that was undone' 'changed after the run began; run again' \
+    "$(during 4 'printf version=3 | dd of=v1/big conv=notrunc status=none' 'printf version=2 | dd of=v1/big conv=notrunc status=none')"

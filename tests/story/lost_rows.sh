@@ -40,3 +40,14 @@ sql "DELETE FROM output WHERE port = 'b'"
 rm .ferdag/results/*/*
 "$FERDAG" fsck > out.txt 2> err
 same 'fsck is not content' 1 $?
+
+# A table that is gone: the advice helps.
+rm -rf .ferdag
+"$FERDAG" run x.yaml 2> err || fail "$(cat err)"
+for table in blob result output complete latest; do
+    sql "DROP TABLE $table"
+    "$FERDAG" run x.yaml > out.txt 2> err && fail "a run without the table $table"
+    has "the advice without $table" 'fsck --repair' "$(cat err)"
+    "$FERDAG" fsck --repair > out.txt 2> err || fail "repair without $table: $(cat err)"
+    same "a run after the repair of $table" '' "$(ran x.yaml)"
+done
