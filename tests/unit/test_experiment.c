@@ -318,8 +318,11 @@ static void a_key_is_what_decides_the_outputs(void **state)
         {"stages: {s: {kind: command, in: {j: b, i: a}, out: {p: p, o: o}, with: {run: x}}}", true},
         {"stages: {s: {kind: command, in: {i: c, j: b}, out: {o: o, p: p}, with: {run: x}}}", true},
         {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: p}, with: {run: x}, needs: "
-         "{cpu: 3, mem: 1G}}}",
+         "{mem: 1G}}}",
          true},
+        {"stages: {s: {kind: command, in: {i: a, j: b}, out: {o: o, p: p}, with: {run: x}, needs: "
+         "{cpu: 3}}}",
+         false}, /* it sees OMP_NUM_THREADS */
         {"stages: {s: {kind: command, in: {i: b, j: a}, out: {o: o, p: p}, with: {run: x}}}",
          false},
         {"stages: {s: {kind: command, in: {i: a, k: b}, out: {o: o, p: p}, with: {run: x}}}",
