@@ -105,8 +105,8 @@ static void print_help(const struct command *only)
                o->letter ? ',' : ' ', name, o->text);
     }
     puts("  -h, --help             this page\n\n"
-         "exit: 0 done, 1 a stage failed or the cache is damaged, 2 bad usage or bad YAML, 130 "
-         "interrupted");
+         "exit: 0 done, 1 a stage failed, the cache is damaged or migrate left work to do by\n"
+         "hand, 2 bad usage or bad YAML, 130 interrupted");
 }
 
 static const struct option *find_option(const char *argument, const struct command *command,

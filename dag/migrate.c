@@ -1,251 +1,146 @@
-/* See migrate.h. A tree of nodes knows where each key stands in the text; a walk along the schema
- * finds those that have new names; then the text is put together again around them. */
+/* See migrate.h. A tree of nodes knows where each key stands in the text; migrate_names.c finds
+ * those that have new names; here the text is put together again around them. Nothing is written
+ * before all is known to be readable and writable. */
+#define _GNU_SOURCE
 #include "dag/migrate.h"
 #include "base/file.h"
 #include "dag/include.h"
+#include "dag/migrate_names.h"
 #include "dag/schema.h"
-#include "stages/kind.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { FILE_LIMIT = 4 << 20, FILES_LIMIT = 200 };
 
-/* Another text for a scalar. */
-struct edit {
-    int line, column;
-    const char *old, *new;
-};
+/* ---- reading ---- */
 
-struct file {
-    const char *name;
-    struct node *root;
-    struct edit *edits;
-    size_t edit_count;
-    size_t made; /* of the edits */
-};
-
-struct migration {
-    struct arena *arena;
-    struct file *files;
-    size_t count;
-    const struct param *schema;
-    struct problems *problems;
-    struct error *err;
-};
-
-/* ---- edits ---- */
-
-static void change(struct migration *m, struct file *f, const struct node *node, const char *text)
+/* An error with a file that can't be told from its text: at its include, if there is one. */
+static int fail(struct migration *m, const struct node *from, const char *why)
 {
-    if (strcmp(node->text, text) == 0 || strcmp(node->file, f->name) != 0)
-        return;
-    for (size_t i = 0; i < f->edit_count; i++) /* an alias is visited as often as it is used */
-        if (f->edits[i].line == node->line && f->edits[i].column == node->column)
-            return;
-    f->edits = arena_push(m->arena, f->edits, f->edit_count, sizeof *f->edits);
-    f->edits[f->edit_count++] = (struct edit){node->line, node->column, node->text, text};
+    return from ? node_problem(m->problems, from, "%s", why)
+                : problems_at(m->problems, "", "%s", why);
 }
 
-static void by_hand(struct migration *m, const struct node *node, const char *what)
+/* `above`: the version of the file that includes it. */
+static int read_version(struct migration *m, struct file *file, const struct node *from, int above)
 {
-    node_warn(m->problems, node, "change this by hand: %s", what);
+    const struct node *version = node_get(file->root, "ferdag");
+    file->version = above;
+    file->says_version = version;
+    if (!version && !from)
+        return node_problem(m->problems, file->root,
+                            "key 'ferdag' must be given: the version of the format, 1 or 2; a file "
+                            "without it is rewritten with one that includes it");
+    if (!version)
+        return 0;
+    if (version->type != NODE_SCALAR ||
+        (strcmp(version->text, "1") != 0 && strcmp(version->text, "2") != 0))
+        return node_problem(m->problems, version,
+                            "ferdag: expected 1 or 2: this program reads formats 1 and 2");
+    file->version = *version->text - '0';
+    return 0;
 }
 
-/* ---- names of kinds and params ---- */
-
-static const struct kind *find_kind(const char *name)
+/* 1: the name is a new one; 0: it was met before. -EINVAL: there are too many. */
+static int add_name(struct migration *m, const char *name, const struct node *from)
 {
-    for (size_t i = 0; kinds[i]; i++)
-        if (strcmp(kinds[i]->name, name) == 0 ||
-            (kinds[i]->was && strcmp(kinds[i]->was, name) == 0))
-            return kinds[i];
+    for (size_t i = 0; i < m->name_count; i++)
+        if (strcmp(m->names[i], name) == 0)
+            return 0;
+    if (m->name_count >= FILES_LIMIT)
+        return node_problem(m->problems, from, "include: more than %d files", FILES_LIMIT);
+    m->names = arena_push(m->arena, m->names, m->name_count, sizeof *m->names);
+    m->names[m->name_count++] = name;
+    return 1;
+}
+
+/* The file of that name; NULL if it wasn't read yet. Two names may be one file: sub/../a is a. */
+static struct file *find_file(struct migration *m, const char *name)
+{
+    struct stat st;
+    for (size_t i = 0; stat(name, &st) == 0 && i < m->count; i++)
+        if (m->files[i].device == st.st_dev && m->files[i].inode == st.st_ino)
+            return &m->files[i];
     return NULL;
 }
 
-/* The table's row that has, or had, that name. */
-static const struct param *find_row(const struct param *rows, const char *name)
+static int add_file(struct migration *m, const char *name, const struct node *from, int above)
 {
-    const struct param *found = NULL;
-    for (const struct param *p = rows; p && p->name && !found; p++)
-        if (strcmp(p->name, name) == 0)
-            found = p;
-    for (const struct param *p = rows; p && p->name && !found; p++)
-        if (schema_was(p, name))
-            found = p;
-    return found;
-}
-
-/* The kind that an entry of `stages` has in any of the files; NULL if none says it. */
-static const struct kind *stage_kind(const struct migration *m, const char *stage)
-{
-    const struct kind *kind = NULL;
-    for (size_t i = 0; i < m->count && !kind; i++) {
-        const struct node *node =
-            node_get(node_get(node_get(m->files[i].root, "stages"), stage), "kind");
-        kind = node && node->type == NODE_SCALAR ? find_kind(node->text) : NULL;
-    }
-    return kind;
-}
-
-static void rename_keys(struct migration *m, struct file *f, const struct node *map,
-                        const struct param *rows)
-{
-    for (size_t i = 0; map && map->type == NODE_MAP && i < map->count; i++) {
-        const struct param *row = find_row(rows, map->keys[i]->text);
-        if (row)
-            change(m, f, map->keys[i], row->name);
-    }
-}
-
-static void migrate_stages(struct migration *m, struct file *f, const struct node *stages)
-{
-    for (size_t i = 0; stages && stages->type == NODE_MAP && i < stages->count; i++) {
-        const struct node *entry = stages->items[i], *kind = node_get(entry, "kind");
-        const struct node *with = node_get(entry, "with");
-        const struct kind *found = stage_kind(m, stages->keys[i]->text);
-        if (kind && kind->type == NODE_SCALAR && find_kind(kind->text))
-            change(m, f, kind, find_kind(kind->text)->name);
-        if (found)
-            rename_keys(m, f, with, found->params);
-        else if (with && with->count)
-            by_hand(m, with,
-                    "the kind of this stage is not known here, so its params may have new "
-                    "names");
-    }
-}
-
-/* ---- the paper's settings ---- */
-
-/* "train_cnn" or "train_cnn.batch": the param of an entry of paper.settings. */
-static void migrate_place(struct migration *m, struct file *f, const char *setting,
-                          const struct node *node, const struct param **params)
-{
-    const char *dot = strchr(node->text, '.');
-    char *name =
-        arena_copy(m->arena, node->text, dot ? (size_t)(dot - node->text) : strlen(node->text));
-    const struct kind *kind = find_kind(name);
-    *params = kind ? kind->params : NULL;
-    const struct param *row = kind ? find_row(kind->params, dot ? dot + 1 : setting) : NULL;
-    if (!row)
-        return;
-    bool same = !dot && strcmp(row->name, setting) == 0;
-    change(m, f, node, same ? kind->name : arena_print(m->arena, "%s.%s", kind->name, row->name));
-}
-
-static void migrate_setting(struct migration *m, struct file *f, const struct node *key,
-                            const struct node *setting)
-{
-    const struct node *place = node_get(setting, "of"), *by = node_get(setting, "by");
-    const struct param *params = NULL, *row;
-    if (!place)
-        place = node_get(setting, "param");
-    if (!by)
-        by = node_get(setting, "group_by");
-    if (place && place->type == NODE_SCALAR)
-        migrate_place(m, f, key->text, place, &params);
-    if (by && by->type == NODE_SCALAR && (row = find_row(params, by->text)))
-        change(m, f, by, row->name);
-    rename_keys(m, f, node_get(setting, "where"), params);
-}
-
-static void migrate_settings(struct migration *m, struct file *f, const struct node *settings)
-{
-    for (size_t i = 0; settings && settings->type == NODE_MAP && i < settings->count; i++)
-        migrate_setting(m, f, settings->keys[i], settings->items[i]);
-}
-
-/* ---- what the schema describes ---- */
-
-static void walk(struct migration *m, struct file *f, const struct node *node,
-                 const struct param *param);
-
-/* absolute: true and eased: true became one key with words for values. */
-static void migrate_value(struct migration *m, struct file *f, const char *key,
-                          const struct node *value)
-{
-    if (value->type != NODE_SCALAR)
-        return;
-    bool yes = strcmp(value->text, "true") == 0;
-    if (strcmp(key, "absolute") == 0)
-        change(m, f, value, yes ? "harder" : "neutral");
-    if (strcmp(key, "eased") == 0)
-        change(m, f, value, yes ? "easier" : "neutral");
-}
-
-static void walk_map(struct migration *m, struct file *f, const struct node *map,
-                     const struct param *param)
-{
-    for (size_t i = 0; i < map->count; i++) {
-        const char *key = map->keys[i]->text;
-        const struct param *row = find_row(param->members, key);
-        if (row && row->gone)
-            by_hand(m, map->keys[i], row->gone);
-        else if (row)
-            change(m, f, map->keys[i], row->name);
-        if (row && row->was)
-            migrate_value(m, f, key, map->items[i]);
-        if (row)
-            walk(m, f, map->items[i], row);
-    }
-}
-
-static void walk(struct migration *m, struct file *f, const struct node *node,
-                 const struct param *param)
-{
-    if (node->type == NODE_MAP && param->type == PARAM_MAP)
-        walk_map(m, f, node, param);
-    else if (node->type != NODE_SCALAR && (param->type == PARAM_NAMED || param->type == PARAM_LIST))
-        for (size_t i = 0; i < node->count; i++)
-            walk(m, f, node->items[i], schema_item(param));
-}
-
-static void migrate_root(struct migration *m, struct file *f)
-{
-    const struct node *version = node_get(f->root, "ferdag");
-    if (version && version->type == NODE_SCALAR && strcmp(version->text, "1") == 0)
-        change(m, f, version, "2");
-    migrate_stages(m, f, node_get(f->root, "stages"));
-    migrate_settings(m, f, node_get(node_get(f->root, "paper"), "settings"));
-    walk(m, f, f->root, m->schema);
-}
-
-/* ---- files ---- */
-
-static int read_file(struct migration *m, const char *name)
-{
-    for (size_t i = 0; i < m->count; i++)
-        if (strcmp(m->files[i].name, name) == 0)
-            return 0;
-    if (m->count >= FILES_LIMIT)
-        return error_set(m->err, EINVAL, "%s: more than %d files", name, FILES_LIMIT);
-    struct file file = {.name = name};
-    int rc = yaml_read(m->arena, name, &file.root, m->err);
+    struct file file = {0};
+    struct stat st = {0};
+    struct error why = {""};
+    int rc = yaml_read(m->arena, name, &file.root, &why);
+    if (rc == 0 && stat(name, &st) < 0)
+        rc = error_errno(&why, errno, "cannot open %s", name);
     if (rc < 0)
-        return rc;
+        return fail(m, rc == -EINVAL ? NULL : from, why.text); /* EINVAL: it has its own place */
+    if (file.root->type != NODE_MAP)
+        return node_problem(m->problems, file.root,
+                            "expected a map with ferdag, params, inputs, stages ..., not %s",
+                            node_form(file.root));
     file.name = file.root->file; /* the same text as its nodes have */
+    file.device = st.st_dev;
+    file.inode = st.st_ino;
     m->files = arena_push(m->arena, m->files, m->count, sizeof *m->files);
     m->files[m->count++] = file;
-    const struct node *include = node_get(file.root, "include");
-    size_t count = !include ? 0 : include->type == NODE_LIST ? include->count : 1;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        const struct node *path = include->type == NODE_LIST ? include->items[i] : include;
-        if (path->type == NODE_SCALAR && *path->text)
-            rc = read_file(
-                m, *path->text == '/'
-                       ? path->text
-                       : arena_print(m->arena, "%s%s", include_folder(m->arena, name), path->text));
-    }
+    return read_version(m, &m->files[m->count - 1], from, above);
+}
+
+static int read_file(struct migration *m, const char *name, const struct node *from, int above);
+
+static int read_include(struct migration *m, const char *name, const struct node *path, int version)
+{
+    if (path->type != NODE_SCALAR || !*path->text)
+        return node_problem(m->problems, path, "include: expected the name of a file");
+    const char *folder = *path->text == '/' ? "" : include_folder(m->arena, name);
+    return read_file(m, arena_print(m->arena, "%s%s", folder, path->text), path, version);
+}
+
+/* A file that is read already includes others all the same if it was met by another name: they are
+ * relative to that. */
+static int read_file(struct migration *m, const char *name, const struct node *from, int above)
+{
+    struct file *file = find_file(m, name);
+    if (file && !file->says_version && above == 1)
+        file->version = 1;
+    int rc = add_name(m, name, from);
+    if (rc <= 0)
+        return rc;
+    rc = file ? 0 : add_file(m, name, from, above);
+    if (rc < 0)
+        return rc;
+    file = file ? file : &m->files[m->count - 1];
+    const struct node *include = node_get(file->root, "include");
+    int version = file->version;
+    if (!include || node_is_null(include))
+        return 0;
+    if (include->type != NODE_LIST)
+        return read_include(m, name, include, version);
+    for (size_t i = 0; rc == 0 && i < include->count; i++)
+        rc = read_include(m, name, include->items[i], version);
     return rc;
 }
 
-static int by_place(const void *a, const void *b)
+/* ---- the new text ---- */
+
+/* The text behind the end of a line, which is what libyaml takes for one; NULL after the last. */
+static const char *next_line(const char *p)
 {
-    const struct edit *x = a, *y = b;
-    return x->line != y->line ? x->line - y->line : x->column - y->column;
+    for (; *p; p++) {
+        if (*p == '\n' || *p == '\r')
+            return p + (p[0] == '\r' && p[1] == '\n' ? 2 : 1);
+        if (strncmp(p, "\xc2\x85", 2) == 0) /* NEL, and then U+2028 and U+2029 */
+            return p + 2;
+        if (strncmp(p, "\xe2\x80\xa8", 3) == 0 || strncmp(p, "\xe2\x80\xa9", 3) == 0)
+            return p + 3;
+    }
+    return NULL;
 }
 
 /* Bytes from the start of a line to a column, which counts characters from 1. */
@@ -260,74 +155,131 @@ static size_t column_offset(const char *line, int column)
     return n;
 }
 
-/* The start of the scalar's text at an edit's place, in quotes or not; NULL if it isn't there. */
-static const char *find_text(const char *line, const struct edit *edit)
+/* The start of the scalar's text, in quotes or not; NULL if it isn't there. */
+static const char *find_text(const char *line, const struct node *node)
 {
-    const char *at = line + column_offset(line, edit->column);
+    const char *at = line + column_offset(line, node->column);
     if (*at == '\'' || *at == '"')
         at++;
-    return strncmp(at, edit->old, strlen(edit->old)) == 0 ? at : NULL;
+    return strncmp(at, node->text, strlen(node->text)) == 0 ? at : NULL;
 }
 
-/* Writes the text with the edits made to `out`; one that finds other text than the file had a
- * moment ago, such as a key with escapes, is left to the user. */
+/* Writes the text with the edits made to `out`; one that finds other text, such as a key with
+ * escapes, an anchor, or a file that was changed a moment ago, is left to the user. */
 static void apply(struct migration *m, struct file *f, const char *text, FILE *out)
 {
-    const char *line = text, *done = text;
+    const char *done = text, *next;
+    const char *line = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* its mark */
     int number = 1;
     for (size_t i = 0; i < f->edit_count; i++) {
-        const struct edit *edit = &f->edits[i];
-        for (; number < edit->line && strchr(line, '\n'); number++)
-            line = strchr(line, '\n') + 1;
-        const char *at = find_text(line, edit);
+        const struct node *node = f->edits[i]->node;
+        for (; number < node->line && (next = next_line(line)); number++)
+            line = next;
+        const char *at = number == node->line ? find_text(line, node) : NULL;
         if (!at || at < done) {
-            problems_warn(m->problems, f->name, edit->line, edit->column,
-                          "change this by hand: '%s' is called '%s' now", edit->old, edit->new);
+            migrate_by_hand(
+                m, node, "'%s' is called '%s' now; escapes, anchors and blocks are not rewritten",
+                node->text, f->edits[i]->text);
             continue;
         }
         fwrite(done, 1, (size_t)(at - done), out);
-        fputs(edit->new, out);
-        done = at + strlen(edit->old);
+        fputs(f->edits[i]->text, out);
+        done = at + strlen(node->text);
         f->made++;
     }
     fputs(done, out);
 }
 
-static int replace_file(const char *name, const char *text, size_t size, struct error *err)
+static int make_text(struct migration *m, struct file *f)
 {
-    char *real = realpath(name, NULL);
-    struct stat st;
-    if (!real || stat(real, &st) < 0) {
-        int rc = error_errno(err, errno, "cannot write %s", name);
-        free(real);
-        return rc;
-    }
-    int rc = file_write(real, text, size, err);
-    if (rc == 0 && chmod(real, st.st_mode & 07777) < 0)
-        rc = error_errno(err, errno, "cannot set the mode of %s", name);
-    free(real);
-    return rc;
-}
-
-static int rewrite(struct migration *m, struct file *f)
-{
-    char *text, *changed = NULL;
-    size_t size, changed_size = 0;
+    char *text;
+    size_t size;
     if (f->edit_count == 0)
         return 0;
-    qsort(f->edits, f->edit_count, sizeof *f->edits, by_place);
-    int rc = file_read(f->name, FILE_LIMIT, &text, &size, m->err);
-    if (rc < 0)
-        return rc;
-    FILE *out = must(open_memstream(&changed, &changed_size));
+    struct error why = {""};
+    if (file_read(f->name, FILE_LIMIT, &text, &size, &why) < 0)
+        return fail(m, NULL, why.text);
+    if (strncmp(text, "\xff\xfe", 2) == 0 || strncmp(text, "\xfe\xff", 2) == 0) {
+        free(text);
+        return node_problem(m->problems, f->root,
+                            "UTF-16 is not supported by migrate; save the file as UTF-8");
+    }
+    FILE *out = must(open_memstream(&f->text, &f->size));
     apply(m, f, text, out);
     bool bad = ferror(out);
     if (fclose(out) != 0 || bad)
         must(NULL);
-    rc = f->made ? replace_file(f->name, changed, changed_size, m->err) : 0;
-    free(changed);
     free(text);
+    return 0;
+}
+
+/* ---- writing ---- */
+
+/* Whether the file may be replaced by another: it is one that may be written to, and has one name,
+ * since its other names would keep the old text. */
+static int check_writable(struct migration *m, const struct file *f)
+{
+    struct stat st;
+    const char *why = NULL;
+    if (!f->made)
+        return 0;
+    if (stat(f->name, &st) < 0)
+        why = strerror(errno);
+    else if (!S_ISREG(st.st_mode))
+        why = "it is not a plain file";
+    else if ((st.st_mode & 0222) == 0 || access(f->name, W_OK) < 0) /* root may write to any */
+        why = "it is read-only; make it writable, as with chmod u+w";
+    else if (st.st_nlink > 1)
+        why = "it has several names (hard links); make it a file of its own: cp it to a new file "
+              "and mv that over it";
+    return why ? problems_at(m->problems, "", "%s can't be rewritten: %s", f->name, why) : 0;
+}
+
+/* Through a link, and with the old file's mode and, where we may, its owner. */
+static int replace_file(const struct file *f, struct error *err)
+{
+    char *real = realpath(f->name, NULL);
+    struct stat st;
+    if (!real || stat(real, &st) < 0) {
+        int rc = error_errno(err, errno, "cannot write %s", f->name);
+        free(real);
+        return rc;
+    }
+    int rc = file_write(real, f->text, f->size, err);
+    if (rc == 0 && chown(real, st.st_uid, st.st_gid) < 0)
+        rc = 0; /* it is ours then, as a file that an editor saved would be */
+    if (rc == 0 && chmod(real, st.st_mode & 07777) < 0)
+        rc = error_errno(err, errno, "cannot set the mode of %s", f->name);
+    free(real);
     return rc;
+}
+
+/* The last file first: that which names the format is the last to change, so that what was
+ * interrupted can be done again. */
+static int write_files(struct migration *m)
+{
+    int rc = 0;
+    for (size_t i = 0; i < m->count; i++)
+        rc = check_writable(m, &m->files[i]) < 0 ? -EINVAL : rc;
+    for (size_t i = m->count; rc == 0 && i-- > 0;)
+        if (m->files[i].made)
+            rc = replace_file(&m->files[i], m->err);
+    return rc;
+}
+
+static int migrate(struct migration *m, const char *file)
+{
+    int rc = read_file(m, file, NULL, 0);
+    if (rc == 0)
+        migrate_names(m);
+    for (size_t i = 0; rc == 0 && i < m->count; i++)
+        rc = make_text(m, &m->files[i]);
+    return rc == 0 ? write_files(m) : rc;
+}
+
+static void keep(void *spot)
+{
+    (void)spot; /* it is the arena's */
 }
 
 int migrate_file(struct arena *arena, const char *file, struct migrated **files, size_t *count,
@@ -335,17 +287,14 @@ int migrate_file(struct arena *arena, const char *file, struct migrated **files,
 {
     struct migration m = {
         .arena = arena, .schema = schema_file(arena), .problems = problems, .err = err};
-    *files = NULL;
-    *count = 0;
-    int rc = read_file(&m, arena_copy(arena, file, strlen(file)));
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < m.count; i++)
-        migrate_root(&m, &m.files[i]);
-    for (size_t i = 0; rc == 0 && i < m.count; i++) {
-        rc = rewrite(&m, &m.files[i]);
-        *files = arena_push(arena, *files, *count, sizeof **files);
-        (*files)[(*count)++] = (struct migrated){m.files[i].name, m.files[i].made};
+    int rc = migrate(&m, arena_copy(arena, file, strlen(file)));
+    *files = arena_alloc(arena, (m.count + 1) * sizeof **files);
+    *count = m.count;
+    for (size_t i = 0; i < m.count; i++) {
+        struct file *f = &m.files[i];
+        (*files)[i] = (struct migrated){f->name, f->made, f->by_hand};
+        free(f->text);
+        tdestroy(f->spots, keep);
     }
     return rc;
 }

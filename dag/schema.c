@@ -222,7 +222,7 @@ int schema_unknown_key(const struct node *key, const struct param *param, const 
         if (schema_was(m, key->text))
             return node_problem(problems, key,
                                 "'%s' is called '%s' since format 2 (`ferdag migrate` "
-                                "renames it)",
+                                "renames it in a file of format 1)",
                                 key->text, m->name);
         if (!m->gone)
             nearest_offer(&nearest, m->name);

@@ -43,7 +43,7 @@ static int read_kind(struct reading *r)
         if (kinds[i]->was && strcmp(kinds[i]->was, nearest.wrong) == 0)
             return node_problem(r->e->problems, node,
                                 "kind '%s' is called '%s' since format 2 (`ferdag migrate` renames "
-                                "it)",
+                                "it in a file of format 1)",
                                 nearest.wrong, kinds[i]->name);
         nearest_offer(&nearest, kinds[i]->name);
     }
