@@ -142,6 +142,11 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
     return read_uncertainty(s, reference, scale, cell, err);
 }
 
+bool cells_is_ours(const json_t *cell)
+{
+    return json_object_get(cell, "ours") || json_object_get(cell, "missing");
+}
+
 long cells_place(const json_t *object, const char *name)
 {
     const char *key;
@@ -196,7 +201,7 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
 {
     size_t i;
     json_t *term;
-    bool own_paper = sum->has_paper, paper = true;
+    bool own_paper = sum->has_paper, paper = true, any_ours = false;
     double ours = 0, papers = 0;
     const char *missing = NULL;
     json_array_foreach((json_t *)terms, i, term)
@@ -208,15 +213,16 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
             return error_set(err, EINVAL, "tables.%s: sum: no row or column '%s'", g->id,
                              name ? name : "");
         const struct cell *part = first + (size_t)at * step;
+        any_ours = any_ours || part->has_ours || part->missing;
         if (part->has_ours)
             ours += sign * part->ours;
         else if (!missing)
-            missing = part->missing ? part->missing : "not run";
+            missing = part->missing ? part->missing : "not ours";
         papers += sign * part->paper;
         paper = paper && part->has_paper;
     }
     sum->has_ours = !missing;
-    sum->missing = missing;
+    sum->missing = any_ours ? missing : NULL; /* of the paper's numbers alone: as they are */
     sum->ours = ours;
     if (!missing)
         add_uncertainties(terms, names, first, step, sum);

@@ -282,21 +282,33 @@ static bool check_selector(const char *pointer, const json_t *check, const char 
     return rc == 0;
 }
 
-/* *total is how many pairs the checks before it have. */
-static void check_pairs(const char *pointer, const json_t *check, const json_t *tables,
-                        size_t *total, struct problems *problems)
+static bool is_incomplete(const json_t *params)
+{
+    return json_is_true(json_object_get(params, "incomplete"));
+}
+
+/* What the checks of claims look at. */
+struct claims {
+    const json_t *tables; /* evaluated, without any result */
+    bool incomplete;      /* a cell may be null because its reference was wrong: no word of it */
+    size_t total;         /* pairs of the checks so far */
+};
+
+static void check_pairs(const char *pointer, const json_t *check, struct claims *claims,
+                        struct problems *problems)
 {
     size_t count = 0;
     struct error why;
     json_int_t least = json_integer_value(json_object_get(check, "at_least"));
     char place[600];
-    if (claims_count_pairs(check, tables, &count, &why) < 0) {
+    int rc = claims_check_pairs(check, claims->tables, &count, &why);
+    if (rc < 0 && !(rc == -ENODATA && claims->incomplete)) {
         problems_at(problems, pointer, "%s", why.text);
         return;
     }
     snprintf(place, sizeof place, "%s/at_least", pointer);
-    *total += count;
-    if (*total > PAIR_LIMIT)
+    claims->total += count;
+    if (claims->total > PAIR_LIMIT)
         problems_at(problems, pointer, "the claims compare more than %d pairs of cells",
                     PAIR_LIMIT);
     if (least > 0 && (size_t)least > count)
@@ -304,41 +316,43 @@ static void check_pairs(const char *pointer, const json_t *check, const json_t *
                     (long long)least, count, count == 1 ? "" : "s");
 }
 
-static void check_check(const char *pointer, const json_t *check, const json_t *tables,
-                        size_t *total, struct problems *problems)
+static void check_check(const char *pointer, const json_t *check, struct claims *claims,
+                        struct problems *problems)
 {
     static const char *const names[] = {"left", "right", "among"};
     size_t before = problems->count;
     check_check_members(pointer, check, problems);
     bool found = true;
     for (size_t i = 0; i < 3; i++)
-        found &= check_selector(pointer, check, names[i], tables, problems);
+        found &= check_selector(pointer, check, names[i], claims->tables, problems);
     if (!is_operand(check, "right"))
         problems_at(problems, pointer, "right: expected cells or a number");
     else if (found && problems->count == before)
-        check_pairs(pointer, check, tables, total, problems);
+        check_pairs(pointer, check, claims, problems);
 }
 
 static void check_claims(const json_t *params, const json_t *tables, struct problems *problems)
 {
+    struct claims claims = {.tables = tables, .incomplete = is_incomplete(params)};
     const char *id;
     json_t *claim, *check;
-    size_t i, total = 0;
+    size_t i;
     json_object_foreach(json_object_get(params, "claims"), id, claim)
         json_array_foreach(json_object_get(claim, "checks"), i, check)
     {
-        if (total > PAIR_LIMIT)
+        if (claims.total > PAIR_LIMIT)
             return;
         char pointer[400];
         snprintf(pointer, sizeof pointer, "/claims/%.200s/checks/%zu", id, i);
-        check_check(pointer, check, tables, &total, problems);
+        check_check(pointer, check, &claims, problems);
     }
 }
 
 /* ---- report ---- */
 
-static void check_headline(const json_t *report, const json_t *tables, struct problems *problems)
+static void check_headline(const json_t *params, const json_t *tables, struct problems *problems)
 {
+    const json_t *report = json_object_get(params, "report");
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(report, "headline"), i, item)
@@ -352,6 +366,10 @@ static void check_headline(const json_t *report, const json_t *tables, struct pr
         else if (s.n != 1)
             problems_at(problems, pointer, "cell: '%s' names %zu cells; expected one",
                         cells_string(item, "cell"), s.n);
+        else if (!cells_is_ours(s.items[0].cell) && !is_incomplete(params))
+            problems_at(problems, pointer,
+                        "cell: '%s' is no number of ours: expected a cell with a reference",
+                        cells_string(item, "cell"));
         selector_free(&s);
     }
 }
@@ -418,7 +436,7 @@ void check_sections(const json_t *params, struct problems *problems)
                            &none, &tables, &why) < 0)
             problems_at(problems, "/tables", "%s", why.text);
         check_claims(params, tables, problems);
-        check_headline(json_object_get(params, "report"), tables, problems);
+        check_headline(params, tables, problems);
     }
     json_decref(tables);
     json_decref(stages);

@@ -82,6 +82,7 @@ static const struct rule *find_rule(const char *name)
 
 struct operand {
     bool ours_known, paper_known;
+    bool is_ours; /* to measure: not a number, nor a cell that only the paper has */
     double ours, paper;
     double variance; /* of ours: its standard error, squared */
     double spread;   /* of ours: how far the farther quartile of the repeats lies from it */
@@ -89,7 +90,7 @@ struct operand {
 
 static struct operand cell_operand(const struct selected *s)
 {
-    struct operand o = {0};
+    struct operand o = {.is_ours = cells_is_ours(s->cell)};
     const json_t *ours = json_object_get(s->cell, "ours"),
                  *paper = json_object_get(s->cell, "paper");
     if (json_is_number(paper)) {
@@ -102,16 +103,18 @@ static struct operand cell_operand(const struct selected *s)
         double error = json_number_value(json_object_get(s->cell, "standard_error"));
         o.variance = error * error;
         o.spread = json_number_value(json_object_get(s->cell, "spread"));
-    } else if (!json_object_get(s->cell, "missing") && o.paper_known) {
+    } else if (!o.is_ours && o.paper_known) {
         o.ours_known = true; /* published by others: nothing for us to run */
         o.ours = o.paper;
     }
     return o;
 }
 
+/* Known only if one of them is ours: others' numbers, put in for ours, say nothing of our run. */
 static struct sides our_sides(const struct operand *a, const struct operand *b)
 {
-    return (struct sides){a->ours_known && b->ours_known, a->ours, b->ours,
+    bool known = a->ours_known && b->ours_known && (a->is_ours || b->is_ours);
+    return (struct sides){known, a->ours, b->ours,
                           sqrt(a->variance + b->variance) + a->spread + b->spread};
 }
 
@@ -200,7 +203,10 @@ static int make_pairs(const json_t *check, const json_t *tables, struct pairs *p
 static void pair_operands(const struct pair *p, struct operand *a, struct operand *b)
 {
     *a = cell_operand(&p->left);
-    *b = p->right_number ? (struct operand){true, true, p->number, p->number, 0, 0}
+    *b = p->right_number ? (struct operand){.ours_known = true,
+                                            .paper_known = true,
+                                            .ours = p->number,
+                                            .paper = p->number}
                          : cell_operand(&p->right);
 }
 
@@ -459,10 +465,31 @@ static int evaluate_check(const json_t *check, const json_t *tables, json_t **ou
     return rc;
 }
 
-int claims_count_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err)
+/* The pair has a cell that is ours to measure. */
+static int check_pair(const json_t *check, const struct pair *p, struct error *err)
+{
+    const struct selected *a = &p->left, *b = &p->right;
+    const char *other = json_object_get(check, "among") ? "among" : "right";
+    if (cells_is_ours(a->cell) || (!p->right_number && cells_is_ours(b->cell)))
+        return 0;
+    if (p->right_number)
+        return error_set(err, ENODATA,
+                         "left: %s/%s/%s is no number of ours: expected a cell with a reference "
+                         "(cell: \"@stage.port:/pointer\")",
+                         a->table_id, a->row_id, a->column_id);
+    return error_set(err, ENODATA,
+                     "left %s/%s/%s and %s %s/%s/%s: neither is a number of ours; one must be a "
+                     "cell with a reference (cell: \"@stage.port:/pointer\")",
+                     a->table_id, a->row_id, a->column_id, other, b->table_id, b->row_id,
+                     b->column_id);
+}
+
+int claims_check_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err)
 {
     struct pairs pairs = {0};
     int rc = make_pairs(check, tables, &pairs, err);
+    for (size_t i = 0; rc == 0 && i < pairs.n; i++)
+        rc = check_pair(check, &pairs.items[i], err);
     *count = pairs.n;
     free(pairs.items);
     return rc;
@@ -490,6 +517,8 @@ static struct verdict decide(const size_t count[RESULTS], const json_t *claim,
         return (struct verdict){"not reproduced", "a check fails"};
     if (count[OPEN])
         return (struct verdict){"not decided", "a difference lies within its error"};
+    if (!count[HOLDS])
+        return (struct verdict){"not decided", "no check decides it"};
     if (easier && !setting->paper_settings)
         return (struct verdict){"not decided",
                                 "it holds, but smaller settings than the paper's make that easier"};

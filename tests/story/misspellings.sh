@@ -136,6 +136,21 @@ wrong 'cell: t1/one/public, label: One' 'cell: t1/one/publik, label: One' "(did 
 wrong '"@net.metrics"' '"@net.summary"' 'expected JSON lines'
 wrong 'metrics:/public/confusion' 'metrics:/public/confuson' "did you mean '/public/confusion'?"
 wrong 'headline:' 'headlines:' "unknown key 'headlines' of report (did you mean 'headline'?)"
+# numbers that are not ours
+# theirs OLD NEW EXPECTED: as `wrong`, beside a table that holds only others' numbers
+theirs() {
+    local whole=$base
+    base=${base/'  t2: {'/"  t3: { columns: [c], rows: [x, z] }
+  t2: {"}
+    base=${base/'  value_names:'/"  t3: { x: { c: 1 }, z: { c: 2 } }
+  value_names:"}
+    wrong "$@"
+    base=$whole
+}
+theirs 'left: t1/one/public, right: t1/two/public' 'left: t3/z/c, right: t3/x/c' 'left t3/z/c and right t3/x/c: neither is a number of ours'
+theirs 'left: t1/one/public, right: t1/two/public' 'left: t3/z/c, right: 1' 'left: t3/z/c is no number of ours'
+theirs 'left: "t1/one/*"' 'left: "t3/*/c"' 'left: t3/x/c is no number of ours'
+theirs 'cell: t1/one/public, label: One' 'cell: t3/x/c, label: One' "'t3/x/c' is no number of ours"
 # what a place can't hold
 wrong '"@tidy.o:/anything"' '"@tidy.d:/o.json"' 'expected JSON, but tidy.d is a folder'
 wrong '"@tidy.o:/anything"' '"@faces.sheet:/anything"' 'expected JSON, but faces.sheet is the file sheet.png'
