@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "reports/cells.h"
 #include "reports/check_places.h"
+#include "reports/check_values.h"
 #include "reports/claims.h"
 #include "reports/plain.h"
 #include "reports/sections.h"
@@ -201,6 +202,7 @@ static void check_settings(const json_t *params, struct problems *problems)
     json_object_foreach(json_object_get(json_object_get(params, "paper"), "settings"), name,
                         setting)
         settings_check(name, setting, json_object_get(params, "params"), problems);
+    value_names_check(params, problems);
 }
 
 /* ---- claims ---- */

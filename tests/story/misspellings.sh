@@ -118,6 +118,17 @@ wrong 'param: train_cnn.width' 'param: train_cnn.widht' "(did you mean 'width'?)
 wrong 'group_by: model' 'group_by: mdel' "(did you mean 'model'?)"
 wrong 'label: Width' 'lable: Width' "unknown key 'lable' of paper.settings.width (did you mean 'label'?)"
 wrong 'unused_by_stages: { label: L' 'unused_by_stage: { label: L' "(did you mean 'unused_by_stages'?)"
+# values that no param can have
+wrong 'label: Width, value: 64' 'label: Width, value: none' "value: expected an integer, not 'none'"
+wrong 'label: Width, value: 64' 'label: Width, value: 6.4' "value: expected an integer, not '6.4'"
+wrong 'where: { flip: true }' 'where: { flip: yes }' "where/flip: expected true or false, not 'yes'"
+wrong 'where: { flip: true }' 'where: { seed: three }' "where/seed: expected an integer, not 'three'"
+wrong 'where: { flip: true }' 'where: { seed: ~ }' "where/seed: expected an integer, not 'null'"
+wrong 'where: { flip: true }' 'where: { lr: small }' "where/lr: expected a number, not 'small'"
+wrong 'where: { flip: true }' 'where: { schedule: stepp }' "where/schedule: unknown value 'stepp' (did you mean 'step'?)"
+wrong 'where: { flip: true }' 'where: { schedule: 5 }' "where/schedule: expected a text, not '5'"
+wrong 'param: train_cnn.width, group_by: model, where: { flip: true }' 'param: train_cnn.schedule' "value: expected a text, not '64'"
+wrong 'value_names: { vgg19: VGG19 }' 'value_names: { vgg91: VGG19 }' "value_names: no stage has the value 'vgg91' (did you mean 'vgg19'?)"
 # claims
 wrong 'check: above' 'check: abov' "check: unknown value 'abov' (did you mean 'above'?)"
 wrong 'smaller_settings: harder' 'smaller_setting: harder' "unknown key 'smaller_setting' of claims.best (did you mean 'smaller_settings'?)"
