@@ -16,8 +16,8 @@ struct cell {
     double n;                      /* images an accuracy is over; 0: not an accuracy */
     double quartiles[2];           /* of repeats that ours is the median of, scaled; both 0: none */
     double standard_error, spread; /* of ours, scaled; see cells.h; 0: none */
-    const char *missing;
-    const json_t *entry; /* provenance */
+    const char *missing, *detail;  /* see struct found */
+    const json_t *entry;           /* provenance */
     const char *pointer;
 };
 
@@ -129,6 +129,7 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
     cell->entry = found.entry;
     cell->pointer = found.pointer;
     cell->missing = found.missing;
+    cell->detail = found.detail;
     if (found.missing)
         return 0;
     double scale = number_setting(g, row, column, "scale", 1);
@@ -305,6 +306,8 @@ static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *
         json_object_set_new(json, "spread", json_real(cell->spread));
     if (!cell->has_ours && cell->missing)
         json_object_set_new(json, "missing", json_string(cell->missing));
+    if (!cell->has_ours && cell->detail)
+        json_object_set_new(json, "detail", json_string(cell->detail));
     json_t *source = source_json(cell);
     if (source)
         json_object_set_new(json, "source", source);

@@ -384,6 +384,32 @@ static void test_uncertain_sums(void **state)
     json_decref(tables);
 }
 
+/* A file that is no JSON is a gap with its reason; one that can't be read is an error. */
+static void test_unusable_files(void **state)
+{
+    (void)state;
+    static const char section_text[] =
+        "{\"t\": {\"columns\": {\"x\": {}}, \"rows\": {\"a\": {}}, \"cells\": {\"a\": {\"x\": "
+        "\"@s.o:/x\"}}}}";
+    static const char source[] = "[{\"path\": \"none.json\", \"stage\": \"s\", \"port\": \"o\"}]";
+    json_t *root = json_pack("{s:{s:o}}", "inputs", "sources", parse(source));
+    json_t *section = parse(section_text), *tables = NULL;
+    struct job job = {.root = root};
+    struct sources sources;
+    struct error err = {""};
+    sources_open(&sources, &job);
+    assert_int_equal(cells_evaluate(section, NULL, &sources, &tables, &err), -ENOENT);
+    write_text("none.json", "{\"x\": 1");
+    assert_int_equal(cells_evaluate(section, NULL, &sources, &tables, &err), 0);
+    const json_t *cell = pointer_find(json_array_get(tables, 0), "/rows/0/cells/0");
+    assert_string_equal(cells_string(cell, "missing"), "not JSON");
+    assert_non_null(strstr(cells_string(cell, "detail"), "line 1, column 7: "));
+    json_decref(tables);
+    sources_close(&sources);
+    json_decref(section);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_spread_of_times),
         cmocka_unit_test(test_display_decides_nothing),
         cmocka_unit_test(test_uncertain_sums),
+        cmocka_unit_test(test_unusable_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
