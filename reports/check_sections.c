@@ -26,6 +26,15 @@ enum {
 
 /* ---- tables ---- */
 
+/* Whether `paper` has a key of that name that is no table. */
+static bool is_section_member(const char *name)
+{
+    for (const struct param *p = sections_paper_members; p->name; p++)
+        if (strcmp(p->name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Terms of a sum must be there, not be the sum itself, and be summed before it. */
 static void check_sum(const char *table, const char *axis, const json_t *items, const char *id,
                       struct problems *problems)
@@ -101,6 +110,25 @@ static void check_cells(const char *id, const json_t *table, const json_t *stage
     }
 }
 
+/* A table's name is the name of its files, and of its numbers in `paper`. */
+static void check_table_name(const char *id, const char *pointer, struct problems *problems)
+{
+    if (!plain_is_file_name(id))
+        problems_at(problems, pointer,
+                    "'%s' can't name a table: it names files; expected letters, digits, _ and -",
+                    id);
+    else if (plain_is_taken(id))
+        problems_at(problems, pointer,
+                    "'%s' can't name a table: the claims are written to tables/%s.csv and .md; "
+                    "expected another name",
+                    id, id);
+    else if (is_section_member(id))
+        problems_at(problems, pointer,
+                    "'%s' can't name a table: paper.%s is no table's numbers; expected another "
+                    "name",
+                    id, id);
+}
+
 static void check_tables(const json_t *params, const json_t *stages, struct problems *problems)
 {
     const char *id;
@@ -111,10 +139,7 @@ static void check_tables(const json_t *params, const json_t *stages, struct prob
         char pointer[300];
         size_t before = bytes;
         snprintf(pointer, sizeof pointer, "/tables/%.200s", id);
-        if (!plain_is_file_name(id))
-            problems_at(
-                problems, pointer,
-                "'%s' can't name a table: it names files; expected letters, digits, _ and -", id);
+        check_table_name(id, pointer, problems);
         check_sums(id, "rows", json_object_get(table, "rows"), problems);
         check_sums(id, "columns", json_object_get(table, "columns"), problems);
         check_cells(id, table, stages, json_object_get(json_object_get(params, "paper"), id),
@@ -161,14 +186,6 @@ static void check_paper_row(const char *id, const char *row, const json_t *numbe
         problems_at(problems, pointer, "paper.%s: the table has no column '%s'%s", id, column,
                     nearest_hint(&nearest));
     }
-}
-
-static bool is_section_member(const char *name)
-{
-    for (const struct param *p = sections_paper_members; p->name; p++)
-        if (strcmp(p->name, name) == 0)
-            return true;
-    return false;
 }
 
 static void check_paper_tables(const json_t *params, struct problems *problems)
@@ -256,6 +273,11 @@ static void check_check_members(const char *pointer, const json_t *check, struct
         else if (taken == 2 && !is_given(check, names[i]))
             problems_at(problems, pointer, "check %s needs '%s'", name, names[i]);
     }
+    const json_t *least = json_object_get(check, "min"), *most = json_object_get(check, "max");
+    if (json_is_number(least) && json_is_number(most) &&
+        json_number_value(least) > json_number_value(most))
+        problems_at(problems, pointer, "min: %.10g is above max: %.10g; expected min to max",
+                    json_number_value(least), json_number_value(most));
     if (is_given(check, "at_least") && is_given(check, "majority"))
         problems_at(problems, pointer, "either at_least or majority says how many must hold");
 }

@@ -147,6 +147,9 @@ wrong 'cell: t1/one/public, label: One' 'cell: t1/one/publik, label: One' "(did 
 wrong '"@net.metrics"' '"@net.summary"' 'expected JSON lines'
 wrong 'metrics:/public/confusion' 'metrics:/public/confuson' "did you mean '/public/confusion'?"
 wrong 'headline:' 'headlines:' "unknown key 'headlines' of report (did you mean 'headline'?)"
+wrong '  t2: { columns: [c]' '  claims: { columns: [c]' "'claims' can't name a table: the claims are written to tables/claims.csv and .md"
+wrong '  t2: { columns: [c]' '  settings: { columns: [c]' "'settings' can't name a table: paper.settings is no table's numbers"
+wrong 'min: 0, max: 5' 'min: 5, max: 1' 'min: 5 is above max: 1'
 # numbers that are not ours
 # theirs OLD NEW EXPECTED: as `wrong`, beside a table that holds only others' numbers
 theirs() {
@@ -171,6 +174,10 @@ wrong '"@score/1/1.metrics:/public/confusion"' '"~"' "expected a reference \"@st
 wrong '{ net: "@net.metrics" }' '{ net: ~ }' 'report.curves.lines: expected a text, not null'
 wrong 'headline: [' 'pictures: [{ file: "@tidy.o" }]
   headline: [' 'expected a PNG, but tidy.o is the file o.json'
+for name in x.txt x. x.pngg x.jpg d.png/x.gz; do
+    wrong 'headline: [' "pictures: [{ file: '@tidy.d:/$name' }]
+  headline: [" "expected a PNG, not '/$name' in tidy.d"
+done
 wrong 'headline: [' 'pictures: [{ file: "@tidy.d" }]
   headline: [' "expected a PNG, but tidy.d is a folder: name a file in it after ':'"
 wrong 'headline: [' 'pictures: [{ file: "@tidy.d:/../x.png" }]
@@ -205,3 +212,13 @@ has 'check' "warning: base.yaml:4:25: input 'data': cannot open" "$(cat err)"
 "$FERDAG" run base.yaml > printed 2> err
 same 'exit of run' 2 $?
 has 'run' "base.yaml:4:25: input 'data': cannot open" "$(cat err)"
+
+# A picture needs no ending, and JSON may have any that doesn't say it is something else.
+echo data > data.txt
+for name in x x.png x.PNG d.txt/x; do
+    printf '%s' "${base/headline:/"pictures: [{ file: '@tidy.d:/$name' }]
+  headline:"}" > named.yaml
+    "$FERDAG" check named.yaml > printed 2> err || fail "a picture $name: $(cat err)"
+done
+printf '%s' "${base/o: o.json/o: o.txt}" > named.yaml
+"$FERDAG" check named.yaml > printed 2> err || fail "JSON in o.txt: $(cat err)"
