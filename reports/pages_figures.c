@@ -162,7 +162,7 @@ static int make_curves(struct report *r, const json_t *curves, const char *path,
         lines[n].name = name;
         rc = read_line(r, json_string_value(reference), &lines[n], &found, err);
         if (rc == 0 && !lines[n].n) {
-            nothing = found.missing;
+            nothing = strcmp(nothing, not_run) == 0 ? found.missing : nothing;
             note_line(note, title, name, json_string_value(reference), &found);
         }
         n++;
