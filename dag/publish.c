@@ -202,6 +202,28 @@ int publish_check(const char *folder, struct error *err)
     return rc;
 }
 
+static bool is_output(const struct stage *stage, const char *path)
+{
+    for (size_t i = 0; i < stage->output_count; i++) {
+        size_t n = strlen(stage->outputs[i].file);
+        if (strncmp(path, stage->outputs[i].file, n) == 0 && (!path[n] || path[n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a file that was brought before is from a stage of the report that has no result this
+ * time: a good report is no worse for one that failed. */
+static bool stays(const struct plan *plan, const char *path)
+{
+    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
+        const struct stage *stage = plan->tasks[i].stage;
+        if (stage->implicit && !state_has_result(plan->tasks[i].state) && is_output(stage, path))
+            return true;
+    }
+    return false;
+}
+
 int publish_report(struct plan *plan, const char *folder, const char **report, struct error *err)
 {
     struct arena *arena = plan->experiment->arena;
@@ -218,8 +240,13 @@ int publish_report(struct plan *plan, const char *folder, const char **report, s
     if (rc < 0 || brought.count == 0)
         return rc;
     list_read(arena, folder, &before);
-    for (size_t i = 0; i < before.count; i++)
-        if (!list_has(&brought, before.paths[i]))
+    for (size_t i = 0; i < before.count; i++) {
+        if (list_has(&brought, before.paths[i]))
+            continue;
+        if (stays(plan, before.paths[i]))
+            list_add(arena, &brought, before.paths[i]);
+        else
             remove_brought(folder, before.paths[i]);
+    }
     return same_lists(&before, &brought) ? 0 : list_write(folder, &brought, err);
 }

@@ -9,8 +9,9 @@ int publish_check(const char *folder, struct error *err);
 
 /* Brings the outputs of `tables` and `report`, so far as they have results, into the folder. A file
  * is replaced, whole, only if it differs. FOLDER/.ferdag-files lists what was brought, so that the
- * next time what isn't part of the report any more is removed, and nothing else. *report is the
- * PDF's path (arena), or NULL. */
+ * next time what isn't part of the report any more is removed, and nothing else. Of a stage that
+ * has no result this time, what it brought before stays. *report is the PDF's path (arena), or
+ * NULL. */
 int publish_report(struct plan *plan, const char *folder, const char **report, struct error *err);
 
 #endif

@@ -264,7 +264,8 @@ static int check_sections(struct experiment *e, const struct stage *stage,
                         parts[i].node);
     json_t *params = must(json_copy(stage->params)), *stages = stages_json(e);
     add_outputs(e, stages);
-    if (json_object_set_new(params, "stages", stages) < 0)
+    if (json_object_set_new(params, "stages", stages) < 0 ||
+        json_object_set_new(params, "incomplete", json_boolean(parts[0].bad != NULL)) < 0)
         must(NULL);
     stage->kind->check(params, &found);
     json_decref(params);

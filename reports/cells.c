@@ -16,8 +16,8 @@ struct cell {
     double n;                      /* images an accuracy is over; 0: not an accuracy */
     double quartiles[2];           /* of repeats that ours is the median of, scaled; both 0: none */
     double standard_error, spread; /* of ours, scaled; see cells.h; 0: none */
-    const char *missing;
-    const json_t *entry; /* provenance */
+    const char *missing, *detail;  /* see struct found */
+    const json_t *entry;           /* provenance */
     const char *pointer;
 };
 
@@ -129,6 +129,7 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
     cell->entry = found.entry;
     cell->pointer = found.pointer;
     cell->missing = found.missing;
+    cell->detail = found.detail;
     if (found.missing)
         return 0;
     double scale = number_setting(g, row, column, "scale", 1);
@@ -140,6 +141,11 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
     }
     cell->ours = x;
     return read_uncertainty(s, reference, scale, cell, err);
+}
+
+bool cells_is_ours(const json_t *cell)
+{
+    return json_object_get(cell, "ours") || json_object_get(cell, "missing");
 }
 
 long cells_place(const json_t *object, const char *name)
@@ -196,7 +202,7 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
 {
     size_t i;
     json_t *term;
-    bool own_paper = sum->has_paper, paper = true;
+    bool own_paper = sum->has_paper, paper = true, any_ours = false;
     double ours = 0, papers = 0;
     const char *missing = NULL;
     json_array_foreach((json_t *)terms, i, term)
@@ -208,15 +214,16 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
             return error_set(err, EINVAL, "tables.%s: sum: no row or column '%s'", g->id,
                              name ? name : "");
         const struct cell *part = first + (size_t)at * step;
+        any_ours = any_ours || part->has_ours || part->missing;
         if (part->has_ours)
             ours += sign * part->ours;
         else if (!missing)
-            missing = part->missing ? part->missing : "not run";
+            missing = part->missing ? part->missing : "not ours";
         papers += sign * part->paper;
         paper = paper && part->has_paper;
     }
     sum->has_ours = !missing;
-    sum->missing = missing;
+    sum->missing = any_ours ? missing : NULL; /* of the paper's numbers alone: as they are */
     sum->ours = ours;
     if (!missing)
         add_uncertainties(terms, names, first, step, sum);
@@ -299,6 +306,8 @@ static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *
         json_object_set_new(json, "spread", json_real(cell->spread));
     if (!cell->has_ours && cell->missing)
         json_object_set_new(json, "missing", json_string(cell->missing));
+    if (!cell->has_ours && cell->detail)
+        json_object_set_new(json, "detail", json_string(cell->detail));
     json_t *source = source_json(cell);
     if (source)
         json_object_set_new(json, "source", source);

@@ -4,6 +4,7 @@
 #define FERDAG_REPORTS_CELLS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include "base/error.h"
 #include "reports/sources.h"
 
@@ -29,10 +30,16 @@ enum { CELLS_ROW_LIMIT = 500, CELLS_COLUMN_LIMIT = 60 };
  * (how many images an accuracy is over: "n" beside an "accuracy" in its file), "quartiles": [first,
  * third] of the repeats that it is the median of (beside a "median"), "standard_error", "spread",
  * "text": {"ours", "paper", "difference"}, "digits", "unit", "source": {"stage", "port", "key",
- * "pointer"}, and "missing": why there is no "ours" where there should be one. Returns 0, -EINVAL
- * for a malformed section or source, -ENOMEM. */
+ * "pointer"}, and "missing": why there is no "ours" where there should be one, with the "detail" of
+ * a file that can't be used. A cell without a
+ * reference, or a sum of such cells alone, has neither "ours" nor "missing": see cells_is_ours.
+ * Returns 0, -EINVAL for a malformed section or source, -ENOMEM. */
 int cells_evaluate(const json_t *tables_section, const json_t *paper, struct sources *sources,
                    json_t **tables, struct error *err);
+
+/* Whether the cell is ours to measure, be its number there or missing; else it has no reference,
+ * and may hold a number of the paper alone. */
+bool cells_is_ours(const json_t *cell);
 
 /* The place of a name in an object, or -1. */
 long cells_place(const json_t *object, const char *name);

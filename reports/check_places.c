@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "base/nearest.h"
 #include "reports/cells.h"
 #include "reports/sources.h"
@@ -166,7 +167,7 @@ static bool find_port(const struct place *place, const json_t *stages, struct po
 }
 
 /* What each use reads. A program may call its files what it likes; one of the endings that say what
- * is in it is believed. */
+ * is in it is believed, and a picture with an ending has that of a picture. */
 static const struct {
     const char *word, *endings;
     bool in_folder;
@@ -201,6 +202,8 @@ static const char *ending_of(const char *path)
 static bool can_read(enum place_use use, const char *path, bool is_program)
 {
     const char *ending = ending_of(path);
+    if (use == PLACE_PICTURE && is_program)
+        return !*ending || strcasecmp(ending, ".png") == 0;
     return is_among(uses[use].endings, ending) ||
            (is_program && (!is_among(known_endings, ending) ||
                            (use == PLACE_LINES && strcmp(ending, ".json") == 0)));

@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "reports/cells.h"
 #include "reports/check_places.h"
+#include "reports/check_values.h"
 #include "reports/claims.h"
 #include "reports/plain.h"
 #include "reports/sections.h"
@@ -24,6 +25,15 @@ enum {
 };
 
 /* ---- tables ---- */
+
+/* Whether `paper` has a key of that name that is no table. */
+static bool is_section_member(const char *name)
+{
+    for (const struct param *p = sections_paper_members; p->name; p++)
+        if (strcmp(p->name, name) == 0)
+            return true;
+    return false;
+}
 
 /* Terms of a sum must be there, not be the sum itself, and be summed before it. */
 static void check_sum(const char *table, const char *axis, const json_t *items, const char *id,
@@ -100,6 +110,25 @@ static void check_cells(const char *id, const json_t *table, const json_t *stage
     }
 }
 
+/* A table's name is the name of its files, and of its numbers in `paper`. */
+static void check_table_name(const char *id, const char *pointer, struct problems *problems)
+{
+    if (!plain_is_file_name(id))
+        problems_at(problems, pointer,
+                    "'%s' can't name a table: it names files; expected letters, digits, _ and -",
+                    id);
+    else if (plain_is_taken(id))
+        problems_at(problems, pointer,
+                    "'%s' can't name a table: the claims are written to tables/%s.csv and .md; "
+                    "expected another name",
+                    id, id);
+    else if (is_section_member(id))
+        problems_at(problems, pointer,
+                    "'%s' can't name a table: paper.%s is no table's numbers; expected another "
+                    "name",
+                    id, id);
+}
+
 static void check_tables(const json_t *params, const json_t *stages, struct problems *problems)
 {
     const char *id;
@@ -110,10 +139,7 @@ static void check_tables(const json_t *params, const json_t *stages, struct prob
         char pointer[300];
         size_t before = bytes;
         snprintf(pointer, sizeof pointer, "/tables/%.200s", id);
-        if (!plain_is_file_name(id))
-            problems_at(
-                problems, pointer,
-                "'%s' can't name a table: it names files; expected letters, digits, _ and -", id);
+        check_table_name(id, pointer, problems);
         check_sums(id, "rows", json_object_get(table, "rows"), problems);
         check_sums(id, "columns", json_object_get(table, "columns"), problems);
         check_cells(id, table, stages, json_object_get(json_object_get(params, "paper"), id),
@@ -162,14 +188,6 @@ static void check_paper_row(const char *id, const char *row, const json_t *numbe
     }
 }
 
-static bool is_section_member(const char *name)
-{
-    for (const struct param *p = sections_paper_members; p->name; p++)
-        if (strcmp(p->name, name) == 0)
-            return true;
-    return false;
-}
-
 static void check_paper_tables(const json_t *params, struct problems *problems)
 {
     const json_t *tables = json_object_get(params, "tables");
@@ -201,6 +219,7 @@ static void check_settings(const json_t *params, struct problems *problems)
     json_object_foreach(json_object_get(json_object_get(params, "paper"), "settings"), name,
                         setting)
         settings_check(name, setting, json_object_get(params, "params"), problems);
+    value_names_check(params, problems);
 }
 
 /* ---- claims ---- */
@@ -254,6 +273,11 @@ static void check_check_members(const char *pointer, const json_t *check, struct
         else if (taken == 2 && !is_given(check, names[i]))
             problems_at(problems, pointer, "check %s needs '%s'", name, names[i]);
     }
+    const json_t *least = json_object_get(check, "min"), *most = json_object_get(check, "max");
+    if (json_is_number(least) && json_is_number(most) &&
+        json_number_value(least) > json_number_value(most))
+        problems_at(problems, pointer, "min: %.10g is above max: %.10g; expected min to max",
+                    json_number_value(least), json_number_value(most));
     if (is_given(check, "at_least") && is_given(check, "majority"))
         problems_at(problems, pointer, "either at_least or majority says how many must hold");
 }
@@ -282,21 +306,33 @@ static bool check_selector(const char *pointer, const json_t *check, const char 
     return rc == 0;
 }
 
-/* *total is how many pairs the checks before it have. */
-static void check_pairs(const char *pointer, const json_t *check, const json_t *tables,
-                        size_t *total, struct problems *problems)
+static bool is_incomplete(const json_t *params)
+{
+    return json_is_true(json_object_get(params, "incomplete"));
+}
+
+/* What the checks of claims look at. */
+struct claims {
+    const json_t *tables; /* evaluated, without any result */
+    bool incomplete;      /* a cell may be null because its reference was wrong: no word of it */
+    size_t total;         /* pairs of the checks so far */
+};
+
+static void check_pairs(const char *pointer, const json_t *check, struct claims *claims,
+                        struct problems *problems)
 {
     size_t count = 0;
     struct error why;
     json_int_t least = json_integer_value(json_object_get(check, "at_least"));
     char place[600];
-    if (claims_count_pairs(check, tables, &count, &why) < 0) {
+    int rc = claims_check_pairs(check, claims->tables, &count, &why);
+    if (rc < 0 && !(rc == -ENODATA && claims->incomplete)) {
         problems_at(problems, pointer, "%s", why.text);
         return;
     }
     snprintf(place, sizeof place, "%s/at_least", pointer);
-    *total += count;
-    if (*total > PAIR_LIMIT)
+    claims->total += count;
+    if (claims->total > PAIR_LIMIT)
         problems_at(problems, pointer, "the claims compare more than %d pairs of cells",
                     PAIR_LIMIT);
     if (least > 0 && (size_t)least > count)
@@ -304,41 +340,43 @@ static void check_pairs(const char *pointer, const json_t *check, const json_t *
                     (long long)least, count, count == 1 ? "" : "s");
 }
 
-static void check_check(const char *pointer, const json_t *check, const json_t *tables,
-                        size_t *total, struct problems *problems)
+static void check_check(const char *pointer, const json_t *check, struct claims *claims,
+                        struct problems *problems)
 {
     static const char *const names[] = {"left", "right", "among"};
     size_t before = problems->count;
     check_check_members(pointer, check, problems);
     bool found = true;
     for (size_t i = 0; i < 3; i++)
-        found &= check_selector(pointer, check, names[i], tables, problems);
+        found &= check_selector(pointer, check, names[i], claims->tables, problems);
     if (!is_operand(check, "right"))
         problems_at(problems, pointer, "right: expected cells or a number");
     else if (found && problems->count == before)
-        check_pairs(pointer, check, tables, total, problems);
+        check_pairs(pointer, check, claims, problems);
 }
 
 static void check_claims(const json_t *params, const json_t *tables, struct problems *problems)
 {
+    struct claims claims = {.tables = tables, .incomplete = is_incomplete(params)};
     const char *id;
     json_t *claim, *check;
-    size_t i, total = 0;
+    size_t i;
     json_object_foreach(json_object_get(params, "claims"), id, claim)
         json_array_foreach(json_object_get(claim, "checks"), i, check)
     {
-        if (total > PAIR_LIMIT)
+        if (claims.total > PAIR_LIMIT)
             return;
         char pointer[400];
         snprintf(pointer, sizeof pointer, "/claims/%.200s/checks/%zu", id, i);
-        check_check(pointer, check, tables, &total, problems);
+        check_check(pointer, check, &claims, problems);
     }
 }
 
 /* ---- report ---- */
 
-static void check_headline(const json_t *report, const json_t *tables, struct problems *problems)
+static void check_headline(const json_t *params, const json_t *tables, struct problems *problems)
 {
+    const json_t *report = json_object_get(params, "report");
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(report, "headline"), i, item)
@@ -352,6 +390,10 @@ static void check_headline(const json_t *report, const json_t *tables, struct pr
         else if (s.n != 1)
             problems_at(problems, pointer, "cell: '%s' names %zu cells; expected one",
                         cells_string(item, "cell"), s.n);
+        else if (!cells_is_ours(s.items[0].cell) && !is_incomplete(params))
+            problems_at(problems, pointer,
+                        "cell: '%s' is no number of ours: expected a cell with a reference",
+                        cells_string(item, "cell"));
         selector_free(&s);
     }
 }
@@ -418,7 +460,7 @@ void check_sections(const json_t *params, struct problems *problems)
                            &none, &tables, &why) < 0)
             problems_at(problems, "/tables", "%s", why.text);
         check_claims(params, tables, problems);
-        check_headline(json_object_get(params, "report"), tables, problems);
+        check_headline(params, tables, problems);
     }
     json_decref(tables);
     json_decref(stages);

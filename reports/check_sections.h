@@ -7,7 +7,8 @@
 #include "base/problems.h"
 
 /* Checks the params of report_tables, which are right by the tables of sections.h and whose
- * references name outputs that exist. Places are JSON pointers into params. */
+ * references name outputs that exist. Places are JSON pointers into params.
+ * With `incomplete` among them a cell may be null because its reference was wrong. */
 void check_sections(const json_t *params, struct problems *problems);
 
 #endif

@@ -82,14 +82,16 @@ static const struct rule *find_rule(const char *name)
 
 struct operand {
     bool ours_known, paper_known;
+    bool is_ours; /* to measure: not a number, nor a cell that only the paper has */
     double ours, paper;
-    double variance; /* of ours: its standard error, squared */
-    double spread;   /* of ours: how far the farther quartile of the repeats lies from it */
+    double variance;     /* of ours: its standard error, squared */
+    double spread;       /* of ours: how far the farther quartile of the repeats lies from it */
+    const char *missing; /* why ours is not known */
 };
 
 static struct operand cell_operand(const struct selected *s)
 {
-    struct operand o = {0};
+    struct operand o = {.is_ours = cells_is_ours(s->cell)};
     const json_t *ours = json_object_get(s->cell, "ours"),
                  *paper = json_object_get(s->cell, "paper");
     if (json_is_number(paper)) {
@@ -102,17 +104,28 @@ static struct operand cell_operand(const struct selected *s)
         double error = json_number_value(json_object_get(s->cell, "standard_error"));
         o.variance = error * error;
         o.spread = json_number_value(json_object_get(s->cell, "spread"));
-    } else if (!json_object_get(s->cell, "missing") && o.paper_known) {
+    } else if (!o.is_ours && o.paper_known) {
         o.ours_known = true; /* published by others: nothing for us to run */
         o.ours = o.paper;
+    } else {
+        const char *missing = cells_string(s->cell, "missing");
+        o.missing = *missing ? missing : "no number";
     }
     return o;
 }
 
+/* Known only if one of them is ours: others' numbers, put in for ours, say nothing of our run. */
 static struct sides our_sides(const struct operand *a, const struct operand *b)
 {
-    return (struct sides){a->ours_known && b->ours_known, a->ours, b->ours,
+    bool known = a->ours_known && b->ours_known && (a->is_ours || b->is_ours);
+    return (struct sides){known, a->ours, b->ours,
                           sqrt(a->variance + b->variance) + a->spread + b->spread};
+}
+
+/* Why our_sides knows nothing. */
+static const char *why_missing(const struct operand *a, const struct operand *b)
+{
+    return a->missing ? a->missing : b->missing ? b->missing : "not ours";
 }
 
 static struct sides paper_sides(const struct operand *a, const struct operand *b)
@@ -200,7 +213,10 @@ static int make_pairs(const json_t *check, const json_t *tables, struct pairs *p
 static void pair_operands(const struct pair *p, struct operand *a, struct operand *b)
 {
     *a = cell_operand(&p->left);
-    *b = p->right_number ? (struct operand){true, true, p->number, p->number, 0, 0}
+    *b = p->right_number ? (struct operand){.ours_known = true,
+                                            .paper_known = true,
+                                            .ours = p->number,
+                                            .paper = p->number}
                          : cell_operand(&p->right);
 }
 
@@ -222,32 +238,39 @@ static void add_name(struct text *t, const struct pair *p)
     }
 }
 
-static void add_number(struct text *t, bool known, double x, int digits, bool sign)
+static void add_number(struct text *t, double x, int digits, bool sign)
 {
     char number[NUMBER_SIZE];
     number_format(number, x, digits, sign, false);
-    text_add(t, known ? number : "not run");
+    text_add(t, number);
 }
 
-/* Shows "67.35 against 65.00 (+2.35 ± 1.12)". */
-static void add_sides(struct text *t, const struct sides *s, bool left_known, bool right_known,
-                      int digits)
+/* The number, or why there is none. */
+static void add_side(struct text *t, double x, const char *missing, int digits)
 {
-    if (!left_known && !right_known) {
-        text_add(t, "not run");
+    if (missing)
+        text_add(t, missing);
+    else
+        add_number(t, x, digits, false);
+}
+
+/* Shows "67.35 against 65.00 (+2.35 ± 1.12)". The last two say why a side isn't there. */
+static void add_sides(struct text *t, const struct sides *s, const char *left_missing,
+                      const char *right_missing, int digits)
+{
+    bool same = left_missing && right_missing && strcmp(left_missing, right_missing) == 0;
+    add_side(t, s->left, left_missing, digits);
+    if (same)
         return;
-    }
-    add_number(t, left_known, s->left, digits, false);
     text_add(t, " against ");
-    add_number(t, right_known, s->right, digits, false);
+    add_side(t, s->right, right_missing, digits);
     if (!s->known)
         return;
     text_add(t, " (");
-    add_number(t, true, number_round(s->left, digits) - number_round(s->right, digits), digits,
-               true);
+    add_number(t, number_round(s->left, digits) - number_round(s->right, digits), digits, true);
     if (s->error > 0) {
         text_add(t, " \u00b1 ");
-        add_number(t, true, s->error, digits, false);
+        add_number(t, s->error, digits, false);
     }
     text_add(t, ")");
 }
@@ -260,9 +283,9 @@ static json_t *comparison_json(const struct pair *p, const struct operand *a,
     struct text name = {0}, own = {0}, theirs = {0};
     int digits = (int)json_integer_value(json_object_get(p->left.cell, "digits"));
     add_name(&name, p);
-    add_sides(&own, ours, a->ours_known, b->ours_known, digits);
+    add_sides(&own, ours, a->missing, b->missing, digits);
     if (paper->known)
-        add_sides(&theirs, paper, true, true, digits);
+        add_sides(&theirs, paper, NULL, NULL, digits);
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:s, s:s}", "text", text_string(&name), "ours",
                   text_string(&own), "paper", text_string(&theirs), "result", result_names[result],
@@ -320,6 +343,7 @@ static void compare_mean(const json_t *check, const struct pairs *pairs, struct 
     double to = json_number_value(json_object_get(check, "max"));
     double sum[2] = {0}, variance = 0;
     bool known[2] = {true, true};
+    const char *missing = NULL; /* the first reason */
     for (size_t i = 0; i < pairs->n; i++) {
         struct operand a, b;
         pair_operands(&pairs->items[i], &a, &b);
@@ -329,6 +353,8 @@ static void compare_mean(const json_t *check, const struct pairs *pairs, struct 
             sum[k] += sides[k].left - sides[k].right;
         }
         variance += sides[0].error * sides[0].error;
+        if (!missing && !sides[0].known)
+            missing = why_missing(&a, &b);
     }
     double n = (double)pairs->n, error = sqrt(variance) / n;
     enum result results[2] = {MISSING, MISSING};
@@ -337,13 +363,13 @@ static void compare_mean(const json_t *check, const struct pairs *pairs, struct 
         double mean = sum[k] / n, outside = fmax(from - mean, mean - to);
         if (known[k]) {
             results[k] = outside <= 0 ? HOLDS : k == 0 && outside <= error ? OPEN : FAILS;
-            add_number(&shown[k], true, mean, 2, true);
+            add_number(&shown[k], mean, 2, true);
             if (k == 0 && error > 0) {
                 text_add(&shown[k], " \u00b1 ");
-                add_number(&shown[k], true, error, 2, false);
+                add_number(&shown[k], error, 2, false);
             }
         } else if (k == 0) {
-            text_add(&shown[k], "not run");
+            text_add(&shown[k], missing);
         }
     }
     struct text name = {0};
@@ -362,6 +388,7 @@ static void compare_rank(const json_t *check, const struct pairs *pairs, struct 
     size_t wanted = (size_t)json_integer_value(json_object_get(check, "top"));
     size_t rank[2] = {1, 1};
     bool known[2] = {true, true};
+    const char *missing = NULL; /* the first reason */
     for (size_t i = 0; i < pairs->n; i++) {
         struct operand a, b;
         pair_operands(&pairs->items[i], &a, &b);
@@ -370,6 +397,8 @@ static void compare_rank(const json_t *check, const struct pairs *pairs, struct 
             known[k] = known[k] && sides[k].known;
             rank[k] += sides[k].right > sides[k].left;
         }
+        if (!missing && !sides[0].known)
+            missing = why_missing(&a, &b);
     }
     if (!pairs->n)
         return;
@@ -380,7 +409,7 @@ static void compare_rank(const json_t *check, const struct pairs *pairs, struct 
         if (known[k])
             text_print(&shown[k], "rank %zu of %zu", rank[k], pairs->n + 1);
         else if (k == 0)
-            text_add(&shown[k], "not run");
+            text_add(&shown[k], missing);
     }
     count_pair(t, results[0], results[1],
                plain_comparison(cells_string(pairs->items[0].left.row, "label"),
@@ -459,10 +488,31 @@ static int evaluate_check(const json_t *check, const json_t *tables, json_t **ou
     return rc;
 }
 
-int claims_count_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err)
+/* The pair has a cell that is ours to measure. */
+static int check_pair(const json_t *check, const struct pair *p, struct error *err)
+{
+    const struct selected *a = &p->left, *b = &p->right;
+    const char *other = json_object_get(check, "among") ? "among" : "right";
+    if (cells_is_ours(a->cell) || (!p->right_number && cells_is_ours(b->cell)))
+        return 0;
+    if (p->right_number)
+        return error_set(err, ENODATA,
+                         "left: %s/%s/%s is no number of ours: expected a cell with a reference "
+                         "(cell: \"@stage.port:/pointer\")",
+                         a->table_id, a->row_id, a->column_id);
+    return error_set(err, ENODATA,
+                     "left %s/%s/%s and %s %s/%s/%s: neither is a number of ours; one must be a "
+                     "cell with a reference (cell: \"@stage.port:/pointer\")",
+                     a->table_id, a->row_id, a->column_id, other, b->table_id, b->row_id,
+                     b->column_id);
+}
+
+int claims_check_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err)
 {
     struct pairs pairs = {0};
     int rc = make_pairs(check, tables, &pairs, err);
+    for (size_t i = 0; rc == 0 && i < pairs.n; i++)
+        rc = check_pair(check, &pairs.items[i], err);
     *count = pairs.n;
     free(pairs.items);
     return rc;
@@ -490,6 +540,8 @@ static struct verdict decide(const size_t count[RESULTS], const json_t *claim,
         return (struct verdict){"not reproduced", "a check fails"};
     if (count[OPEN])
         return (struct verdict){"not decided", "a difference lies within its error"};
+    if (!count[HOLDS])
+        return (struct verdict){"not decided", "no check decides it"};
     if (easier && !setting->paper_settings)
         return (struct verdict){"not decided",
                                 "it holds, but smaller settings than the paper's make that easier"};

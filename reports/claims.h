@@ -17,7 +17,7 @@
  * hold; else all), and `informational: true` (shown, but decides nothing). S is "table/row/column";
  * row and column may be "*" or "a|b|c", and where both sides name several, equal ones are paired.
  * `right` may be a number. A cell that only the paper has (another method's published result)
- * counts as it stands.
+ * counts as it stands, beside one of ours: two such cells, or one and a number, decide nothing.
  *
  * Accuracies carry a standard error and medians of repeated measurements a spread, as cells.h says,
  * the same in every scale and unit. Of a difference, standard errors add in squares, and spreads
@@ -47,7 +47,8 @@ struct claim_setting {
 int claims_decide(const json_t *section, const json_t *tables, const struct claim_setting *setting,
                   json_t **claims, struct error *err);
 
-/* How many pairs a check compares. -EINVAL if its cells don't exist or give no pair; -ENOMEM. */
-int claims_count_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err);
+/* How many pairs a check compares. -EINVAL if its cells don't exist or give no pair; -ENODATA, with
+ * *count set, if a pair has no number of ours on either side; -ENOMEM. */
+int claims_check_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err);
 
 #endif

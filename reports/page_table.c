@@ -10,7 +10,11 @@
 #include "reports/layout.h"
 #include "reports/troff.h"
 
-enum { PARTS = 3, ROWS_A_BLOCK = 44 };
+enum {
+    PARTS = 3,
+    ROWS_A_BLOCK = 44,
+    DETAILS = 5 /* files that can't be read, named below a table */
+};
 
 static const char *const part_names[PARTS] = {"ours", "paper", "difference"};
 static const char *const part_labels[PARTS] = {"ours", "paper", "diff."};
@@ -286,6 +290,30 @@ static double note_height(const char *note)
     return *note ? 18 + 11.5 * (int)(troff_width(note, false) * 8.5 / 1000 / PAGE_WIDTH) : 0;
 }
 
+/* What is wrong with files that the table's numbers should be from, each once. */
+static void add_details(struct text *t, const struct plan *p)
+{
+    json_t *seen = json_object(), *row, *cell;
+    size_t r, c;
+    json_array_foreach((json_t *)p->rows, r, row)
+        json_array_foreach(json_object_get(row, "cells"), c, cell)
+    {
+        const json_t *source = json_object_get(cell, "source");
+        struct text line = {0};
+        if (!*cells_string(cell, "detail"))
+            continue;
+        text_print(&line, "@%s.%s: %s.", cells_string(source, "stage"),
+                   cells_string(source, "port"), cells_string(cell, "detail"));
+        if (!json_object_get(seen, text_string(&line)) && json_object_size(seen) < DETAILS)
+            text_print(t, "%s%s", t->size ? " " : "", text_string(&line));
+        json_object_set_new(seen, text_string(&line), json_true());
+        text_free(&line);
+    }
+    if (json_object_size(seen) > DETAILS)
+        text_print(t, " And so %zu more files.", json_object_size(seen) - DETAILS);
+    json_decref(seen);
+}
+
 int page_table(struct text *t, const json_t *table, const char *notice, struct error *err)
 {
     struct plan p = {.table = table, .rows = json_object_get(table, "rows")};
@@ -302,6 +330,7 @@ int page_table(struct text *t, const json_t *table, const char *notice, struct e
     choose_size(&p);
     struct text below = {0};
     text_print(&below, "%s%s%s", notice, *notice ? " " : "", cells_string(table, "note"));
+    add_details(&below, &p);
     put_title(t, table,
               block_height(&p, rows < ROWS_A_BLOCK ? rows : ROWS_A_BLOCK) + 36 +
                   note_height(text_string(&below)));

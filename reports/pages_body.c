@@ -1,4 +1,4 @@
-/* The tables, the figures, and the claims one by one. */
+/* The tables, and the claims one by one. */
 #include "reports/pages.h"
 
 #include <errno.h>
@@ -9,11 +9,7 @@
 #include "reports/cells.h"
 #include "reports/layout.h"
 #include "reports/page_table.h"
-#include "reports/picture.h"
-#include "reports/plots.h"
 #include "reports/troff.h"
-
-enum { LINE_LIMIT = 8 };
 
 int pages_tables(struct report *r, struct error *err)
 {
@@ -27,7 +23,7 @@ int pages_tables(struct report *r, struct error *err)
     layout_paragraph(
         &r->page,
         "Each column shows what this experiment got, what the paper says, and the difference "
-        "where both are known. A number that was not computed is marked \u201cnot run\u201d.");
+        "where both are known. A number that is missing says why, such as \u201cnot run\u201d.");
     json_array_foreach((json_t *)tables, i, table)
     {
         int rc = page_table(&r->page, table, pages_notice(r), err);
@@ -35,186 +31,6 @@ int pages_tables(struct report *r, struct error *err)
             return rc;
     }
     return 0;
-}
-
-/* ---- contact sheets ---- */
-
-static int put_sheet(struct report *r, const json_t *sheet, size_t i, struct error *err)
-{
-    struct found found;
-    char *png, *pdf = NULL;
-    const char *title = cells_string(sheet, "title");
-    int rc = sources_path(&r->sources, cells_string(sheet, "file"), &found, &png, err);
-    if (rc < 0)
-        return rc;
-    if (!png) {
-        layout_heading(&r->page, 2, title, 60);
-        layout_small(&r->page, found.missing);
-        return 0;
-    }
-    struct placed placed = {0};
-    pdf = file_path("%s/sheet-%zu.pdf", r->plots, i + 1);
-    rc = pdf ? picture_to_pdf(png, pdf, PAGE_WIDTH, 620, &placed.width, &placed.height, err)
-             : error_set(err, ENOMEM, "out of memory");
-    placed.path = pdf;
-    if (rc == 0) {
-        layout_heading(&r->page, 2, title, placed.height + 90);
-        layout_pictures(&r->page, &placed, 1, 0, cells_string(sheet, "caption"));
-    }
-    if (rc < 0)
-        error_prefix(err, "%s", cells_string(sheet, "file"));
-    free(pdf);
-    free(png);
-    return rc;
-}
-
-/* ---- learning curves ---- */
-
-/* Fills x and y (n values each) from the lines of a metrics.jsonl; returns how many are whole. */
-static size_t read_points(const json_t *lines, const char *x_name, const char *y_name, double scale,
-                          double *x, double *y)
-{
-    size_t i, n = 0;
-    json_t *line;
-    json_array_foreach((json_t *)lines, i, line)
-    {
-        const json_t *a = json_object_get(line, x_name), *b = json_object_get(line, y_name);
-        if (json_is_number(a) && json_is_number(b)) {
-            x[n] = json_number_value(a);
-            y[n++] = json_number_value(b) * scale;
-        }
-    }
-    return n;
-}
-
-static int read_line(struct report *r, const char *reference, struct plot_line *line,
-                     struct error *err)
-{
-    struct found found;
-    int rc = sources_find(&r->sources, reference, &found, err);
-    if (rc < 0 || !found.value)
-        return rc;
-    /* one epoch is one line, which reads as an object */
-    bool single = json_is_object(found.value);
-    json_t *lines = single ? json_pack("[O]", found.value) : json_incref((json_t *)found.value);
-    size_t n = json_array_size(lines);
-    double *points = calloc(2 * n + 1, sizeof *points);
-    if (!lines || !points) {
-        json_decref(lines);
-        free(points);
-        return error_set(err, ENOMEM, "out of memory for %s", reference);
-    }
-    line->x = points;
-    line->y = points + n;
-    line->n = read_points(lines, "epoch", "public_accuracy", 100, points, points + n);
-    json_decref(lines);
-    return 0;
-}
-
-static int make_curves(struct report *r, const json_t *curves, const char *path, double width,
-                       double height, struct error *err)
-{
-    struct plot_line lines[LINE_LIMIT] = {{0}};
-    size_t n = 0;
-    const char *name;
-    json_t *reference;
-    int rc = 0;
-    json_object_foreach(json_object_get(curves, "lines"), name, reference)
-    {
-        if (n == LINE_LIMIT || rc < 0)
-            break;
-        lines[n].name = name;
-        rc = read_line(r, json_string_value(reference), &lines[n++], err);
-    }
-    if (rc == 0)
-        rc = plot_curves(path, cells_string(curves, "title"), "epoch", "public accuracy (%)", lines,
-                         n, width, height, err);
-    for (size_t i = 0; i < n; i++)
-        free((double *)lines[i].x);
-    return rc;
-}
-
-/* ---- confusion matrices ---- */
-
-static int make_confusion(struct report *r, const json_t *item, const char *path, double width,
-                          double height, struct error *err)
-{
-    struct found found;
-    const char *title = cells_string(item, "title");
-    int rc = sources_find(&r->sources, cells_string(item, "matrix"), &found, err);
-    if (rc < 0)
-        return rc;
-    if (!found.value)
-        return plot_curves(path, title, "predicted", "true", NULL, 0, width, height, err);
-    rc = plot_confusion(path, title, found.value, json_object_get(r->section, "classes"), width,
-                        height, err);
-    if (rc < 0)
-        error_prefix(err, "%s", cells_string(item, "matrix"));
-    return rc;
-}
-
-typedef int (*maker)(struct report *r, const json_t *item, const char *path, double width,
-                     double height, struct error *err);
-
-/* Plots two in a row. */
-static int put_plots(struct report *r, const char *section, const char *heading,
-                     const char *caption, maker make, double height, struct error *err)
-{
-    const json_t *list = json_object_get(r->section, section);
-    const double width = (PAGE_WIDTH - 13) / 2;
-    size_t n = json_array_size(list);
-    if (n == 0)
-        return 0;
-    layout_heading(&r->page, 2, heading, height + 90);
-    layout_small(&r->page, caption);
-    for (size_t i = 0; i < n; i += 2) {
-        struct placed pair[2] = {{0}};
-        char *paths[2] = {NULL, NULL};
-        size_t count = n - i < 2 ? 1 : 2;
-        int rc = 0;
-        for (size_t k = 0; rc == 0 && k < count; k++) {
-            paths[k] = file_path("%s/%s-%zu.pdf", r->plots, section, i + k + 1);
-            pair[k] = (struct placed){paths[k], width, height};
-            rc = paths[k] ? make(r, json_array_get(list, i + k), paths[k], width, height, err)
-                          : error_set(err, ENOMEM, "out of memory");
-        }
-        if (rc == 0)
-            layout_pictures(&r->page, pair, count, 13, "");
-        free(paths[0]);
-        free(paths[1]);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
-int pages_figures(struct report *r, struct error *err)
-{
-    const json_t *sheets = json_object_get(r->section, "pictures");
-    size_t i;
-    json_t *sheet;
-    if (!json_array_size(sheets) && !json_array_size(json_object_get(r->section, "curves")) &&
-        !json_array_size(json_object_get(r->section, "confusion_matrices")))
-        return 0;
-    layout_new_page(&r->page);
-    layout_heading(&r->page, 1, "Figures", 200);
-    layout_small(&r->page, pages_notice(r));
-    int rc = put_plots(r, "curves", "Learning curves",
-                       "Accuracy on the public set after each epoch of training; each plot has a "
-                       "scale of its own.",
-                       make_curves, 150, err);
-    if (rc == 0)
-        rc = put_plots(r, "confusion_matrices", "Confusion matrices",
-                       "Rows are the true class, columns the predicted one; the shade is the share "
-                       "of the row.",
-                       make_confusion, 205, err);
-    json_array_foreach((json_t *)sheets, i, sheet)
-    {
-        if (rc < 0)
-            return rc;
-        rc = put_sheet(r, sheet, i, err);
-    }
-    return rc;
 }
 
 /* ---- claims ---- */
@@ -228,9 +44,7 @@ static const struct look *result_look(const char *result)
 
 static const char *result_word(const char *result)
 {
-    return strcmp(result, "open") == 0      ? "within noise"
-           : strcmp(result, "missing") == 0 ? "not run"
-                                            : result;
+    return strcmp(result, "open") == 0 ? "within noise" : result;
 }
 
 /* Numbers, which are better small than cut. */
@@ -275,7 +89,7 @@ static void put_check(struct text *t, const json_t *check)
     add_count(&summary, count_of(check, "holds"), count_of(check, "holds") == 1 ? "holds" : "hold");
     add_count(&summary, count_of(check, "open"), "within noise");
     add_count(&summary, count_of(check, "fails"), count_of(check, "fails") == 1 ? "fails" : "fail");
-    add_count(&summary, count_of(check, "missing"), "not run");
+    add_count(&summary, count_of(check, "missing"), "missing");
     if (informs)
         text_add(&summary, " (for information)");
     else if (n > 1)

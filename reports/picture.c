@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+#include "base/file.h"
 #include "reports/text.h"
 
-static const size_t PIXEL_LIMIT = 64u << 20;
+static const size_t PIXEL_LIMIT = 64u << 20, FILE_LIMIT = 1u << 30;
 
 struct bitmap {
     size_t width, height;
@@ -17,12 +18,18 @@ struct bitmap {
     unsigned char *pixels;
 };
 
-static int read_png(const char *path, struct bitmap *b, struct error *err)
+static int decode_error(const png_image *image, struct error *err)
+{
+    return strstr(image->message, "out of memory") || strstr(image->message, "insufficient memory")
+               ? error_set(err, ENOMEM, "out of memory for a PNG")
+               : error_set(err, EINVAL, "not a PNG: %s", image->message);
+}
+
+static int decode_png(const char *data, size_t size, struct bitmap *b, struct error *err)
 {
     png_image image = {.version = PNG_IMAGE_VERSION};
-    *b = (struct bitmap){0};
-    if (!png_image_begin_read_from_file(&image, path))
-        return error_set(err, EINVAL, "not a PNG: %s", image.message);
+    if (!png_image_begin_read_from_memory(&image, data, size))
+        return decode_error(&image, err);
     b->width = image.width;
     b->height = image.height;
     b->grey = !(image.format & PNG_FORMAT_FLAG_COLOR);
@@ -34,14 +41,29 @@ static int read_png(const char *path, struct bitmap *b, struct error *err)
     b->pixels = malloc(PNG_IMAGE_SIZE(image));
     if (!b->pixels) {
         png_image_free(&image);
-        return error_set(err, ENOMEM, "out of memory for %s", path);
+        return error_set(err, ENOMEM, "out of memory for a PNG");
     }
     if (!png_image_finish_read(&image, &(png_color){255, 255, 255}, b->pixels, 0, NULL)) {
         free(b->pixels);
         b->pixels = NULL;
-        return error_set(err, EINVAL, "not a PNG: %s", image.message);
+        return decode_error(&image, err);
     }
     return 0;
+}
+
+static int read_png(const char *path, struct bitmap *b, struct error *err)
+{
+    char *data;
+    size_t size;
+    *b = (struct bitmap){0};
+    int rc = file_read(path, FILE_LIMIT, &data, &size, err);
+    if (rc == -EFBIG)
+        return error_set(err, EINVAL, "a file of more than %zu MB", FILE_LIMIT >> 20);
+    if (rc < 0)
+        return rc;
+    rc = decode_png(data, size, b, err);
+    free(data);
+    return rc;
 }
 
 static void start_object(struct text *t, size_t offsets[], int number)
@@ -96,7 +118,7 @@ static void write_pdf(struct text *t, const struct bitmap *b, const void *packed
 int picture_to_pdf(const char *png, const char *pdf, double width, double height,
                    double *shown_width, double *shown_height, struct error *err)
 {
-    struct bitmap b;
+    struct bitmap b = {0};
     int rc = read_png(png, &b, err);
     if (rc < 0)
         return rc;

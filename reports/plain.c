@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "reports/cells.h"
 
+static const char claims_name[] = "claims";
 static const char *const parts[] = {"ours", "paper", "difference"};
 enum { PARTS = 3 };
 
@@ -266,6 +267,11 @@ bool plain_is_file_name(const char *id)
     return *id && strlen(id) < 100 && id[strspn(id, allowed)] == 0;
 }
 
+bool plain_is_taken(const char *id)
+{
+    return strcmp(id, claims_name) == 0;
+}
+
 int plain_write(const char *folder, const json_t *tables, const json_t *claims, const char *notice,
                 struct error *err)
 {
@@ -279,6 +285,8 @@ int plain_write(const char *folder, const json_t *tables, const json_t *claims, 
         if (!plain_is_file_name(id))
             return error_set(err, EINVAL,
                              "tables: '%s' is no name for a file: letters, digits, _ and -", id);
+        if (plain_is_taken(id))
+            return error_set(err, EINVAL, "tables: '%s' is the name of the claims' files", id);
         plain_table_csv(&t, table);
         rc = write_file(&t, folder, id, ".csv", err);
         if (rc < 0)
@@ -289,9 +297,9 @@ int plain_write(const char *folder, const json_t *tables, const json_t *claims, 
             return rc;
     }
     plain_claims_csv(&t, claims);
-    rc = write_file(&t, folder, "claims", ".csv", err);
+    rc = write_file(&t, folder, claims_name, ".csv", err);
     if (rc < 0)
         return rc;
     plain_claims_md(&t, claims, notice);
-    return write_file(&t, folder, "claims", ".md", err);
+    return write_file(&t, folder, claims_name, ".md", err);
 }

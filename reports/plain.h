@@ -25,5 +25,7 @@ void plain_md_text(struct text *t, const char *s);
 
 /* Whether a table's id can be a file's name: letters, digits, _ and - only. */
 bool plain_is_file_name(const char *id);
+/* Whether plain_write has files of that name which are no table's. */
+bool plain_is_taken(const char *id);
 
 #endif

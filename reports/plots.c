@@ -130,8 +130,8 @@ static void add_lines(struct text *t, const struct plot_line *lines, size_t line
 }
 
 int plot_curves(const char *path, const char *title, const char *x_label, const char *y_label,
-                const struct plot_line *lines, size_t line_count, double width, double height,
-                struct error *err)
+                const struct plot_line *lines, size_t line_count, const char *nothing, double width,
+                double height, struct error *err)
 {
     struct text t = {0};
     start_script(&t, path, title, width, height);
@@ -156,8 +156,9 @@ int plot_curves(const char *path, const char *title, const char *x_label, const 
         add_lines(&t, lines, line_count);
     } else {
         text_add(&t, "unset tics\nset xrange [0:1]\nset yrange [0:1]\nunset key\n"
-                     "set label 'not run' at graph 0.5,0.5 center textcolor rgb '#999999'\nplot "
-                     "NaN notitle\n");
+                     "set label ");
+        plot_quote(&t, nothing);
+        text_add(&t, " at graph 0.5,0.5 center textcolor rgb '#999999'\nplot NaN notitle\n");
     }
     return run_script(&t, path, err);
 }
@@ -172,8 +173,9 @@ static double field(const json_t *matrix, size_t row, size_t column)
                : -1;
 }
 
-static int check_matrix(const json_t *matrix, size_t n, struct error *err)
+int plot_check_matrix(const json_t *matrix, struct error *err)
 {
+    size_t n = json_array_size(matrix);
     if (n < 1 || n > MATRIX_LIMIT)
         return error_set(err, EINVAL, "expected a matrix of 1 to %d rows", MATRIX_LIMIT);
     for (size_t i = 0; i < n; i++) {
@@ -232,7 +234,7 @@ int plot_confusion(const char *path, const char *title, const json_t *matrix, co
                    double width, double height, struct error *err)
 {
     size_t n = json_array_size(matrix);
-    int rc = check_matrix(matrix, n, err);
+    int rc = plot_check_matrix(matrix, err);
     if (rc < 0)
         return rc;
     struct text t = {0};

@@ -16,10 +16,13 @@ struct plot_line {
  *
  * Lines over epochs, in a page of width x height points; the first line grey, the second in the
  * accent colour, further ones in others. Writes PATH (ending in .pdf) and beside it the gnuplot
- * script it came from. With no points at all it says "not run" in the frame. */
+ * script it came from. With no points at all it says in the frame why, in few words: `nothing`. */
 int plot_curves(const char *path, const char *title, const char *x_label, const char *y_label,
-                const struct plot_line *lines, size_t line_count, double width, double height,
-                struct error *err);
+                const struct plot_line *lines, size_t line_count, const char *nothing, double width,
+                double height, struct error *err);
+
+/* Whether it is a matrix that plot_confusion takes; -EINVAL, and what it should be, if not. */
+int plot_check_matrix(const json_t *matrix, struct error *err);
 
 /* A confusion matrix (JSON array of n arrays of n counts, [true][predicted], n at most 50): each
  * field shaded by its share of the row, with the count in it. names are n texts or NULL. */

@@ -125,7 +125,7 @@ static const struct param params[] = {
 
 const struct kind kind_report_pdf = {
     .name = "report_pdf",
-    .version = 3,
+    .version = 4,
     .text = "the report as PDF: tables, plots, claims, and where each number came from",
     .inputs = inputs,
     .outputs = outputs,

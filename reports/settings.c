@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/nearest.h"
 #include "reports/cells.h"
+#include "reports/check_values.h"
 #include "reports/text.h"
 #include "stages/kind.h"
 
@@ -49,16 +50,17 @@ struct place {
     char param[NAME_SIZE];
 };
 
-/* Otherwise the nearest of its params. */
-static bool has_param(const struct kind *kind, const char *name, struct nearest *nearest)
+/* NULL, and the nearest of its params, if it has none of that name. */
+static const struct param *find_param(const struct kind *kind, const char *name,
+                                      struct nearest *nearest)
 {
     *nearest = (struct nearest){.wrong = name};
     for (const struct param *p = kind->params; p->name; p++) {
         if (strcmp(p->name, name) == 0)
-            return true;
+            return p;
         nearest_offer(nearest, p->name);
     }
-    return false;
+    return NULL;
 }
 
 static int read_place(const char *name, const json_t *setting, struct place *place,
@@ -80,23 +82,27 @@ static int read_place(const char *name, const json_t *setting, struct place *pla
     if (!kind)
         return error_set(err, EINVAL, "paper.settings: %s: param: there is no kind '%s'%s", name,
                          place->kind, nearest_hint(&nearest));
-    return has_param(kind, place->param, &nearest)
+    return find_param(kind, place->param, &nearest)
                ? 0
                : error_set(err, EINVAL, "paper.settings: %s: param: kind %s has no param '%s'%s",
                            name, place->kind, place->param, nearest_hint(&nearest));
 }
 
-/* A param of the kind whose stages the setting asks, named in `member` of the setting. */
+/* A param of the kind whose stages the setting asks, named in `member` of the setting, and the
+ * value that the setting has for it (NULL: none). */
 static void check_param(const char *name, const char *member, const char *param,
-                        const struct place *place, struct problems *problems)
+                        const json_t *value, const struct place *place, struct problems *problems)
 {
     struct nearest nearest;
-    char pointer[3 * NAME_SIZE];
+    char pointer[4 * NAME_SIZE];
+    const struct param *found;
     const struct kind *kind = *place->kind ? kind_find(place->kind) : NULL;
     snprintf(pointer, sizeof pointer, "/paper/settings/%.*s/%s", NAME_SIZE, name, member);
     if (!kind)
         problems_at(problems, pointer, "%s asks stages of a kind: say which in `param`", member);
-    else if (!has_param(kind, param, &nearest))
+    else if ((found = find_param(kind, param, &nearest)) && value)
+        value_check(pointer, member, value, found, problems);
+    else if (!found)
         problems_at(problems, pointer, "%s: kind %s has no param '%s'%s", member, kind->name, param,
                     nearest_hint(&nearest));
 }
@@ -124,12 +130,15 @@ void settings_check(const char *name, const json_t *setting, const json_t *param
         return;
     }
     if (*group_by)
-        check_param(name, "group_by", group_by, &place, problems);
+        check_param(name, "group_by", group_by, NULL, &place, problems);
+    value = json_object_get(setting, "value");
+    if (*place.kind && value && !json_is_null(value))
+        check_param(name, "value", place.param, value, &place, problems);
     json_object_foreach(json_object_get(setting, "where"), key, value)
     {
         char member[2 * NAME_SIZE];
         snprintf(member, sizeof member, "where/%.*s", NAME_SIZE, key);
-        check_param(name, member, key, &place, problems);
+        check_param(name, member, key, value, &place, problems);
     }
 }
 

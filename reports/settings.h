@@ -22,8 +22,9 @@
 int settings_compare(const json_t *paper, const json_t *params, const json_t *stages, json_t **list,
                      size_t *differ, struct error *err);
 
-/* Adds what is wrong with an entry: its kind or params aren't there, or, without `param`, the
- * experiment has no param of its name. Places are JSON pointers from above `paper`. */
+/* Adds what is wrong with an entry: its kind or params aren't there, they can't have the value that
+ * it states or asks for, or, without `param`, the experiment has no param of its name. Places are
+ * JSON pointers from above `paper`. */
 void settings_check(const char *name, const json_t *setting, const json_t *params,
                     struct problems *problems);
 

@@ -2,9 +2,10 @@
 #include "reports/sources.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 #include "base/file.h"
 #include "reports/pointer.h"
 
@@ -13,12 +14,15 @@ static const size_t SOURCE_LIMIT = 256u << 20;
 void sources_open(struct sources *s, const struct job *job)
 {
     const json_t *inputs = json_object_get(job->root, "inputs");
-    *s = (struct sources){.list = json_object_get(inputs, "sources"), .loaded = json_object()};
+    *s = (struct sources){.list = json_object_get(inputs, "sources"),
+                          .loaded = json_object(),
+                          .broken = json_object()};
 }
 
 void sources_close(struct sources *s)
 {
     json_decref(s->loaded);
+    json_decref(s->broken);
     *s = (struct sources){0};
 }
 
@@ -69,16 +73,19 @@ static int split(const struct sources *s, const char *reference, struct found *f
     return 0;
 }
 
-/* One JSON value a line, as an array; NULL if a line is none. */
-static json_t *load_lines(const char *text, size_t size)
+/* One JSON value a line, as an array; NULL if a line is none, or there is no memory for it. */
+static json_t *load_lines(const char *text, size_t size, bool *no_memory)
 {
     json_t *lines = json_array();
+    json_error_t where;
+    *no_memory = !lines;
     for (const char *p = text, *end = text + size; lines && p < end;) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         size_t n = newline ? (size_t)(newline - p) : (size_t)(end - p);
         if (n) {
-            json_t *line = json_loadb(p, n, JSON_DECODE_ANY, NULL);
+            json_t *line = json_loadb(p, n, JSON_DECODE_ANY, &where);
             if (!line || json_array_append_new(lines, line) < 0) {
+                *no_memory = line || json_error_code(&where) == json_error_out_of_memory;
                 json_decref(lines);
                 return NULL;
             }
@@ -88,28 +95,54 @@ static json_t *load_lines(const char *text, size_t size)
     return lines;
 }
 
-static int load(struct sources *s, const char *path, const json_t **value, struct error *err)
+/* Remembers that the file can't be used: in a word, and what is wrong with it. */
+static int set_broken(struct sources *s, const char *path, const char *missing,
+                      const struct error *detail, struct error *err)
 {
-    *value = json_object_get(s->loaded, path);
-    if (*value)
-        return 0;
+    json_t *entry = json_pack("{s:s, s:s}", "missing", missing, "detail", detail->text);
+    return json_object_set_new(s->broken, path, entry) < 0
+               ? error_set(err, ENOMEM, "out of memory reading %s", path)
+               : 0;
+}
+
+/* Text of a file as JSON, or as JSON lines. */
+static int parse(struct sources *s, const char *path, const char *text, size_t size,
+                 struct error *err)
+{
+    json_error_t where;
+    struct error detail;
+    json_t *json = json_loadb(text, size, JSON_DECODE_ANY, &where);
+    bool no_memory = !json && json_error_code(&where) == json_error_out_of_memory;
+    if (!json && !no_memory)
+        json = load_lines(text, size, &no_memory);
+    if (!json && !no_memory) {
+        error_set(&detail, EINVAL, "line %d, column %d: neither JSON nor JSON lines: %s",
+                  where.line, where.column, where.text);
+        return set_broken(s, path, "not JSON", &detail, err);
+    }
+    return json_object_set_new(s->loaded, path, json) < 0
+               ? error_set(err, ENOMEM, "out of memory reading %s", path)
+               : 0;
+}
+
+/* Reads the file, unless it was read before. */
+static int load(struct sources *s, const char *path, struct error *err)
+{
     char *text;
     size_t size;
+    struct error detail;
+    if (json_object_get(s->loaded, path) || json_object_get(s->broken, path))
+        return 0;
     int rc = file_read(path, SOURCE_LIMIT, &text, &size, err);
+    if (rc == -EFBIG) {
+        error_set(&detail, EFBIG, "larger than %zu MB", SOURCE_LIMIT >> 20);
+        return set_broken(s, path, "too large", &detail, err);
+    }
     if (rc < 0)
         return rc;
-    json_error_t where;
-    json_t *json = json_loadb(text, size, JSON_DECODE_ANY, &where);
-    if (!json)
-        json = load_lines(text, size);
+    rc = parse(s, path, text, size, err);
     free(text);
-    if (!json)
-        return error_set(err, EINVAL, "line %d, column %d: neither JSON nor JSON lines: %s",
-                         where.line, where.column, where.text);
-    *value = json;
-    if (json_object_set_new(s->loaded, path, json) < 0)
-        return error_set(err, ENOMEM, "out of memory reading %s", path);
-    return 0;
+    return rc;
 }
 
 int sources_find(struct sources *s, const char *reference, struct found *found, struct error *err)
@@ -117,13 +150,19 @@ int sources_find(struct sources *s, const char *reference, struct found *found, 
     int rc = split(s, reference, found, err);
     if (rc < 0 || found->missing)
         return rc;
-    const json_t *root;
-    rc = load(s, member(found->entry, "path"), &root, err);
+    const char *path = member(found->entry, "path");
+    rc = load(s, path, err);
     if (rc < 0) {
         error_prefix(err, "%s", reference);
         return rc;
     }
-    found->value = pointer_find(root, found->pointer);
+    const json_t *broken = json_object_get(s->broken, path);
+    if (broken) {
+        found->missing = member(broken, "missing");
+        found->detail = member(broken, "detail");
+        return 0;
+    }
+    found->value = pointer_find(json_object_get(s->loaded, path), found->pointer);
     if (!found->value || json_is_null(found->value)) {
         found->value = NULL;
         found->missing = "no such value";
@@ -151,10 +190,11 @@ int sources_path(struct sources *s, const char *reference, struct found *found, 
     *path = file_path("%s%s", member(found->entry, "path"), found->pointer);
     if (!*path)
         return error_set(err, ENOMEM, "out of memory at %s", reference);
-    if (access(*path, R_OK) < 0) {
-        free(*path);
-        *path = NULL;
-        found->missing = "no such file";
-    }
+    struct stat st;
+    if (stat(*path, &st) == 0 && S_ISREG(st.st_mode))
+        return 0;
+    free(*path);
+    *path = NULL;
+    found->missing = "no such file";
     return 0;
 }

@@ -119,22 +119,54 @@ grep -v Training sound.csv > faces.csv
 unusable net 'images: the training split has no image of class angry (0 images'
 unusable cleaned 'images: the training split is empty'
 
-# What a program wrote for the report and that isn't what the report needs: its reference is named.
+# What a program wrote for the report and that isn't what the report needs: the report says so in its
+# place, and shows all else.
+for tool in groff gnuplot pdftotext; do
+    command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
+done
 # reported WHAT TEXT SECTION EXPECTED
 reported() {
+    printf '%s' "$2" > written
     cat > p.yaml <<Y
 ferdag: 2
-stages: { a: { kind: command, out: { o: o, p: p }, with: { run: "echo '$2' > o; echo no picture > p" } } }
+stages:
+  a: { kind: command, files: [written], out: { o: o, p: p }, with: { run: "cp written o; echo no picture > p" } }
+  b: { kind: command, out: { n: n.json }, with: { run: "echo '{\"x\": 4.25}' > n.json" } }
+tables:
+  t: { columns: [c], rows: { of_b: { cell: "@b.n:/x" }, of_a: { cell: "@a.o:/x" } } }
+claims:
+  c: { checks: [{ check: above, left: t/of_a/c, right: t/of_b/c, text: above }] }
 report:
   $3
 Y
-    "$FERDAG" run p.yaml > json 2> err
-    same "exit of $1" 1 $?
-    has "$1" "ferdag: stage report failed: $4" "$(cat err)"
+    "$FERDAG" run p.yaml > json 2> err || fail "$1: the run failed: $(cat err)"
+    pdftotext -layout out/p/report.pdf report.txt
+    tr -s ' \n' '  ' < report.txt > words
+    has "$1" "$4" "$(cat words)"
+    has "all else of $1" '4.25' "$(cat words)"
 }
-matrix='confusion_matrices: [{ matrix: "@a.o" }]'
-reported 'a number as a matrix' '7' "$matrix" '@a.o: expected a matrix of 1 to 50 rows'
-reported 'a ragged matrix' '[[1,2],[3]]' "$matrix" '@a.o: row 2 of the matrix: expected 2 counts'
-reported 'negative counts' '[[1,2],[3,-1]]' "$matrix" '@a.o: row 2 of the matrix: expected counts'
-reported 'text as JSON' '{bad' "$matrix" '@a.o: line 1, column'
-reported 'text as a PNG' '1' 'pictures: [{ file: "@a.p" }]' '@a.p: not a PNG: '
+matrix='confusion_matrices: [{ title: Conf, matrix: "@a.o" }]'
+curves='curves: [{ title: Curve, lines: { one: "@a.o" } }]'
+reported 'a number as a matrix' '7' "$matrix" 'Conf: @a.o: expected a matrix of 1 to 50 rows.'
+reported 'a ragged matrix' '[[1,2],[3]]' "$matrix" 'Conf: @a.o: row 2 of the matrix: expected 2 counts.'
+reported 'negative counts' '[[1,2],[3,-1]]' "$matrix" 'Conf: @a.o: row 2 of the matrix: expected counts.'
+reported 'no such matrix' '{}' "${matrix/@a.o/@a.o:/y}" 'Conf: @a.o:/y: no such value.'
+reported 'text as JSON' '{bad' "$matrix" 'Conf: @a.o: line 1, column '
+has 'the table of it' 'of_a,not JSON,' "$(cat out/p/tables/t.csv)"
+has 'the reason below the table' '@a.o: line 1, column 4: neither JSON nor JSON lines: ' "$(cat words)"
+has 'the claim' 'not JSON against 4.25' "$(cat out/p/tables/claims.md)"
+has 'the claim in the report' 'not JSON against 4.25 missing' "$(cat words)"
+reported 'a text for a number' '{"x": "4"}' "$matrix" 'not a number against 4.25 missing'
+reported 'no number' '{}' "$matrix" 'no such value against 4.25 missing'
+reported 'text as a PNG' '1' 'pictures: [{ title: Pic, file: "@a.p" }]' 'Pic @a.p: not a PNG: '
+reported 'a number as curves' '7' "$curves" 'Curve, one: @a.o: expected JSON lines with the numbers epoch and public_accuracy.'
+reported 'text as curves' 'bad' "$curves" 'Curve, one: @a.o: line 1, column '
+reported 'points beyond any plot' '{"epoch": 1, "public_accuracy": 1e307}' "$curves" 'no points'
+reported 'too few names' '[[1,2,3],[4,5,6],[7,8,9]]' "$matrix
+  classes: [cat, dog]" 'Conf: 3 classes, but 2 names are given.'
+[[ $(cat words) != *dog* ]] || fail 'two names for three classes are shown'
+reported 'too many names' '[[1,2],[4,5]]' "$matrix
+  classes: [cat, dog, cow]" 'Conf: 2 classes, but 3 names are given.'
+reported 'names for all' '[[1,2],[4,5]]' "$matrix
+  classes: [cat, dog]" 'dog'
+[[ $(cat words) != *'are given'* ]] || fail 'two names for two classes are a mistake'

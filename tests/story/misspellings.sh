@@ -118,6 +118,17 @@ wrong 'param: train_cnn.width' 'param: train_cnn.widht' "(did you mean 'width'?)
 wrong 'group_by: model' 'group_by: mdel' "(did you mean 'model'?)"
 wrong 'label: Width' 'lable: Width' "unknown key 'lable' of paper.settings.width (did you mean 'label'?)"
 wrong 'unused_by_stages: { label: L' 'unused_by_stage: { label: L' "(did you mean 'unused_by_stages'?)"
+# values that no param can have
+wrong 'label: Width, value: 64' 'label: Width, value: none' "value: expected an integer, not 'none'"
+wrong 'label: Width, value: 64' 'label: Width, value: 6.4' "value: expected an integer, not '6.4'"
+wrong 'where: { flip: true }' 'where: { flip: yes }' "where/flip: expected true or false, not 'yes'"
+wrong 'where: { flip: true }' 'where: { seed: three }' "where/seed: expected an integer, not 'three'"
+wrong 'where: { flip: true }' 'where: { seed: ~ }' "where/seed: expected an integer, not 'null'"
+wrong 'where: { flip: true }' 'where: { lr: small }' "where/lr: expected a number, not 'small'"
+wrong 'where: { flip: true }' 'where: { schedule: stepp }' "where/schedule: unknown value 'stepp' (did you mean 'step'?)"
+wrong 'where: { flip: true }' 'where: { schedule: 5 }' "where/schedule: expected a text, not '5'"
+wrong 'param: train_cnn.width, group_by: model, where: { flip: true }' 'param: train_cnn.schedule' "value: expected a text, not '64'"
+wrong 'value_names: { vgg19: VGG19 }' 'value_names: { vgg91: VGG19 }' "value_names: no stage has the value 'vgg91' (did you mean 'vgg19'?)"
 # claims
 wrong 'check: above' 'check: abov' "check: unknown value 'abov' (did you mean 'above'?)"
 wrong 'smaller_settings: harder' 'smaller_setting: harder' "unknown key 'smaller_setting' of claims.best (did you mean 'smaller_settings'?)"
@@ -136,6 +147,24 @@ wrong 'cell: t1/one/public, label: One' 'cell: t1/one/publik, label: One' "(did 
 wrong '"@net.metrics"' '"@net.summary"' 'expected JSON lines'
 wrong 'metrics:/public/confusion' 'metrics:/public/confuson' "did you mean '/public/confusion'?"
 wrong 'headline:' 'headlines:' "unknown key 'headlines' of report (did you mean 'headline'?)"
+wrong '  t2: { columns: [c]' '  claims: { columns: [c]' "'claims' can't name a table: the claims are written to tables/claims.csv and .md"
+wrong '  t2: { columns: [c]' '  settings: { columns: [c]' "'settings' can't name a table: paper.settings is no table's numbers"
+wrong 'min: 0, max: 5' 'min: 5, max: 1' 'min: 5 is above max: 1'
+# numbers that are not ours
+# theirs OLD NEW EXPECTED: as `wrong`, beside a table that holds only others' numbers
+theirs() {
+    local whole=$base
+    base=${base/'  t2: {'/"  t3: { columns: [c], rows: [x, z] }
+  t2: {"}
+    base=${base/'  value_names:'/"  t3: { x: { c: 1 }, z: { c: 2 } }
+  value_names:"}
+    wrong "$@"
+    base=$whole
+}
+theirs 'left: t1/one/public, right: t1/two/public' 'left: t3/z/c, right: t3/x/c' 'left t3/z/c and right t3/x/c: neither is a number of ours'
+theirs 'left: t1/one/public, right: t1/two/public' 'left: t3/z/c, right: 1' 'left: t3/z/c is no number of ours'
+theirs 'left: "t1/one/*"' 'left: "t3/*/c"' 'left: t3/x/c is no number of ours'
+theirs 'cell: t1/one/public, label: One' 'cell: t3/x/c, label: One' "'t3/x/c' is no number of ours"
 # what a place can't hold
 wrong '"@tidy.o:/anything"' '"@tidy.d:/o.json"' 'expected JSON, but tidy.d is a folder'
 wrong '"@tidy.o:/anything"' '"@faces.sheet:/anything"' 'expected JSON, but faces.sheet is the file sheet.png'
@@ -145,6 +174,10 @@ wrong '"@score/1/1.metrics:/public/confusion"' '"~"' "expected a reference \"@st
 wrong '{ net: "@net.metrics" }' '{ net: ~ }' 'report.curves.lines: expected a text, not null'
 wrong 'headline: [' 'pictures: [{ file: "@tidy.o" }]
   headline: [' 'expected a PNG, but tidy.o is the file o.json'
+for name in x.txt x. x.pngg x.jpg d.png/x.gz; do
+    wrong 'headline: [' "pictures: [{ file: '@tidy.d:/$name' }]
+  headline: [" "expected a PNG, not '/$name' in tidy.d"
+done
 wrong 'headline: [' 'pictures: [{ file: "@tidy.d" }]
   headline: [' "expected a PNG, but tidy.d is a folder: name a file in it after ':'"
 wrong 'headline: [' 'pictures: [{ file: "@tidy.d:/../x.png" }]
@@ -179,3 +212,13 @@ has 'check' "warning: base.yaml:4:25: input 'data': cannot open" "$(cat err)"
 "$FERDAG" run base.yaml > printed 2> err
 same 'exit of run' 2 $?
 has 'run' "base.yaml:4:25: input 'data': cannot open" "$(cat err)"
+
+# A picture needs no ending, and JSON may have any that doesn't say it is something else.
+echo data > data.txt
+for name in x x.png x.PNG d.txt/x; do
+    printf '%s' "${base/headline:/"pictures: [{ file: '@tidy.d:/$name' }]
+  headline:"}" > named.yaml
+    "$FERDAG" check named.yaml > printed 2> err || fail "a picture $name: $(cat err)"
+done
+printf '%s' "${base/o: o.json/o: o.txt}" > named.yaml
+"$FERDAG" check named.yaml > printed 2> err || fail "JSON in o.txt: $(cat err)"

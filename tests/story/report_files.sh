@@ -46,3 +46,23 @@ same 'one label changed' 'report tables' "$(in_state ran < json)"
 "$FERDAG" report x.yaml --set good=0.875 --json > json 2> err
 same 'report alone runs no other stage' 'report tables' "$(in_state ran < json)"
 has 'and shows what is missing' 'not run' "$(cat out/x,good=0.875/tables/first.csv)"
+
+# A report that fails, here because gnuplot does, leaves the earlier one where it is; tables that could
+# be made are new. What is no part of the report any more is removed by the next that succeeds.
+sed 's/^tables:/report:\n  curves: [{ lines: { good: "@good" } }]\ntables:/; s/first:/second:/' x.yaml > y.yaml
+"$FERDAG" run y.yaml -k > printed 2> err
+[ -s out/y/plots/curves-1.pdf ] || fail "no plot: $(cat err)"
+sha256sum out/y/report.pdf out/y/plots/* > before
+mkdir broken
+printf '#!/bin/sh\nexit 1\n' > broken/gnuplot
+chmod +x broken/gnuplot
+sed -i 's/second:/third:/' y.yaml
+PATH=$PWD/broken:$PATH "$FERDAG" run y.yaml -k > printed 2> err
+has 'the report' 'stage report failed: gnuplot failed' "$(cat err)"
+sha256sum --quiet -c before || fail 'the earlier report is gone, or another'
+[ -s out/y/tables/third.csv ] || fail 'no new table'
+[ ! -e out/y/tables/second.csv ] || fail 'a table that is no more stayed'
+sed -i '/^report:/d; /curves:/d' y.yaml
+"$FERDAG" run y.yaml -k > printed 2> err
+[ -s out/y/report.pdf ] || fail 'no report'
+[ ! -e out/y/plots ] || fail 'plots that are no more stayed'

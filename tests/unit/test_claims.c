@@ -51,7 +51,7 @@ static void test_table(void **state)
                         "Zed | one,71.23,70.00,+1.23,74.00,72.50,+1.50,2.77,2.50,+0.27\n"
                         "\"Ay, two\",65.00,68.00,-3.00,not a number,,,not a number,,\n"
                         "Gone,not run,60.00,,no such value,,,no such value,,\n"
-                        "Theirs,,69.50,,,,,not run,,\n");
+                        "Theirs,,69.50,,,,,,,\n");
     assert_string_equal(
         text_string(&md),
         "# Table X: Accuracy, all (%)\n\nA notice.\n\n"
@@ -62,7 +62,7 @@ static void test_table(void **state)
         "| Zed \\| one | 71.23 | 70.00 | +1.23 | 74.00 | 72.50 | +1.50 | 2.77 | 2.50 | +0.27 |\n"
         "| Ay, two | 65.00 | 68.00 | -3.00 | not a number |  |  | not a number |  |  |\n"
         "| Gone | not run | 60.00 |  | no such value |  |  | no such value |  |  |\n"
-        "| Theirs |  | 69.50 |  |  |  |  | not run |  |  |\n");
+        "| Theirs |  | 69.50 |  |  |  |  |  |  |  |\n");
     const json_t *cell = pointer_find(table, "/rows/0/cells/0");
     assert_true(json_number_value(json_object_get(cell, "n")) == 3589);
     assert_string_equal(json_string_value(pointer_find(cell, "/source/key")), "0123456789abcdef");
@@ -178,7 +178,46 @@ static void test_claims(void **state)
                    "neutral", &faithful, "not reproduced", "fails");
     expect_verdict("{\"check\": \"above\", \"left\": \"t/a/public\", \"right\": \"t/z/public\", "
                    "\"informational\": true}",
-                   "neutral", &faithful, "reproduced", "fails");
+                   "neutral", &faithful, "not decided", "fails");
+}
+
+/* Numbers of others alone say nothing of our run: no claim is reproduced by them, and a check that
+ * compares nothing else is refused beforehand. */
+static void test_claims_without_ours(void **state)
+{
+    (void)state;
+    static const char *const checks[] = {
+        "{\"check\": \"above\", \"left\": \"t/theirs/public\", \"right\": 60}",
+        "{\"check\": \"below\", \"left\": \"t/theirs/public\", \"right\": \"t/others/public\"}",
+        "{\"check\": \"reaches\", \"left\": \"t/theirs/public\"}",
+        "{\"check\": \"within\", \"left\": \"t/theirs/public\", \"right\": 70, \"margin\": 1}",
+        "{\"check\": \"at_most\", \"left\": \"t/theirs/public\", \"right\": 80}",
+        ("{\"check\": \"mean\", \"left\": \"t/others/public\", \"right\": \"t/theirs/public\", "
+         "\"min\": 0, \"max\": 9}"),
+        ("{\"check\": \"rank\", \"left\": \"t/others/public\", \"among\": \"t/theirs/public\", "
+         "\"top\": 2}"),
+        "{\"check\": \"above\", \"left\": \"t/both/public\", \"right\": 60}",
+    };
+    json_t *section = parse("{\"t\": {\"columns\": {\"public\": {}}, \"rows\": {\"theirs\": {}, "
+                            "\"others\": {}, \"both\": {\"sum\": [\"theirs\", \"others\"]}}, "
+                            "\"cells\": {\"theirs\": {\"public\": null}}}}");
+    json_t *paper =
+        parse("{\"t\": {\"theirs\": {\"public\": 69.5}, \"others\": {\"public\": 70}}}");
+    json_t *tables = NULL;
+    struct sources none = {0};
+    struct error err = {""};
+    assert_int_equal(cells_evaluate(section, paper, &none, &tables, &err), 0);
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        json_t *check = parse(checks[i]);
+        size_t count;
+        assert_string_equal(result_of(tables, checks[i]), "missing");
+        assert_int_equal(claims_check_pairs(check, tables, &count, &err), -ENODATA);
+        assert_non_null(strstr(err.text, "ours"));
+        json_decref(check);
+    }
+    json_decref(tables);
+    json_decref(paper);
+    json_decref(section);
 }
 
 /* Narrow nets are fast: that they are fast enough says nothing of the paper's. */
@@ -345,16 +384,44 @@ static void test_uncertain_sums(void **state)
     json_decref(tables);
 }
 
+/* A file that is no JSON is a gap with its reason; one that can't be read is an error. */
+static void test_unusable_files(void **state)
+{
+    (void)state;
+    static const char section_text[] =
+        "{\"t\": {\"columns\": {\"x\": {}}, \"rows\": {\"a\": {}}, \"cells\": {\"a\": {\"x\": "
+        "\"@s.o:/x\"}}}}";
+    static const char source[] = "[{\"path\": \"none.json\", \"stage\": \"s\", \"port\": \"o\"}]";
+    json_t *root = json_pack("{s:{s:o}}", "inputs", "sources", parse(source));
+    json_t *section = parse(section_text), *tables = NULL;
+    struct job job = {.root = root};
+    struct sources sources;
+    struct error err = {""};
+    sources_open(&sources, &job);
+    assert_int_equal(cells_evaluate(section, NULL, &sources, &tables, &err), -ENOENT);
+    write_text("none.json", "{\"x\": 1");
+    assert_int_equal(cells_evaluate(section, NULL, &sources, &tables, &err), 0);
+    const json_t *cell = pointer_find(json_array_get(tables, 0), "/rows/0/cells/0");
+    assert_string_equal(cells_string(cell, "missing"), "not JSON");
+    assert_non_null(strstr(cells_string(cell, "detail"), "line 1, column 7: "));
+    json_decref(tables);
+    sources_close(&sources);
+    json_decref(section);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_claims_without_ours),
         cmocka_unit_test(test_claims_that_are_easier),
         cmocka_unit_test(test_bad_claims),
         cmocka_unit_test(test_spread_of_times),
         cmocka_unit_test(test_display_decides_nothing),
         cmocka_unit_test(test_uncertain_sums),
+        cmocka_unit_test(test_unusable_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
