@@ -56,6 +56,7 @@ static int code_of(int sqlite)
         return ENOMEM;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR: /* our statements are right: the tables aren't ours any more */
         return EUCLEAN;
     default:
         return EIO;

@@ -475,5 +475,8 @@ int index_check(struct index *index, struct error *err)
         rc = error_set(err, EUCLEAN, "cache index %s: %s%s", index->database.path,
                        found ? found : "no answer to its check", database_advice);
     sqlite3_reset(s);
+    for (int i = 0; rc == 0 && i < STATEMENTS; i++) /* whether all columns are there */
+        if (!statement_prepare(index, (enum statement)i, err))
+            rc = -EUCLEAN;
     return rc;
 }

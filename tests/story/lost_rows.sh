@@ -44,8 +44,11 @@ same 'fsck is not content' 1 $?
 # A table that is gone: the advice helps.
 rm -rf .ferdag
 "$FERDAG" run x.yaml 2> err || fail "$(cat err)"
-for table in blob result output complete latest; do
-    sql "DROP TABLE $table"
+for table in blob result output complete latest column; do
+    case $table in
+        column) sql 'ALTER TABLE blob RENAME COLUMN mtime_ns TO mtime_nr' ;;
+        *) sql "DROP TABLE $table" ;;
+    esac
     "$FERDAG" run x.yaml > out.txt 2> err && fail "a run without the table $table"
     has "the advice without $table" 'fsck --repair' "$(cat err)"
     "$FERDAG" fsck --repair > out.txt 2> err || fail "repair without $table: $(cat err)"
