@@ -50,9 +50,12 @@ int experiment_pick(const struct experiment *e, const char *name, bool *picked, 
                            nearest_hint(&nearest));
 }
 
-/* Whether the text names something in an entry of `stages` that couldn't be expanded. */
+/* Whether the text may name something in an entry of `stages` that couldn't be expanded, or under a
+ * misspelled `inputs` or `stages`. */
 static bool hangs_on_broken(const struct experiment *e, const char *text)
 {
+    if (e->misspelled && (!node_get(e->root, "inputs") || !node_get(e->root, "stages")))
+        return true;
     size_t n = strcspn(text, "/.");
     for (size_t i = 0; i < e->broken_count; i++)
         if (strncmp(e->broken[i], text, n) == 0 && !e->broken[i][n])

@@ -274,8 +274,10 @@ static int check_members(const struct node *node, const struct param *param, con
 {
     char name[200];
     int rc = 0;
+    bool whole = form == SCHEMA_WHOLE;
     for (size_t i = 0; i < node->count; i++) {
         const struct param *m = schema_member(param, node->keys[i]->text);
+        whole &= m || (param->others && !was_member(param, node->keys[i]->text));
         if (m && m->gone && form == SCHEMA_RAW)
             rc = node_problem(problems, node->keys[i], "%s: '%s' can't be given: %s", what, m->name,
                               m->gone);
@@ -288,7 +290,8 @@ static int check_members(const struct node *node, const struct param *param, con
                               problems) < 0)
             rc = -EINVAL;
     }
-    for (const struct param *m = param->members; form == SCHEMA_WHOLE && m && m->name; m++)
+    /* What is missing may stand under a key that no member has. */
+    for (const struct param *m = param->members; whole && m && m->name; m++)
         if (!m->gone && !m->optional && !m->standard && schema_absent(node_get(node, m->name)))
             rc = must_be_given(node, m, what, problems);
     return rc;
@@ -356,7 +359,8 @@ static int check_named(const struct node *node, const struct param *param, const
 int schema_check(const struct node *node, const struct param *param, const char *what,
                  enum schema_form form, struct problems *problems)
 {
-    if (form == SCHEMA_RAW && node->type == NODE_SCALAR && strstr(node->text, "${"))
+    if (node->broken ||
+        (form == SCHEMA_RAW && node->type == NODE_SCALAR && strstr(node->text, "${")))
         return 0;
     switch (param->type) {
     case PARAM_JSON:
@@ -419,56 +423,99 @@ static void put(json_t *object, const char *name, json_t *value)
         must(NULL);
 }
 
+/* Puts a member's value, or the mark that the map isn't whole. */
+static void put_member(json_t *object, const char *name, json_t *value)
+{
+    if (value)
+        put(object, name, value);
+    else
+        put(object, SCHEMA_WRONG, json_true());
+}
+
+/* What no member of the table holds. */
+static void put_others(json_t *object, const struct node *node, const struct param *param)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        const char *name = node->keys[i]->text;
+        if (schema_member(param, name))
+            continue;
+        bool known = param->others && !was_member(param, name);
+        put_member(object, name, known ? schema_json(node->items[i], param->others) : NULL);
+    }
+}
+
 static json_t *map_json(const struct node *node, const struct param *param)
 {
+    if (node->type != NODE_MAP && !(node->type == NODE_SCALAR && param->scalar))
+        return NULL;
     json_t *object = must(json_object());
     for (const struct param *m = param->members; m && m->name; m++) {
         const struct node *value = node->type == NODE_MAP ? node_get(node, m->name) : NULL;
         if (node->type == NODE_SCALAR && param->scalar && strcmp(param->scalar, m->name) == 0)
             value = node;
-        if (!value || (node_is_null(value) && m->type != PARAM_JSON)) {
-            if (m->standard)
-                put(object, m->name, schema_standard(m));
-        } else {
-            put(object, m->name, schema_json(value, m));
-        }
+        if (value && (!node_is_null(value) || m->type == PARAM_JSON))
+            put_member(object, m->name, schema_json(value, m));
+        else if (m->standard)
+            put(object, m->name, schema_standard(m));
+        else if (!m->optional && !m->gone)
+            put(object, SCHEMA_WRONG, json_true());
     }
-    for (size_t i = 0; param->others && node->type == NODE_MAP && i < node->count; i++)
-        if (!schema_member(param, node->keys[i]->text))
-            put(object, node->keys[i]->text, schema_json(node->items[i], param->others));
+    if (node->type == NODE_MAP)
+        put_others(object, node, param);
     return object;
+}
+
+static json_t *or_null(json_t *value)
+{
+    return value ? value : json_null();
 }
 
 static json_t *named_json(const struct node *node, const struct param *param)
 {
-    json_t *object = must(json_object());
     const struct param *item = schema_item(param);
+    bool names = node->type == NODE_LIST && param->single;
+    if (node->type != NODE_MAP && !names)
+        return NULL;
+    json_t *object = must(json_object());
     for (size_t i = 0; i < node->count; i++) {
-        if (node->type == NODE_LIST) /* of names */
-            put(object, node->items[i]->text, json_object());
-        else
+        const struct node *value = node->items[i];
+        if (names && value->type == NODE_SCALAR)
+            put(object, value->text, json_object());
+        else if (!names)
             put(object, node->keys[i]->text,
-                node_is_null(node->items[i]) && item->type == PARAM_MAP
-                    ? json_object()
-                    : schema_json(node->items[i], item));
+                node_is_null(value) && item->type == PARAM_MAP ? json_object()
+                                                               : or_null(schema_json(value, item)));
     }
     return object;
 }
 
 static json_t *list_json(const struct node *node, const struct param *param)
 {
+    if (node->type != NODE_LIST && !param->single)
+        return NULL;
     json_t *list = must(json_array());
     size_t count = node->type == NODE_LIST ? node->count : 1;
     for (size_t i = 0; i < count; i++) {
         const struct node *item = node->type == NODE_LIST ? node->items[i] : node;
-        if (json_array_append_new(list, must(schema_json(item, schema_item(param)))) < 0)
+        if (json_array_append_new(list, must(or_null(schema_json(item, schema_item(param))))) < 0)
             must(NULL);
     }
     return list;
 }
 
+static json_t *checked_scalar(const struct node *node, const struct param *param)
+{
+    if (node->type != NODE_SCALAR)
+        return NULL;
+    if (node_is_null(node))
+        return json_null();
+    return check_scalar(param, node, NULL) == 0 ? must(scalar_json(node->text, param)) : NULL;
+}
+
 json_t *schema_json(const struct node *node, const struct param *param)
 {
+    if (node->broken)
+        return NULL;
     switch (param->type) {
     case PARAM_JSON:
         return node_json(node);
@@ -479,6 +526,6 @@ json_t *schema_json(const struct node *node, const struct param *param)
     case PARAM_LIST:
         return list_json(node, param);
     default:
-        return node_is_null(node) ? json_null() : must(scalar_json(node->text, param));
+        return checked_scalar(node, param);
     }
 }

@@ -28,6 +28,7 @@ struct section {
     struct node *node; /* NULL if the file lacks it */
     struct reference *references;
     size_t reference_count;
+    bool wrong;             /* something in it is, which was reported */
     unsigned bit;           /* in struct output's `referred` */
     const struct node *bad; /* the last of its references that was wrong */
 };
@@ -98,7 +99,7 @@ static void collect(struct experiment *e, struct section *section, const struct 
     *out = arena_alloc(e->arena, sizeof **out);
     **out = *node;
     if (node->type == NODE_SCALAR) {
-        if (*node->text == '@' && read_once(e, section, *out) < 0)
+        if (*node->text == '@' && !node->broken && read_once(e, section, *out) < 0)
             **out = *node_scalar(e->arena, node, "~", true); /* reported */
         return;
     }
@@ -263,8 +264,12 @@ static int check_sections(struct experiment *e, const struct stage *stage,
             node_append(e->arena, root, node_scalar(e->arena, e->root, sections[i], true),
                         parts[i].node);
     json_t *params = must(json_copy(stage->params)), *stages = stages_json(e);
+    const struct section *tables = &parts[0], *paper = &parts[2];
+    bool some = e->misspelled || (tables->wrong && !tables->node);
     add_outputs(e, stages);
-    if (json_object_set_new(params, "stages", stages) < 0)
+    if (json_object_set_new(params, "stages", stages) < 0 ||
+        json_object_set_new(params, "more_tables", json_boolean(some)) < 0 ||
+        json_object_set_new(params, "unsure", json_boolean(some || tables->wrong || paper->wrong)))
         must(NULL);
     stage->kind->check(params, &found);
     json_decref(params);
@@ -291,19 +296,19 @@ static int add_stages(struct experiment *e, const struct section *parts, const s
 }
 
 /* Expands a section and finds what it refers to. */
-static int read_section(struct expander *x, const struct param *file, int i, struct section *part)
+static void read_section(struct expander *x, const struct param *file, int i, struct section *part)
 {
     const struct node *node = node_get(x->e->root, sections[i]);
     const struct param *param = schema_member(file, sections[i]);
     struct node *expanded;
-    *part = (struct section){.bit = 1u << i};
+    *part = (struct section){.bit = 1u << i, .wrong = node && node->type != NODE_MAP};
     if (!node || node->type != NODE_MAP)
-        return 0;
-    if (table_cells_expand(x, node, param, &expanded) < 0 ||
-        schema_check(expanded, param, sections[i], SCHEMA_WHOLE, x->e->problems) < 0)
-        return -EINVAL;
+        return;
+    part->wrong = table_cells_expand(x, node, param, &expanded) < 0;
+    if (schema_check(expanded, param, sections[i], SCHEMA_WHOLE, x->e->problems) < 0)
+        part->wrong = true;
     collect(x->e, part, expanded, &part->node);
-    return 0;
+    part->wrong |= part->bad != NULL;
 }
 
 int tables_add_stages(struct experiment *e)
@@ -311,18 +316,15 @@ int tables_add_stages(struct experiment *e)
     struct section parts[SECTION_COUNT];
     struct expander x = {.e = e};
     const struct param *file = schema_file(e->arena);
-    int rc = 0;
     for (int i = 0; i < SECTION_COUNT; i++)
-        if (read_section(&x, file, i, &parts[i]) < 0)
-            rc = -EINVAL;
-    if (rc < 0 || e->misspelled)
-        return -EINVAL; /* reported */
+        read_section(&x, file, i, &parts[i]);
     if (!problems_any(e->problems))
         warn_of_unused_params(e); /* what follows looks all of them up */
     if (!(parts[0].node || parts[1].node || parts[3].node))
         return 0;
     struct node *params = NULL;
     struct scope scope = experiment_scope(e, NULL, 0);
-    rc = e->params ? scope_expand(&scope, e->params, &params, e->problems) : 0;
-    return rc < 0 ? rc : add_stages(e, parts, params);
+    if (e->params && scope_expand(&scope, e->params, &params, e->problems) < 0)
+        params = (struct node *)e->params; /* their names are known */
+    return add_stages(e, parts, params);
 }

@@ -155,6 +155,8 @@ static int not_a_source(const struct reading *r, const char *name, const struct 
 static int gather_one(struct gathering *g, const struct node *node)
 {
     const struct reading *r = g->r;
+    if (node->broken)
+        return -EINVAL; /* reported */
     if (node->type != NODE_SCALAR)
         return not_a_source(r, g->name, node);
     if (is_pattern(node))
@@ -195,6 +197,8 @@ static int add_port(const struct reading *r, const struct port *port, const char
 {
     if (node->type == NODE_LIST || is_pattern(node))
         return add_several(r, port, name, node);
+    if (node->broken)
+        return -EINVAL; /* reported */
     if (node->type != NODE_SCALAR)
         return not_a_source(r, name, node);
     struct edge edge = edge_of(port, name, name, node);
@@ -278,6 +282,8 @@ static bool file_name_sound(const char *name)
 static int add_file(const struct reading *r, const struct node *node)
 {
     struct experiment *e = r->e;
+    if (node->broken)
+        return -EINVAL; /* reported */
     if (node->type != NODE_SCALAR || !*node->text || node_is_null(node))
         return node_problem(e->problems, node, "files: expected the name of a file or folder");
     const char *name = file_name(e->arena, node->text);
@@ -301,11 +307,11 @@ static int read_files(const struct reading *r)
 {
     const struct node *written = node_get(r->entry, "files");
     struct scope scope = r->scope;
-    struct node *files;
+    struct node *files = NULL;
     if (schema_absent(written))
         return 0;
     int rc = scope_expand(&scope, written, &files, r->e->problems);
-    if (rc < 0 || files->type != NODE_LIST)
+    if (!files || files->type != NODE_LIST)
         return rc < 0 ? rc : add_file(r, files);
     for (size_t i = 0; i < files->count; i++)
         if (add_file(r, files->items[i]) < 0)
@@ -378,6 +384,22 @@ static int table_inputs(const struct reading *r, const struct node *in)
     return rc;
 }
 
+/* What a stage of unknown kind takes in: whether it is there. */
+static void check_references(const struct reading *r, const struct node *node)
+{
+    struct edge edge;
+    struct match *matches;
+    size_t count;
+    for (size_t i = 0; node->type != NODE_SCALAR && i < node->count; i++)
+        check_references(r, node->items[i]);
+    if (node->type != NODE_SCALAR || node->broken || node_is_null(node))
+        return;
+    if (is_pattern(node))
+        experiment_match(r->e, node->text, node, &matches, &count);
+    else
+        experiment_resolve(r->e, node->text, node, &edge.from, &edge.output, &edge.external);
+}
+
 static void read_inputs(struct experiment *e, const struct draft *draft)
 {
     struct reading r = {.e = e,
@@ -388,14 +410,17 @@ static void read_inputs(struct experiment *e, const struct draft *draft)
     const struct node *written = node_get(draft->entry, "in");
     struct node *in = NULL;
     int rc = schema_absent(written) ? 0 : scope_expand(&r.scope, written, &in, e->problems);
-    if (!draft->stage->kind || rc < 0)
+    if (rc < 0 && !in)
         return;
-    if (in && in->type != NODE_MAP) {
+    if (!draft->stage->kind) {
+        if (in)
+            check_references(&r, in);
+    } else if (in && in->type != NODE_MAP) {
         node_problem(e->problems, in, "in: expected a map of ports, not %s", node_form(in));
     } else if (!draft->stage->kind->open_ports) {
         table_inputs(&r, in);
     } else {
-        rc = open_inputs(&r, in);
+        rc = open_inputs(&r, in) < 0 ? -EINVAL : rc;
         if (read_files(&r) == 0 && rc == 0)
             check_names(&r);
     }

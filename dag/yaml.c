@@ -122,6 +122,13 @@ struct node *node_scalar(struct arena *arena, const struct node *place, const ch
     return node;
 }
 
+struct node *node_broken(struct arena *arena, const struct node *place)
+{
+    struct node *node = node_scalar(arena, place, "", false);
+    node->broken = true;
+    return node;
+}
+
 void node_append(struct arena *arena, struct node *to, struct node *key, struct node *value)
 {
     to->items = arena_push(arena, to->items, to->count, sizeof *to->items);

@@ -37,6 +37,8 @@ static void check_sum(const char *table, const char *axis, const json_t *items, 
         const char *name = json_string_value(term), *other, *where;
         json_t *value;
         char pointer[1000];
+        if (!name)
+            continue; /* reported */
         struct nearest nearest = {.wrong = name += *name == '-'};
         snprintf(pointer, sizeof pointer, "/tables/%s/%s/%s/sum/%zu", table, axis, id, i);
         where = pointer;
@@ -100,7 +102,71 @@ static void check_cells(const char *id, const json_t *table, const json_t *stage
     }
 }
 
-static void check_tables(const json_t *params, const json_t *stages, struct problems *problems)
+/* Whether the rows and columns of a table are known. */
+static bool is_known(const json_t *table)
+{
+    size_t rows = json_object_size(json_object_get(table, "rows"));
+    size_t columns = json_object_size(json_object_get(table, "columns"));
+    return rows > 0 && rows <= CELLS_ROW_LIMIT && columns > 0 && columns <= CELLS_COLUMN_LIMIT;
+}
+
+/* Leaves out of sums what names nothing. */
+static void drop_wrong_terms(const json_t *items)
+{
+    const char *id;
+    json_t *item;
+    json_object_foreach((json_t *)items, id, item)
+    {
+        json_t *terms = json_object_get(item, "sum");
+        for (size_t i = json_array_size(terms); i-- > 0;) {
+            const char *name = json_string_value(json_array_get(terms, i));
+            if (!name || cells_place(items, name + (*name == '-')) < 0)
+                json_array_remove(terms, i);
+        }
+    }
+}
+
+/* What is known of the tables when claims and the headline are checked. */
+struct known {
+    const json_t *section; /* `tables` */
+    json_t *tables;        /* evaluated without a number of ours */
+    bool more, unsure;     /* see check_sections.h; unsure also if names in `paper` are wrong */
+};
+
+/* Whether a selector may name cells of a table that isn't known. */
+static bool may_be_unknown(const struct known *known, const char *selector)
+{
+    size_t n = strcspn(selector, "/"), many = strcspn(selector, "*|");
+    bool found = false;
+    const char *id;
+    json_t *table;
+    json_object_foreach((json_t *)known->section, id, table)
+    {
+        bool same = strncmp(id, selector, n) == 0 && !id[n];
+        if (!is_known(table) && (same || many < n))
+            return true;
+        found |= same;
+    }
+    return known->more && !found;
+}
+
+/* The tables whose cells claims can name: new. */
+static json_t *known_tables(const json_t *tables)
+{
+    json_t *known = json_deep_copy(tables), *table;
+    const char *id;
+    json_object_foreach((json_t *)tables, id, table) if (!is_known(table))
+        json_object_del(known, id);
+    json_object_foreach(known, id, table)
+    {
+        drop_wrong_terms(json_object_get(table, "rows"));
+        drop_wrong_terms(json_object_get(table, "columns"));
+    }
+    return known;
+}
+
+/* Whether there are few enough cells to go on. */
+static bool check_tables(const json_t *params, const json_t *stages, struct problems *problems)
 {
     const char *id;
     json_t *table;
@@ -123,6 +189,7 @@ static void check_tables(const json_t *params, const json_t *stages, struct prob
                         "the tables have too many cells: together they would take more than %d MB",
                         TABLES_LIMIT / 1000000);
     }
+    return bytes <= TABLES_LIMIT;
 }
 
 /* ---- paper ---- */
@@ -180,18 +247,24 @@ static void check_paper_tables(const json_t *params, struct problems *problems)
         char pointer[300];
         struct nearest nearest = {.wrong = id};
         const json_t *table = json_object_get(tables, id);
-        if (is_section_member(id))
+        if (!*id || is_section_member(id))
             continue;
         snprintf(pointer, sizeof pointer, "/paper/%.200s", id);
         offer_all(&nearest, tables);
         for (const struct param *p = sections_paper_members; p->name; p++)
             nearest_offer(&nearest, p->name);
-        if (!table)
+        if (!table && !json_is_true(json_object_get(params, "more_tables")))
             problems_at(problems, pointer, "paper: there is no table '%s'%s", id,
                         nearest_hint(&nearest));
-        else
+        else if (is_known(table))
             json_object_foreach(numbers, row, line) check_paper_row(id, row, line, table, problems);
     }
+}
+
+/* Whether nothing that was wrong is missing in it. */
+static bool is_whole(const json_t *map)
+{
+    return json_is_object(map) && !json_object_get(map, "");
 }
 
 static void check_settings(const json_t *params, struct problems *problems)
@@ -199,7 +272,7 @@ static void check_settings(const json_t *params, struct problems *problems)
     const char *name;
     json_t *setting;
     json_object_foreach(json_object_get(json_object_get(params, "paper"), "settings"), name,
-                        setting)
+                        setting) if (is_whole(setting))
         settings_check(name, setting, json_object_get(params, "params"), problems);
 }
 
@@ -241,19 +314,25 @@ static void check_check_members(const char *pointer, const json_t *check, struct
 {
     static const char *const names[] = {"right", "among", "margin",   "min",
                                         "max",   "top",   "at_least", "majority"};
-    const char *name = cells_string(check, "check"), *members = "";
+    const char *name = cells_string(check, "check"), *members = NULL;
     for (size_t i = 0; i < sizeof check_members / sizeof *check_members; i++)
         if (strcmp(check_members[i].check, name) == 0)
             members = check_members[i].members;
+    if (!members)
+        return; /* reported */
+    char missing[300] = "";
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char place[600];
+        size_t n = strlen(missing);
         int taken = takes(members, names[i]);
         snprintf(place, sizeof place, "%s/%s", pointer, names[i]);
         if (taken == 0 && is_given(check, names[i]))
             problems_at(problems, place, "check %s takes no '%s'", name, names[i]);
-        else if (taken == 2 && !is_given(check, names[i]))
-            problems_at(problems, pointer, "check %s needs '%s'", name, names[i]);
+        else if (taken == 2 && !is_given(check, names[i]) && is_whole(check))
+            snprintf(missing + n, sizeof missing - n, "%s'%s'", n ? " and " : "", names[i]);
     }
+    if (*missing)
+        problems_at(problems, pointer, "check %s needs %s", name, missing);
     if (is_given(check, "at_least") && is_given(check, "majority"))
         problems_at(problems, pointer, "either at_least or majority says how many must hold");
 }
@@ -264,9 +343,9 @@ static bool is_operand(const json_t *check, const char *name)
     return !value || json_is_string(value) || json_is_number(value);
 }
 
-/* Whether the cells that a member of the check names exist. */
+/* Whether the cells that a member of the check names exist and are known. */
 static bool check_selector(const char *pointer, const json_t *check, const char *name,
-                           const json_t *tables, struct problems *problems)
+                           const struct known *known, struct problems *problems)
 {
     const char *text = json_string_value(json_object_get(check, name));
     struct selection selection;
@@ -274,7 +353,9 @@ static bool check_selector(const char *pointer, const json_t *check, const char 
     char place[600];
     if (!text)
         return true;
-    int rc = selector_find(tables, text, &selection, &why);
+    if (may_be_unknown(known, text))
+        return false;
+    int rc = selector_find(known->tables, text, &selection, &why);
     selector_free(&selection);
     snprintf(place, sizeof place, "%s/%s", pointer, name);
     if (rc < 0)
@@ -291,7 +372,11 @@ static void check_pairs(const char *pointer, const json_t *check, const json_t *
     json_int_t least = json_integer_value(json_object_get(check, "at_least"));
     char place[600];
     if (claims_count_pairs(check, tables, &count, &why) < 0) {
-        problems_at(problems, pointer, "%s", why.text);
+        problems_at(problems, pointer, "%s%s",
+                    is_given(check, "right") || is_given(check, "among")
+                        ? ""
+                        : "the paper has no number for these cells: ",
+                    why.text);
         return;
     }
     snprintf(place, sizeof place, "%s/at_least", pointer);
@@ -304,7 +389,7 @@ static void check_pairs(const char *pointer, const json_t *check, const json_t *
                     (long long)least, count, count == 1 ? "" : "s");
 }
 
-static void check_check(const char *pointer, const json_t *check, const json_t *tables,
+static void check_check(const char *pointer, const json_t *check, const struct known *known,
                         size_t *total, struct problems *problems)
 {
     static const char *const names[] = {"left", "right", "among"};
@@ -312,14 +397,15 @@ static void check_check(const char *pointer, const json_t *check, const json_t *
     check_check_members(pointer, check, problems);
     bool found = true;
     for (size_t i = 0; i < 3; i++)
-        found &= check_selector(pointer, check, names[i], tables, problems);
+        found &= check_selector(pointer, check, names[i], known, problems);
+    bool paper = !is_given(check, "right") && !is_given(check, "among");
     if (!is_operand(check, "right"))
         problems_at(problems, pointer, "right: expected cells or a number");
-    else if (found && problems->count == before)
-        check_pairs(pointer, check, tables, total, problems);
+    else if (found && problems->count == before && is_whole(check) && !(paper && known->unsure))
+        check_pairs(pointer, check, known->tables, total, problems);
 }
 
-static void check_claims(const json_t *params, const json_t *tables, struct problems *problems)
+static void check_claims(const json_t *params, const struct known *known, struct problems *problems)
 {
     const char *id;
     json_t *claim, *check;
@@ -331,13 +417,14 @@ static void check_claims(const json_t *params, const json_t *tables, struct prob
             return;
         char pointer[400];
         snprintf(pointer, sizeof pointer, "/claims/%.200s/checks/%zu", id, i);
-        check_check(pointer, check, tables, &total, problems);
+        check_check(pointer, check, known, &total, problems);
     }
 }
 
 /* ---- report ---- */
 
-static void check_headline(const json_t *report, const json_t *tables, struct problems *problems)
+static void check_headline(const json_t *report, const struct known *known,
+                           struct problems *problems)
 {
     size_t i;
     json_t *item;
@@ -346,12 +433,14 @@ static void check_headline(const json_t *report, const json_t *tables, struct pr
         struct selection s;
         struct error why;
         char pointer[100];
+        const char *cell = cells_string(item, "cell");
         snprintf(pointer, sizeof pointer, "/report/headline/%zu/cell", i);
-        if (selector_find(tables, cells_string(item, "cell"), &s, &why) < 0)
+        if (!is_whole(item) || may_be_unknown(known, cell))
+            continue;
+        if (selector_find(known->tables, cell, &s, &why) < 0)
             problems_at(problems, pointer, "cell: %s", why.text);
         else if (s.n != 1)
-            problems_at(problems, pointer, "cell: '%s' names %zu cells; expected one",
-                        cells_string(item, "cell"), s.n);
+            problems_at(problems, pointer, "cell: '%s' names %zu cells; expected one", cell, s.n);
         selector_free(&s);
     }
 }
@@ -402,25 +491,36 @@ static json_t *by_name(const json_t *stages)
     return map;
 }
 
-void check_sections(const json_t *params, struct problems *problems)
+/* Claims and the headline name cells of tables, of those that are known. */
+static void check_named_cells(const json_t *params, bool unsure, struct problems *problems)
 {
     struct sources none = {.loaded = json_object()};
-    json_t *tables = NULL;
     struct error why = {""};
+    struct known known = {.section = json_object_get(params, "tables"),
+                          .more = json_is_true(json_object_get(params, "more_tables")),
+                          .unsure = unsure};
+    json_t *tables = known_tables(known.section);
+    if (cells_evaluate(tables, json_object_get(params, "paper"), &none, &known.tables, &why) < 0) {
+        problems_at(problems, "/tables", "%s", why.text);
+    } else {
+        check_claims(params, &known, problems);
+        check_headline(json_object_get(params, "report"), &known, problems);
+    }
+    json_decref(known.tables);
+    json_decref(tables);
+    sources_close(&none);
+}
+
+void check_sections(const json_t *params, struct problems *problems)
+{
     json_t *stages = by_name(json_object_get(params, "stages"));
-    check_tables(params, stages, problems);
+    bool few = check_tables(params, stages, problems);
+    size_t before = problems->count;
     check_paper_tables(params, problems);
+    bool unsure = problems->count > before || json_is_true(json_object_get(params, "unsure"));
     check_settings(params, problems);
     check_figures(json_object_get(params, "report"), stages, problems);
-    /* Claims and the headline name cells of tables that must be right themselves. */
-    if (!problems_any(problems)) {
-        if (cells_evaluate(json_object_get(params, "tables"), json_object_get(params, "paper"),
-                           &none, &tables, &why) < 0)
-            problems_at(problems, "/tables", "%s", why.text);
-        check_claims(params, tables, problems);
-        check_headline(json_object_get(params, "report"), tables, problems);
-    }
-    json_decref(tables);
+    if (few)
+        check_named_cells(params, unsure, problems);
     json_decref(stages);
-    sources_close(&none);
 }
