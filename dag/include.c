@@ -78,10 +78,21 @@ static int check_file(struct loader *l, const struct node *root)
     return 0;
 }
 
+/* A null over a value: it is marked, as it is no slip where it stands. */
+static struct node *take_away(struct loader *l, const struct node *over)
+{
+    struct node *null = arena_alloc(l->arena, sizeof *null);
+    *null = *over;
+    null->unset = true;
+    return null;
+}
+
 /* b over a; neither is changed. Does nothing more once l->entries is beyond its limit. */
 static struct node *merge(struct loader *l, struct node *a, struct node *b, int levels)
 {
     struct arena *arena = l->arena;
+    if (levels > 0 && node_is_null(b) && (!node_is_null(a) || a->unset))
+        return take_away(l, b);
     if (levels == 0 || a->type != NODE_MAP || b->type != NODE_MAP || l->entries > INCLUDE_ENTRIES)
         return b;
     l->entries += a->count + b->count;

@@ -54,13 +54,25 @@ static int read_kind(struct reading *r)
                         *hint ? hint : "; `ferdag kinds` lists them");
 }
 
+/* A program of blanks does nothing, which is never meant. */
+static int check_program(const struct reading *r, const struct node *with)
+{
+    const char *run = json_string_value(json_object_get(r->stage->params, "run"));
+    const struct node *node = node_get(with, "run");
+    if (!r->stage->kind->open_ports || !run || run[strspn(run, " \t\n")])
+        return 0;
+    return node_problem(r->e->problems, node ? node : with,
+                        "run: expected a command, not an empty text");
+}
+
 static int read_params(struct reading *r)
 {
     const struct node *with = field(r, "with");
     if (!with && r->misspelled)
         return -EINVAL; /* reported */
-    return params_read(r->stage->kind, &r->scope, with, r->stage->where, &r->stage->params,
-                       r->e->problems);
+    int rc = params_read(r->stage->kind, &r->scope, with, r->stage->where, &r->stage->params,
+                         r->e->problems);
+    return rc < 0 ? rc : check_program(r, with);
 }
 
 static int read_needs(struct reading *r)

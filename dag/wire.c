@@ -233,6 +233,16 @@ static bool is_file_name(const char *name)
            strcmp(name, "job.json") != 0 && strcmp(name, "log.txt") != 0;
 }
 
+static int add_open_port(const struct reading *r, const struct node *key, const struct node *node)
+{
+    bool none = node->type == NODE_LIST && node->count == 0;
+    if (none || schema_absent(node))
+        return node_problem(r->e->problems, none ? node : key,
+                            "in: %s: expected 'stage', 'stage.port' or an input, not %s", key->text,
+                            none ? "an empty list" : "nothing");
+    return add_port(r, NULL, key->text, node);
+}
+
 static int open_inputs(const struct reading *r, const struct node *in)
 {
     size_t count = r->stage->output_count;
@@ -244,7 +254,7 @@ static int open_inputs(const struct reading *r, const struct node *in)
             rc = node_problem(r->e->problems, key,
                               "in: '%s' can't name an input: it is no file name, or an output's",
                               key->text);
-        else if (!schema_absent(in->items[i]) && add_port(r, NULL, key->text, in->items[i]) < 0)
+        else if (!in->items[i]->unset && add_open_port(r, key, in->items[i]) < 0)
             rc = -EINVAL;
     }
     return rc;

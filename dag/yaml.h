@@ -25,6 +25,7 @@ struct node {
     struct node **items; /* a list's items, or a map's values */
     struct node **keys;  /* a map's keys, in the file's order */
     bool broken;   /* it couldn't be expanded, which was reported: what it holds isn't known */
+    bool unset;    /* null that stands over another file's value, to take it away */
     bool used;     /* of a param: a ${...} looked it, or something in it, up */
     size_t weight; /* nodes in it, itself included, shared ones each time */
     size_t *order; /* of a large map's keys by text, or NULL; see node_seal */

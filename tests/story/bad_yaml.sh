@@ -86,13 +86,13 @@ head -c 5000000 /dev/zero | tr '\0' '#' | bad 'larger than 4194304 bytes'
   echo 'stages: { s: { kind: command, out: { b: b }, with: { run: "${a30}" } } }'
 } | bad 'expands to more than'
 { echo 'ferdag: 2'; printf 'params: { big: "%0100000d" }\n' 0
-  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: "" }, in: { a: ['; for i in $(seq 20000); do echo '"x${big}",'; done
+  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: ":" }, in: { a: ['; for i in $(seq 20000); do echo '"x${big}",'; done
   echo '] } } }'
 } | (ulimit -v 1500000; bad 'expands to more than 5000000 values') || exit 1
 # Large files are slow in no way: each name is looked up in a map of 90,000.
 { echo 'ferdag: 2'; echo 'params:'; seq -f '  a%.0f: 1' 90000; } > large.yaml
 { echo 'ferdag: 2'; echo 'include: large.yaml'; echo 'params:'; seq -f '  b%.0f: 1' 60000
-  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: "" }, in: { a: ['
+  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: ":" }, in: { a: ['
   seq -f '"${a%.0f}",' 50000; echo '] } } }'
 } > many.yaml
 timeout 10 "$FERDAG" check many.yaml 2> err

@@ -157,6 +157,9 @@ wrong 'features: look' 'features: look.logits' 'port features of kind knn takes 
 wrong 'files: [tidy.py]' 'files: [~]' 'files: expected the name of a file or folder'
 wrong '  knn:' '  fused: { kind: fuse_features, in: { features: [] } }
   knn:' 'input port '"'features'"' of kind fuse_features: expected at least one'
+wrong '{ x: data, all' '{ x: data, none: , all' "in: none: expected 'stage', 'stage.port' or an input, not nothing"
+wrong '{ x: data, all' '{ x: data, none: [], all' "in: none: expected 'stage', 'stage.port' or an input, not an empty list"
+wrong 'run: "python3 tidy.py"' 'run: " "' 'run: expected a command, not an empty text'
 [ $tried -ge 50 ] || fail "only $tried mistakes"
 
 # Many at once: each is reported.
@@ -272,6 +275,13 @@ same 'lines of many.yaml' $said "$(wc -l < err)"
 printf 'ferdag: 2\ninptus: { data: { path: data.txt } }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > bad.yaml
 "$FERDAG" check bad.yaml > printed 2> err
 same 'a misspelled section' "ferdag: bad.yaml:2:1: unknown key 'inptus' of the file (did you mean 'inputs'?)" "$(cat err)"
+
+# An including file takes an input away with null, at any depth.
+printf 'ferdag: 2\ninclude: base.yaml\nstages: { tidy: { in: { all: } } }\n' > without.yaml
+printf 'ferdag: 2\ninclude: without.yaml\nstages: { tidy: { in: { all: ~ } } }\n' > above.yaml
+for file in without above; do
+    "$FERDAG" check $file.yaml > printed 2> err || fail "an input taken away in $file.yaml: $(cat err)"
+done
 
 # A missing input is a warning for `check`, which may run elsewhere, and an error for `run`.
 rm data.txt
