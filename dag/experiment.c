@@ -120,6 +120,16 @@ static void read_externals(struct experiment *e)
         read_external(e, inputs->keys[i], inputs->items[i]);
 }
 
+/* An input that nothing names. */
+static void warn_of_unused_inputs(struct experiment *e)
+{
+    const struct node *inputs = node_get(e->root, "inputs");
+    for (size_t i = 0; inputs && i < inputs->count; i++)
+        if (!e->externals[i]->used)
+            node_warn(e->problems, inputs->keys[i], "nothing uses the input '%s'",
+                      inputs->keys[i]->text);
+}
+
 /* ---- for: ---- */
 
 struct matrix {
@@ -304,8 +314,10 @@ int experiment_load(struct experiment *e, const char *file, const char *const *s
         tables_add_stages(e);
         wire_order(e);
     }
-    if (!problems_any(problems))
+    if (!problems_any(problems)) {
+        warn_of_unused_inputs(e);
         return 0;
+    }
     experiment_free(e);
     return -EINVAL;
 }

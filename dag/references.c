@@ -116,13 +116,18 @@ int experiment_resolve(const struct experiment *e, const char *text, const struc
                        struct stage **from, size_t *output, struct external **external)
 {
     *output = 0;
-    if ((*external = experiment_external(e, text)))
+    if ((*external = experiment_external(e, text))) {
+        (*external)->used = true;
         return 0;
+    }
     if ((*from = experiment_stage(e, text))) /* names may hold dots: the whole text first */
         return (*from)->output_count ? 0 : -EINVAL;
     const char *dot = strrchr(text, '.');
     char *name = arena_copy(e->arena, text, dot ? (size_t)(dot - text) : strlen(text));
     *from = dot ? experiment_stage(e, name) : NULL;
+    if (dot && !*from && experiment_external(e, name))
+        return node_problem(e->problems, where, "'%s' is an input, which has no ports: write '%s'",
+                            name, name);
     return *from ? find_output(e, *from, dot + 1, where, output) : unknown_stage(e, name, where);
 }
 

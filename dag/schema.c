@@ -300,10 +300,27 @@ static int check_members(const struct node *node, const struct param *param, con
 static int check_count(const struct node *node, const struct param *param, const char *what,
                        struct problems *problems)
 {
-    return in_range(param, (double)node->count)
-               ? 0
-               : node_problem(problems, node, "%s: %zu of them; expected %.10g to %.10g", what,
-                              node->count, param->min, param->max);
+    char count[40] = "none";
+    if (in_range(param, (double)node->count))
+        return 0;
+    if (node->count > 0)
+        snprintf(count, sizeof count, "%zu", node->count);
+    return node_problem(problems, node, "%s: %s given; expected %.10g to %.10g", what, count,
+                        param->min, param->max);
+}
+
+static int wrong_form(const struct node *node, const char *expected, const char *what,
+                      struct problems *problems)
+{
+    return node_problem(problems, node, "%s%sexpected %s, not %s", what, *what ? ": " : "",
+                        expected, node_form(node));
+}
+
+/* Whether it is one value, neither a list nor a map. */
+static bool is_value(const struct param *param)
+{
+    return param->type != PARAM_JSON && param->type != PARAM_LIST && param->type != PARAM_MAP &&
+           param->type != PARAM_NAMED;
 }
 
 static int check_items(const struct node *node, const struct param *param, const char *what,
@@ -317,19 +334,15 @@ static int check_items(const struct node *node, const struct param *param, const
             continue;
         if (form == SCHEMA_WHOLE && item->type == PARAM_STRING && node_is_null(node->items[i]))
             rc = node_problem(problems, node->items[i], "%s: expected a text, not null", what);
+        else if (node->type == NODE_LIST && is_value(item) &&
+                 node->items[i]->type != NODE_SCALAR) /* an item has no name of its own */
+            rc = wrong_form(node->items[i], "one value", what, problems);
         else if (schema_check(node->items[i], item,
                               node->type == NODE_MAP ? join(what, node->keys[i]->text, name) : what,
                               form, problems) < 0)
             rc = -EINVAL;
     }
     return rc;
-}
-
-static int wrong_form(const struct node *node, const char *expected, const char *what,
-                      struct problems *problems)
-{
-    return node_problem(problems, node, "%s%sexpected %s, not %s", what, *what ? ": " : "",
-                        expected, node_form(node));
 }
 
 static int check_map(const struct node *node, const struct param *param, const char *what,
@@ -370,15 +383,17 @@ int schema_check(const struct node *node, const struct param *param, const char 
     case PARAM_NAMED:
         return check_named(node, param, what, form, problems);
     case PARAM_LIST:
+        if (node->type == NODE_MAP && param->single && is_value(schema_item(param)))
+            return wrong_form(node, "one value or a list", what, problems);
         if (node->type != NODE_LIST && param->single)
             return schema_check(node, schema_item(param), what, form, problems);
         return node->type == NODE_LIST ? check_items(node, param, what, form, problems)
                                        : wrong_form(node, "a list", what, problems);
     default:
-        return node->type == NODE_SCALAR
-                   ? check_scalar(param, node, problems)
-                   : node_problem(problems, node, "%s: expected one value, not %s", param->name,
-                                  node_form(node));
+        if (node->type == NODE_SCALAR)
+            return check_scalar(param, node, problems);
+        return node_problem(problems, node, "%s: expected one value, not %s", param->name,
+                            node_form(node));
     }
 }
 

@@ -34,7 +34,7 @@ static int read_kind(struct reading *r)
     if (!node && r->misspelled)
         return -EINVAL; /* reported */
     if (!node)
-        return node_problem(r->e->problems, stage->where, "stage '%s' has no kind", stage->name);
+        return node_problem(r->e->problems, stage->where, "stage '%s' has no kind", stage->group);
     int rc = scope_text(&r->scope, node, &nearest.wrong, r->e->problems);
     if (rc < 0)
         return rc;
@@ -208,7 +208,10 @@ static int read_open_outputs(struct reading *r)
     int rc = scope_expand(&r->scope, written, &out, r->e->problems);
     if (!out)
         return rc;
-    if (rc == 0 && (out->type != NODE_MAP || out->count == 0))
+    if (rc == 0 && out->type == NODE_MAP && out->count == 0)
+        rc = node_problem(r->e->problems, out,
+                          "out: a command needs at least one output: 'out: { port: file }'");
+    else if (rc == 0 && out->type != NODE_MAP)
         rc = node_problem(r->e->problems, out, "out: expected a map of ports to file names");
     for (size_t i = 0; i < out->count && out->type == NODE_MAP; i++)
         if (add_open_output(r, out->keys[i], out->items[i]) < 0)
@@ -278,7 +281,7 @@ static int refuse_open_fields(const struct reading *r)
 
 void stage_check_kind(struct experiment *e, const struct node *key, const struct node *entry)
 {
-    struct stage stage = {.name = key->text, .where = key};
+    struct stage stage = {.name = key->text, .group = key->text, .where = key};
     struct reading r = {.e = e,
                         .stage = &stage,
                         .entry = entry,

@@ -105,8 +105,8 @@ static void check_used(struct expander *x, const struct axis *axis)
             }
             if (nearest.wrong)
                 node_problem(x->e->problems, map->keys[k],
-                             "'%s' is no setting, and a variable that no cell uses%s",
-                             nearest.wrong, nearest_hint(&nearest));
+                             "'%s' is neither a setting nor used in a cell%s", nearest.wrong,
+                             nearest_hint(&nearest));
         }
     }
 }

@@ -13,7 +13,7 @@
 enum { SECTION_COUNT = 4 };
 
 /* Bits of struct output's `referred` beside those of the sections. */
-enum { TABLES_BIT = 1 << SECTION_COUNT, REPORT_BIT = 2 << SECTION_COUNT };
+enum { PICTURES_BIT = 1 << 3, TABLES_BIT = 1 << SECTION_COUNT, REPORT_BIT = 2 << SECTION_COUNT };
 
 static const char *const sections[SECTION_COUNT] = {"tables", "claims", "paper", "report"};
 
@@ -30,6 +30,7 @@ struct section {
     size_t reference_count;
     bool wrong;             /* something in it is, which was reported */
     unsigned bit;           /* in struct output's `referred` */
+    bool picture;           /* what is read names one: a file, not a place in JSON */
     const struct node *bad; /* the last of its references that was wrong */
 };
 
@@ -55,8 +56,9 @@ static int read_reference(struct experiment *e, struct section *section, struct 
     }
     const char *colon = strchr(text, ':');
     if (colon && colon[1] && colon[1] != '/')
-        return node_problem(e->problems, node,
-                            "after ':' expected a JSON pointer such as :/public/accuracy");
+        return node_problem(e->problems, node, "after ':' expected %s",
+                            section->picture ? "the path of a file, such as :/name.png"
+                                             : "a JSON pointer such as :/public/accuracy");
     char *name = arena_copy(e->arena, text, colon ? (size_t)(colon - text) : strlen(text));
     struct reference reference = {.where = node};
     struct external *external;
@@ -104,8 +106,11 @@ static void collect(struct experiment *e, struct section *section, const struct 
         return;
     }
     (*out)->items = arena_alloc(e->arena, (node->count + 1) * sizeof *node->items);
-    for (size_t i = 0; i < node->count; i++)
+    for (size_t i = 0; i < node->count; i++) {
+        section->picture = section->bit == PICTURES_BIT && node->type == NODE_MAP &&
+                           strcmp(node->keys[i]->text, "file") == 0;
         collect(e, section, node->items[i], &(*out)->items[i]);
+    }
 }
 
 /* A param that nothing uses is often one with a slip of the pen. Those that the report compares

@@ -145,8 +145,23 @@ static bool is_pattern(const struct node *node)
     return node->type == NODE_SCALAR && strchr(node->text, '*');
 }
 
+/* Whether it stands there as it is, and was reported with the form of the file. */
+static bool is_written(const struct node *written, const struct node *node)
+{
+    if (!written || written->type == NODE_SCALAR)
+        return false;
+    if (written->line == node->line && written->column == node->column)
+        return true;
+    for (size_t i = 0; i < written->count; i++)
+        if (is_written(written->items[i], node))
+            return true;
+    return false;
+}
+
 static int not_a_source(const struct reading *r, const char *name, const struct node *node)
 {
+    if (is_written(node_get(node_get(r->entry, "in"), name), node))
+        return -EINVAL;
     return node_problem(r->e->problems, node,
                         "in: %s: expected 'stage', 'stage.port' or an input, not %s", name,
                         node_form(node));
@@ -250,9 +265,14 @@ static int open_inputs(const struct reading *r, const struct node *in)
     int rc = 0;
     for (size_t i = 0; in && i < in->count; i++) {
         const struct node *key = in->keys[i];
-        if (!is_file_name(key->text) || bsearch(&key->text, taken, count, sizeof *taken, by_text))
+        if (!is_file_name(key->text))
             rc = node_problem(r->e->problems, key,
-                              "in: '%s' can't name an input: it is no file name, or an output's",
+                              "in: '%s' can't name an input: expected the name of a file without "
+                              "'/' or a dot at its start, other than job.json and log.txt",
+                              key->text);
+        else if (bsearch(&key->text, taken, count, sizeof *taken, by_text))
+            rc = node_problem(r->e->problems, key,
+                              "in: '%s' can't name an input: an output of the stage has that name",
                               key->text);
         else if (!in->items[i]->unset && add_open_port(r, key, in->items[i]) < 0)
             rc = -EINVAL;
@@ -352,11 +372,11 @@ static int check_names(const struct reading *r)
         size_t n = before ? strlen(before) : 0;
         if (before && strncmp(before, as, n) == 0 && (!as[n] || as[n] == '/'))
             rc = node_problem(r->e->problems, sorted[i]->where,
-                              "two inputs of stage '%s' have the name '%s'", stage->name, before);
+                              "two inputs of stage '%s' have the name '%s'", stage->group, before);
         else if (bsearch(&top, taken, stage->output_count, sizeof *taken, by_text))
             rc = node_problem(r->e->problems, sorted[i]->where,
                               "an input and an output of stage '%s' have the name '%s'",
-                              stage->name, top);
+                              stage->group, top);
     }
     return rc;
 }
@@ -445,14 +465,17 @@ void wire_stages(struct experiment *e, const struct drafts *drafts)
 
 int wire_add(struct experiment *e, struct stage *stage)
 {
-    struct stage *other = experiment_stage(e, stage->name);
+    const struct stage *other = NULL;
+    for (size_t i = 0; i < e->stage_count && !other; i++) /* one of a matrix, too */
+        if (strcmp(e->stages[i]->group, stage->name) == 0)
+            other = e->stages[i];
     e->stages = arena_push(e->arena, e->stages, e->stage_count, sizeof *e->stages);
     e->stages[e->stage_count++] = stage;
     references_prepare(e);
     if (other)
         return node_problem(e->problems, other->where,
-                            "'%s' is the name of the stage that the file's tables bring; name this "
-                            "one otherwise",
+                            "the name '%s' is taken by the stage that makes the file's tables and "
+                            "report; use another name",
                             stage->name);
     return 0;
 }

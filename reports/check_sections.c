@@ -80,6 +80,17 @@ static size_t cell_bytes(const json_t *table, const char *row, const char *colum
            (reference ? strlen(reference) : 0);
 }
 
+static void not_a_reference(const char *id, const char *row, const char *column, const json_t *cell,
+                            struct problems *problems)
+{
+    char pointer[1000], *text = json_dumps(cell, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    snprintf(pointer, sizeof pointer, "/tables/%s/cells/%s/%s", id, row, column);
+    problems_at(problems, pointer,
+                "cell %s/%s: expected a reference \"@stage.port:/pointer\", not '%.100s'", row,
+                column, text ? text : "");
+    free(text);
+}
+
 static void check_cells(const char *id, const json_t *table, const json_t *stages,
                         const json_t *paper, size_t *bytes, struct problems *problems)
 {
@@ -96,6 +107,10 @@ static void check_cells(const char *id, const json_t *table, const json_t *stage
         *bytes += cell_bytes(table, row, column, cell, paper);
         if (json_is_null(cell) || sum)
             continue;
+        if (!json_is_string(cell)) {
+            not_a_reference(id, row, column, cell, problems);
+            continue;
+        }
         snprintf(pointer, sizeof pointer, "/tables/%s/cells/%s/%s", id, row, column);
         if (place_check(json_string_value(cell), PLACE_NUMBER, stages, &why) < 0)
             problems_at(problems, pointer, "cell %s/%s: %s", row, column, why.text);
@@ -108,6 +123,18 @@ static bool is_known(const json_t *table)
     size_t rows = json_object_size(json_object_get(table, "rows"));
     size_t columns = json_object_size(json_object_get(table, "columns"));
     return rows > 0 && rows <= CELLS_ROW_LIMIT && columns > 0 && columns <= CELLS_COLUMN_LIMIT;
+}
+
+/* Leaves out what is no reference. */
+static void drop_wrong_cells(json_t *cells)
+{
+    const char *row, *column;
+    json_t *line, *cell;
+    json_object_foreach(cells, row, line) json_object_foreach(line, column, cell)
+    {
+        if (!json_is_string(cell))
+            json_object_set_new(line, column, json_null());
+    }
 }
 
 /* Leaves out of sums what names nothing. */
@@ -159,6 +186,7 @@ static json_t *known_tables(const json_t *tables)
         json_object_del(known, id);
     json_object_foreach(known, id, table)
     {
+        drop_wrong_cells(json_object_get(table, "cells"));
         drop_wrong_terms(json_object_get(table, "rows"));
         drop_wrong_terms(json_object_get(table, "columns"));
     }

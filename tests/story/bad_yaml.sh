@@ -73,7 +73,7 @@ bad "param 'a' is made of itself" <<< $'ferdag: 2\nparams: { a: "${b}", b: "${a}
 head -c 100000 /dev/urandom | bad 'bad.yaml:'
 printf 'ferdag: 2\ntitle: caf\xe9\n' | bad 'bad.yaml:2:11: byte 0xe9 is not UTF-8; save the file as UTF-8'
 printf 'ferdag: 2\ntitle: "\x07"\n' | bad 'bad.yaml:2:9: the control character 0x07 is not allowed; in double quotes'
-printf 'ferdag: 2\ntitle: x\n\0' | bad 'bad.yaml:3:1: a 0 byte is no text; save the file as UTF-8'
+printf 'ferdag: 2\ntitle: x\n\0' | bad 'bad.yaml:3:1: the file contains a NUL byte; save the file as UTF-8'
 printf 'ferdag: 2\ntitle: é\nstagse: é\n' | iconv -t UTF-16 | bad "bad.yaml:3:1: unknown key 'stagse'"
 { printf 'ferdag: 2\nx: '; printf '[%.0s' $(seq 10000); } | bad 'nested more than 64 deep'
 { printf 'ferdag: 2\nparams:\n'; seq -f '  p%.0f: 1' 250000; } | bad 'more than 200000 nodes'

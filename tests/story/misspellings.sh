@@ -102,8 +102,8 @@ wrong '"score/*/*"' '"scores/*/*"' "'scores/*/*' names no stage"
 wrong 'scale: 100' 'scael: 100' "unknown key 'scael' of tables.t1 (did you mean 'scale'?)"
 wrong 'digits: 2' 'digits: 2.5' "digits: expected an integer, not '2.5'"
 wrong 'unit: "%"' 'units: "%"' "unknown key 'units' of tables.t1 (did you mean 'unit'?)"
-wrong 'label: Public, split' 'lable: Public, split' "'lable' is no setting, and a variable that no cell uses (did you mean 'label'?)"
-wrong 'bold: true' 'blod: true' "'blod' is no setting, and a variable that no cell uses (did you mean 'bold'?)"
+wrong 'label: Public, split' 'lable: Public, split' "'lable' is neither a setting nor used in a cell (did you mean 'label'?)"
+wrong 'bold: true' 'blod: true' "'blod' is neither a setting nor used in a cell (did you mean 'bold'?)"
 wrong 'sum: [public, private]' 'sum: [public, privat]' "sum: there is no 'privat' among the columns (did you mean 'private'?)"
 wrong '/${split}/accuracy' '/${split}/acuracy' "score/1/1.metrics has no number at '/public/acuracy' (did you mean '/public/accuracy'?)"
 wrong '@score/${of}' '@scor/${of}' "unknown stage or input 'scor/1/1'"
@@ -157,6 +157,24 @@ wrong 'features: look' 'features: look.logits' 'port features of kind knn takes 
 wrong 'files: [tidy.py]' 'files: [~]' 'files: expected the name of a file or folder'
 wrong '  knn:' '  fused: { kind: fuse_features, in: { features: [] } }
   knn:' 'input port '"'features'"' of kind fuse_features: expected at least one'
+# what can't be named so, or isn't what it must be
+wrong 'knn:    {' 'tables: { kind: synthetic_faces, for: { x: [1] } }
+  knn:    {' "the name 'tables' is taken by the stage that makes the file's tables and report; use another name"
+wrong 'in: { x: data, all' 'in: { a/b: data, x: data, all' "in: 'a/b' can't name an input: expected the name of a file"
+wrong 'in: { x: data, all' 'in: { d: data, x: data, all' "in: 'd' can't name an input: an output of the stage has that name"
+wrong 'in: { x: data, all' 'in: { x: data.csv, all' "'data' is an input, which has no ports: write 'data'"
+wrong 'out: { o: o.json, d: d/ }, with' 'out: {}, with' 'out: a command needs at least one output'
+wrong 'train: 90, seed: 3' '<<: { train: 90 }, seed: 3' 'merge keys (<<) are not supported: use an alias for a whole value, ${name} for a param, or include'
+wrong '{ cell: "@tidy.o:/anything" }' '{ cell: 59.5 }' "cell r/c: expected a reference \"@stage.port:/pointer\", not '59.5'"
+wrong 'headline: [' 'pictures: [{ file: "@tidy.d:pic.png" }]
+  headline: [' "after ':' expected the path of a file, such as :/name.png"
+wrong '"@tidy.o:/anything"' '"@tidy.o:anything"' "after ':' expected a JSON pointer such as :/public/accuracy"
+wrong 'left: "t1/one/*", at_least' 'left: "t1/two/*", at_least' 'the paper has no number for these cells: nothing to compare'
+wrong 'min: 0, max: 5, ' '' "check mean needs 'min' and 'max'"
+wrong 'columns: [c],' 'columns: [],' 'tables.t2.columns: none given; expected 1 to 60'
+wrong '[a, b, c, d, e, f, g]' '[a, b, [c], d, e, f, g]' 'report.classes: expected one value, not a list'
+wrong '{ x: data, all' '{ x: data, y: { a: data }, all' 'stages.tidy.in.y: expected one value or a list, not a map'
+wrong 'kind: metrics, in' 'in' "stage 'score' has no kind"
 wrong '{ x: data, all' '{ x: data, none: , all' "in: none: expected 'stage', 'stage.port' or an input, not nothing"
 wrong '{ x: data, all' '{ x: data, none: [], all' "in: none: expected 'stage', 'stage.port' or an input, not an empty list"
 wrong 'run: "python3 tidy.py"' 'run: " "' 'run: expected a command, not an empty text'
@@ -282,6 +300,12 @@ printf 'ferdag: 2\ninclude: without.yaml\nstages: { tidy: { in: { all: ~ } } }\n
 for file in without above; do
     "$FERDAG" check $file.yaml > printed 2> err || fail "an input taken away in $file.yaml: $(cat err)"
 done
+
+# What nothing uses is warned of.
+printf 'ferdag: 2\ninputs: { data: data.txt, more: data.txt }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > unused.yaml
+"$FERDAG" check unused.yaml 2> err || fail "an unused input: $(cat err)"
+same 'an unused input' "ferdag: warning: unused.yaml:2:27: nothing uses the input 'more'
+unused.yaml: 1 stage, no errors" "$(cat err)"
 
 # A missing input is a warning for `check`, which may run elsewhere, and an error for `run`.
 rm data.txt

@@ -18,17 +18,17 @@ soon() {
 numbers() { seq -s ', ' -f "$1" 0 $(($2 - 1)); }
 
 { echo 'ferdag: 2'; echo 'params:'; echo '  a:'; seq -f '  - &a%.0f x' 40000; echo '  b:'; seq -f '  - *a%.0f' 40000; echo "$one"
-} | soon anchors '1 stages, no errors'
+} | soon anchors '1 stage, no errors'
 { echo 'ferdag: 2'; echo 'params:'; echo '  a:'; seq -f '  - &a%.0f x' 40000; echo '  b:'; yes '  - *a1' | head -40000; echo "$one"
-} | soon first_anchor '1 stages, no errors'
+} | soon first_anchor '1 stage, no errors'
 { seq -f '%%TAG !a%.0f! x' 100000; echo '---'; echo 'ferdag: 2'; echo "$one"; } | soon tags 'tags.yaml:1:1: tags are not supported'
 
 { echo 'ferdag: 2'; echo 'params:'; seq -f '  p%.0f: 1' 60000; echo '  q: { r: s }'
   echo "stages: { s: { kind: command, out: { o: o }, with: { run: \"$(yes '${q.r}' | head -30000 | tr -d '\n')\" } } }"
-} | soon dotted_names '1 stages, no errors'
+} | soon dotted_names '1 stage, no errors'
 { echo 'ferdag: 2'; echo 'params:'; seq -f '  p%.0f: 1' 90000
   echo "stages: { s: { kind: command, out: { o: o }, with: { run: \"$(yes '${p45000}' | head -40000 | tr -d '\n')\" } } }"
-} | soon set_params '1 stages, no errors' --set p1=2
+} | soon set_params '1 stage, no errors' --set p1=2
 
 { echo 'ferdag: 2'; echo 'inputs:'; seq -f '  e%.0f: data.txt' 45000; echo 'stages:'
   seq -f '  s%.0f: { kind: command, in: { x: e40000 }, out: { o: o }, with: { run: ":" } }' 5000
@@ -56,7 +56,7 @@ ports() { seq 0 $(($2 - 1)) | sed "s,.*,$1," | paste -sd,; }
 echo 'params: { a: 1 }' > small.yaml
 { echo 'ferdag: 2'; echo "include: [large.yaml, $(yes small.yaml | head -190 | paste -sd,)]"; echo "$one"
 } | soon includes 'include: more than 3000000 entries to merge'
-{ echo 'ferdag: 2'; echo "include: [large.yaml, small.yaml, small.yaml]"; echo "$one"; } | soon few_includes '1 stages, no errors'
+{ echo 'ferdag: 2'; echo "include: [large.yaml, small.yaml, small.yaml]"; echo "$one"; } | soon few_includes '1 stage, no errors'
 
 # Thousands of mistakes, of which each could have a hint; many comparisons, large tables.
 { echo 'ferdag: 2'; echo 'stages:'
