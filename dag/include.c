@@ -72,6 +72,9 @@ static int check_file(struct loader *l, const struct node *root)
                      root->file);
     else if (version && (version->type != NODE_SCALAR || strcmp(version->text, "2") != 0))
         node_problem(l->problems, version, "ferdag: expected 2, the version of this format");
+    else if (version && !version->plain)
+        node_problem(l->problems, version,
+                     "ferdag: expected 2, not the text \"2\"; leave out the quotes");
     for (size_t i = 0; i < root->count; i++)
         check_section(l, root->keys[i], root->items[i]);
     schema_check(root, l->schema, "", SCHEMA_RAW, l->problems);

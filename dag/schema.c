@@ -369,6 +369,22 @@ static int check_named(const struct node *node, const struct param *param, const
     return rc;
 }
 
+/* A number or true in quotes is a text; after a ${...}, which needs the quotes, only the whole file
+ * can tell. */
+static int check_plain(const struct param *param, const struct node *node,
+                       struct problems *problems)
+{
+    const char *expected = param->type == PARAM_INT    ? "an integer"
+                           : param->type == PARAM_REAL ? "a number"
+                           : param->type == PARAM_BOOL ? "true or false"
+                                                       : NULL;
+    if (!expected || node->plain || check_scalar(param, node, NULL) < 0)
+        return check_scalar(param, node, problems);
+    return node_problem(problems, node,
+                        "%s: expected %s, not the text \"%s\"; leave out the quotes", param->name,
+                        expected, node->text);
+}
+
 int schema_check(const struct node *node, const struct param *param, const char *what,
                  enum schema_form form, struct problems *problems)
 {
@@ -391,7 +407,8 @@ int schema_check(const struct node *node, const struct param *param, const char 
                                        : wrong_form(node, "a list", what, problems);
     default:
         if (node->type == NODE_SCALAR)
-            return check_scalar(param, node, problems);
+            return form == SCHEMA_RAW ? check_plain(param, node, problems)
+                                      : check_scalar(param, node, problems);
         return node_problem(problems, node, "%s: expected one value, not %s", param->name,
                             node_form(node));
     }

@@ -157,6 +157,15 @@ wrong 'features: look' 'features: look.logits' 'port features of kind knn takes 
 wrong 'files: [tidy.py]' 'files: [~]' 'files: expected the name of a file or folder'
 wrong '  knn:' '  fused: { kind: fuse_features, in: { features: [] } }
   knn:' 'input port '"'features'"' of kind fuse_features: expected at least one'
+# a text in quotes is no number
+wrong 'scale: 100' 'scale: "100"' 'scale: expected a number, not the text "100"; leave out the quotes'
+wrong 'digits: 2' "digits: '2'" 'digits: expected an integer, not the text "2"; leave out the quotes'
+wrong 'commas: true' 'commas: "true"' 'commas: expected true or false, not the text "true"; leave out the quotes'
+wrong 'comparable: false' 'comparable: "false"' 'comparable: expected true or false, not the text "false"'
+wrong 'cpu: 1' 'cpu: "1"' 'cpu: expected an integer, not the text "1"; leave out the quotes'
+wrong 'epochs: 1' 'epochs: "1"' 'epochs: expected an integer, not the text "1"; leave out the quotes'
+wrong 'public: 70.1' 'public: "70.1"' 'number: expected a number, not the text "70.1"; leave out the quotes'
+wrong 'ferdag: 2' 'ferdag: "2"' 'ferdag: expected 2, not the text "2"; leave out the quotes'
 # what can't be named so, or isn't what it must be
 wrong 'knn:    {' 'tables: { kind: synthetic_faces, for: { x: [1] } }
   knn:    {' "the name 'tables' is taken by the stage that makes the file's tables and report; use another name"
