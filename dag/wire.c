@@ -250,8 +250,10 @@ static bool is_file_name(const char *name)
 
 static int add_open_port(const struct reading *r, const struct node *key, const struct node *node)
 {
-    bool none = node->type == NODE_LIST && node->count == 0;
-    if (none || schema_absent(node))
+    bool none = node->type == NODE_LIST && node->count == 0, absent = schema_absent(node);
+    if (node->unset || (absent && *node->text))
+        return 0; /* said to be none, with null or ~ */
+    if (none || absent)
         return node_problem(r->e->problems, none ? node : key,
                             "in: %s: expected 'stage', 'stage.port' or an input, not %s", key->text,
                             none ? "an empty list" : "nothing");
@@ -274,7 +276,7 @@ static int open_inputs(const struct reading *r, const struct node *in)
             rc = node_problem(r->e->problems, key,
                               "in: '%s' can't name an input: an output of the stage has that name",
                               key->text);
-        else if (!in->items[i]->unset && add_open_port(r, key, in->items[i]) < 0)
+        else if (add_open_port(r, key, in->items[i]) < 0)
             rc = -EINVAL;
     }
     return rc;

@@ -310,6 +310,10 @@ for file in without above; do
     "$FERDAG" check $file.yaml > printed 2> err || fail "an input taken away in $file.yaml: $(cat err)"
 done
 
+# null says in the file itself that there is none.
+printf 'ferdag: 2\nstages: { a: { kind: command, in: { x: ~, y: null }, out: { o: o }, with: { run: x } } }\n' > none.yaml
+"$FERDAG" check none.yaml > printed 2> err || fail "an input that is null: $(cat err)"
+
 # What nothing uses is warned of.
 printf 'ferdag: 2\ninputs: { data: data.txt, more: data.txt }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > unused.yaml
 "$FERDAG" check unused.yaml 2> err || fail "an unused input: $(cat err)"
