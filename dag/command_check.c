@@ -29,7 +29,8 @@ int command_check(const struct options *options, struct error *err)
         return status;
     status = check_surroundings(options, &e, &problems, err);
     if (status == EXIT_DONE)
-        fprintf(stderr, "%s: %zu stages, no errors\n", e.file, e.stage_count);
+        fprintf(stderr, "%s: %zu stage%s, no errors\n", e.file, e.stage_count,
+                e.stage_count == 1 ? "" : "s");
     problems_free(&problems);
     experiment_free(&e);
     return status;

@@ -46,7 +46,7 @@ static int print_status(const struct plan *plan, const struct task *task, json_t
 {
     enum verdict verdict;
     char *reason;
-    int rc = explain_verdict(plan, task, &verdict, &reason, err);
+    int rc = explain_verdict(plan, task, list != NULL, &verdict, &reason, err);
     if (rc < 0)
         return rc;
     if (list)
@@ -72,7 +72,7 @@ static int print_reasons(const struct plan *plan, const struct task *task, json_
                          struct error *err)
 {
     json_t *reasons;
-    int rc = explain_reasons(plan, task, &reasons, err);
+    int rc = explain_reasons(plan, task, list != NULL, &reasons, err);
     if (rc < 0)
         return rc;
     rc = earlier_explain(plan, task, reasons, err);

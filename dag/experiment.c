@@ -120,6 +120,16 @@ static void read_externals(struct experiment *e)
         read_external(e, inputs->keys[i], inputs->items[i]);
 }
 
+/* An input that nothing names. */
+static void warn_of_unused_inputs(struct experiment *e)
+{
+    const struct node *inputs = node_get(e->root, "inputs");
+    for (size_t i = 0; inputs && i < inputs->count; i++)
+        if (!e->externals[i]->used)
+            node_warn(e->problems, inputs->keys[i], "nothing uses the input '%s'",
+                      inputs->keys[i]->text);
+}
+
 /* ---- for: ---- */
 
 struct matrix {
@@ -127,6 +137,7 @@ struct matrix {
     const struct node *key, *entry, *axes; /* axes: the `for` map, or NULL */
     struct variable locals[VARIABLE_LIMIT];
     bool misspelled; /* see wire.h */
+    bool full;       /* there are as many stages as there may be */
     struct drafts *drafts;
 };
 
@@ -134,7 +145,8 @@ static int add_instance(struct matrix *m, size_t count, const char *name)
 {
     struct experiment *e = m->e;
     struct drafts *d = m->drafts;
-    if (d->count >= STAGE_LIMIT)
+    m->full = d->count >= STAGE_LIMIT;
+    if (m->full)
         return node_problem(e->problems, m->key, "more than %d stages", STAGE_LIMIT);
     struct stage *stage = arena_alloc(e->arena, sizeof *stage);
     *stage = (struct stage){.name = name, .group = m->key->text, .where = m->key};
@@ -151,26 +163,39 @@ static int add_instance(struct matrix *m, size_t count, const char *name)
     return 0;
 }
 
-static int check_axis(const struct matrix *m, const struct node *key, const struct node *values)
+static bool has_text(const struct node *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i]->text, text) == 0)
+            return true;
+    return false;
+}
+
+/* Those of the values that are right, for what else can be checked, into *good. */
+static int check_axis(const struct matrix *m, const struct node *key, const struct node *values,
+                      struct node **good)
 {
     struct problems *problems = m->e->problems;
+    int rc = 0;
+    *good = node_empty(m->e->arena, values, NODE_LIST);
     if (!experiment_name_sound(key->text, "-"))
-        return node_problem(problems, key, "'%s' can't name a variable", key->text);
+        rc = node_problem(problems, key, "'%s' can't name a variable", key->text);
     const struct param *axis = schema_item(schema_member(&schema_stage, "for"));
     const char *what = arena_print(m->e->arena, "stages.%s.for.%s", m->key->text, key->text);
     if (schema_check(values, axis, what, SCHEMA_WHOLE, problems) < 0)
-        return -EINVAL;
-    for (size_t i = 0; i < values->count; i++) {
-        const struct node *value = values->items[i];
+        rc = -EINVAL;
+    for (size_t i = 0; values->type == NODE_LIST && i < values->count; i++) {
+        struct node *value = values->items[i];
         if (value->type != NODE_SCALAR || !experiment_name_sound(value->text, "-.+"))
-            return node_problem(problems, value,
-                                "for: a value becomes part of a name; expected letters, digits, "
-                                "_ - . +");
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(values->items[k]->text, value->text) == 0)
-                return node_problem(problems, value, "for: '%s' is given twice", value->text);
+            rc = node_problem(problems, value,
+                              "for: a value becomes part of a name; expected letters, digits, "
+                              "_ - . +");
+        else if (has_text(*good, value->text))
+            rc = node_problem(problems, value, "for: '%s' is given twice", value->text);
+        else
+            node_append(m->e->arena, *good, NULL, value);
     }
-    return 0;
+    return rc;
 }
 
 static int expand_axis(struct matrix *m, size_t axis, const char *name)
@@ -180,13 +205,14 @@ static int expand_axis(struct matrix *m, size_t axis, const char *name)
     struct scope scope = experiment_scope(m->e, m->locals, axis);
     const struct node *key = m->axes->keys[axis];
     struct node *values;
-    int rc = scope_expand(&scope, m->axes->items[axis], &values, m->e->problems);
-    if (rc == 0)
-        rc = check_axis(m, key, values);
-    for (size_t i = 0; rc == 0 && i < values->count; i++) {
+    if (scope_expand(&scope, m->axes->items[axis], &values, m->e->problems) < 0)
+        return -EINVAL;
+    int rc = check_axis(m, key, values, &values);
+    for (size_t i = 0; i < values->count && !m->full; i++) {
         const struct node *value = values->items[i];
         m->locals[axis] = (struct variable){.name = key->text, .value = value};
-        rc = expand_axis(m, axis + 1, arena_print(m->e->arena, "%s/%s", name, value->text));
+        if (expand_axis(m, axis + 1, arena_print(m->e->arena, "%s/%s", name, value->text)) < 0)
+            rc = -EINVAL;
     }
     return rc;
 }
@@ -194,12 +220,12 @@ static int expand_axis(struct matrix *m, size_t axis, const char *name)
 static int expand_entry(struct experiment *e, const struct node *key, const struct node *entry,
                         struct drafts *drafts)
 {
+    int rc = 0;
     if (!experiment_name_sound(key->text, "-"))
-        return node_problem(e->problems, key,
-                            "'%s' can't name a stage: expected letters, digits, _ and -",
-                            key->text);
+        rc = node_problem(e->problems, key,
+                          "'%s' can't name a stage: expected letters, digits, _ and -", key->text);
     if (experiment_external(e, key->text))
-        return node_problem(e->problems, key, "'%s' is the name of an input already", key->text);
+        rc = node_problem(e->problems, key, "'%s' is the name of an input already", key->text);
     if (entry->type != NODE_MAP)
         return -EINVAL; /* reported */
     struct matrix matrix = {
@@ -210,17 +236,21 @@ static int expand_entry(struct experiment *e, const struct node *key, const stru
         matrix.axes = NULL;
     if (matrix.axes && (matrix.axes->type != NODE_MAP || matrix.axes->count > VARIABLE_LIMIT))
         return -EINVAL; /* reported */
-    return expand_axis(&matrix, 0, key->text);
+    return expand_axis(&matrix, 0, key->text) < 0 ? -EINVAL : rc;
 }
 
 static void expand_entries(struct experiment *e, struct drafts *drafts)
 {
     const struct node *stages = section(e, "stages");
     for (size_t i = 0; stages && i < stages->count; i++) {
-        if (expand_entry(e, stages->keys[i], stages->items[i], drafts) == 0)
+        const struct node *key = stages->keys[i], *entry = stages->items[i];
+        size_t before = drafts->count;
+        if (expand_entry(e, key, entry, drafts) == 0)
             continue;
+        if (drafts->count == before && entry->type == NODE_MAP)
+            stage_check_kind(e, key, entry);
         e->broken = arena_push(e->arena, e->broken, e->broken_count, sizeof *e->broken);
-        e->broken[e->broken_count++] = stages->keys[i]->text;
+        e->broken[e->broken_count++] = key->text;
     }
 }
 
@@ -284,8 +314,10 @@ int experiment_load(struct experiment *e, const char *file, const char *const *s
         tables_add_stages(e);
         wire_order(e);
     }
-    if (!problems_any(problems))
+    if (!problems_any(problems)) {
+        warn_of_unused_inputs(e);
         return 0;
+    }
     experiment_free(e);
     return -EINVAL;
 }

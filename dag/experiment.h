@@ -24,6 +24,7 @@ struct external {
     const struct node *where;
     bool folder;  /* the YAML says so, or there is one */
     bool code;    /* of `files`: stages get copies */
+    bool used;    /* of `inputs`: something names it */
     size_t place; /* in the experiment's list */
 };
 

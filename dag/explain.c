@@ -10,12 +10,18 @@
 
 const char *const verdict_names[] = {"cached", "stale", "missing", "running", "failed"};
 
-static void add(json_t *reasons, char *text)
+struct reasons {
+    json_t *list;
+    bool whole; /* nothing is cut */
+};
+
+static void add(struct reasons *reasons, char *text)
 {
     struct error line; /* cleans it: JSON takes UTF-8 alone */
     must(text);
     error_set(&line, EINVAL, "%s", text);
-    json_array_append_new(reasons, must(json_string(line.text)));
+    json_array_append_new(reasons->list,
+                          must(reasons->whole ? utf8_json(text) : json_string(line.text)));
     free(text);
 }
 
@@ -58,38 +64,83 @@ static size_t count_lines(const char *text)
     return n;
 }
 
-/* Bytes of the text up to the limit, without a character that the limit would cut. */
-static int cut(const char *text, size_t limit)
+/* ---- what is shown of two values ---- */
+
+enum { SHOWN = 60, BEFORE = 20, DIGEST_LENGTH = 64, DIGEST_SHOWN = 12 };
+
+/* The place, or the next one below it where a character begins. */
+static size_t character(const char *text, size_t place)
 {
-    size_t n = strlen(text);
-    if (n > limit)
-        for (n = limit; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
-            n--;
-    return (int)n;
+    while (place > 0 && ((unsigned char)text[place] & 0xc0) == 0x80)
+        place--;
+    return place;
 }
 
-/* "param epochs 10" -> "param epochs", "10"; digests are cut to 12 digits, long values to 60 bytes.
- */
-static void add_change(json_t *reasons, const char *old, const char *new)
+/* At most SHOWN bytes of the text around a place, malloc'd. */
+static char *excerpt(const char *text, size_t place)
+{
+    size_t n = strlen(text), start = place > BEFORE ? character(text, place - BEFORE) : 0;
+    if (n - start < SHOWN)
+        start = n > SHOWN && start > 0 ? character(text, n - SHOWN) : 0;
+    size_t end = start + SHOWN < n ? character(text, start + SHOWN) : n;
+    return file_path("%s%.*s%s", start ? "..." : "", (int)(end - start), text + start,
+                     end < n ? "..." : "");
+}
+
+static size_t first_difference(const char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] && a[n] == b[n])
+        n++;
+    return n;
+}
+
+/* The text with its digests cut, malloc'd; the others of its words are names. */
+static char *short_digests(const char *text)
+{
+    char *out = must(strdup(text)), *to = out;
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        bool digest = n == DIGEST_LENGTH && strspn(text, "0123456789abcdef") == n;
+        size_t shown = digest ? DIGEST_SHOWN : n;
+        memcpy(to, text, shown);
+        to += shown;
+        text += n;
+        while (*text == ' ')
+            *to++ = *text++;
+    }
+    *to = 0;
+    return out;
+}
+
+/* "param epochs 10" -> "param epochs", "10". Of a value that changed the part is shown in which it
+ * did, and of digests the first digits. */
+static void add_change(struct reasons *reasons, const char *old, const char *new)
 {
     const char *line = new ? new : old;
     size_t n = name_length(line);
-    const char *label = strncmp(line, "in ", 3) == 0 ? "input " : "";
-    const char *name = *label ? line + 3 : line;
-    int width = (int)(n - (size_t)(name - line)), limit = *label ? 12 : 60;
+    bool input = strncmp(line, "in ", 3) == 0;
+    const char *label = input ? "input " : "", *name = input ? line + 3 : line;
+    int width = (int)(n - (size_t)(name - line));
     const char *before = old && old[n] ? old + n + 1 : "", *after = new &&new[n] ? new + n + 1 : "";
-    const char *mark = strlen(after) > (size_t)limit || strlen(before) > (size_t)limit ? "..." : "";
-    int was = cut(before, (size_t)limit), is = cut(after, (size_t)limit);
+    size_t place = old && new ? first_difference(before, after) : 0;
+    char *was = must(reasons->whole ? strdup(before)
+                     : input        ? short_digests(before)
+                                    : excerpt(before, place));
+    char *is = must(reasons->whole ? strdup(after)
+                    : input        ? short_digests(after)
+                                   : excerpt(after, place));
     if (old && new)
-        add(reasons,
-            file_path("%s%.*s: %.*s -> %.*s%s", label, width, name, was, before, is, after, mark));
+        add(reasons, file_path("%s%.*s: %s -> %s", label, width, name, was, is));
     else if (new)
-        add(reasons, file_path("%s%.*s: new, %.*s%s", label, width, name, is, after, mark));
+        add(reasons, file_path("%s%.*s: new, %s", label, width, name, is));
     else
-        add(reasons, file_path("%s%.*s: gone, was %.*s%s", label, width, name, was, before, mark));
+        add(reasons, file_path("%s%.*s: gone, was %s", label, width, name, was));
+    free(was);
+    free(is);
 }
 
-static void compare(json_t *reasons, const char *old_text, const char *new_text)
+static void compare(struct reasons *reasons, const char *old_text, const char *new_text)
 {
     char *a = must(strdup(old_text)), *b = must(strdup(new_text));
     size_t n = count_lines(a), m = count_lines(b);
@@ -110,7 +161,8 @@ static void compare(json_t *reasons, const char *old_text, const char *new_text)
     free(b);
 }
 
-static void explain_waiting(const struct plan *plan, const struct task *task, json_t *reasons)
+static void explain_waiting(const struct plan *plan, const struct task *task,
+                            struct reasons *reasons)
 {
     const struct stage *last = NULL;
     for (size_t i = 0; i < task->stage->input_count; i++) {
@@ -125,7 +177,7 @@ static void explain_waiting(const struct plan *plan, const struct task *task, js
 }
 
 /* The task's key is known and the cache has nothing to serve for it. */
-static int explain_ready(const struct plan *plan, const struct task *task, json_t *reasons,
+static int explain_ready(const struct plan *plan, const struct task *task, struct reasons *reasons,
                          struct error *err)
 {
     struct index *index = plan->cache->index;
@@ -166,26 +218,25 @@ static int explain_ready(const struct plan *plan, const struct task *task, json_
     return rc;
 }
 
-int explain_reasons(const struct plan *plan, const struct task *task, json_t **reasons,
+int explain_reasons(const struct plan *plan, const struct task *task, bool whole, json_t **reasons,
                     struct error *err)
 {
-    *reasons = must(json_array());
+    struct reasons all = {.list = must(json_array()), .whole = whole};
     int rc = 0;
     if (task->state == STATE_WAITING)
-        explain_waiting(plan, task, *reasons);
+        explain_waiting(plan, task, &all);
     else if (task->state == STATE_READY)
-        rc = explain_ready(plan, task, *reasons, err);
+        rc = explain_ready(plan, task, &all, err);
     else if (task->message)
-        json_array_append_new(*reasons, must(utf8_json(task->message)));
-    if (rc < 0) {
-        json_decref(*reasons);
-        *reasons = NULL;
-    }
+        json_array_append_new(all.list, must(utf8_json(task->message)));
+    if (rc < 0)
+        json_decref(all.list);
+    *reasons = rc < 0 ? NULL : all.list;
     return rc;
 }
 
-int explain_verdict(const struct plan *plan, const struct task *task, enum verdict *verdict,
-                    char **reason, struct error *err)
+int explain_verdict(const struct plan *plan, const struct task *task, bool whole,
+                    enum verdict *verdict, char **reason, struct error *err)
 {
     char latest[65];
     struct failure failure;
@@ -208,7 +259,7 @@ int explain_verdict(const struct plan *plan, const struct task *task, enum verdi
         failure_free(&failure);
     }
     json_t *reasons;
-    rc = explain_reasons(plan, task, &reasons, err);
+    rc = explain_reasons(plan, task, whole, &reasons, err);
     if (rc < 0)
         return rc;
     const char *first = json_string_value(json_array_get(reasons, 0));

@@ -10,11 +10,11 @@ extern const char *const verdict_names[]; /* "cached", "stale", ... */
 
 /* What `status` calls a task of a started plan. *reason (malloc'd) says why in a few words, or is
  * NULL. */
-int explain_verdict(const struct plan *plan, const struct task *task, enum verdict *verdict,
-                    char **reason, struct error *err);
+int explain_verdict(const struct plan *plan, const struct task *task, bool whole,
+                    enum verdict *verdict, char **reason, struct error *err);
 
-/* All reasons as a list of texts. */
-int explain_reasons(const struct plan *plan, const struct task *task, json_t **reasons,
+/* All reasons as a list of texts; `whole`: with values and digests that aren't cut. */
+int explain_reasons(const struct plan *plan, const struct task *task, bool whole, json_t **reasons,
                     struct error *err);
 
 #endif

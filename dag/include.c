@@ -72,16 +72,30 @@ static int check_file(struct loader *l, const struct node *root)
                      root->file);
     else if (version && (version->type != NODE_SCALAR || strcmp(version->text, "2") != 0))
         node_problem(l->problems, version, "ferdag: expected 2, the version of this format");
+    else if (version && !version->plain)
+        node_problem(l->problems, version,
+                     "ferdag: expected 2, not the text \"2\"; leave out the quotes");
     for (size_t i = 0; i < root->count; i++)
         check_section(l, root->keys[i], root->items[i]);
     schema_check(root, l->schema, "", SCHEMA_RAW, l->problems);
     return 0;
 }
 
+/* A null over a value: it is marked, as it is no slip where it stands. */
+static struct node *take_away(struct loader *l, const struct node *over)
+{
+    struct node *null = arena_alloc(l->arena, sizeof *null);
+    *null = *over;
+    null->unset = true;
+    return null;
+}
+
 /* b over a; neither is changed. Does nothing more once l->entries is beyond its limit. */
 static struct node *merge(struct loader *l, struct node *a, struct node *b, int levels)
 {
     struct arena *arena = l->arena;
+    if (levels > 0 && node_is_null(b) && (!node_is_null(a) || a->unset))
+        return take_away(l, b);
     if (levels == 0 || a->type != NODE_MAP || b->type != NODE_MAP || l->entries > INCLUDE_ENTRIES)
         return b;
     l->entries += a->count + b->count;

@@ -97,11 +97,10 @@ int params_read(const struct kind *kind, struct scope *scope, const struct node 
     struct node *expanded = node_empty(scope->arena, where, NODE_MAP);
     int raw = with ? schema_check(with, &table, what, SCHEMA_RAW, problems) : 0;
     int rc = with ? scope_expand(scope, with, &expanded, problems) : 0;
-    if (raw < 0 || rc < 0)
-        return -EINVAL;
-    rc = schema_check(expanded, &table, what, SCHEMA_WHOLE, problems);
-    if (rc < 0)
+    if (rc < 0 && with->type == NODE_SCALAR)
         return rc;
+    if (schema_check(expanded, &table, what, SCHEMA_WHOLE, problems) < 0 || raw < 0 || rc < 0)
+        return -EINVAL;
     json_t *values = schema_json(expanded, &table);
     rc = check_further(kind, values, expanded, problems);
     if (rc < 0)

@@ -50,9 +50,12 @@ int experiment_pick(const struct experiment *e, const char *name, bool *picked, 
                            nearest_hint(&nearest));
 }
 
-/* Whether the text names something in an entry of `stages` that couldn't be expanded. */
+/* Whether the text may name something in an entry of `stages` that couldn't be expanded, or under a
+ * misspelled `inputs` or `stages`. */
 static bool hangs_on_broken(const struct experiment *e, const char *text)
 {
+    if (e->misspelled && (!node_get(e->root, "inputs") || !node_get(e->root, "stages")))
+        return true;
     size_t n = strcspn(text, "/.");
     for (size_t i = 0; i < e->broken_count; i++)
         if (strncmp(e->broken[i], text, n) == 0 && !e->broken[i][n])
@@ -113,13 +116,18 @@ int experiment_resolve(const struct experiment *e, const char *text, const struc
                        struct stage **from, size_t *output, struct external **external)
 {
     *output = 0;
-    if ((*external = experiment_external(e, text)))
+    if ((*external = experiment_external(e, text))) {
+        (*external)->used = true;
         return 0;
+    }
     if ((*from = experiment_stage(e, text))) /* names may hold dots: the whole text first */
         return (*from)->output_count ? 0 : -EINVAL;
     const char *dot = strrchr(text, '.');
     char *name = arena_copy(e->arena, text, dot ? (size_t)(dot - text) : strlen(text));
     *from = dot ? experiment_stage(e, name) : NULL;
+    if (dot && !*from && experiment_external(e, name))
+        return node_problem(e->problems, where, "'%s' is an input, which has no ports: write '%s'",
+                            name, name);
     return *from ? find_output(e, *from, dot + 1, where, output) : unknown_stage(e, name, where);
 }
 

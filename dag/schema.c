@@ -274,8 +274,10 @@ static int check_members(const struct node *node, const struct param *param, con
 {
     char name[200];
     int rc = 0;
+    bool whole = form == SCHEMA_WHOLE;
     for (size_t i = 0; i < node->count; i++) {
         const struct param *m = schema_member(param, node->keys[i]->text);
+        whole &= m || (param->others && !was_member(param, node->keys[i]->text));
         if (m && m->gone && form == SCHEMA_RAW)
             rc = node_problem(problems, node->keys[i], "%s: '%s' can't be given: %s", what, m->name,
                               m->gone);
@@ -288,7 +290,8 @@ static int check_members(const struct node *node, const struct param *param, con
                               problems) < 0)
             rc = -EINVAL;
     }
-    for (const struct param *m = param->members; form == SCHEMA_WHOLE && m && m->name; m++)
+    /* What is missing may stand under a key that no member has. */
+    for (const struct param *m = param->members; whole && m && m->name; m++)
         if (!m->gone && !m->optional && !m->standard && schema_absent(node_get(node, m->name)))
             rc = must_be_given(node, m, what, problems);
     return rc;
@@ -297,10 +300,27 @@ static int check_members(const struct node *node, const struct param *param, con
 static int check_count(const struct node *node, const struct param *param, const char *what,
                        struct problems *problems)
 {
-    return in_range(param, (double)node->count)
-               ? 0
-               : node_problem(problems, node, "%s: %zu of them; expected %.10g to %.10g", what,
-                              node->count, param->min, param->max);
+    char count[40] = "none";
+    if (in_range(param, (double)node->count))
+        return 0;
+    if (node->count > 0)
+        snprintf(count, sizeof count, "%zu", node->count);
+    return node_problem(problems, node, "%s: %s given; expected %.10g to %.10g", what, count,
+                        param->min, param->max);
+}
+
+static int wrong_form(const struct node *node, const char *expected, const char *what,
+                      struct problems *problems)
+{
+    return node_problem(problems, node, "%s%sexpected %s, not %s", what, *what ? ": " : "",
+                        expected, node_form(node));
+}
+
+/* Whether it is one value, neither a list nor a map. */
+static bool is_value(const struct param *param)
+{
+    return param->type != PARAM_JSON && param->type != PARAM_LIST && param->type != PARAM_MAP &&
+           param->type != PARAM_NAMED;
 }
 
 static int check_items(const struct node *node, const struct param *param, const char *what,
@@ -314,19 +334,15 @@ static int check_items(const struct node *node, const struct param *param, const
             continue;
         if (form == SCHEMA_WHOLE && item->type == PARAM_STRING && node_is_null(node->items[i]))
             rc = node_problem(problems, node->items[i], "%s: expected a text, not null", what);
+        else if (node->type == NODE_LIST && is_value(item) &&
+                 node->items[i]->type != NODE_SCALAR) /* an item has no name of its own */
+            rc = wrong_form(node->items[i], "one value", what, problems);
         else if (schema_check(node->items[i], item,
                               node->type == NODE_MAP ? join(what, node->keys[i]->text, name) : what,
                               form, problems) < 0)
             rc = -EINVAL;
     }
     return rc;
-}
-
-static int wrong_form(const struct node *node, const char *expected, const char *what,
-                      struct problems *problems)
-{
-    return node_problem(problems, node, "%s%sexpected %s, not %s", what, *what ? ": " : "",
-                        expected, node_form(node));
 }
 
 static int check_map(const struct node *node, const struct param *param, const char *what,
@@ -353,10 +369,27 @@ static int check_named(const struct node *node, const struct param *param, const
     return rc;
 }
 
+/* A number or true in quotes is a text; after a ${...}, which needs the quotes, only the whole file
+ * can tell. */
+static int check_plain(const struct param *param, const struct node *node,
+                       struct problems *problems)
+{
+    const char *expected = param->type == PARAM_INT    ? "an integer"
+                           : param->type == PARAM_REAL ? "a number"
+                           : param->type == PARAM_BOOL ? "true or false"
+                                                       : NULL;
+    if (!expected || node->plain || check_scalar(param, node, NULL) < 0)
+        return check_scalar(param, node, problems);
+    return node_problem(problems, node,
+                        "%s: expected %s, not the text \"%s\"; leave out the quotes", param->name,
+                        expected, node->text);
+}
+
 int schema_check(const struct node *node, const struct param *param, const char *what,
                  enum schema_form form, struct problems *problems)
 {
-    if (form == SCHEMA_RAW && node->type == NODE_SCALAR && strstr(node->text, "${"))
+    if (node->broken ||
+        (form == SCHEMA_RAW && node->type == NODE_SCALAR && strstr(node->text, "${")))
         return 0;
     switch (param->type) {
     case PARAM_JSON:
@@ -366,15 +399,18 @@ int schema_check(const struct node *node, const struct param *param, const char 
     case PARAM_NAMED:
         return check_named(node, param, what, form, problems);
     case PARAM_LIST:
+        if (node->type == NODE_MAP && param->single && is_value(schema_item(param)))
+            return wrong_form(node, "one value or a list", what, problems);
         if (node->type != NODE_LIST && param->single)
             return schema_check(node, schema_item(param), what, form, problems);
         return node->type == NODE_LIST ? check_items(node, param, what, form, problems)
                                        : wrong_form(node, "a list", what, problems);
     default:
-        return node->type == NODE_SCALAR
-                   ? check_scalar(param, node, problems)
-                   : node_problem(problems, node, "%s: expected one value, not %s", param->name,
-                                  node_form(node));
+        if (node->type == NODE_SCALAR)
+            return form == SCHEMA_RAW ? check_plain(param, node, problems)
+                                      : check_scalar(param, node, problems);
+        return node_problem(problems, node, "%s: expected one value, not %s", param->name,
+                            node_form(node));
     }
 }
 
@@ -419,56 +455,99 @@ static void put(json_t *object, const char *name, json_t *value)
         must(NULL);
 }
 
+/* Puts a member's value, or the mark that the map isn't whole. */
+static void put_member(json_t *object, const char *name, json_t *value)
+{
+    if (value)
+        put(object, name, value);
+    else
+        put(object, SCHEMA_WRONG, json_true());
+}
+
+/* What no member of the table holds. */
+static void put_others(json_t *object, const struct node *node, const struct param *param)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        const char *name = node->keys[i]->text;
+        if (schema_member(param, name))
+            continue;
+        bool known = param->others && !was_member(param, name);
+        put_member(object, name, known ? schema_json(node->items[i], param->others) : NULL);
+    }
+}
+
 static json_t *map_json(const struct node *node, const struct param *param)
 {
+    if (node->type != NODE_MAP && !(node->type == NODE_SCALAR && param->scalar))
+        return NULL;
     json_t *object = must(json_object());
     for (const struct param *m = param->members; m && m->name; m++) {
         const struct node *value = node->type == NODE_MAP ? node_get(node, m->name) : NULL;
         if (node->type == NODE_SCALAR && param->scalar && strcmp(param->scalar, m->name) == 0)
             value = node;
-        if (!value || (node_is_null(value) && m->type != PARAM_JSON)) {
-            if (m->standard)
-                put(object, m->name, schema_standard(m));
-        } else {
-            put(object, m->name, schema_json(value, m));
-        }
+        if (value && (!node_is_null(value) || m->type == PARAM_JSON))
+            put_member(object, m->name, schema_json(value, m));
+        else if (m->standard)
+            put(object, m->name, schema_standard(m));
+        else if (!m->optional && !m->gone)
+            put(object, SCHEMA_WRONG, json_true());
     }
-    for (size_t i = 0; param->others && node->type == NODE_MAP && i < node->count; i++)
-        if (!schema_member(param, node->keys[i]->text))
-            put(object, node->keys[i]->text, schema_json(node->items[i], param->others));
+    if (node->type == NODE_MAP)
+        put_others(object, node, param);
     return object;
+}
+
+static json_t *or_null(json_t *value)
+{
+    return value ? value : json_null();
 }
 
 static json_t *named_json(const struct node *node, const struct param *param)
 {
-    json_t *object = must(json_object());
     const struct param *item = schema_item(param);
+    bool names = node->type == NODE_LIST && param->single;
+    if (node->type != NODE_MAP && !names)
+        return NULL;
+    json_t *object = must(json_object());
     for (size_t i = 0; i < node->count; i++) {
-        if (node->type == NODE_LIST) /* of names */
-            put(object, node->items[i]->text, json_object());
-        else
+        const struct node *value = node->items[i];
+        if (names && value->type == NODE_SCALAR)
+            put(object, value->text, json_object());
+        else if (!names)
             put(object, node->keys[i]->text,
-                node_is_null(node->items[i]) && item->type == PARAM_MAP
-                    ? json_object()
-                    : schema_json(node->items[i], item));
+                node_is_null(value) && item->type == PARAM_MAP ? json_object()
+                                                               : or_null(schema_json(value, item)));
     }
     return object;
 }
 
 static json_t *list_json(const struct node *node, const struct param *param)
 {
+    if (node->type != NODE_LIST && !param->single)
+        return NULL;
     json_t *list = must(json_array());
     size_t count = node->type == NODE_LIST ? node->count : 1;
     for (size_t i = 0; i < count; i++) {
         const struct node *item = node->type == NODE_LIST ? node->items[i] : node;
-        if (json_array_append_new(list, must(schema_json(item, schema_item(param)))) < 0)
+        if (json_array_append_new(list, must(or_null(schema_json(item, schema_item(param))))) < 0)
             must(NULL);
     }
     return list;
 }
 
+static json_t *checked_scalar(const struct node *node, const struct param *param)
+{
+    if (node->type != NODE_SCALAR)
+        return NULL;
+    if (node_is_null(node))
+        return json_null();
+    return check_scalar(param, node, NULL) == 0 ? must(scalar_json(node->text, param)) : NULL;
+}
+
 json_t *schema_json(const struct node *node, const struct param *param)
 {
+    if (node->broken)
+        return NULL;
     switch (param->type) {
     case PARAM_JSON:
         return node_json(node);
@@ -479,6 +558,6 @@ json_t *schema_json(const struct node *node, const struct param *param)
     case PARAM_LIST:
         return list_json(node, param);
     default:
-        return node_is_null(node) ? json_null() : must(scalar_json(node->text, param));
+        return checked_scalar(node, param);
     }
 }

@@ -38,9 +38,13 @@ enum schema_form { SCHEMA_RAW, SCHEMA_WHOLE };
 int schema_check(const struct node *node, const struct param *param, const char *what,
                  enum schema_form form, struct problems *problems);
 
-/* The value of a node that was checked, by its type: a STRING is a text even if it reads 1. In a
- * MAP the members in the table's order, with defaults filled in where there are some, and no
- * variables. */
+/* The value of a node, by its type: a STRING is a text even if it reads 1. In a MAP the members in
+ * the table's order, with defaults filled in where there are some, and no variables.
+ *
+ * Of a node that was not found right the rest, so that it can be checked further: null in place of
+ * what is wrong in a list or under a name of the user's, and in a MAP that isn't whole nothing in
+ * its place, but the key SCHEMA_WRONG. NULL if nothing of it is right. */
+#define SCHEMA_WRONG ""
 json_t *schema_json(const struct node *node, const struct param *param);
 
 /* A default as JSON. */

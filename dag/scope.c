@@ -108,11 +108,14 @@ static void say_unknown(const struct scope *scope, const struct node *node, cons
                  path, nearest_hint(&nearest));
 }
 
-/* The value of a name: an expanded node. `otherwise` is what stands after ":-", or NULL. */
+/* The value of a name: an expanded node. `otherwise` is what stands after ":-", or NULL. -ENOENT:
+ * it is unknown, which was reported, and what stands behind it may be read on. */
 static int look_up(struct scope *scope, const struct node *node, const char *path,
                    const char *otherwise, int depth, struct node **out, struct problems *problems)
 {
     const struct node *found = find_local(scope, path);
+    if (found && found->broken)
+        return -EINVAL; /* reported */
     if (found) {
         *out = (struct node *)found;
         return 0;
@@ -125,7 +128,7 @@ static int look_up(struct scope *scope, const struct node *node, const char *pat
                      ? node_problem(problems, found, "param '%s' is made of itself", path)
                      : expand(&global, found, depth + 1, out, problems);
         scope->used_environment |= global.used_environment;
-        return rc;
+        return rc < 0 ? -EINVAL : 0;
     }
     const char *value = scope->environment ? getenv(path) : NULL;
     if (value && *value) {
@@ -141,7 +144,7 @@ static int look_up(struct scope *scope, const struct node *node, const char *pat
     if (otherwise)
         return node_problem(problems, node, "':-' gives a default only in the path of an input");
     say_unknown(scope, node, path, problems);
-    return -EINVAL;
+    return -ENOENT;
 }
 
 struct buffer {
@@ -167,7 +170,7 @@ static int append(const struct node *node, struct buffer *b, const char *text, s
 static int expand_text(struct scope *scope, const struct node *node, const char **p, bool inner,
                        int depth, struct buffer *out, struct problems *problems);
 
-/* At "${": reads to its "}" and looks it up. */
+/* At "${": reads to its "}" and looks it up; -ENOENT as look_up. */
 static int reference(struct scope *scope, const struct node *node, const char **p, int depth,
                      struct node **out, struct problems *problems)
 {
@@ -179,8 +182,10 @@ static int reference(struct scope *scope, const struct node *node, const char **
         *p += 2;
         rc = expand_text(scope, node, p, true, depth + 1, &name, problems);
     }
-    if (rc == 0 && **p != '}')
+    if ((rc == 0 || rc == -ENOENT) && **p != '}')
         rc = node_problem(problems, node, "'${' without its '}'");
+    if (rc == -ENOENT)
+        *p += 1;
     if (rc == 0 && name.used == 0)
         rc = node_problem(problems, node, "'${}' names nothing");
     if (rc == 0)
@@ -199,11 +204,13 @@ static int reference(struct scope *scope, const struct node *node, const char **
     return rc;
 }
 
-/* Expands up to the end or, when inner, up to the "}" that ends a name. */
+/* Expands up to the end or, when inner, up to the "}" that ends a name; -ENOENT if nothing but
+ * unknown names is wrong. */
 static int expand_text(struct scope *scope, const struct node *node, const char **p, bool inner,
                        int depth, struct buffer *out, struct problems *problems)
 {
     int rc = 0;
+    bool unknown = false;
     while (rc == 0 && **p && !(inner && **p == '}')) {
         size_t plain = strcspn(*p, inner ? "$}" : "$");
         if (plain > 0) {
@@ -216,12 +223,14 @@ static int expand_text(struct scope *scope, const struct node *node, const char 
                 rc = node_problem(problems, node, "%s can't stand inside a text", node_form(value));
             if (rc == 0)
                 rc = append(node, out, value->text, strlen(value->text), problems);
+            unknown |= rc == -ENOENT;
+            rc = rc == -ENOENT ? 0 : rc;
         } else {
             rc = append(node, out, "$", 1, problems);
             *p += (*p)[1] == '$' ? 2 : 1;
         }
     }
-    return rc;
+    return rc == 0 && unknown ? -ENOENT : rc;
 }
 
 static int expand_scalar(struct scope *scope, const struct node *node, int depth, struct node **out,
@@ -235,8 +244,8 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
     if (p[0] == '$' && p[1] == '{') {
         struct node *value;
         int rc = reference(scope, node, &p, depth, &value, problems);
-        if (rc != 0)
-            return rc;
+        if (rc < 0 && (rc != -ENOENT || !*p))
+            return -EINVAL;
         if (!*p) { /* the whole scalar: the value itself, standing here */
             *out = arena_alloc(scope->arena, sizeof **out);
             **out = *value;
@@ -257,7 +266,7 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
         *out = node_scalar(scope->arena, node, arena_copy(scope->arena, text.bytes, text.used),
                            node->plain);
     free(text.bytes);
-    return rc;
+    return rc < 0 ? -EINVAL : 0;
 }
 
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
@@ -271,10 +280,11 @@ static int expand(struct scope *scope, const struct node *node, int depth, struc
     struct node *copy = node_empty(scope->arena, node, node->type);
     for (size_t i = 0; i < node->count && *scope->steps <= STEP_LIMIT; i++) {
         struct node *item = NULL;
-        if (expand(scope, node->items[i], depth, &item, problems) < 0)
+        if (expand(scope, node->items[i], depth, &item, problems) < 0) {
             rc = -EINVAL; /* the others may be wrong too */
-        else
-            node_append(scope->arena, copy, node->type == NODE_MAP ? node->keys[i] : NULL, item);
+            item = node_broken(scope->arena, node->items[i]);
+        }
+        node_append(scope->arena, copy, node->type == NODE_MAP ? node->keys[i] : NULL, item);
     }
     *out = copy;
     return *scope->steps <= STEP_LIMIT ? rc : -EINVAL;

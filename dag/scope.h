@@ -28,7 +28,8 @@ struct scope {
 };
 
 /* Expands a node and all in it; *out stands where node stands. -EINVAL if something was added to
- * problems: all that is wrong with it. */
+ * problems: all that is wrong with it. Then *out is unchanged for a scalar, and for others as far
+ * as possible the rest, with a `broken` node for each item that couldn't be expanded. */
 int scope_expand(struct scope *scope, const struct node *node, struct node **out,
                  struct problems *problems);
 /* The same for what must be a scalar. */

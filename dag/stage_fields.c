@@ -34,7 +34,7 @@ static int read_kind(struct reading *r)
     if (!node && r->misspelled)
         return -EINVAL; /* reported */
     if (!node)
-        return node_problem(r->e->problems, stage->where, "stage '%s' has no kind", stage->name);
+        return node_problem(r->e->problems, stage->where, "stage '%s' has no kind", stage->group);
     int rc = scope_text(&r->scope, node, &nearest.wrong, r->e->problems);
     if (rc < 0)
         return rc;
@@ -54,13 +54,25 @@ static int read_kind(struct reading *r)
                         *hint ? hint : "; `ferdag kinds` lists them");
 }
 
+/* A program of blanks does nothing, which is never meant. */
+static int check_program(const struct reading *r, const struct node *with)
+{
+    const char *run = json_string_value(json_object_get(r->stage->params, "run"));
+    const struct node *node = node_get(with, "run");
+    if (!r->stage->kind->open_ports || !run || run[strspn(run, " \t\n")])
+        return 0;
+    return node_problem(r->e->problems, node ? node : with,
+                        "run: expected a command, not an empty text");
+}
+
 static int read_params(struct reading *r)
 {
     const struct node *with = field(r, "with");
     if (!with && r->misspelled)
         return -EINVAL; /* reported */
-    return params_read(r->stage->kind, &r->scope, with, r->stage->where, &r->stage->params,
-                       r->e->problems);
+    int rc = params_read(r->stage->kind, &r->scope, with, r->stage->where, &r->stage->params,
+                         r->e->problems);
+    return rc < 0 ? rc : check_program(r, with);
 }
 
 static int read_needs(struct reading *r)
@@ -149,13 +161,14 @@ static int check_overlaps(const struct reading *r, const struct node *out)
     for (size_t i = 0; i < n; i++)
         sorted[i] = &stage->outputs[i];
     qsort(sorted, n, sizeof *sorted, by_file);
+    int rc = 0;
     for (size_t i = 1; i < n; i++) {
         const struct output *later = sorted[i] > sorted[i - 1] ? sorted[i] : sorted[i - 1];
         if (overlap(sorted[i - 1]->file, sorted[i]->file))
-            return node_problem(r->e->problems, out->items[later - stage->outputs],
-                                "out: two ports share the file '%s'", later->file);
+            rc = node_problem(r->e->problems, out->items[later - stage->outputs],
+                              "out: two ports share the file '%s'", later->file);
     }
-    return 0;
+    return rc;
 }
 
 static int add_open_output(const struct reading *r, const struct node *key, const struct node *file)
@@ -171,6 +184,8 @@ static int add_open_output(const struct reading *r, const struct node *key, cons
     if (!experiment_name_sound(key->text, "-"))
         return node_problem(r->e->problems, key,
                             "'%s' can't name a port: expected letters, digits, _ and -", key->text);
+    if (file->broken)
+        return -EINVAL; /* reported */
     if (!name || !file_sound(name))
         return node_problem(r->e->problems, file,
                             "out: expected a file name inside the stage's folder");
@@ -184,17 +199,23 @@ static int add_open_output(const struct reading *r, const struct node *key, cons
 static int read_open_outputs(struct reading *r)
 {
     const struct node *written = field(r, "out");
-    struct node *out;
+    struct node *out = NULL;
     if (!written && r->misspelled)
         return -EINVAL; /* reported */
     if (!written)
         return node_problem(r->e->problems, r->stage->where, "kind %s needs 'out: { port: file }'",
                             r->stage->kind->name);
     int rc = scope_expand(&r->scope, written, &out, r->e->problems);
-    if (rc == 0 && (out->type != NODE_MAP || out->count == 0))
+    if (!out)
+        return rc;
+    if (rc == 0 && out->type == NODE_MAP && out->count == 0)
+        rc = node_problem(r->e->problems, out,
+                          "out: a command needs at least one output: 'out: { port: file }'");
+    else if (rc == 0 && out->type != NODE_MAP)
         rc = node_problem(r->e->problems, out, "out: expected a map of ports to file names");
-    for (size_t i = 0; rc == 0 && i < out->count; i++)
-        rc = add_open_output(r, out->keys[i], out->items[i]);
+    for (size_t i = 0; i < out->count && out->type == NODE_MAP; i++)
+        if (add_open_output(r, out->keys[i], out->items[i]) < 0)
+            rc = -EINVAL;
     if (rc == 0)
         rc = check_overlaps(r, out);
     if (rc < 0)
@@ -220,17 +241,25 @@ static bool is_variable(const char *name)
 static int read_env(struct reading *r)
 {
     const struct node *written = field(r, "env");
-    struct node *names;
+    struct node *names = NULL;
     if (!written)
         return 0;
     int rc = scope_expand(&r->scope, written, &names, r->e->problems);
-    size_t count = rc == 0 && names->type == NODE_LIST ? names->count : 1;
+    if (!names)
+        return rc;
+    size_t count = names->type == NODE_LIST ? names->count : 1;
     struct stage *stage = r->stage;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct node *name = names->type == NODE_LIST ? names->items[i] : names;
-        if (name->type != NODE_SCALAR || !is_variable(name->text))
-            return node_problem(r->e->problems, name,
-                                "env: expected the name of an environment variable");
+        if (name->broken)
+            continue; /* reported */
+        if (name->type != NODE_SCALAR || !is_variable(name->text)) {
+            rc = node_problem(
+                r->e->problems, name, "env: expected the name of an environment variable, not %s",
+                name->type == NODE_SCALAR ? arena_print(r->e->arena, "'%s'", name->text)
+                                          : node_form(name));
+            continue;
+        }
         stage->env = arena_push(r->e->arena, stage->env, stage->env_count, sizeof *stage->env);
         stage->env[stage->env_count++] = name->text;
     }
@@ -250,6 +279,32 @@ static int refuse_open_fields(const struct reading *r)
     return rc;
 }
 
+void stage_check_kind(struct experiment *e, const struct node *key, const struct node *entry)
+{
+    struct stage stage = {.name = key->text, .group = key->text, .where = key};
+    struct reading r = {.e = e,
+                        .stage = &stage,
+                        .entry = entry,
+                        .misspelled = true,
+                        .scope = experiment_scope(e, NULL, 0)};
+    const struct node *kind = field(&r, "kind");
+    if (kind && kind->type == NODE_SCALAR && !strstr(kind->text, "${"))
+        read_kind(&r);
+}
+
+/* What can be said of a stage whose kind isn't known. */
+static void check_unknown(struct reading *r)
+{
+    static const char *const names[] = {"with", "out", "files"};
+    struct node *expanded;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct node *node = field(r, names[i]);
+        if (node)
+            scope_expand(&r->scope, node, &expanded, r->e->problems);
+    }
+    read_env(r);
+}
+
 void stage_read_fields(struct experiment *e, const struct draft *draft)
 {
     struct reading r = {.e = e,
@@ -267,6 +322,8 @@ void stage_read_fields(struct experiment *e, const struct draft *draft)
     } else if (r.stage->kind) {
         broken |= refuse_open_fields(&r) < 0;
         kind_outputs(e, r.stage);
+    } else {
+        check_unknown(&r);
     }
     r.stage->broken = broken;
 }

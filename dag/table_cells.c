@@ -9,12 +9,22 @@
 
 enum { CELL_LIMIT = 100000, VARIABLE_LIMIT = 200 };
 
-static int expand(struct expander *x, const struct node *node, const struct param *param,
-                  struct node **out);
+static struct node *expand(struct expander *x, const struct node *node, const struct param *param);
 
 static struct scope global_scope(struct expander *x)
 {
     return experiment_scope(x->e, NULL, 0);
+}
+
+/* The node, expanded; if it can't be, which is reported, something that says so in its place. */
+static struct node *expand_value(struct expander *x, const struct node *node)
+{
+    struct scope scope = global_scope(x);
+    struct node *value;
+    if (scope_expand(&scope, node, &value, x->e->problems) == 0)
+        return value;
+    x->broken = true;
+    return node_broken(x->e->arena, node);
 }
 
 /* ---- rows and columns ---- */
@@ -22,6 +32,7 @@ static struct scope global_scope(struct expander *x)
 /* Rows or columns as a list of their names and variables. */
 struct axis {
     const struct param *item; /* what a row or column may have */
+    const struct node *wrong; /* what stands there instead */
     struct node *map;         /* {name: {variable: value}}, expanded but for `cell` */
     bool **used;              /* of each, its variables that a cell looked up */
 };
@@ -31,19 +42,16 @@ static bool is_setting(const struct axis *axis, const char *name)
     return axis->item && schema_member(axis->item, name);
 }
 
-/* One row's or column's variables; what can't be expanded is left out. */
+/* One row's or column's variables. */
 static struct node *expand_variables(struct expander *x, const struct node *id,
                                      const struct node *variables)
 {
-    struct scope scope = global_scope(x);
     struct node *copy = node_empty(x->e->arena, id, NODE_MAP);
     for (size_t k = 0; variables && variables->type == NODE_MAP && k < variables->count; k++) {
         struct node *value = variables->items[k];
-        if (strcmp(variables->keys[k]->text, "cell") != 0 &&
-            scope_expand(&scope, value, &value, x->e->problems) < 0)
-            x->broken = true;
-        else
-            node_append(x->e->arena, copy, variables->keys[k], value);
+        if (strcmp(variables->keys[k]->text, "cell") != 0)
+            value = expand_value(x, value);
+        node_append(x->e->arena, copy, variables->keys[k], value);
     }
     return copy;
 }
@@ -52,7 +60,10 @@ static void expand_axis(struct expander *x, const struct node *node, const struc
                         struct axis *axis)
 {
     struct arena *arena = x->e->arena;
+    if (node->type == NODE_SCALAR)
+        node = expand_value(x, node);
     *axis = (struct axis){.item = param ? schema_item(param) : NULL,
+                          .wrong = node->type == NODE_SCALAR ? node : NULL,
                           .map = node_empty(arena, node, NODE_MAP)};
     for (size_t i = 0; node->type != NODE_SCALAR && i < node->count; i++) {
         struct node *id = node->type == NODE_MAP ? node->keys[i] : node->items[i];
@@ -94,8 +105,8 @@ static void check_used(struct expander *x, const struct axis *axis)
             }
             if (nearest.wrong)
                 node_problem(x->e->problems, map->keys[k],
-                             "'%s' is no setting, and a variable that no cell uses%s",
-                             nearest.wrong, nearest_hint(&nearest));
+                             "'%s' is neither a setting nor used in a cell%s", nearest.wrong,
+                             nearest_hint(&nearest));
         }
     }
 }
@@ -121,15 +132,13 @@ static const struct node *cell_pattern(const struct node *table, const struct no
     return cell ? cell : node_get(table, "cell");
 }
 
-static int expand_cell(struct expander *x, const struct node *table, const struct axis *rows,
-                       size_t r, const struct axis *columns, size_t c, struct node **out)
+/* The cell; null if it is none, or wrong, which is reported. */
+static struct node *expand_cell(struct expander *x, const struct node *table,
+                                const struct axis *rows, size_t r, const struct axis *columns,
+                                size_t c)
 {
     struct variable locals[VARIABLE_LIMIT];
     size_t count = 0;
-    if (++x->cells > CELL_LIMIT)
-        return x->cells == CELL_LIMIT + 1
-                   ? node_problem(x->e->problems, table, "more than %d cells", CELL_LIMIT)
-                   : -EINVAL;
     add_locals(locals, &count, columns, c);
     add_locals(locals, &count, rows, r);
     locals[count++] = (struct variable){"row", rows->map->keys[r], NULL};
@@ -138,12 +147,13 @@ static int expand_cell(struct expander *x, const struct node *table, const struc
     const struct node *cell = cell_pattern(table, row, column);
     bool sum = node_get(row, "sum") || node_get(column, "sum");
     struct scope scope = experiment_scope(x->e, locals, count);
-    if (cell && !sum)
-        return scope_expand(&scope, cell, out, x->e->problems);
-    if (cell) /* nothing stands there, but variables for it may be given */
-        scope_expand(&scope, cell, out, NULL);
-    *out = node_scalar(x->e->arena, table, "~", true);
-    return 0;
+    struct node *out;
+    /* Where a sum stands nothing else does, but variables for it may be given. */
+    int rc = cell ? scope_expand(&scope, cell, &out, sum ? NULL : x->e->problems) : 0;
+    if (cell && !sum && rc == 0)
+        return out;
+    x->broken |= cell && !sum;
+    return node_scalar(x->e->arena, table, "~", true);
 }
 
 static struct node *expand_cells(struct expander *x, const struct node *table,
@@ -151,19 +161,23 @@ static struct node *expand_cells(struct expander *x, const struct node *table,
 {
     struct arena *arena = x->e->arena;
     struct node *cells = node_empty(arena, table, NODE_MAP);
-    bool broken = x->broken;
-    for (size_t r = 0; r < rows->map->count && x->cells <= CELL_LIMIT; r++) {
+    size_t count = rows->map->count * columns->map->count;
+    if (x->cells + count > CELL_LIMIT) {
+        if (x->cells <= CELL_LIMIT)
+            node_problem(x->e->problems, table, "more than %d cells", CELL_LIMIT);
+        x->cells = CELL_LIMIT + 1;
+        x->broken = true;
+        return cells;
+    }
+    x->cells += count;
+    for (size_t r = 0; r < rows->map->count; r++) {
         struct node *line = node_empty(arena, rows->map->keys[r], NODE_MAP);
-        for (size_t c = 0; c < columns->map->count; c++) {
-            struct node *cell;
-            if (expand_cell(x, table, rows, r, columns, c, &cell) == 0)
-                node_append(arena, line, columns->map->keys[c], cell);
-            else
-                x->broken = true;
-        }
+        for (size_t c = 0; c < columns->map->count; c++)
+            node_append(arena, line, columns->map->keys[c],
+                        expand_cell(x, table, rows, r, columns, c));
         node_append(arena, cells, rows->map->keys[r], line);
     }
-    if (!x->broken && !broken) {
+    if (!x->broken) {
         check_used(x, rows);
         check_used(x, columns);
     }
@@ -171,9 +185,12 @@ static struct node *expand_cells(struct expander *x, const struct node *table,
 }
 
 /* The axis without the `cell`s, for the renderer. */
-static struct node *without_cells(struct arena *arena, const struct node *axis)
+static struct node *without_cells(struct arena *arena, const struct axis *of)
 {
+    const struct node *axis = of->map;
     struct node *out = node_empty(arena, axis, NODE_MAP);
+    if (of->wrong)
+        return (struct node *)of->wrong;
     for (size_t i = 0; i < axis->count; i++) {
         const struct node *map = axis->items[i];
         struct node *copy = node_empty(arena, map, NODE_MAP);
@@ -185,32 +202,29 @@ static struct node *without_cells(struct arena *arena, const struct node *axis)
     return out;
 }
 
-static int expand_table(struct expander *x, const struct node *table, const struct param *param,
-                        struct node **out)
+static struct node *expand_table(struct expander *x, const struct node *table,
+                                 const struct param *param)
 {
     struct arena *arena = x->e->arena;
     struct axis rows, columns;
+    bool broken = x->broken;
+    x->broken = false;
     expand_axis(x, node_get(table, "rows"), schema_member(param, "rows"), &rows);
     expand_axis(x, node_get(table, "columns"), schema_member(param, "columns"), &columns);
     struct node *cells = expand_cells(x, table, &rows, &columns);
-    int rc = 0;
-    *out = node_empty(arena, table, NODE_MAP);
+    struct node *out = node_empty(arena, table, NODE_MAP);
     for (size_t i = 0; i < table->count; i++) {
         const char *key = table->keys[i]->text;
-        struct node *value = NULL;
-        if (strcmp(key, "cell") == 0)
-            continue;
         if (strcmp(key, "rows") == 0)
-            value = without_cells(arena, rows.map);
+            node_append(arena, out, table->keys[i], without_cells(arena, &rows));
         else if (strcmp(key, "columns") == 0)
-            value = without_cells(arena, columns.map);
-        else if (expand(x, table->items[i], NULL, &value) < 0)
-            rc = -EINVAL;
-        if (value)
-            node_append(arena, *out, table->keys[i], value);
+            node_append(arena, out, table->keys[i], without_cells(arena, &columns));
+        else if (strcmp(key, "cell") != 0)
+            node_append(arena, out, table->keys[i], expand(x, table->items[i], NULL));
     }
-    node_append(arena, *out, node_scalar(arena, table, "cells", true), cells);
-    return rc;
+    node_append(arena, out, node_scalar(arena, table, "cells", true), cells);
+    x->broken |= broken;
+    return out;
 }
 
 /* A map that the schema lets have rows and columns. */
@@ -231,30 +245,23 @@ static const struct param *below(const struct param *param, const struct node *n
     return node->type == NODE_MAP ? schema_member(param, node->keys[i]->text) : NULL;
 }
 
-static int expand(struct expander *x, const struct node *node, const struct param *param,
-                  struct node **out)
+static struct node *expand(struct expander *x, const struct node *node, const struct param *param)
 {
-    struct scope scope = global_scope(x);
-    int rc = 0;
     if (node->type == NODE_SCALAR)
-        return scope_expand(&scope, node, out, x->e->problems);
+        return expand_value(x, node);
     if (is_table(node, param))
-        return expand_table(x, node, param, out);
-    *out = node_empty(x->e->arena, node, node->type);
-    for (size_t i = 0; i < node->count; i++) {
-        struct node *item;
-        if (expand(x, node->items[i], below(param, node, i), &item) < 0)
-            rc = -EINVAL;
-        else
-            node_append(x->e->arena, *out, node->type == NODE_MAP ? node->keys[i] : NULL, item);
-    }
-    return rc;
+        return expand_table(x, node, param);
+    struct node *out = node_empty(x->e->arena, node, node->type);
+    for (size_t i = 0; i < node->count; i++)
+        node_append(x->e->arena, out, node->type == NODE_MAP ? node->keys[i] : NULL,
+                    expand(x, node->items[i], below(param, node, i)));
+    return out;
 }
 
 int table_cells_expand(struct expander *x, const struct node *node, const struct param *param,
                        struct node **out)
 {
     x->broken = false;
-    int rc = expand(x, node, param, out);
-    return rc < 0 || x->broken ? -EINVAL : 0;
+    *out = expand(x, node, param);
+    return x->broken ? -EINVAL : 0;
 }

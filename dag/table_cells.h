@@ -12,8 +12,8 @@ struct expander {
     bool broken;
 };
 
-/* Expands a section, which `param` describes. -EINVAL: something was reported, and *out holds the
- * rest. */
+/* Expands a section, which `param` describes. -EINVAL: something was reported, and in its place in
+ * *out is a `broken` node, or a cell that is null. */
 int table_cells_expand(struct expander *expander, const struct node *node,
                        const struct param *param, struct node **out);
 

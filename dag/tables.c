@@ -13,7 +13,7 @@
 enum { SECTION_COUNT = 4 };
 
 /* Bits of struct output's `referred` beside those of the sections. */
-enum { TABLES_BIT = 1 << SECTION_COUNT, REPORT_BIT = 2 << SECTION_COUNT };
+enum { PICTURES_BIT = 1 << 3, TABLES_BIT = 1 << SECTION_COUNT, REPORT_BIT = 2 << SECTION_COUNT };
 
 static const char *const sections[SECTION_COUNT] = {"tables", "claims", "paper", "report"};
 
@@ -28,7 +28,9 @@ struct section {
     struct node *node; /* NULL if the file lacks it */
     struct reference *references;
     size_t reference_count;
+    bool wrong;             /* something in it is, which was reported */
     unsigned bit;           /* in struct output's `referred` */
+    bool picture;           /* what is read names one: a file, not a place in JSON */
     const struct node *bad; /* the last of its references that was wrong */
 };
 
@@ -54,8 +56,9 @@ static int read_reference(struct experiment *e, struct section *section, struct 
     }
     const char *colon = strchr(text, ':');
     if (colon && colon[1] && colon[1] != '/')
-        return node_problem(e->problems, node,
-                            "after ':' expected a JSON pointer such as :/public/accuracy");
+        return node_problem(e->problems, node, "after ':' expected %s",
+                            section->picture ? "the path of a file, such as :/name.png"
+                                             : "a JSON pointer such as :/public/accuracy");
     char *name = arena_copy(e->arena, text, colon ? (size_t)(colon - text) : strlen(text));
     struct reference reference = {.where = node};
     struct external *external;
@@ -98,13 +101,16 @@ static void collect(struct experiment *e, struct section *section, const struct 
     *out = arena_alloc(e->arena, sizeof **out);
     **out = *node;
     if (node->type == NODE_SCALAR) {
-        if (*node->text == '@' && read_once(e, section, *out) < 0)
+        if (*node->text == '@' && !node->broken && read_once(e, section, *out) < 0)
             **out = *node_scalar(e->arena, node, "~", true); /* reported */
         return;
     }
     (*out)->items = arena_alloc(e->arena, (node->count + 1) * sizeof *node->items);
-    for (size_t i = 0; i < node->count; i++)
+    for (size_t i = 0; i < node->count; i++) {
+        section->picture = section->bit == PICTURES_BIT && node->type == NODE_MAP &&
+                           strcmp(node->keys[i]->text, "file") == 0;
         collect(e, section, node->items[i], &(*out)->items[i]);
+    }
 }
 
 /* A param that nothing uses is often one with a slip of the pen. Those that the report compares
@@ -263,9 +269,13 @@ static int check_sections(struct experiment *e, const struct stage *stage,
             node_append(e->arena, root, node_scalar(e->arena, e->root, sections[i], true),
                         parts[i].node);
     json_t *params = must(json_copy(stage->params)), *stages = stages_json(e);
+    const struct section *tables = &parts[0], *paper = &parts[2];
+    bool some = e->misspelled || (tables->wrong && !tables->node);
     add_outputs(e, stages);
     if (json_object_set_new(params, "stages", stages) < 0 ||
-        json_object_set_new(params, "incomplete", json_boolean(parts[0].bad != NULL)) < 0)
+        json_object_set_new(params, "incomplete", json_boolean(parts[0].bad != NULL)) < 0 ||
+        json_object_set_new(params, "more_tables", json_boolean(some)) < 0 ||
+        json_object_set_new(params, "unsure", json_boolean(some || tables->wrong || paper->wrong)))
         must(NULL);
     stage->kind->check(params, &found);
     json_decref(params);
@@ -292,19 +302,19 @@ static int add_stages(struct experiment *e, const struct section *parts, const s
 }
 
 /* Expands a section and finds what it refers to. */
-static int read_section(struct expander *x, const struct param *file, int i, struct section *part)
+static void read_section(struct expander *x, const struct param *file, int i, struct section *part)
 {
     const struct node *node = node_get(x->e->root, sections[i]);
     const struct param *param = schema_member(file, sections[i]);
     struct node *expanded;
-    *part = (struct section){.bit = 1u << i};
+    *part = (struct section){.bit = 1u << i, .wrong = node && node->type != NODE_MAP};
     if (!node || node->type != NODE_MAP)
-        return 0;
-    if (table_cells_expand(x, node, param, &expanded) < 0 ||
-        schema_check(expanded, param, sections[i], SCHEMA_WHOLE, x->e->problems) < 0)
-        return -EINVAL;
+        return;
+    part->wrong = table_cells_expand(x, node, param, &expanded) < 0;
+    if (schema_check(expanded, param, sections[i], SCHEMA_WHOLE, x->e->problems) < 0)
+        part->wrong = true;
     collect(x->e, part, expanded, &part->node);
-    return 0;
+    part->wrong |= part->bad != NULL;
 }
 
 int tables_add_stages(struct experiment *e)
@@ -312,18 +322,15 @@ int tables_add_stages(struct experiment *e)
     struct section parts[SECTION_COUNT];
     struct expander x = {.e = e};
     const struct param *file = schema_file(e->arena);
-    int rc = 0;
     for (int i = 0; i < SECTION_COUNT; i++)
-        if (read_section(&x, file, i, &parts[i]) < 0)
-            rc = -EINVAL;
-    if (rc < 0 || e->misspelled)
-        return -EINVAL; /* reported */
+        read_section(&x, file, i, &parts[i]);
     if (!problems_any(e->problems))
         warn_of_unused_params(e); /* what follows looks all of them up */
     if (!(parts[0].node || parts[1].node || parts[3].node))
         return 0;
     struct node *params = NULL;
     struct scope scope = experiment_scope(e, NULL, 0);
-    rc = e->params ? scope_expand(&scope, e->params, &params, e->problems) : 0;
-    return rc < 0 ? rc : add_stages(e, parts, params);
+    if (e->params && scope_expand(&scope, e->params, &params, e->problems) < 0)
+        params = (struct node *)e->params; /* their names are known */
+    return add_stages(e, parts, params);
 }

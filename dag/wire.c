@@ -145,8 +145,23 @@ static bool is_pattern(const struct node *node)
     return node->type == NODE_SCALAR && strchr(node->text, '*');
 }
 
+/* Whether it stands there as it is, and was reported with the form of the file. */
+static bool is_written(const struct node *written, const struct node *node)
+{
+    if (!written || written->type == NODE_SCALAR)
+        return false;
+    if (written->line == node->line && written->column == node->column)
+        return true;
+    for (size_t i = 0; i < written->count; i++)
+        if (is_written(written->items[i], node))
+            return true;
+    return false;
+}
+
 static int not_a_source(const struct reading *r, const char *name, const struct node *node)
 {
+    if (is_written(node_get(node_get(r->entry, "in"), name), node))
+        return -EINVAL;
     return node_problem(r->e->problems, node,
                         "in: %s: expected 'stage', 'stage.port' or an input, not %s", name,
                         node_form(node));
@@ -155,6 +170,8 @@ static int not_a_source(const struct reading *r, const char *name, const struct 
 static int gather_one(struct gathering *g, const struct node *node)
 {
     const struct reading *r = g->r;
+    if (node->broken)
+        return -EINVAL; /* reported */
     if (node->type != NODE_SCALAR)
         return not_a_source(r, g->name, node);
     if (is_pattern(node))
@@ -195,6 +212,8 @@ static int add_port(const struct reading *r, const struct port *port, const char
 {
     if (node->type == NODE_LIST || is_pattern(node))
         return add_several(r, port, name, node);
+    if (node->broken)
+        return -EINVAL; /* reported */
     if (node->type != NODE_SCALAR)
         return not_a_source(r, name, node);
     struct edge edge = edge_of(port, name, name, node);
@@ -229,6 +248,18 @@ static bool is_file_name(const char *name)
            strcmp(name, "job.json") != 0 && strcmp(name, "log.txt") != 0;
 }
 
+static int add_open_port(const struct reading *r, const struct node *key, const struct node *node)
+{
+    bool none = node->type == NODE_LIST && node->count == 0, absent = schema_absent(node);
+    if (node->unset || (absent && *node->text))
+        return 0; /* said to be none, with null or ~ */
+    if (none || absent)
+        return node_problem(r->e->problems, none ? node : key,
+                            "in: %s: expected 'stage', 'stage.port' or an input, not %s", key->text,
+                            none ? "an empty list" : "nothing");
+    return add_port(r, NULL, key->text, node);
+}
+
 static int open_inputs(const struct reading *r, const struct node *in)
 {
     size_t count = r->stage->output_count;
@@ -236,11 +267,16 @@ static int open_inputs(const struct reading *r, const struct node *in)
     int rc = 0;
     for (size_t i = 0; in && i < in->count; i++) {
         const struct node *key = in->keys[i];
-        if (!is_file_name(key->text) || bsearch(&key->text, taken, count, sizeof *taken, by_text))
+        if (!is_file_name(key->text))
             rc = node_problem(r->e->problems, key,
-                              "in: '%s' can't name an input: it is no file name, or an output's",
+                              "in: '%s' can't name an input: expected the name of a file without "
+                              "'/' or a dot at its start, other than job.json and log.txt",
                               key->text);
-        else if (!schema_absent(in->items[i]) && add_port(r, NULL, key->text, in->items[i]) < 0)
+        else if (bsearch(&key->text, taken, count, sizeof *taken, by_text))
+            rc = node_problem(r->e->problems, key,
+                              "in: '%s' can't name an input: an output of the stage has that name",
+                              key->text);
+        else if (add_open_port(r, key, in->items[i]) < 0)
             rc = -EINVAL;
     }
     return rc;
@@ -278,6 +314,8 @@ static bool file_name_sound(const char *name)
 static int add_file(const struct reading *r, const struct node *node)
 {
     struct experiment *e = r->e;
+    if (node->broken)
+        return -EINVAL; /* reported */
     if (node->type != NODE_SCALAR || !*node->text || node_is_null(node))
         return node_problem(e->problems, node, "files: expected the name of a file or folder");
     const char *name = file_name(e->arena, node->text);
@@ -301,11 +339,11 @@ static int read_files(const struct reading *r)
 {
     const struct node *written = node_get(r->entry, "files");
     struct scope scope = r->scope;
-    struct node *files;
+    struct node *files = NULL;
     if (schema_absent(written))
         return 0;
     int rc = scope_expand(&scope, written, &files, r->e->problems);
-    if (rc < 0 || files->type != NODE_LIST)
+    if (!files || files->type != NODE_LIST)
         return rc < 0 ? rc : add_file(r, files);
     for (size_t i = 0; i < files->count; i++)
         if (add_file(r, files->items[i]) < 0)
@@ -336,11 +374,11 @@ static int check_names(const struct reading *r)
         size_t n = before ? strlen(before) : 0;
         if (before && strncmp(before, as, n) == 0 && (!as[n] || as[n] == '/'))
             rc = node_problem(r->e->problems, sorted[i]->where,
-                              "two inputs of stage '%s' have the name '%s'", stage->name, before);
+                              "two inputs of stage '%s' have the name '%s'", stage->group, before);
         else if (bsearch(&top, taken, stage->output_count, sizeof *taken, by_text))
             rc = node_problem(r->e->problems, sorted[i]->where,
                               "an input and an output of stage '%s' have the name '%s'",
-                              stage->name, top);
+                              stage->group, top);
     }
     return rc;
 }
@@ -378,6 +416,22 @@ static int table_inputs(const struct reading *r, const struct node *in)
     return rc;
 }
 
+/* What a stage of unknown kind takes in: whether it is there. */
+static void check_references(const struct reading *r, const struct node *node)
+{
+    struct edge edge;
+    struct match *matches;
+    size_t count;
+    for (size_t i = 0; node->type != NODE_SCALAR && i < node->count; i++)
+        check_references(r, node->items[i]);
+    if (node->type != NODE_SCALAR || node->broken || node_is_null(node))
+        return;
+    if (is_pattern(node))
+        experiment_match(r->e, node->text, node, &matches, &count);
+    else
+        experiment_resolve(r->e, node->text, node, &edge.from, &edge.output, &edge.external);
+}
+
 static void read_inputs(struct experiment *e, const struct draft *draft)
 {
     struct reading r = {.e = e,
@@ -388,14 +442,17 @@ static void read_inputs(struct experiment *e, const struct draft *draft)
     const struct node *written = node_get(draft->entry, "in");
     struct node *in = NULL;
     int rc = schema_absent(written) ? 0 : scope_expand(&r.scope, written, &in, e->problems);
-    if (!draft->stage->kind || rc < 0)
+    if (rc < 0 && !in)
         return;
-    if (in && in->type != NODE_MAP) {
+    if (!draft->stage->kind) {
+        if (in)
+            check_references(&r, in);
+    } else if (in && in->type != NODE_MAP) {
         node_problem(e->problems, in, "in: expected a map of ports, not %s", node_form(in));
     } else if (!draft->stage->kind->open_ports) {
         table_inputs(&r, in);
     } else {
-        rc = open_inputs(&r, in);
+        rc = open_inputs(&r, in) < 0 ? -EINVAL : rc;
         if (read_files(&r) == 0 && rc == 0)
             check_names(&r);
     }
@@ -410,14 +467,17 @@ void wire_stages(struct experiment *e, const struct drafts *drafts)
 
 int wire_add(struct experiment *e, struct stage *stage)
 {
-    struct stage *other = experiment_stage(e, stage->name);
+    const struct stage *other = NULL;
+    for (size_t i = 0; i < e->stage_count && !other; i++) /* one of a matrix, too */
+        if (strcmp(e->stages[i]->group, stage->name) == 0)
+            other = e->stages[i];
     e->stages = arena_push(e->arena, e->stages, e->stage_count, sizeof *e->stages);
     e->stages[e->stage_count++] = stage;
     references_prepare(e);
     if (other)
         return node_problem(e->problems, other->where,
-                            "'%s' is the name of the stage that the file's tables bring; name this "
-                            "one otherwise",
+                            "the name '%s' is taken by the stage that makes the file's tables and "
+                            "report; use another name",
                             stage->name);
     return 0;
 }

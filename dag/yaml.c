@@ -122,6 +122,13 @@ struct node *node_scalar(struct arena *arena, const struct node *place, const ch
     return node;
 }
 
+struct node *node_broken(struct arena *arena, const struct node *place)
+{
+    struct node *node = node_scalar(arena, place, "", false);
+    node->broken = true;
+    return node;
+}
+
 void node_append(struct arena *arena, struct node *to, struct node *key, struct node *value)
 {
     to->items = arena_push(arena, to->items, to->count, sizeof *to->items);
@@ -223,6 +230,10 @@ static int read_map(struct reader *r, int depth, struct node *map)
         int rc = read_node(r, depth + 1, &key);
         if (rc == 0 && key->type != NODE_SCALAR)
             rc = node_error(r->err, key, "a key must be a scalar, not %s", node_form(key));
+        if (rc == 0 && key->plain && strcmp(key->text, "<<") == 0)
+            rc = node_error(r->err, key,
+                            "merge keys (<<) are not supported: use an alias for a whole value, "
+                            "${name} for a param, or include");
         if (rc == 0)
             rc = read_node(r, depth + 1, &value);
         if (rc != 0)

@@ -24,9 +24,11 @@ struct node {
     size_t count;        /* of a list's items or a map's entries */
     struct node **items; /* a list's items, or a map's values */
     struct node **keys;  /* a map's keys, in the file's order */
-    bool used;           /* of a param: a ${...} looked it, or something in it, up */
-    size_t weight;       /* nodes in it, itself included, shared ones each time */
-    size_t *order;       /* of a large map's keys by text, or NULL; see node_seal */
+    bool broken;   /* it couldn't be expanded, which was reported: what it holds isn't known */
+    bool unset;    /* null that stands over another file's value, to take it away */
+    bool used;     /* of a param: a ${...} looked it, or something in it, up */
+    size_t weight; /* nodes in it, itself included, shared ones each time */
+    size_t *order; /* of a large map's keys by text, or NULL; see node_seal */
 };
 
 /* Reads the one document of a file, or of a text (with a 0 byte after its end) that `file` names in
@@ -46,6 +48,7 @@ bool node_is_null(const struct node *node); /* ~, null or nothing, without quote
 /* New nodes that stand where `place` stands. */
 struct node *node_scalar(struct arena *arena, const struct node *place, const char *text,
                          bool plain);
+struct node *node_broken(struct arena *arena, const struct node *place);
 struct node *node_empty(struct arena *arena, const struct node *place, enum node_type type);
 /* Appends to a list (key NULL) or a map made by node_empty. */
 void node_append(struct arena *arena, struct node *to, struct node *key, struct node *value);

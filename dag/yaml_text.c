@@ -33,7 +33,7 @@ static void step(struct text_fault *place, uint32_t c, uint32_t after)
 static void describe(struct text_fault *fault, uint32_t c)
 {
     if (c == 0)
-        snprintf(fault->what, sizeof fault->what, "a 0 byte is no text");
+        snprintf(fault->what, sizeof fault->what, "the file contains a NUL byte");
     else if (c < 0x20 || c == 0x7f)
         snprintf(fault->what, sizeof fault->what,
                  "the control character 0x%02x is not allowed; in double quotes it is \"\\x%02x\"",

@@ -47,6 +47,8 @@ static void check_sum(const char *table, const char *axis, const json_t *items, 
         const char *name = json_string_value(term), *other, *where;
         json_t *value;
         char pointer[1000];
+        if (!name)
+            continue; /* reported */
         struct nearest nearest = {.wrong = name += *name == '-'};
         snprintf(pointer, sizeof pointer, "/tables/%s/%s/%s/sum/%zu", table, axis, id, i);
         where = pointer;
@@ -88,6 +90,17 @@ static size_t cell_bytes(const json_t *table, const char *row, const char *colum
            (reference ? strlen(reference) : 0);
 }
 
+static void not_a_reference(const char *id, const char *row, const char *column, const json_t *cell,
+                            struct problems *problems)
+{
+    char pointer[1000], *text = json_dumps(cell, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    snprintf(pointer, sizeof pointer, "/tables/%s/cells/%s/%s", id, row, column);
+    problems_at(problems, pointer,
+                "cell %s/%s: expected a reference \"@stage.port:/pointer\", not '%.100s'", row,
+                column, text ? text : "");
+    free(text);
+}
+
 static void check_cells(const char *id, const json_t *table, const json_t *stages,
                         const json_t *paper, size_t *bytes, struct problems *problems)
 {
@@ -104,6 +117,10 @@ static void check_cells(const char *id, const json_t *table, const json_t *stage
         *bytes += cell_bytes(table, row, column, cell, paper);
         if (json_is_null(cell) || sum)
             continue;
+        if (!json_is_string(cell)) {
+            not_a_reference(id, row, column, cell, problems);
+            continue;
+        }
         snprintf(pointer, sizeof pointer, "/tables/%s/cells/%s/%s", id, row, column);
         if (place_check(json_string_value(cell), PLACE_NUMBER, stages, &why) < 0)
             problems_at(problems, pointer, "cell %s/%s: %s", row, column, why.text);
@@ -129,7 +146,85 @@ static void check_table_name(const char *id, const char *pointer, struct problem
                     id, id);
 }
 
-static void check_tables(const json_t *params, const json_t *stages, struct problems *problems)
+/* Whether the rows and columns of a table are known. */
+static bool is_known(const json_t *table)
+{
+    size_t rows = json_object_size(json_object_get(table, "rows"));
+    size_t columns = json_object_size(json_object_get(table, "columns"));
+    return rows > 0 && rows <= CELLS_ROW_LIMIT && columns > 0 && columns <= CELLS_COLUMN_LIMIT;
+}
+
+/* Leaves out what is no reference. */
+static void drop_wrong_cells(json_t *cells)
+{
+    const char *row, *column;
+    json_t *line, *cell;
+    json_object_foreach(cells, row, line) json_object_foreach(line, column, cell)
+    {
+        if (!json_is_string(cell))
+            json_object_set_new(line, column, json_null());
+    }
+}
+
+/* Leaves out of sums what names nothing. */
+static void drop_wrong_terms(const json_t *items)
+{
+    const char *id;
+    json_t *item;
+    json_object_foreach((json_t *)items, id, item)
+    {
+        json_t *terms = json_object_get(item, "sum");
+        for (size_t i = json_array_size(terms); i-- > 0;) {
+            const char *name = json_string_value(json_array_get(terms, i));
+            if (!name || cells_place(items, name + (*name == '-')) < 0)
+                json_array_remove(terms, i);
+        }
+    }
+}
+
+/* What is known of the tables when claims and the headline are checked. */
+struct known {
+    const json_t *section; /* `tables` */
+    json_t *tables;        /* evaluated without a number of ours */
+    bool more, unsure;     /* see check_sections.h; unsure also if names in `paper` are wrong */
+    bool whole;            /* nothing was wrong so far */
+};
+
+/* Whether a selector may name cells of a table that isn't known. */
+static bool may_be_unknown(const struct known *known, const char *selector)
+{
+    size_t n = strcspn(selector, "/"), many = strcspn(selector, "*|");
+    bool found = false;
+    const char *id;
+    json_t *table;
+    json_object_foreach((json_t *)known->section, id, table)
+    {
+        bool same = strncmp(id, selector, n) == 0 && !id[n];
+        if (!is_known(table) && (same || many < n))
+            return true;
+        found |= same;
+    }
+    return known->more && !found;
+}
+
+/* The tables whose cells claims can name: new. */
+static json_t *known_tables(const json_t *tables)
+{
+    json_t *known = json_deep_copy(tables), *table;
+    const char *id;
+    json_object_foreach((json_t *)tables, id, table) if (!is_known(table))
+        json_object_del(known, id);
+    json_object_foreach(known, id, table)
+    {
+        drop_wrong_cells(json_object_get(table, "cells"));
+        drop_wrong_terms(json_object_get(table, "rows"));
+        drop_wrong_terms(json_object_get(table, "columns"));
+    }
+    return known;
+}
+
+/* Whether there are few enough cells to go on. */
+static bool check_tables(const json_t *params, const json_t *stages, struct problems *problems)
 {
     const char *id;
     json_t *table;
@@ -149,6 +244,7 @@ static void check_tables(const json_t *params, const json_t *stages, struct prob
                         "the tables have too many cells: together they would take more than %d MB",
                         TABLES_LIMIT / 1000000);
     }
+    return bytes <= TABLES_LIMIT;
 }
 
 /* ---- paper ---- */
@@ -198,18 +294,24 @@ static void check_paper_tables(const json_t *params, struct problems *problems)
         char pointer[300];
         struct nearest nearest = {.wrong = id};
         const json_t *table = json_object_get(tables, id);
-        if (is_section_member(id))
+        if (!*id || is_section_member(id))
             continue;
         snprintf(pointer, sizeof pointer, "/paper/%.200s", id);
         offer_all(&nearest, tables);
         for (const struct param *p = sections_paper_members; p->name; p++)
             nearest_offer(&nearest, p->name);
-        if (!table)
+        if (!table && !json_is_true(json_object_get(params, "more_tables")))
             problems_at(problems, pointer, "paper: there is no table '%s'%s", id,
                         nearest_hint(&nearest));
-        else
+        else if (is_known(table))
             json_object_foreach(numbers, row, line) check_paper_row(id, row, line, table, problems);
     }
+}
+
+/* Whether nothing that was wrong is missing in it. */
+static bool is_whole(const json_t *map)
+{
+    return json_is_object(map) && !json_object_get(map, "");
 }
 
 static void check_settings(const json_t *params, struct problems *problems)
@@ -217,7 +319,7 @@ static void check_settings(const json_t *params, struct problems *problems)
     const char *name;
     json_t *setting;
     json_object_foreach(json_object_get(json_object_get(params, "paper"), "settings"), name,
-                        setting)
+                        setting) if (is_whole(setting))
         settings_check(name, setting, json_object_get(params, "params"), problems);
     value_names_check(params, problems);
 }
@@ -260,19 +362,25 @@ static void check_check_members(const char *pointer, const json_t *check, struct
 {
     static const char *const names[] = {"right", "among", "margin",   "min",
                                         "max",   "top",   "at_least", "majority"};
-    const char *name = cells_string(check, "check"), *members = "";
+    const char *name = cells_string(check, "check"), *members = NULL;
     for (size_t i = 0; i < sizeof check_members / sizeof *check_members; i++)
         if (strcmp(check_members[i].check, name) == 0)
             members = check_members[i].members;
+    if (!members)
+        return; /* reported */
+    char missing[300] = "";
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char place[600];
+        size_t n = strlen(missing);
         int taken = takes(members, names[i]);
         snprintf(place, sizeof place, "%s/%s", pointer, names[i]);
         if (taken == 0 && is_given(check, names[i]))
             problems_at(problems, place, "check %s takes no '%s'", name, names[i]);
-        else if (taken == 2 && !is_given(check, names[i]))
-            problems_at(problems, pointer, "check %s needs '%s'", name, names[i]);
+        else if (taken == 2 && !is_given(check, names[i]) && is_whole(check))
+            snprintf(missing + n, sizeof missing - n, "%s'%s'", n ? " and " : "", names[i]);
     }
+    if (*missing)
+        problems_at(problems, pointer, "check %s needs %s", name, missing);
     const json_t *least = json_object_get(check, "min"), *most = json_object_get(check, "max");
     if (json_is_number(least) && json_is_number(most) &&
         json_number_value(least) > json_number_value(most))
@@ -288,9 +396,9 @@ static bool is_operand(const json_t *check, const char *name)
     return !value || json_is_string(value) || json_is_number(value);
 }
 
-/* Whether the cells that a member of the check names exist. */
+/* Whether the cells that a member of the check names exist and are known. */
 static bool check_selector(const char *pointer, const json_t *check, const char *name,
-                           const json_t *tables, struct problems *problems)
+                           const struct known *known, struct problems *problems)
 {
     const char *text = json_string_value(json_object_get(check, name));
     struct selection selection;
@@ -298,7 +406,9 @@ static bool check_selector(const char *pointer, const json_t *check, const char 
     char place[600];
     if (!text)
         return true;
-    int rc = selector_find(tables, text, &selection, &why);
+    if (may_be_unknown(known, text))
+        return false;
+    int rc = selector_find(known->tables, text, &selection, &why);
     selector_free(&selection);
     snprintf(place, sizeof place, "%s/%s", pointer, name);
     if (rc < 0)
@@ -306,33 +416,27 @@ static bool check_selector(const char *pointer, const json_t *check, const char 
     return rc == 0;
 }
 
-static bool is_incomplete(const json_t *params)
-{
-    return json_is_true(json_object_get(params, "incomplete"));
-}
-
-/* What the checks of claims look at. */
-struct claims {
-    const json_t *tables; /* evaluated, without any result */
-    bool incomplete;      /* a cell may be null because its reference was wrong: no word of it */
-    size_t total;         /* pairs of the checks so far */
-};
-
-static void check_pairs(const char *pointer, const json_t *check, struct claims *claims,
-                        struct problems *problems)
+/* *total is how many pairs the checks before it have. */
+static void check_pairs(const char *pointer, const json_t *check, const struct known *known,
+                        size_t *total, struct problems *problems)
 {
     size_t count = 0;
     struct error why;
     json_int_t least = json_integer_value(json_object_get(check, "at_least"));
     char place[600];
-    int rc = claims_check_pairs(check, claims->tables, &count, &why);
-    if (rc < 0 && !(rc == -ENODATA && claims->incomplete)) {
-        problems_at(problems, pointer, "%s", why.text);
+    int rc = claims_check_pairs(check, known->tables, &count, &why);
+    if (rc == -ENODATA && !known->whole)
+        return; /* the reference of ours may be what was wrong */
+    if (rc < 0) {
+        bool paper = !is_given(check, "right") && !is_given(check, "among");
+        problems_at(problems, pointer, "%s%s",
+                    paper && rc != -ENODATA ? "the paper has no number for these cells: " : "",
+                    why.text);
         return;
     }
     snprintf(place, sizeof place, "%s/at_least", pointer);
-    claims->total += count;
-    if (claims->total > PAIR_LIMIT)
+    *total += count;
+    if (*total > PAIR_LIMIT)
         problems_at(problems, pointer, "the claims compare more than %d pairs of cells",
                     PAIR_LIMIT);
     if (least > 0 && (size_t)least > count)
@@ -340,43 +444,43 @@ static void check_pairs(const char *pointer, const json_t *check, struct claims 
                     (long long)least, count, count == 1 ? "" : "s");
 }
 
-static void check_check(const char *pointer, const json_t *check, struct claims *claims,
-                        struct problems *problems)
+static void check_check(const char *pointer, const json_t *check, const struct known *known,
+                        size_t *total, struct problems *problems)
 {
     static const char *const names[] = {"left", "right", "among"};
     size_t before = problems->count;
     check_check_members(pointer, check, problems);
     bool found = true;
     for (size_t i = 0; i < 3; i++)
-        found &= check_selector(pointer, check, names[i], claims->tables, problems);
+        found &= check_selector(pointer, check, names[i], known, problems);
+    bool paper = !is_given(check, "right") && !is_given(check, "among");
     if (!is_operand(check, "right"))
         problems_at(problems, pointer, "right: expected cells or a number");
-    else if (found && problems->count == before)
-        check_pairs(pointer, check, claims, problems);
+    else if (found && problems->count == before && is_whole(check) && !(paper && known->unsure))
+        check_pairs(pointer, check, known, total, problems);
 }
 
-static void check_claims(const json_t *params, const json_t *tables, struct problems *problems)
+static void check_claims(const json_t *params, const struct known *known, struct problems *problems)
 {
-    struct claims claims = {.tables = tables, .incomplete = is_incomplete(params)};
     const char *id;
     json_t *claim, *check;
-    size_t i;
+    size_t i, total = 0;
     json_object_foreach(json_object_get(params, "claims"), id, claim)
         json_array_foreach(json_object_get(claim, "checks"), i, check)
     {
-        if (claims.total > PAIR_LIMIT)
+        if (total > PAIR_LIMIT)
             return;
         char pointer[400];
         snprintf(pointer, sizeof pointer, "/claims/%.200s/checks/%zu", id, i);
-        check_check(pointer, check, &claims, problems);
+        check_check(pointer, check, known, &total, problems);
     }
 }
 
 /* ---- report ---- */
 
-static void check_headline(const json_t *params, const json_t *tables, struct problems *problems)
+static void check_headline(const json_t *report, const struct known *known,
+                           struct problems *problems)
 {
-    const json_t *report = json_object_get(params, "report");
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(report, "headline"), i, item)
@@ -384,16 +488,17 @@ static void check_headline(const json_t *params, const json_t *tables, struct pr
         struct selection s;
         struct error why;
         char pointer[100];
+        const char *cell = cells_string(item, "cell");
         snprintf(pointer, sizeof pointer, "/report/headline/%zu/cell", i);
-        if (selector_find(tables, cells_string(item, "cell"), &s, &why) < 0)
+        if (!is_whole(item) || may_be_unknown(known, cell))
+            continue;
+        if (selector_find(known->tables, cell, &s, &why) < 0)
             problems_at(problems, pointer, "cell: %s", why.text);
         else if (s.n != 1)
-            problems_at(problems, pointer, "cell: '%s' names %zu cells; expected one",
-                        cells_string(item, "cell"), s.n);
-        else if (!cells_is_ours(s.items[0].cell) && !is_incomplete(params))
+            problems_at(problems, pointer, "cell: '%s' names %zu cells; expected one", cell, s.n);
+        else if (!cells_is_ours(s.items[0].cell) && known->whole)
             problems_at(problems, pointer,
-                        "cell: '%s' is no number of ours: expected a cell with a reference",
-                        cells_string(item, "cell"));
+                        "cell: '%s' is no number of ours: expected a cell with a reference", cell);
         selector_free(&s);
     }
 }
@@ -444,25 +549,38 @@ static json_t *by_name(const json_t *stages)
     return map;
 }
 
-void check_sections(const json_t *params, struct problems *problems)
+/* Claims and the headline name cells of tables, of those that are known. */
+static void check_named_cells(const json_t *params, bool unsure, struct problems *problems)
 {
     struct sources none = {.loaded = json_object()};
-    json_t *tables = NULL;
     struct error why = {""};
+    struct known known = {.section = json_object_get(params, "tables"),
+                          .more = json_is_true(json_object_get(params, "more_tables")),
+                          .unsure = unsure};
+    bool all = !problems_any(problems) && !known.more && !unsure;
+    known.whole = all && !json_is_true(json_object_get(params, "incomplete"));
+    json_t *tables = all ? json_incref((json_t *)known.section) : known_tables(known.section);
+    if (cells_evaluate(tables, json_object_get(params, "paper"), &none, &known.tables, &why) < 0) {
+        problems_at(problems, "/tables", "%s", why.text);
+    } else {
+        check_claims(params, &known, problems);
+        check_headline(json_object_get(params, "report"), &known, problems);
+    }
+    json_decref(known.tables);
+    json_decref(tables);
+    sources_close(&none);
+}
+
+void check_sections(const json_t *params, struct problems *problems)
+{
     json_t *stages = by_name(json_object_get(params, "stages"));
-    check_tables(params, stages, problems);
+    bool few = check_tables(params, stages, problems);
+    size_t before = problems->count;
     check_paper_tables(params, problems);
+    bool unsure = problems->count > before || json_is_true(json_object_get(params, "unsure"));
     check_settings(params, problems);
     check_figures(json_object_get(params, "report"), stages, problems);
-    /* Claims and the headline name cells of tables that must be right themselves. */
-    if (!problems_any(problems)) {
-        if (cells_evaluate(json_object_get(params, "tables"), json_object_get(params, "paper"),
-                           &none, &tables, &why) < 0)
-            problems_at(problems, "/tables", "%s", why.text);
-        check_claims(params, tables, problems);
-        check_headline(params, tables, problems);
-    }
-    json_decref(tables);
+    if (few)
+        check_named_cells(params, unsure, problems);
     json_decref(stages);
-    sources_close(&none);
 }

@@ -6,9 +6,12 @@
 #include <jansson.h>
 #include "base/problems.h"
 
-/* Checks the params of report_tables, which are right by the tables of sections.h and whose
- * references name outputs that exist. Places are JSON pointers into params.
- * With `incomplete` among them a cell may be null because its reference was wrong. */
+/* Checks the params of report_tables. Places are JSON pointers into params.
+ *
+ * Where something was found wrong by the tables of sections.h, the params hold the rest: null in
+ * place of a wrong table, row, number or item, and a key "" in a map that lacks what was wrong.
+ * `more_tables` then says that there may be tables that aren't there, `unsure` that numbers of the
+ * paper may be missing, `incomplete` that a cell may be null since its reference was wrong. Nothing is said of what hangs on that. */
 void check_sections(const json_t *params, struct problems *problems);
 
 #endif

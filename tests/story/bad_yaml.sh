@@ -73,7 +73,7 @@ bad "param 'a' is made of itself" <<< $'ferdag: 2\nparams: { a: "${b}", b: "${a}
 head -c 100000 /dev/urandom | bad 'bad.yaml:'
 printf 'ferdag: 2\ntitle: caf\xe9\n' | bad 'bad.yaml:2:11: byte 0xe9 is not UTF-8; save the file as UTF-8'
 printf 'ferdag: 2\ntitle: "\x07"\n' | bad 'bad.yaml:2:9: the control character 0x07 is not allowed; in double quotes'
-printf 'ferdag: 2\ntitle: x\n\0' | bad 'bad.yaml:3:1: a 0 byte is no text; save the file as UTF-8'
+printf 'ferdag: 2\ntitle: x\n\0' | bad 'bad.yaml:3:1: the file contains a NUL byte; save the file as UTF-8'
 printf 'ferdag: 2\ntitle: é\nstagse: é\n' | iconv -t UTF-16 | bad "bad.yaml:3:1: unknown key 'stagse'"
 { printf 'ferdag: 2\nx: '; printf '[%.0s' $(seq 10000); } | bad 'nested more than 64 deep'
 { printf 'ferdag: 2\nparams:\n'; seq -f '  p%.0f: 1' 250000; } | bad 'more than 200000 nodes'
@@ -86,13 +86,13 @@ head -c 5000000 /dev/zero | tr '\0' '#' | bad 'larger than 4194304 bytes'
   echo 'stages: { s: { kind: command, out: { b: b }, with: { run: "${a30}" } } }'
 } | bad 'expands to more than'
 { echo 'ferdag: 2'; printf 'params: { big: "%0100000d" }\n' 0
-  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: "" }, in: { a: ['; for i in $(seq 20000); do echo '"x${big}",'; done
+  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: ":" }, in: { a: ['; for i in $(seq 20000); do echo '"x${big}",'; done
   echo '] } } }'
 } | (ulimit -v 1500000; bad 'expands to more than 5000000 values') || exit 1
 # Large files are slow in no way: each name is looked up in a map of 90,000.
 { echo 'ferdag: 2'; echo 'params:'; seq -f '  a%.0f: 1' 90000; } > large.yaml
 { echo 'ferdag: 2'; echo 'include: large.yaml'; echo 'params:'; seq -f '  b%.0f: 1' 60000
-  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: "" }, in: { a: ['
+  echo 'stages: { s: { kind: command, out: { b: b }, with: { run: ":" }, in: { a: ['
   seq -f '"${a%.0f}",' 50000; echo '] } } }'
 } > many.yaml
 timeout 10 "$FERDAG" check many.yaml 2> err

@@ -25,6 +25,28 @@ rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n 's,.*output u.*blobs/.
 has 'a blob that is gone' 'gone from the cache' "$("$FERDAG" explain x.yaml b)"
 same 'and is made again' 'b' "$(ran x.yaml)"
 
+# Of a long value the part is shown that changed, and all of it in JSON; names are not cut.
+cat > long.yaml <<'Y'
+ferdag: 2
+params: { word: one }
+stages:
+  tabulate_everything_there_is: { kind: command, out: { everything_there_is: o.json }, with: { run: "echo 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 > x; echo '{ \"${word}\": 1 }' > o.json; echo 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 > y" } }
+tables: { t: { rows: [one, two], columns: [c], cell: "@tabulate_everything_there_is:/${row}" } }
+Y
+"$FERDAG" run long.yaml --out pages 2>err || fail "$(cat err)"
+text=$("$FERDAG" explain long.yaml --set word=two tabulate_everything_there_is)
+has 'what changed' "echo '{ \\\"one" "$text"
+has 'what it became' "-> ... 1 1 > x; echo '{ \\\"two\\\": 1 }' > o.json; echo 2 2" "$text"
+has 'its end' '...' "${text##*-> }"
+has 'status' "echo '{ \\\"two" "$("$FERDAG" status long.yaml --set word=two)"
+text=$("$FERDAG" explain long.yaml --set word=two tabulate_everything_there_is --json)
+has 'the whole in JSON' '2 2 2 > y' "$text"
+has 'the whole in JSON, from its beginning' 'echo 1 1 1 1 1' "$text"
+sed -i 's/tables: { t:/tables: { u:/; s/echo 2/echo 3/' long.yaml
+"$FERDAG" run long.yaml tabulate_everything_there_is 2>err || fail "$(cat err)"
+text=$("$FERDAG" explain long.yaml tables)
+grep -q 'input .*: tabulate_everything_there_is.everything_there_is [0-9a-f]\{12\}' <<< "$text" || fail "a name: $text"
+
 # Memory and time of what the stage started are its own.
 cat > y.yaml <<'Y'
 ferdag: 2

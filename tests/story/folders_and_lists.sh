@@ -77,7 +77,7 @@ refused() {
 }
 refused 's,"m/\*/\*","m/*",' "'m/*' names no stage; a star stands for one value of a matrix"
 refused 's,"m/\*/1.t","m/*/1.u",' "unknown output 'u'"
-refused 's,\[look,\[[look],' "in: x: expected 'stage', 'stage.port' or an input, not a list"
+refused 's,\[look,\[[look],' "in.x: expected one value, not a list"
 sed -i 's,path: data/,path: data2/,' x.yaml
 "$FERDAG" run x.yaml 2> err > out
 same 'exit without the folder' 2 $?

@@ -63,7 +63,7 @@ same 'exit under nohup' 0 $?
 
 # Names of inputs are names of files; no output lies in another.
 bad() {
-    printf 'ferdag: 2\nstages:\n  a: { kind: command, out: { o: o }, with: { run: "" } }\n  b: { kind: command, %s, with: { run: "" } }\n' "$2" > bad.yaml
+    printf 'ferdag: 2\nstages:\n  a: { kind: command, out: { o: o }, with: { run: ":" } }\n  b: { kind: command, %s, with: { run: ":" } }\n' "$2" > bad.yaml
     "$FERDAG" run bad.yaml 2> err
     same "exit of $2" 2 $?
     same "lines for $2" 1 "$(wc -l < err)"

@@ -127,7 +127,7 @@ cmp old.yaml once.yaml || fail 'the second time changed something'
 # What can't be renamed is said, and a file that can't be read leaves all as it was.
 cat > asks.yaml << 'Y'
 ferdag: 1
-stages: { s: { kind: command, out: { o: o }, with: { run: "" } } }
+stages: { s: { kind: command, out: { o: o }, with: { run: ":" } } }
 tables: { t: { columns: [c], rows: [r], cell: "@s:/a", asks: [{ check: above, left: t/r/c, right: 1, text: x }] } }
 Y
 "$FERDAG" migrate asks.yaml > out 2> err

@@ -102,8 +102,8 @@ wrong '"score/*/*"' '"scores/*/*"' "'scores/*/*' names no stage"
 wrong 'scale: 100' 'scael: 100' "unknown key 'scael' of tables.t1 (did you mean 'scale'?)"
 wrong 'digits: 2' 'digits: 2.5' "digits: expected an integer, not '2.5'"
 wrong 'unit: "%"' 'units: "%"' "unknown key 'units' of tables.t1 (did you mean 'unit'?)"
-wrong 'label: Public, split' 'lable: Public, split' "'lable' is no setting, and a variable that no cell uses (did you mean 'label'?)"
-wrong 'bold: true' 'blod: true' "'blod' is no setting, and a variable that no cell uses (did you mean 'bold'?)"
+wrong 'label: Public, split' 'lable: Public, split' "'lable' is neither a setting nor used in a cell (did you mean 'label'?)"
+wrong 'bold: true' 'blod: true' "'blod' is neither a setting nor used in a cell (did you mean 'bold'?)"
 wrong 'sum: [public, private]' 'sum: [public, privat]' "sum: there is no 'privat' among the columns (did you mean 'private'?)"
 wrong '/${split}/accuracy' '/${split}/acuracy' "score/1/1.metrics has no number at '/public/acuracy' (did you mean '/public/accuracy'?)"
 wrong '@score/${of}' '@scor/${of}' "unknown stage or input 'scor/1/1'"
@@ -190,6 +190,36 @@ wrong 'features: look' 'features: look.logits' 'port features of kind knn takes 
 wrong 'files: [tidy.py]' 'files: [~]' 'files: expected the name of a file or folder'
 wrong '  knn:' '  fused: { kind: fuse_features, in: { features: [] } }
   knn:' 'input port '"'features'"' of kind fuse_features: expected at least one'
+# a text in quotes is no number
+wrong 'scale: 100' 'scale: "100"' 'scale: expected a number, not the text "100"; leave out the quotes'
+wrong 'digits: 2' "digits: '2'" 'digits: expected an integer, not the text "2"; leave out the quotes'
+wrong 'commas: true' 'commas: "true"' 'commas: expected true or false, not the text "true"; leave out the quotes'
+wrong 'comparable: false' 'comparable: "false"' 'comparable: expected true or false, not the text "false"'
+wrong 'cpu: 1' 'cpu: "1"' 'cpu: expected an integer, not the text "1"; leave out the quotes'
+wrong 'epochs: 1' 'epochs: "1"' 'epochs: expected an integer, not the text "1"; leave out the quotes'
+wrong 'public: 70.1' 'public: "70.1"' 'number: expected a number, not the text "70.1"; leave out the quotes'
+wrong 'ferdag: 2' 'ferdag: "2"' 'ferdag: expected 2, not the text "2"; leave out the quotes'
+# what can't be named so, or isn't what it must be
+wrong 'knn:    {' 'tables: { kind: synthetic_faces, for: { x: [1] } }
+  knn:    {' "the name 'tables' is taken by the stage that makes the file's tables and report; use another name"
+wrong 'in: { x: data, all' 'in: { a/b: data, x: data, all' "in: 'a/b' can't name an input: expected the name of a file"
+wrong 'in: { x: data, all' 'in: { d: data, x: data, all' "in: 'd' can't name an input: an output of the stage has that name"
+wrong 'in: { x: data, all' 'in: { x: data.csv, all' "'data' is an input, which has no ports: write 'data'"
+wrong 'out: { o: o.json, d: d/ }, with' 'out: {}, with' 'out: a command needs at least one output'
+wrong 'train: 90, seed: 3' '<<: { train: 90 }, seed: 3' 'merge keys (<<) are not supported: use an alias for a whole value, ${name} for a param, or include'
+wrong '{ cell: "@tidy.o:/anything" }' '{ cell: 59.5 }' "cell r/c: expected a reference \"@stage.port:/pointer\", not '59.5'"
+wrong 'headline: [' 'pictures: [{ file: "@tidy.d:pic.png" }]
+  headline: [' "after ':' expected the path of a file, such as :/name.png"
+wrong '"@tidy.o:/anything"' '"@tidy.o:anything"' "after ':' expected a JSON pointer such as :/public/accuracy"
+wrong 'left: "t1/one/*", at_least' 'left: "t1/two/*", at_least' 'the paper has no number for these cells: nothing to compare'
+wrong 'min: 0, max: 5, ' '' "check mean needs 'min' and 'max'"
+wrong 'columns: [c],' 'columns: [],' 'tables.t2.columns: none given; expected 1 to 60'
+wrong '[a, b, c, d, e, f, g]' '[a, b, [c], d, e, f, g]' 'report.classes: expected one value, not a list'
+wrong '{ x: data, all' '{ x: data, y: { a: data }, all' 'stages.tidy.in.y: expected one value or a list, not a map'
+wrong 'kind: metrics, in' 'in' "stage 'score' has no kind"
+wrong '{ x: data, all' '{ x: data, none: , all' "in: none: expected 'stage', 'stage.port' or an input, not nothing"
+wrong '{ x: data, all' '{ x: data, none: [], all' "in: none: expected 'stage', 'stage.port' or an input, not an empty list"
+wrong 'run: "python3 tidy.py"' 'run: " "' 'run: expected a command, not an empty text'
 [ $tried -ge 50 ] || fail "only $tried mistakes"
 
 # Many at once: each is reported.
@@ -204,6 +234,124 @@ same 'exit of many mistakes' 2 $?
 for word in trian vgg91 scael abov comparabel lable titel pth; do has 'all at once' "'$word'" "$(cat err)"; done
 same 'lines' 8 "$(wc -l < err)"
 same 'in the order of the file' "$(cut -d: -f3 err)" "$(cut -d: -f3 err | sort -n)"
+
+# Every section is checked as far as it can be, whatever is wrong in it or in the others, and nothing
+# is said of what only hangs on an error.
+cat > many.yaml << 'END'
+ferdag: 2
+params: { width: 4, p: "${nosuch_a}-${nosuch_b}" }
+inputs: { data: { pth: data.txt }, "b d": x }
+stages:
+  faces:  { kind: synthetic_faces, with: { train: 90, seed: 3 } }
+  full:   { kind: ingest_csv, in: { csv: faces } }
+  net:    { kind: train_cn, in: { images: fulll, x: [fll, "fa/*"] }, env: [A B, LANG, C D], with: { model: "${mdl}" } }
+  knn:    { for: { seed: [1, 1, 2], k: [1, 3] }, kind: knnn, in: { features: look }, with: { k: "${k}" } }
+  score:  { for: { seed: "${seeds}" }, kind: metricss }
+  ok:     { kind: command, in: { x: "${unk_a}${unk_b}${width}" }, env: [A B, LANG, C D], out: { ../x: y, z: ../z }, with: { run: "${one} ${two.${three}} ${four" } }
+tables:
+  t1:
+    scael: 100
+    columns: { public: { label: Public, split: public }, private: { label: Private, split: private } }
+    rows: { one: { label: One, of: 1/1 }, two: { label: Two, of: "${nope}" }, total: { sum: [one, tow] } }
+    cell: "@ok.z${of}:/${split}/accuracy"
+    digits: many
+  t2: { columns: [c], rws: { r: { cell: "@ok.z:/anything" } } }
+  t3: { columns: [c], rows: { r: { cell: "@okk.z:/anything" } } }
+paper:
+  t1: { one: { public: hm, privat: 3 } }
+  t2: { foo: { bar: 3 } }
+  t9: { foo: { bar: 3 } }
+claims:
+  best:
+    checks:
+      - { check: above, left: t1/one/public, right: t1/tow/public, margn: 0.5, text: above }
+      - { check: rank, left: t1/one/public, among: "t1/one|tow/public", top: first, text: rank }
+      - { check: mean, left: "t2/*/private", right: "t2/*/public", text: mean }
+      - { check: reaches, left: "t1/one/*", at_least: 1, text: reaches }
+      - { check: reaches, left: "t4/one/*", at_least: 1, text: reaches }
+      - { check: above, left: "t3/r/d", right: "${nosuch}", text: reaches }
+report:
+  headline: [{ cell: t1/one/pubic, label: One }, { cell: t2/a/b, labl: x }, { cell: t2/a/b }]
+  curves: [{ title: Loss, lines: { net: "@net.metrics", x: "@knn/1/1.x", y: "@fces" } }]
+  classes: a
+END
+"$FERDAG" check many.yaml > printed 2> err
+same 'exit of many.yaml' 2 $?
+said=0
+while IFS='|' read -r place expected; do
+    has "many.yaml:$place" "$expected" "$(grep -F "many.yaml:$place: " err)"
+    said=$((said + 1))
+done << 'END'
+2:24|unknown param 'nosuch_a'
+2:24|unknown param 'nosuch_b'
+3:19|unknown key 'pth' of inputs.data (did you mean 'path'?)
+3:36|'b d' can't name an input: expected letters, digits, _ and -
+7:19|unknown kind 'train_cn' (did you mean 'train_cnn'?)
+7:43|unknown stage or input 'fulll' (did you mean 'full'?)
+7:54|unknown stage or input 'fll' (did you mean 'full'?)
+7:59|'fa/*' names no stage; a star stands for one value of a matrix
+7:76|env: expected the name of an environment variable, not 'A B'
+7:87|env: expected the name of an environment variable, not 'C D'
+7:108|unknown param 'mdl'
+8:30|for: '1' is given twice
+8:56|unknown kind 'knnn' (did you mean 'knn'?)
+8:78|unknown stage or input 'look'
+9:26|unknown param 'seeds'
+9:46|unknown kind 'metricss' (did you mean 'metrics'?)
+10:37|unknown param 'unk_a'
+10:37|unknown param 'unk_b'
+10:73|env: expected the name of an environment variable, not 'A B'
+10:84|env: expected the name of an environment variable, not 'C D'
+10:97|'../x' can't name a port: expected letters, digits, _ and -
+10:109|out: expected a file name inside the stage's folder
+10:130|unknown param 'one'
+10:130|unknown param 'three'
+10:130|'${' without its '}'
+13:5|unknown key 'scael' of tables.t1 (did you mean 'scale'?)
+15:66|unknown param 'nope'
+15:99|sum: there is no 'tow' among the rows (did you mean 'two'?)
+17:13|digits: expected an integer, not 'many'
+18:23|unknown key 'rws' of tables.t2 (did you mean 'rows'?)
+19:42|unknown stage or input 'okk' (did you mean 'ok'?)
+21:24|number: expected a number, not 'hm'
+21:36|paper.t1: the table has no column 'privat' (did you mean 'private'?)
+23:7|paper: there is no table 't9' (did you mean 't1'?)
+27:53|right: 't1/tow/public': there is no row 'tow' (did you mean 'two'?)
+27:68|unknown key 'margn' of claims.best.checks (did you mean 'margin'?)
+28:52|among: 't1/one|tow/public': there is no row 'tow' (did you mean 'two'?)
+28:78|top: expected an integer, not 'first'
+29:9|check mean needs 'min' and 'max'
+31:33|left: 't4/one/*': there is no table 't4' (did you mean 't1'?)
+32:31|left: 't3/r/d': there is no column 'd'
+32:48|unknown param 'nosuch'
+34:22|cell: 't1/one/pubic': there is no column 'pubic' (did you mean 'public'?)
+34:66|unknown key 'labl' of report.headline (did you mean 'label'?)
+35:77|unknown stage or input 'fces' (did you mean 'faces'?)
+36:12|report.classes: expected a list, not a scalar
+END
+same 'lines of many.yaml' $said "$(wc -l < err)"
+
+# Under a misspelled section stands what others refer to.
+printf 'ferdag: 2\ninptus: { data: { path: data.txt } }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > bad.yaml
+"$FERDAG" check bad.yaml > printed 2> err
+same 'a misspelled section' "ferdag: bad.yaml:2:1: unknown key 'inptus' of the file (did you mean 'inputs'?)" "$(cat err)"
+
+# An including file takes an input away with null, at any depth.
+printf 'ferdag: 2\ninclude: base.yaml\nstages: { tidy: { in: { all: } } }\n' > without.yaml
+printf 'ferdag: 2\ninclude: without.yaml\nstages: { tidy: { in: { all: ~ } } }\n' > above.yaml
+for file in without above; do
+    "$FERDAG" check $file.yaml > printed 2> err || fail "an input taken away in $file.yaml: $(cat err)"
+done
+
+# null says in the file itself that there is none.
+printf 'ferdag: 2\nstages: { a: { kind: command, in: { x: ~, y: null }, out: { o: o }, with: { run: x } } }\n' > none.yaml
+"$FERDAG" check none.yaml > printed 2> err || fail "an input that is null: $(cat err)"
+
+# What nothing uses is warned of.
+printf 'ferdag: 2\ninputs: { data: data.txt, more: data.txt }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > unused.yaml
+"$FERDAG" check unused.yaml 2> err || fail "an unused input: $(cat err)"
+same 'an unused input' "ferdag: warning: unused.yaml:2:27: nothing uses the input 'more'
+unused.yaml: 1 stage, no errors" "$(cat err)"
 
 # A missing input is a warning for `check`, which may run elsewhere, and an error for `run`.
 rm data.txt

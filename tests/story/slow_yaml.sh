@@ -2,7 +2,7 @@
 # took 4 to 100 seconds while something was looked for among all others.
 . "$STORIES/lib.sh"
 echo data > data.txt
-one='stages: { s: { kind: command, out: { o: o }, with: { run: "" } } }'
+one='stages: { s: { kind: command, out: { o: o }, with: { run: ":" } } }'
 
 # soon NAME EXPECTED [OPTION...]: the YAML on stdin is checked in time, and this is said of it
 soon() {
@@ -18,36 +18,36 @@ soon() {
 numbers() { seq -s ', ' -f "$1" 0 $(($2 - 1)); }
 
 { echo 'ferdag: 2'; echo 'params:'; echo '  a:'; seq -f '  - &a%.0f x' 40000; echo '  b:'; seq -f '  - *a%.0f' 40000; echo "$one"
-} | soon anchors '1 stages, no errors'
+} | soon anchors '1 stage, no errors'
 { echo 'ferdag: 2'; echo 'params:'; echo '  a:'; seq -f '  - &a%.0f x' 40000; echo '  b:'; yes '  - *a1' | head -40000; echo "$one"
-} | soon first_anchor '1 stages, no errors'
+} | soon first_anchor '1 stage, no errors'
 { seq -f '%%TAG !a%.0f! x' 100000; echo '---'; echo 'ferdag: 2'; echo "$one"; } | soon tags 'tags.yaml:1:1: tags are not supported'
 
 { echo 'ferdag: 2'; echo 'params:'; seq -f '  p%.0f: 1' 60000; echo '  q: { r: s }'
   echo "stages: { s: { kind: command, out: { o: o }, with: { run: \"$(yes '${q.r}' | head -30000 | tr -d '\n')\" } } }"
-} | soon dotted_names '1 stages, no errors'
+} | soon dotted_names '1 stage, no errors'
 { echo 'ferdag: 2'; echo 'params:'; seq -f '  p%.0f: 1' 90000
   echo "stages: { s: { kind: command, out: { o: o }, with: { run: \"$(yes '${p45000}' | head -40000 | tr -d '\n')\" } } }"
-} | soon set_params '1 stages, no errors' --set p1=2
+} | soon set_params '1 stage, no errors' --set p1=2
 
 { echo 'ferdag: 2'; echo 'inputs:'; seq -f '  e%.0f: data.txt' 45000; echo 'stages:'
-  seq -f '  s%.0f: { kind: command, in: { x: e40000 }, out: { o: o }, with: { run: "" } }' 5000
+  seq -f '  s%.0f: { kind: command, in: { x: e40000 }, out: { o: o }, with: { run: ":" } }' 5000
   echo 'tables:'
   for i in {0..9}; do echo "  t$i: { columns: [a, b, c, d, e, f, g, h, i, j], cell: '@\${row}:/\${column}', rows: [$(seq -s ', ' -f 's%.0f' $((i * 500 + 1)) $((i * 500 + 500)))] }"; done
 } | soon inputs_and_references '5002 stages, no errors'
 # ports FORMAT COUNT: "&" is 0, 1, ...
 ports() { seq 0 $(($2 - 1)) | sed "s,.*,$1," | paste -sd,; }
-{ echo 'ferdag: 2'; echo 'stages:'; echo "  a: { kind: command, out: { $(ports 'x&: f&' 48000), y: f40000/y }, with: { run: \"\" } }"
+{ echo 'ferdag: 2'; echo 'stages:'; echo "  a: { kind: command, out: { $(ports 'x&: f&' 48000), y: f40000/y }, with: { run: \":\" } }"
 } | soon shared_file "out: two ports share the file 'f40000/y'"
-{ echo 'ferdag: 2'; echo 'stages:'; echo "  a: { kind: command, out: { $(ports 'x&: f&' 48000) }, with: { run: \"\" } }"
-  echo "  b: { kind: command, in: { $(ports 'y&: a.x&' 48000) }, out: { o: o }, with: { run: \"\" } }"
+{ echo 'ferdag: 2'; echo 'stages:'; echo "  a: { kind: command, out: { $(ports 'x&: f&' 48000) }, with: { run: \":\" } }"
+  echo "  b: { kind: command, in: { $(ports 'y&: a.x&' 48000) }, out: { o: o }, with: { run: \":\" } }"
 } | soon ports '2 stages, no errors'
 { echo 'ferdag: 2'; echo 'stages:'
-  echo "  s: { for: { i: [$(numbers %.0f 100)] }, kind: command, out: { $(ports 'x&: f&' 990) }, with: { run: \"\" } }"
+  echo "  s: { for: { i: [$(numbers %.0f 100)] }, kind: command, out: { $(ports 'x&: f&' 990) }, with: { run: \":\" } }"
   echo 'tables:'
   for i in {0..16}; do echo "  t$i: { rows: [$(numbers '"%.0f"' 100)], columns: [$(seq -s ', ' -f x%.0f $((i * 58)) $((i * 58 + 57)))], cell: '@s/\${row}.\${column}:/a' }"; done
 } | soon sources '102 stages, no errors'
-{ echo 'ferdag: 2'; echo 'stages: { s: { kind: command, out: { o: o }, with: { run: "" } } }'
+{ echo 'ferdag: 2'; echo 'stages: { s: { kind: command, out: { o: o }, with: { run: ":" } } }'
   echo "tables: { t: { rows: [$(numbers r%.0f 500)], columns: { $(numbers 'c%.0f: {' 60 | sed "s/{/{ $(numbers 'v%.0f: 1' 190) }/g") },"
   echo "  cell: '@s:/$(yes '${v189}' | head -150 | tr -d '\n')' } }"
 } | soon variables 'expands to more than 5000000 values'
@@ -56,7 +56,7 @@ ports() { seq 0 $(($2 - 1)) | sed "s,.*,$1," | paste -sd,; }
 echo 'params: { a: 1 }' > small.yaml
 { echo 'ferdag: 2'; echo "include: [large.yaml, $(yes small.yaml | head -190 | paste -sd,)]"; echo "$one"
 } | soon includes 'include: more than 3000000 entries to merge'
-{ echo 'ferdag: 2'; echo "include: [large.yaml, small.yaml, small.yaml]"; echo "$one"; } | soon few_includes '1 stages, no errors'
+{ echo 'ferdag: 2'; echo "include: [large.yaml, small.yaml, small.yaml]"; echo "$one"; } | soon few_includes '1 stage, no errors'
 
 # Thousands of mistakes, of which each could have a hint; many comparisons, large tables.
 { echo 'ferdag: 2'; echo 'stages:'

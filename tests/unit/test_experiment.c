@@ -190,7 +190,7 @@ static void params_are_typed_and_defaults_filled_in(void **state)
     (void)state;
     put("i.csv", "");
     put("x.yaml", "ferdag: 2\ninputs: {i: {path: i.csv}}\nparams: {n: 0x}\nstages:\n"
-                  "  a: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: '100'}}\n"
+                  "  a: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: 100}}\n"
                   "  b: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: ~}}\n");
     struct experiment e = load("x.yaml", NULL);
     json_t *limit = json_object_get(experiment_stage(&e, "a")->params, "max_train_rows");

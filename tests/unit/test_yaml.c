@@ -177,9 +177,9 @@ static void bytes_that_are_no_text_have_a_place(void **state)
     REFUSED("\xef\xbb\xbf\xff", "1:1: byte 0xff is not UTF-8");
     REFUSED("a: \xc3\xa9\xf0\x9d\x84\x9e\xe2\x82", "1:6: byte 0xe2 is not UTF-8"); /* cut */
     REFUSED("\xed\xa0\x80", "1:1: byte 0xed is not UTF-8");                        /* a surrogate */
-    REFUSED("a:\r\n  \0", "2:3: a 0 byte is no text");
-    REFUSED("a\0:\0", "1:2: a 0 byte is no text"); /* UTF-16 without its mark */
-    REFUSED("# \xc2\x85# \xe2\x80\xa8\x1b",        /* lines end as libyaml has it */
+    REFUSED("a:\r\n  \0", "2:3: the file contains a NUL byte");
+    REFUSED("a\0:\0", "1:2: the file contains a NUL byte"); /* UTF-16 without its mark */
+    REFUSED("# \xc2\x85# \xe2\x80\xa8\x1b",                 /* lines end as libyaml has it */
             "3:1: the control character 0x1b is not allowed; in double quotes it is \"\\x1b\"");
     REFUSED("a: \xc2\x81", "1:4: the character U+0081 is not allowed");
     REFUSED("a: \xef\xbf\xbf", "1:4: the character U+FFFF is not allowed");
