@@ -254,6 +254,23 @@ static const struct param *was_member(const struct param *param, const char *nam
     return NULL;
 }
 
+/* Whether it is rather a misspelled member than a name that the user chose: one value can't stand
+ * for what a name holds, and a member's name is near. */
+static int check_misspelled(const struct node *key, const struct node *value,
+                            const struct param *param, const char *what, struct problems *problems)
+{
+    const struct param *others = param->others;
+    struct nearest nearest = {.wrong = key->text};
+    bool holds_more = (others->type == PARAM_MAP && !others->scalar) || others->type == PARAM_NAMED;
+    for (const struct param *m = param->members; m && m->name; m++)
+        if (!m->gone)
+            nearest_offer(&nearest, m->name);
+    if (value->type != NODE_SCALAR || !holds_more || !nearest.best)
+        return 0;
+    return node_problem(problems, key, "unknown key or %s '%s' of %s%s", others->name, key->text,
+                        what, nearest_hint(&nearest));
+}
+
 /* A key that no member has. */
 static int check_other(const struct node *key, const struct node *value, const struct param *param,
                        const char *what, enum schema_form form, struct problems *problems)
@@ -262,6 +279,9 @@ static int check_other(const struct node *key, const struct node *value, const s
     const struct param *was = was_member(param, key->text);
     if (!was && param->others && param->others->optional && node_is_null(value))
         return 0;
+    bool open = form == SCHEMA_RAW && value->type == NODE_SCALAR && strstr(value->text, "${");
+    if (!was && param->others && !open && check_misspelled(key, value, param, what, problems) < 0)
+        return -EINVAL;
     if (!was && param->others)
         return schema_check(value, param->others, join(what, key->text, name), form, problems);
     if (was && was->members) /* what lies in it has old names as well */

@@ -110,7 +110,9 @@ wrong '@score/${of}' '@scor/${of}' "unknown stage or input 'scor/1/1'"
 wrong '@net.summary' '@net.sumary' "unknown output 'sumary' of stage 'net'"
 wrong 'commas: true' 'commas: maybe' "commas: expected true or false, not 'maybe'"
 # paper
-wrong 'source: Someone' 'sources: Someone' "paper"
+wrong 'source: Someone' 'sources: Someone' "unknown key or table 'sources' of paper (did you mean 'source'?)"
+wrong 'source: Someone' 'sorce: Someone' "unknown key or table 'sorce' of paper (did you mean 'source'?)"
+wrong 'source: Someone' 'author: Someone' 'paper.author: expected a map, not a scalar'
 wrong '{ one: { public: 70.1' '{ on: { public: 70.1' "(did you mean 'one'?)"
 wrong 'public: 70.1' 'pubic: 70.1' "(did you mean 'public'?)"
 wrong 'private: 71.2' 'private: about 71' "expected a number"
