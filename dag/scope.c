@@ -242,11 +242,11 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
         return 0;
     }
     if (p[0] == '$' && p[1] == '{') {
-        struct node *value;
+        struct node *value = NULL;
         int rc = reference(scope, node, &p, depth, &value, problems);
         if (rc < 0 && (rc != -ENOENT || !*p))
             return -EINVAL;
-        if (!*p) { /* the whole scalar: the value itself, standing here */
+        if (!*p && value) { /* the whole scalar: the value itself, standing here */
             *out = arena_alloc(scope->arena, sizeof **out);
             **out = *value;
             (*out)->file = node->file;
@@ -299,11 +299,12 @@ int scope_expand(struct scope *scope, const struct node *node, struct node **out
 int scope_text(struct scope *scope, const struct node *node, const char **out,
                struct problems *problems)
 {
-    struct node *value;
+    struct node *value = NULL;
     int rc = scope_expand(scope, node, &value, problems);
-    if (rc == 0 && value->type != NODE_SCALAR)
-        rc = node_problem(problems, node, "expected a text, not %s", node_form(value));
-    if (rc == 0)
-        *out = value->text;
-    return rc;
+    if (rc < 0 || !value)
+        return -EINVAL;
+    if (value->type != NODE_SCALAR)
+        return node_problem(problems, node, "expected a text, not %s", node_form(value));
+    *out = value->text;
+    return 0;
 }

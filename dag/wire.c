@@ -343,7 +343,9 @@ static int read_files(const struct reading *r)
     if (schema_absent(written))
         return 0;
     int rc = scope_expand(&scope, written, &files, r->e->problems);
-    if (!files || files->type != NODE_LIST)
+    if (!files)
+        return -EINVAL; /* reported */
+    if (files->type != NODE_LIST)
         return rc < 0 ? rc : add_file(r, files);
     for (size_t i = 0; i < files->count; i++)
         if (add_file(r, files->items[i]) < 0)
