@@ -22,7 +22,7 @@
 #include "base/stamp.h"
 
 enum {
-    COPIED_AT_ONCE = 8 << 20, /* bytes of all inputs that are soon copied: a mount namespace takes
+    COPIED_AT_ONCE = 4 << 20, /* bytes of all inputs that are soon copied: a mount namespace takes
                                  as long as some megabytes */
     MOUNTED_FROM = 1 << 20,   /* bytes of a file that is worth a mount */
     MOST_MOUNTS = 500, /* bubblewrap takes half a second for them, and four times that for twice
