@@ -122,7 +122,7 @@ static void check_gpu(const struct stage *stage, struct problems *problems)
     if (stage->gpu == GPU_REQUIRED &&
         kind_numerics(NUMERICS_NET, "cuda", 1, numerics, sizeof numerics, NULL) < 0)
         node_problem(problems, stage->where, "stage '%s' needs a GPU, and there is none",
-                     stage->name);
+                     stage->group);
 }
 
 static void check_stage(const struct stage *stage, const char *cache, bool lenient,
