@@ -115,6 +115,16 @@ static void add_choices(json_t *words)
                 add_word(words, choice);
 }
 
+/* The parts of "train/full/vgg19": values of a matrix are among them. */
+static void add_parts(json_t *words, const char *name)
+{
+    char part[POINTER_SIZE];
+    for (const char *p = name; *p; p += strcspn(p, "/"), p += *p == '/') {
+        snprintf(part, sizeof part, "%.*s", (int)strcspn(p, "/"), p);
+        add_word(words, part);
+    }
+}
+
 /* {WORD: true} of all words that a name can stand for */
 static json_t *all_words(const json_t *params)
 {
@@ -129,6 +139,7 @@ static json_t *all_words(const json_t *params)
     json_array_foreach(json_object_get(params, "stages"), i, item)
     {
         add_word(words, cells_string(item, "name"));
+        add_parts(words, cells_string(item, "name"));
         add_values(words, json_object_get(item, "params"));
     }
     return words;
@@ -146,6 +157,8 @@ void value_names_check(const json_t *params, struct problems *problems)
         if (json_object_get(words, name))
             continue;
         json_object_foreach(words, word, value) nearest_offer(&nearest, word);
+        if (!nearest.best)
+            continue; /* of a model that this experiment lacks, for one */
         snprintf(pointer, sizeof pointer, "/paper/value_names/%.200s", name);
         problems_at(problems, pointer, "value_names: no stage has the value '%s'%s", name,
                     nearest_hint(&nearest));
