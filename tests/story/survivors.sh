@@ -6,7 +6,7 @@ cat > x.yaml <<Y
 ferdag: 2
 params: { end: "sleep 60" }
 stages:
-  a: { kind: command, out: { o: o }, with: { run: "pwd > ../../../where; echo good > o; echo > ../../../n; setsid sh -c 'touch ../../../begun; while :; do sleep 0.05; echo evil >> o 2>&-; echo evil >> \\"\$\$PWD\\"/o 2>&-; done' $mark & until test -e ../../../begun; do sleep 0.05; done; \${end}" } }
+  a: { kind: command, out: { o: o }, with: { run: "pwd > ../../../where; echo good > o; echo > ../../../n; setsid sh -c 'touch ../../../begun; while :; do sleep 0.5; echo evil >> o 2>&-; echo evil >> \\"\$\$PWD\\"/o 2>&-; done' $mark & until test -e ../../../begun; do sleep 0.05; done; \${end}" } }
 Y
 survives() { pgrep -f "sh -c .* $mark\$" > /dev/null; }
 gone() { ! survives; }
