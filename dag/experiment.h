@@ -119,7 +119,7 @@ struct scope experiment_scope(struct experiment *e, const struct variable *local
 struct external *experiment_add_external(struct experiment *e, struct external external);
 
 /* The absolute path of what a text names in a folder ("" or ending with '/'); NULL with errno set
- * if the current folder can't be told. */
+ * if the current folder isn't known. */
 const char *experiment_path(struct experiment *e, const char *folder, const char *text);
 
 /* ---- references.c ---- */

@@ -20,7 +20,7 @@ enum { FILE_LIMIT = 4 << 20, FILES_LIMIT = 200 };
 
 /* ---- reading ---- */
 
-/* An error with a file that can't be told from its text: at its include, if there is one. */
+/* What is wrong with a file and stands at none of its lines: at its include, if there is one. */
 static int fail(struct migration *m, const struct node *from, const char *why)
 {
     return from ? node_problem(m->problems, from, "%s", why)

@@ -152,7 +152,7 @@ static const struct node *find_path(const struct node *map, char *path)
     return map;
 }
 
-/* The value of a param of any of the files, the first of which wins; NULL if it can't be told. */
+/* The value of a param of any of the files, the first of which wins; NULL if it isn't known. */
 static const struct node *find_param(const struct migration *m, const struct node *node)
 {
     for (int depth = 0; node && has_reference(node); depth++) {
@@ -309,7 +309,7 @@ static void walk_reference(struct migration *m, struct file *f, const struct nod
     const struct node *value = find_param(m, node), *outer = m->through;
     if (!value || m->steps > STEP_LIMIT) {
         migrate_by_hand(m, node,
-                        "what '%s' stands for can't be told here; keys in it may have new names",
+                        "what '%s' stands for isn't known here; keys in it may have new names",
                         node->text);
         return;
     }
@@ -368,7 +368,7 @@ static const struct node *stage_field(const struct migration *m, const char *sta
     return found;
 }
 
-/* What the kind's text stands for: a scalar or a list of them; NULL if it can't be told. */
+/* What the kind's text stands for: a scalar or a list of them; NULL if it isn't known. */
 static const struct node *kind_value(const struct migration *m, const char *stage,
                                      const struct node *kind)
 {
@@ -453,7 +453,7 @@ static void migrate_stages(struct migration *m, struct file *f, const struct nod
             change(m, f, kind, find_kind(kind->text)->name);
         if (kind && has_reference(kind) && choice.unknown)
             migrate_by_hand(m, kind,
-                            "what '%s' stands for can't be told here; a kind may have a "
+                            "what '%s' stands for isn't known here; a kind may have a "
                             "new name",
                             kind->text);
         if (with)

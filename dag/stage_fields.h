@@ -8,8 +8,8 @@
  * stage is broken. */
 void stage_read_fields(struct experiment *e, const struct draft *draft);
 
-/* The kind of an entry of `stages` of whose matrix no stage is known, as far as it is told without
- * a variable. */
+/* Checks the kind of an entry of `stages` whose matrix gives no stage, if the kind is written
+ * without a variable. */
 void stage_check_kind(struct experiment *e, const struct node *key, const struct node *entry);
 
 #endif
