@@ -278,13 +278,12 @@ static bool is_finished(struct cache *cache, const char *key)
 
 static void clean_attempt(struct cache *cache, const struct attempt *a, time_t now)
 {
-    if (!is_abandoned(a, now) && !is_finished(cache, a->key))
-        return;
     int lock = work_lock(cache, a->key, NULL);
     if (lock < 0)
-        return;
+        return; /* it runs */
     process_end_survivors(a->folder);
-    file_remove_tree(a->folder, NULL);
+    if (is_abandoned(a, now) || is_finished(cache, a->key))
+        file_remove_tree(a->folder, NULL);
     work_unlock(cache, a->key, lock);
 }
 

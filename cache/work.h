@@ -43,7 +43,8 @@ enum { WORK_DAYS = 1, WORK_CHECKPOINT_DAYS = 30 };
 int work_list(struct cache *cache, struct attempt **attempts, size_t *count, struct error *err);
 void attempts_free(struct attempt *attempts, size_t count);
 
-/* Removes attempts and locks of finished stages, and those that nobody touched for some days. */
+/* Ends what attempts that nobody holds left running, and removes those of finished stages and those
+ * that nobody touched for some days, and such locks. */
 void work_clean(struct cache *cache);
 
 #endif

@@ -1,5 +1,5 @@
 # A process that has left its session and its environment lives on only where there are no cgroups:
-# whatever ended the stage, the next attempt ends it at the latest.
+# whatever ended the stage, the next run in the cache ends it at the latest.
 . "$STORIES/lib.sh"
 cgroup=$(awk '/ - cgroup2 / && $4 == "/" { print $5; exit }' /proc/self/mountinfo)
 cgroup=$cgroup$(sed -n 's,^0::,,p' /proc/self/cgroup)
@@ -50,6 +50,20 @@ for _ in 1 2 3; do
     wait $run
     until_true gone
 done
+
+# Whatever runs next in the cache will do.
+cat > y.yaml <<'Y'
+ferdag: 2
+stages: { b: { kind: command, out: { o: o }, with: { run: "echo > o" } } }
+Y
+start
+stage=$(pgrep -P $run)
+kill -STOP $run "$stage"
+kill -KILL $run "$stage"
+wait $run 2> /dev/null
+survives || fail 'it was ended; this proves nothing'
+"$FERDAG" run y.yaml > out.txt 2> err || fail "$(cat err)"
+until_true gone
 touch enough
 rm begun
 "$FERDAG" run x.yaml > out.txt 2> err || fail "$(cat err)"
