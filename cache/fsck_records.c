@@ -188,7 +188,7 @@ static int repair_result(struct cache *cache, const char *key, struct error *err
         result_free(&result);
         return rc;
     }
-    if (rc == -EINVAL)
+    if (rc != -ENOENT && rc != -ENOMEM) /* damaged, or nothing that can be read */
         rc = record_set_aside(cache->folder, key, err);
     if (rc < 0 && rc != -ENOENT)
         return *err->text ? rc : error_set(err, -rc, "cannot read the record of result %s", key);

@@ -35,6 +35,13 @@ rm -r .ferdag/results
 same 'without anything' 'one two' "$(ran x.yaml)"
 whole 'without anything'
 
+# A folder in place of a record.
+record=$(find .ferdag/results -name '*.json' | head -n 1)
+rm "$record"
+mkdir "$record"
+"$FERDAG" fsck --repair > out.txt 2> err || fail "a folder as a record: $(cat err)"
+whole 'a folder as a record'
+
 # fsck sees it.
 sql "DELETE FROM output WHERE port = 'b'"
 rm .ferdag/results/*/*
