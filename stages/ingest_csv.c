@@ -1,5 +1,6 @@
 /* ingest_csv: FER2013's CSV, plain or packed, to arrays by split. The file is streamed, so memory
- * is that of the images (a byte a pixel). `max_train_rows` then takes a smaller set with the same shares. */
+ * is that of the images (a byte a pixel). `max_train_rows` then takes a smaller set with the same
+ * shares. */
 #include <errno.h>
 #include <stdlib.h>
 #include "base/file.h"
@@ -34,7 +35,8 @@ static int read_csv(struct job *job, struct csv_faces *faces, struct error *err)
     return rc < 0 ? rc : csv_faces_finish(faces, err);
 }
 
-/* Takes `max_train_rows` training rows, and of the other splits the same share (one row at least). */
+/* Takes `max_train_rows` training rows, and of the other splits the same share (one row at least).
+ */
 static int take_subset(struct images splits[SPLITS], size_t limit, uint64_t seed, struct error *err)
 {
     size_t train = splits[SPLIT_TRAIN].n;
