@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "base/cgroup.h"
 #include "base/file.h"
+#include "base/hash.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -54,12 +55,10 @@ static char *find_own(void)
     return found;
 }
 
-/* FNV-1a of the attempt's folder. */
+/* By the attempt's folder. */
 static void make_name(const char *folder, char name[32])
 {
-    uint64_t hash = 14695981039346656037u;
-    for (const char *p = folder; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    uint64_t hash = hash_add(HASH_START, folder, strlen(folder));
     snprintf(name, 32, "ferdag-%016llx", (unsigned long long)hash);
 }
 

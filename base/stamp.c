@@ -1,5 +1,6 @@
 /* See stamp.h. */
 #include "base/stamp.h"
+#include "base/hash.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -23,20 +24,11 @@ bool stamp_equal(const struct stamp *a, const struct stamp *b)
            a->ctime_ns == b->ctime_ns;
 }
 
-/* FNV-1a. */
-static uint64_t mix(uint64_t hash, const void *data, size_t size)
-{
-    const unsigned char *p = data;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ p[i]) * 1099511628211u;
-    return hash;
-}
-
 uint64_t stamp_number(const char *path, const struct stamp *stamp)
 {
-    uint64_t hash = mix(14695981039346656037u, path, strlen(path) + 1);
-    hash = mix(hash, &stamp->size, sizeof stamp->size);
-    hash = mix(hash, &stamp->inode, sizeof stamp->inode);
-    hash = mix(hash, &stamp->mtime_ns, sizeof stamp->mtime_ns);
-    return mix(hash, &stamp->ctime_ns, sizeof stamp->ctime_ns);
+    uint64_t hash = hash_add(HASH_START, path, strlen(path) + 1);
+    hash = hash_add(hash, &stamp->size, sizeof stamp->size);
+    hash = hash_add(hash, &stamp->inode, sizeof stamp->inode);
+    hash = hash_add(hash, &stamp->mtime_ns, sizeof stamp->mtime_ns);
+    return hash_add(hash, &stamp->ctime_ns, sizeof stamp->ctime_ns);
 }

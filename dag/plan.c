@@ -125,27 +125,36 @@ static void check_gpu(const struct stage *stage, struct problems *problems)
                      stage->group);
 }
 
-static void check_stage(const struct stage *stage, const char *cache, bool lenient,
+/* looked: by the place of an external, so that what many stages read is looked at once. */
+static void check_stage(const struct stage *stage, const char *cache, bool lenient, bool *looked,
                         struct problems *problems)
 {
-    for (size_t k = 0; k < stage->input_count; k++)
-        if (stage->inputs[k].external)
-            check_external(stage->inputs[k].external, cache, lenient, problems);
+    for (size_t k = 0; k < stage->input_count; k++) {
+        const struct external *external = stage->inputs[k].external;
+        if (!external || looked[external->place])
+            continue;
+        looked[external->place] = true;
+        check_external(external, cache, lenient, problems);
+    }
     check_gpu(stage, problems);
 }
 
 void plan_check_surroundings(const struct experiment *e, const char *cache, bool lenient,
                              struct problems *problems)
 {
+    bool *looked = must_alloc((e->external_count + 1) * sizeof *looked);
     for (size_t i = 0; i < e->stage_count; i++)
-        check_stage(e->stages[i], cache, lenient, problems);
+        check_stage(e->stages[i], cache, lenient, looked, problems);
+    free(looked);
 }
 
 void plan_check_wanted(const struct plan *plan, const char *cache, struct problems *problems)
 {
+    bool *looked = must_alloc((plan->experiment->external_count + 1) * sizeof *looked);
     for (size_t i = 0; i < plan->experiment->stage_count; i++)
         if (plan->tasks[i].wanted)
-            check_stage(plan->tasks[i].stage, cache, false, problems);
+            check_stage(plan->tasks[i].stage, cache, false, looked, problems);
+    free(looked);
 }
 
 bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *blob)

@@ -39,10 +39,7 @@ until_true gone
 # Both killed at once: the next attempt finds it.
 for _ in 1 2 3; do
     start
-    stage=$(pgrep -P $run)
-    kill -STOP $run "$stage"
-    kill -KILL $run "$stage"
-    wait $run 2> /dev/null
+    kill_both $run
     survives || fail 'it was ended; this proves nothing'
     start
     same 'processes' 1 "$(pgrep -cf "sh -c .* $mark\$")"
@@ -57,10 +54,7 @@ ferdag: 2
 stages: { b: { kind: command, out: { o: o }, with: { run: "echo > o" } } }
 Y
 start
-stage=$(pgrep -P $run)
-kill -STOP $run "$stage"
-kill -KILL $run "$stage"
-wait $run 2> /dev/null
+kill_both $run
 survives || fail 'it was ended; this proves nothing'
 "$FERDAG" run y.yaml > out.txt 2> err || fail "$(cat err)"
 until_true gone

@@ -32,3 +32,12 @@ until_true() {
     done
     fail "waited in vain for: $*"
 }
+
+# kill_both RUN: kills the run and its stage at once, so that neither sees the other's death.
+kill_both() {
+    local run=$1 stage
+    stage=$(pgrep -P "$run")
+    kill -STOP "$run" "$stage"
+    kill -KILL "$run" "$stage"
+    wait "$run" 2> /dev/null
+}

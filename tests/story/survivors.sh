@@ -45,10 +45,7 @@ then_good ended 'a good end'
 for _ in 1 2 3; do
     start both
     where=$(cat where)
-    stage=$(pgrep -P $run)
-    kill -STOP $run "$stage" # so that neither sees the other's death
-    kill -KILL $run "$stage"
-    wait $run 2> /dev/null
+    kill_both $run
     survives || fail 'it was ended; this proves nothing'
     start both
     [ "$where" != "$(cat where)" ] || fail 'the next attempt has the same folder'
