@@ -25,19 +25,21 @@ LDLIBS   += $(shell pkg-config --libs $(PKGS) openblas) -ldnnl -lsvm \
             -lopencv_objdetect -lopencv_imgproc -lopencv_core -lstdc++ -lpthread -lm
 
 PARTS   = base cache dag kernels stages reports
-SOURCES = $(filter-out dag/main.c,$(foreach p,$(PARTS),$(wildcard $(p)/*.c)))
-CXXSOURCES = $(foreach p,$(PARTS),$(wildcard $(p)/*.cpp))
+FOUND   = $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp'))
+SOURCES = $(filter-out dag/main.c tests/%,$(filter %.c,$(FOUND)))
+CXXSOURCES = $(filter %.cpp,$(FOUND))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o) $(CXXSOURCES:%.cpp=$(BUILD)/%.o)
 LIBRARY = $(BUILD)/libferdag.a
-UNITS   = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter tests/unit/%.c,$(FOUND)))
 
 all: ferdag
 
 ferdag: $(BUILD)/dag/main.o $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# q, not r: files of two folders may have the same name.
 $(LIBRARY): $(OBJECTS)
-	rm -f $@ && ar rcs $@ $^
+	rm -f $@ && ar qcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -49,7 +51,7 @@ $(BUILD)/%.o: %.cpp
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/story/restamp $(BUILD)/tests/story/sql
+units: $(UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
@@ -132,21 +134,19 @@ install: ferdag
 schema: ferdag
 	./ferdag schema > docs/ferdag.schema.json
 
-FORMATTED = $(wildcard */*.c */*.h */*.cpp tests/*/*.c tests/*/*.h)
-
 format:
-	clang-format -i $(FORMATTED)
+	clang-format -i $(FOUND)
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
-TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h,$(FORMATTED)))
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h,$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
-	clang-format --dry-run -Werror $(FORMATTED)
-	shellcheck .ci/run tests/*.sh tests/story/*.sh
+	clang-format --dry-run -Werror $(FOUND)
+	shellcheck .ci/run tests/*.sh tests/stories/*.sh
 	@$(MAKE) --no-print-directory -j2 -k $(TIDIED)
 
-$(BUILD)/lint/%.said: % .clang-tidy $(wildcard */*.h)
+$(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND))
 	@mkdir -p $(@D)
 	@echo "clang-tidy $<"
 	@clang-tidy --quiet $< -- $(CPPFLAGS) $(if $(filter %.cpp,$<),-std=c++17 -isystem /usr/include/opencv4,-std=gnu11) \

@@ -14,7 +14,7 @@
 #include "cache/work.h"
 #include "dag/earlier.h"
 #include "dag/folder.h"
-#include "dag/local.h"
+#include "dag/executors/local.h"
 #include "dag/stage_log.h"
 #include "dag/variant.h"
 

@@ -16,7 +16,7 @@
 #define FERDAG_DAG_KEY_H
 
 #include "cache/sha256.h"
-#include "dag/experiment.h"
+#include "dag/experiment/experiment.h"
 
 /* What an edge of the stage brings. */
 struct key_input {

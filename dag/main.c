@@ -1,7 +1,7 @@
 /* The program: a table of commands, a table of options, and the reading of the command line by
  * them. */
-#include "dag/arena.h"
-#include "dag/commands.h"
+#include "base/arena.h"
+#include "dag/commands/commands.h"
 #include "base/nearest.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "dag/plan.h"
 #include "base/file.h"
 #include "dag/key.h"
-#include "dag/schema.h"
+#include "dag/experiment/schema.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 #include "cache/cache.h"
-#include "dag/experiment.h"
+#include "dag/experiment/experiment.h"
 #include "dag/source.h"
 
 enum state {

@@ -2,7 +2,7 @@
  * cleared to its end, what is left below cleared; so nothing flickers. Lines are cut to the
  * terminal's width. */
 #include "dag/progress.h"
-#include "dag/arena.h"
+#include "base/arena.h"
 
 #include <errno.h>
 #include <math.h>

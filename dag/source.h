@@ -4,7 +4,7 @@
 
 #include "cache/cache.h"
 #include "cache/tree.h"
-#include "dag/experiment.h"
+#include "dag/experiment/experiment.h"
 
 /* One as it was when it was hashed. */
 struct source {

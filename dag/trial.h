@@ -9,7 +9,7 @@
 #ifndef FERDAG_DAG_TRIAL_H
 #define FERDAG_DAG_TRIAL_H
 
-#include "dag/local.h"
+#include "dag/executors/local.h"
 #include "dag/plan.h"
 
 struct run;

@@ -2,8 +2,8 @@
 #ifndef FERDAG_DAG_VARIANT_H
 #define FERDAG_DAG_VARIANT_H
 
-#include "dag/arena.h"
-#include "dag/commands.h"
+#include "base/arena.h"
+#include "dag/commands/commands.h"
 
 /* "" for a plain run, else what commands on the same results must say too: " --set a=1 --cache c",
  * quoted for a shell. */

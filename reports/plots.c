@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
-#include "reports/pdf.h"
+#include "reports/pdf/pdf.h"
 #include "reports/program.h"
 #include "reports/text.h"
-#include "reports/troff.h"
+#include "reports/pdf/troff.h"
 
 enum { MATRIX_LIMIT = 50 };
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
-#include "reports/layout.h"
-#include "reports/pages.h"
+#include "reports/pdf/layout.h"
+#include "reports/pdf/pages.h"
 #include "reports/program.h"
 #include "reports/sections.h"
 #include "stages/job.h"

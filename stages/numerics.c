@@ -1,7 +1,7 @@
 /* What decides the bits of a kind's results besides its params and inputs; see kind_numerics in
  * kind.h. */
-#include "kernels/blas.h"
-#include "kernels/net.h"
+#include "kernels/math/blas.h"
+#include "kernels/nets/net.h"
 #include "stages/kind.h"
 
 #include <errno.h>

@@ -61,18 +61,18 @@ fuzz() {
 }
 
 attempt 'build with sanitizers' sanitized
-for program in build/sanitized/tests/unit/test_*; do
+for program in build/sanitized/tests/unit/*/test_*; do
     { [ -x "$program" ] && [ -f "$program" ]; } || continue
     # oneDNN's generated code and OpenBLAS keep memory until the end
     ASAN_OPTIONS=detect_leaks=0 attempt "sanitized $(basename "$program")" cmocka timeout 900 "$program"
 done
 
-all=$(build/tests/unit/test_kernels isa)
+all=$(build/tests/unit/kernels/test_kernels isa)
 for isa in AVX2 SSE41; do
-    if [ "$(ONEDNN_MAX_CPU_ISA=$isa build/tests/unit/test_kernels isa)" = "$all" ]; then
+    if [ "$(ONEDNN_MAX_CPU_ISA=$isa build/tests/unit/kernels/test_kernels isa)" = "$all" ]; then
         skip "nets on a CPU of $isa" "this CPU has no more than $all, which make check used"
     else
-        attempt "nets on a CPU of $isa" env ONEDNN_MAX_CPU_ISA=$isa build/tests/unit/test_nets
+        attempt "nets on a CPU of $isa" env ONEDNN_MAX_CPU_ISA=$isa build/tests/unit/kernels/test_nets
     fi
 done
 

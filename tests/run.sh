@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 build=${BUILD:-build}
 export FERDAG=${FERDAG:-$root/ferdag}
-RESTAMP=$(realpath -m "$build/tests/story/restamp")
-SQL=$(realpath -m "$build/tests/story/sql")
+RESTAMP=$(realpath -m "$build/tests/stories/restamp")
+SQL=$(realpath -m "$build/tests/stories/sql")
 export RESTAMP SQL
 [ -n "$FER2013" ] && FER2013=$(realpath -m "$FER2013") && export FER2013
 unset FERDAG_CACHE
@@ -29,7 +29,7 @@ count() { sed -n "s/^\[ *$1 *\] \([0-9]*\) test(s).*/\1/p" "$scratch/output" | a
 
 show_output() { sed 's/^/    /' "$scratch/output" | tail -n 40; }
 
-for program in "$build"/tests/unit/test_*; do
+for program in "$build"/tests/unit/*/test_*; do
     name=$(basename "$program")
     { [ -x "$program" ] && [[ $name != *.d && $name != *.o ]] && wanted "$name" "$@"; } || continue
     timeout 300 "$program" >"$scratch/output" 2>&1
@@ -43,13 +43,13 @@ for program in "$build"/tests/unit/test_*; do
     [ "$f" -gt 0 ] && { [ $status -gt 1 ] && echo "    exit status $status"; show_output; }
 done
 
-for story in tests/story/*.sh; do
+for story in tests/stories/*.sh; do
     name=$(basename "$story" .sh)
     { [ -f "$story" ] && [ "$name" != lib ] && wanted "$name" "$@"; } || continue
     folder=$scratch/$name
     mkdir -p "$folder"
     start=$(date +%s.%N)
-    (cd "$folder" && STORIES=$root/tests/story timeout 300 bash "$root/$story") >"$scratch/output" 2>&1
+    (cd "$folder" && STORIES=$root/tests/stories timeout 300 bash "$root/$story") >"$scratch/output" 2>&1
     status=$?
     seconds=$(awk "BEGIN {printf \"%.1f\", $(date +%s.%N) - $start}")
     case $status in

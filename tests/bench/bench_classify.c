@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "kernels/bayes.h"
-#include "kernels/csvc.h"
-#include "kernels/discriminant.h"
-#include "kernels/forest.h"
-#include "kernels/knn.h"
-#include "kernels/logistic.h"
-#include "stages/formats.h"
+#include "kernels/classifiers/naive_bayes.h"
+#include "kernels/classifiers/svm/csvc.h"
+#include "kernels/classifiers/linear_discriminant.h"
+#include "kernels/classifiers/trees/forest.h"
+#include "kernels/classifiers/knn.h"
+#include "kernels/classifiers/logistic_regression.h"
+#include "stages/data/formats.h"
 
 struct bench {
     int threads;

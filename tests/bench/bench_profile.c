@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "kernels/cpu.h"
-#include "kernels/net_run.h"
+#include "kernels/backends/cpu/cpu.h"
+#include "kernels/nets/net_run.h"
 #include "tests/bench/training.h"
 
 enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, UPDATE, PASSES };

@@ -128,7 +128,7 @@ class Side:
         variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         environment = dict(os.environ, **{v: str(threads) for v in variables})
         if "bench_classify" in command[0]:
-            environment["GOMP_SPINCOUNT"] = "1000"  # as dag/local.c sets it for a stage
+            environment["GOMP_SPINCOUNT"] = "1000"  # as dag/executors/local.c sets it for a stage
         self.threads, self.cpu_time, self.seconds = threads, cpu_time, {}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=environment)

@@ -103,7 +103,7 @@ class Side:
     def __init__(self, name, command, count, threads):
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
         if name == "ours":
-            environment["GOMP_SPINCOUNT"] = "1000"  # as dag/local.c sets it for a stage
+            environment["GOMP_SPINCOUNT"] = "1000"  # as dag/executors/local.c sets it for a stage
         self.name, self.threads, self.rates, self.peak = name, threads, {}, 0
         self.workers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          text=True, env=environment) for _ in range(count)]

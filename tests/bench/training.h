@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/random.h"
-#include "kernels/net.h"
+#include "kernels/nets/net.h"
 
 /* getopt's letters of the options that training_option takes. */
 #define TRAINING_OPTIONS "m:w:b:s:p:"

@@ -1,8 +1,8 @@
 /* libFuzzer target: any bytes as .npy give an array whose every value can be read, or one error.
  * The first byte chooses what the reader expects. What was read is written and read again.
- * Sources: stages/array.c base/error.c base/file.c
+ * Sources: stages/data/array.c base/error.c base/file.c
  */
-#include "stages/formats.h"
+#include "stages/data/formats.h"
 #include "tests/fuzz/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,11 +1,11 @@
 /* libFuzzer target: any bytes, in blocks of any size, give rows or one error, never a crash. The
  * first byte chooses the block size. A "[" stands for a full row of pixels, so that the fuzzer
  * reaches what follows one. tests/long.sh builds it from these:
- * Sources: stages/csv_faces.c stages/formats.c stages/array.c stages/job.c base/error.c base/file.c
+ * Sources: stages/data/csv_faces.c stages/data/formats.c stages/data/array.c stages/job.c base/error.c base/file.c
  */
 #include <stdlib.h>
 #include <string.h>
-#include "stages/csv_faces.h"
+#include "stages/data/csv_faces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

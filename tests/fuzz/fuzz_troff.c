@@ -1,11 +1,11 @@
 /* libFuzzer target: no text acts as groff source. Every escape in what comes of it is one of those
- * that reports/troff.c writes, all is printable ASCII, and the lines of a laid out page, and what
+ * that reports/pdf/troff.c writes, all is printable ASCII, and the lines of a laid out page, and what
  * each begins with, are those of a page about "x".
- * Sources: reports/troff.c reports/layout.c reports/text.c base/error.c base/file.c
+ * Sources: reports/pdf/troff.c reports/pdf/layout.c reports/text.c base/error.c base/file.c
  */
 #include <ctype.h>
-#include "reports/layout.h"
-#include "reports/troff.h"
+#include "reports/pdf/layout.h"
+#include "reports/pdf/troff.h"
 #include "tests/fuzz/scratch.h"
 
 /* After a backslash: "[" and a name of letters and digits and "]", or one of these. */

@@ -2,7 +2,7 @@
 """Compares the classifier stages with scikit-learn on given features (a long check).
 
     classifiers.py FERDAG FEATURES [--rows N]   features: a folder as extract_features writes it
-    classifiers.py --figures                    the figures in tests/unit/test_classifiers.c
+    classifiers.py --figures                    the figures in tests/unit/kernels/test_classifiers.c
 
 Trains on the first N rows of the training split (default 4000; LIBSVM's own kernels are slow) and
 compares predictions of the public and private split. Exit 1 if one differs more than it may."""

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/random.h"
-#include "kernels/net_run.h"
-#include "stages/weights.h"
+#include "kernels/nets/net_run.h"
+#include "stages/cnn/weights.h"
 
 enum { BATCH = 8, CLASSES = 7, SIZE = 40, SKIPPED = 77 };
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include "base/file.h"
 #include "base/random.h"
-#include "stages/formats.h"
+#include "stages/data/formats.h"
 #include "stages/job.h"
 #include "tests/unit/run_job.h"
 

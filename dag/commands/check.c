@@ -1,0 +1,37 @@
+/* `check`: everything wrong with a file, without running or touching the cache. */
+#include "dag/commands/commands.h"
+#include "dag/session.h"
+
+#include <stdio.h>
+
+/* What `run` would refuse besides: inputs that can't be read, a GPU that isn't there. Here a
+ * missing file is a warning, as it may come later. */
+static int check_surroundings(const struct options *options, struct experiment *e,
+                              struct problems *problems, struct error *err)
+{
+    char numerics[256];
+    int rc = kind_numerics(NUMERICS_NET, options->backend, 1, numerics, sizeof numerics, err);
+    if (rc == 0)
+        rc = session_check_report_folder(options, e, err);
+    if (rc < 0)
+        return EXIT_BAD;
+    plan_check_surroundings(e, options->cache, true, problems);
+    session_print_problems(problems);
+    return problems_any(problems) ? EXIT_BAD : EXIT_DONE;
+}
+
+int command_check(const struct options *options, struct error *err)
+{
+    struct experiment e;
+    struct problems problems = {0};
+    int status = session_load(options, &e);
+    if (status != EXIT_DONE)
+        return status;
+    status = check_surroundings(options, &e, &problems, err);
+    if (status == EXIT_DONE)
+        fprintf(stderr, "%s: %zu stage%s, no errors\n", e.file, e.stage_count,
+                e.stage_count == 1 ? "" : "s");
+    problems_free(&problems);
+    experiment_free(&e);
+    return status;
+}

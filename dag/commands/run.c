@@ -1,0 +1,205 @@
+/* `run` and `report`: make it so. */
+#define _GNU_SOURCE
+#include "dag/commands/commands.h"
+#include "base/utf8.h"
+#include "dag/progress.h"
+#include "dag/publish.h"
+#include "dag/run.h"
+#include "dag/session.h"
+#include "dag/variant.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sched.h>
+#include <time.h>
+
+static int cpu_count(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n > 0 ? n : 1;
+}
+
+static const char *state_name(enum state state, bool dry)
+{
+    switch (state) {
+    case STATE_WAITING:
+        return dry ? "may_run" : "not_run";
+    case STATE_READY:
+        return dry ? "would_run" : "not_run";
+    case STATE_CACHED:
+        return "cached";
+    case STATE_RAN:
+        return "ran";
+    case STATE_FAILED:
+        return "failed";
+    default:
+        return "not_run";
+    }
+}
+
+static json_t *stage_json(const struct task *task, bool dry)
+{
+    json_t *item =
+        json_pack("{s:s, s:s, s:s, s:s}", "name", task->stage->name, "kind",
+                  task->stage->kind->name, "key", task->key, "state", state_name(task->state, dry));
+    must(item);
+    if (state_has_result(task->state)) {
+        json_object_set_new(item, "seconds", json_real(task->result.seconds));
+        json_t *outputs = must(json_object());
+        for (size_t i = 0; i < task->result.output_count; i++)
+            json_object_set_new(outputs, task->result.outputs[i].port,
+                                json_string(task->result.outputs[i].blob.digest.hex));
+        json_object_set_new(item, "outputs", outputs);
+    }
+    if (task->message)
+        json_object_set_new(item, "message", must(utf8_json(task->message)));
+    return item;
+}
+
+static json_t *stages_json(const struct plan *plan, bool dry)
+{
+    json_t *list = must(json_array());
+    for (size_t i = 0; i < plan->experiment->stage_count; i++)
+        if (plan->tasks[i].wanted)
+            json_array_append_new(list, stage_json(&plan->tasks[i], dry));
+    return list;
+}
+
+/* run -n: what would run, one a line. */
+static void print_plan(const struct plan *plan, bool json)
+{
+    size_t cached = 0, would = 0, may = 0;
+    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
+        const struct task *task = &plan->tasks[i];
+        if (!task->wanted)
+            continue;
+        cached += task->state == STATE_CACHED;
+        would += task->state == STATE_READY;
+        may += task->state == STATE_WAITING;
+        if (!json && task->state != STATE_CACHED)
+            printf("%-9s %s\n", task->state == STATE_READY ? "would run" : "may run",
+                   task->stage->name);
+    }
+    if (json)
+        session_print(must(json_pack("{s:o, s:I, s:I, s:I}", "stages", stages_json(plan, true),
+                                     "cached", (json_int_t)cached, "would_run", (json_int_t)would,
+                                     "may_run", (json_int_t)may)));
+    else
+        fprintf(stderr, "%zu stages: %zu cached, %zu would run, %zu may run after them\n",
+                cached + would + may, cached, would, may);
+}
+
+static int exit_status(const struct run_totals *t)
+{
+    return t->interrupted ? EXIT_INTERRUPTED : t->failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+static void print_totals(const struct plan *plan, const struct run_totals *t, const char *report,
+                         bool json)
+{
+    char time[32];
+    fprintf(stderr, "%zu stages: %zu cached, %zu ran, %zu failed", t->stages, t->cached, t->ran,
+            t->failed);
+    if (t->not_run)
+        fprintf(stderr, ", %zu not run", t->not_run);
+    fprintf(stderr, " in %s\n", progress_duration(t->seconds, time, sizeof time));
+    if (report)
+        fprintf(stderr, "report: %s\n", report);
+    if (!json)
+        return;
+    json_t *all =
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:f, s:i, s:o?}", "stages", stages_json(plan, false),
+                  "cached", (json_int_t)t->cached, "ran", (json_int_t)t->ran, "failed",
+                  (json_int_t)t->failed, "not_run", (json_int_t)t->not_run, "seconds", t->seconds,
+                  "exit", exit_status(t), "report", report ? must(utf8_json(report)) : NULL);
+    session_print(all);
+}
+
+static int record(struct session *s, const struct run_totals *t, double started, struct error *err)
+{
+    if (t->ran + t->failed + t->not_run == 0)
+        return 0; /* nothing happened: nothing to write, nothing to wait for */
+    struct run_record record = {
+        .file = s->experiment.full,
+        .started = started,
+        .finished = started + t->seconds,
+        .stages = (int)t->stages,
+        .cached = (int)t->cached,
+        .ran = (int)t->ran,
+        .failed = (int)t->failed,
+        .status = exit_status(t),
+    };
+    return index_add_run(s->cache.index, &record, err);
+}
+
+/* Whether a result that the run took from the cache was forgotten meanwhile: damage that it may
+ * have been computed from came to light too late. */
+static bool took_forgotten(const struct plan *plan)
+{
+    bool any = false;
+    for (size_t i = 0; plan->cache->forgotten && i < plan->experiment->stage_count; i++) {
+        const struct task *task = &plan->tasks[i];
+        struct result result;
+        if (task->state != STATE_CACHED)
+            continue;
+        if (index_find(plan->cache->index, task->key, &result, NULL) == 0) {
+            result_free(&result);
+            continue;
+        }
+        any = true;
+        fprintf(stderr,
+                "ferdag: stage %s: its cached result may have been computed from damaged bytes; "
+                "run again\n",
+                task->stage->name);
+    }
+    return any;
+}
+
+static int run(const struct options *options, bool only_report, struct error *err)
+{
+    struct session s;
+    int status = session_open(&s, options, !options->dry, err);
+    if (status != EXIT_DONE)
+        return status;
+    if (session_check_report_folder(options, &s.experiment, err) < 0) {
+        session_close(&s);
+        return EXIT_BAD;
+    }
+    if (options->dry) {
+        print_plan(&s.plan, options->json);
+        session_close(&s);
+        return EXIT_DONE;
+    }
+    struct arena *arena = s.experiment.arena;
+    struct run_options how = {
+        .same = variant_options(arena, options),
+        .jobs = options->jobs ? options->jobs : cpu_count(),
+        .keep_going = options->keep_going || only_report,
+        .only_report = only_report,
+    };
+    struct run_totals totals = {0};
+    const char *report = NULL;
+    double started = (double)time(NULL);
+    int rc = run_plan(&s.plan, &how, &totals, err);
+    bool forgotten = rc == 0 && took_forgotten(&s.plan);
+    if (rc == 0 && !forgotten)
+        rc = publish_report(&s.plan, variant_folder(arena, options, s.experiment.name), &report,
+                            err);
+    if (rc == 0)
+        rc = record(&s, &totals, started, err);
+    print_totals(&s.plan, &totals, report, options->json);
+    session_close(&s);
+    return rc < 0 || forgotten ? EXIT_FAILED : exit_status(&totals);
+}
+
+int command_run(const struct options *options, struct error *err)
+{
+    return run(options, false, err);
+}
+
+int command_report(const struct options *options, struct error *err)
+{
+    return run(options, true, err);
+}

@@ -1,0 +1,583 @@
+/* See schema.h. */
+#include "dag/experiment/schema.h"
+#include "base/nearest.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int(node_problem)(struct problems *problems, const struct node *node, const char *format, ...)
+{
+    char text[900];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!node)
+        return problems_at(problems, "", "%s", text);
+    return problems_add(problems, node->file, node->line, node->column, "%s", text);
+}
+
+void node_warn(struct problems *problems, const struct node *node, const char *format, ...)
+{
+    char text[900];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    problems_warn(problems, node->file, node->line, node->column, "%s", text);
+}
+
+const struct param *schema_member(const struct param *param, const char *name)
+{
+    for (const struct param *m = param->members; m && m->name; m++)
+        if (strcmp(m->name, name) == 0)
+            return m;
+    return NULL;
+}
+
+const struct param *schema_item(const struct param *param)
+{
+    return param->members;
+}
+
+bool schema_absent(const struct node *node)
+{
+    return !node || node_is_null(node);
+}
+
+/* ---- scalars ---- */
+
+static bool in_range(const struct param *p, double x)
+{
+    return (p->min == 0 && p->max == 0) || (x >= p->min && x <= p->max);
+}
+
+static int check_range(const struct param *p, const struct node *node, double x,
+                       struct problems *problems)
+{
+    return in_range(p, x)
+               ? 0
+               : node_problem(problems, node, "%s: %s is out of range; expected %.10g to %.10g",
+                              p->name, node->text, p->min, p->max);
+}
+
+static bool read_int(const char *text, long long *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtoll(text, &end, 10);
+    return end != text && !*end && !errno;
+}
+
+static bool read_real(const char *text, double *value)
+{
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && !*end && isfinite(*value) && !strpbrk(text, "xX");
+}
+
+static int check_int(const struct param *p, const struct node *node, struct problems *problems)
+{
+    long long value;
+    return read_int(node->text, &value)
+               ? check_range(p, node, (double)value, problems)
+               : node_problem(problems, node, "%s: expected an integer, not '%s'", p->name,
+                              node->text);
+}
+
+static int check_real(const struct param *p, const struct node *node, struct problems *problems)
+{
+    double value;
+    return read_real(node->text, &value)
+               ? check_range(p, node, value, problems)
+               : node_problem(problems, node, "%s: expected a number, not '%s'", p->name,
+                              node->text);
+}
+
+/* "one|two|three" as "one, two or three". */
+static const char *say_choices(const char *choices, char text[300])
+{
+    size_t used = 0;
+    for (const char *c = choices; *c && used < 280; c++) {
+        const char *between = strchr(c + 1, '|') ? ", " : " or ";
+        used += *c == '|' ? (size_t)snprintf(text + used, 300 - used, "%s", between)
+                          : (size_t)snprintf(text + used, 300 - used, "%c", *c);
+    }
+    return text;
+}
+
+static int check_enum(const struct param *p, const struct node *node, struct problems *problems)
+{
+    struct nearest nearest = {.wrong = node->text};
+    char *choices = must(strdup(p->choices)), *rest = choices, *choice;
+    char said[300] = "";
+    bool found = false;
+    while ((choice = strsep(&rest, "|"))) {
+        found |= strcmp(choice, node->text) == 0;
+        nearest_offer(&nearest, choice);
+    }
+    int rc = found
+                 ? 0
+                 : node_problem(problems, node, "%s: unknown value '%s'%s; expected %s", p->name,
+                                node->text, nearest_hint(&nearest), say_choices(p->choices, said));
+    free(choices);
+    return rc;
+}
+
+/* NUMBER[UNIT]: digits with or without a fraction, then nothing or K, M, G or T, behind which "B"
+ * or "iB" may stand. The units are powers of 1024. Less than a byte is no size. */
+bool schema_size(const char *text, uint64_t *size)
+{
+    static const char units[] = "KMGT", digits[] = "0123456789";
+    static const double most = 1e18;
+    size_t whole = strspn(text, digits);
+    const char *end = text + whole;
+    size_t fraction = *end == '.' ? strspn(end + 1, digits) : 0;
+    end += fraction ? fraction + 1 : 0;
+    double value = strtod(text, NULL);
+    const char *unit = whole && *end ? strchr(units, *end) : NULL;
+    for (const char *u = units; unit && u <= unit; u++)
+        value *= 1024;
+    if (unit)
+        end += strcmp(end + 1, "iB") == 0 ? 3 : strcmp(end + 1, "B") == 0 ? 2 : 1;
+    if (!whole || *end || !(value >= 1 && value < most))
+        return false;
+    *size = (uint64_t)value;
+    return true;
+}
+
+static int check_scalar(const struct param *p, const struct node *node, struct problems *problems)
+{
+    uint64_t size;
+    switch (p->type) {
+    case PARAM_INT:
+        return check_int(p, node, problems);
+    case PARAM_REAL:
+        return check_real(p, node, problems);
+    case PARAM_BOOL:
+        return strcmp(node->text, "true") == 0 || strcmp(node->text, "false") == 0
+                   ? 0
+                   : node_problem(problems, node, "%s: expected true or false, not '%s'", p->name,
+                                  node->text);
+    case PARAM_ENUM:
+        return check_enum(p, node, problems);
+    case PARAM_SIZE:
+        return schema_size(node->text, &size)
+                   ? 0
+                   : node_problem(
+                         problems, node,
+                         "%s: expected a size above 0 such as 500M, 1.5G or 2GiB (a number, "
+                         "then nothing for bytes, or K, M, G or T), not '%s'",
+                         p->name, node->text);
+    default:
+        return p->max > 0 && (double)strlen(node->text) > p->max
+                   ? node_problem(problems, node, "%s: longer than %.0f bytes", p->name, p->max)
+                   : 0;
+    }
+}
+
+/* ---- maps and lists ---- */
+
+bool schema_was(const struct param *param, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *w = param->was; w; w = strchr(w, '|') ? strchr(w, '|') + 1 : NULL)
+        if (strcspn(w, "|") == n && strncmp(w, name, n) == 0)
+            return true;
+    return false;
+}
+
+/* What to call a member: "tables.table3.rows"; lives in text. */
+static const char *join(const char *above, const char *name, char text[200])
+{
+    snprintf(text, 200, "%s%s%s", above, *above ? "." : "", name);
+    return text;
+}
+
+static void list_names(const struct param *param, char text[500])
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (const struct param *m = param->members; m && m->name && used < 450; m++)
+        if (!m->gone)
+            used += (size_t)snprintf(text + used, 500 - used, "%s%s", used ? ", " : "", m->name);
+}
+
+/* "kind knn": its members are params. */
+static bool is_kind(const char *what)
+{
+    return strncmp(what, "kind ", 5) == 0;
+}
+
+int schema_unknown_key(const struct node *key, const struct param *param, const char *what,
+                       struct problems *problems)
+{
+    struct nearest nearest = {.wrong = key->text};
+    char names[500];
+    for (const struct param *m = param->members; m && m->name; m++) {
+        if (schema_was(m, key->text))
+            return node_problem(problems, key,
+                                "'%s' is called '%s' since format 2 (`ferdag migrate` "
+                                "renames it in a file of format 1)",
+                                key->text, m->name);
+        if (!m->gone)
+            nearest_offer(&nearest, m->name);
+    }
+    list_names(param, names);
+    const char *noun = is_kind(what) ? "param" : "key";
+    what = *what ? what : "the file";
+    return nearest.best ? node_problem(problems, key, "unknown %s '%s' of %s%s", noun, key->text,
+                                       what, nearest_hint(&nearest))
+                        : node_problem(problems, key, "unknown %s '%s' of %s; expected %s", noun,
+                                       key->text, what, names);
+}
+
+static int must_be_given(const struct node *node, const struct param *member, const char *what,
+                         struct problems *problems)
+{
+    return node_problem(problems, node, "%s '%s' of %s must be given: %s",
+                        is_kind(what) ? "param" : "key", member->name, what, member->text);
+}
+
+/* The member that had the name in format 1, or NULL. Variables, which may be anything, may be
+ * called so. */
+static const struct param *was_member(const struct param *param, const char *name)
+{
+    bool variables = param->others && param->others->type == PARAM_JSON;
+    for (const struct param *m = variables ? NULL : param->members; m && m->name; m++)
+        if (schema_was(m, name))
+            return m;
+    return NULL;
+}
+
+/* Whether it is rather a misspelled member than a name that the user chose: one value can't stand
+ * for what a name holds, and a member's name is near. */
+static int check_misspelled(const struct node *key, const struct node *value,
+                            const struct param *param, const char *what, struct problems *problems)
+{
+    const struct param *others = param->others;
+    struct nearest nearest = {.wrong = key->text};
+    bool holds_more = (others->type == PARAM_MAP && !others->scalar) || others->type == PARAM_NAMED;
+    for (const struct param *m = param->members; m && m->name; m++)
+        if (!m->gone)
+            nearest_offer(&nearest, m->name);
+    if (value->type != NODE_SCALAR || !holds_more || !nearest.best)
+        return 0;
+    return node_problem(problems, key, "unknown key or %s '%s' of %s%s", others->name, key->text,
+                        what, nearest_hint(&nearest));
+}
+
+/* A key that no member has. */
+static int check_other(const struct node *key, const struct node *value, const struct param *param,
+                       const char *what, enum schema_form form, struct problems *problems)
+{
+    char name[200];
+    const struct param *was = was_member(param, key->text);
+    if (!was && param->others && param->others->optional && node_is_null(value))
+        return 0;
+    bool open = form == SCHEMA_RAW && value->type == NODE_SCALAR && strstr(value->text, "${");
+    if (!was && param->others && !open && check_misspelled(key, value, param, what, problems) < 0)
+        return -EINVAL;
+    if (!was && param->others)
+        return schema_check(value, param->others, join(what, key->text, name), form, problems);
+    if (was && was->members) /* what lies in it has old names as well */
+        schema_check(value, was, join(what, was->name, name), form, problems);
+    return schema_unknown_key(key, param, what, problems);
+}
+
+static int check_members(const struct node *node, const struct param *param, const char *what,
+                         enum schema_form form, struct problems *problems)
+{
+    char name[200];
+    int rc = 0;
+    bool whole = form == SCHEMA_WHOLE;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct param *m = schema_member(param, node->keys[i]->text);
+        whole &= m || (param->others && !was_member(param, node->keys[i]->text));
+        if (m && m->gone && form == SCHEMA_RAW)
+            rc = node_problem(problems, node->keys[i], "%s: '%s' can't be given: %s", what, m->name,
+                              m->gone);
+        if (!m)
+            rc = check_other(node->keys[i], node->items[i], param, what, form, problems) < 0
+                     ? -EINVAL
+                     : rc;
+        else if (!m->gone && !(node_is_null(node->items[i]) && m->type != PARAM_JSON) &&
+                 schema_check(node->items[i], m, join(what, node->keys[i]->text, name), form,
+                              problems) < 0)
+            rc = -EINVAL;
+    }
+    /* What is missing may stand under a key that no member has. */
+    for (const struct param *m = param->members; whole && m && m->name; m++)
+        if (!m->gone && !m->optional && !m->standard && schema_absent(node_get(node, m->name)))
+            rc = must_be_given(node, m, what, problems);
+    return rc;
+}
+
+static int check_count(const struct node *node, const struct param *param, const char *what,
+                       struct problems *problems)
+{
+    char count[40] = "none";
+    if (in_range(param, (double)node->count))
+        return 0;
+    if (node->count > 0)
+        snprintf(count, sizeof count, "%zu", node->count);
+    return node_problem(problems, node, "%s: %s given; expected %.10g to %.10g", what, count,
+                        param->min, param->max);
+}
+
+static int wrong_form(const struct node *node, const char *expected, const char *what,
+                      struct problems *problems)
+{
+    return node_problem(problems, node, "%s%sexpected %s, not %s", what, *what ? ": " : "",
+                        expected, node_form(node));
+}
+
+/* Whether it is one value, neither a list nor a map. */
+static bool is_value(const struct param *param)
+{
+    return param->type != PARAM_JSON && param->type != PARAM_LIST && param->type != PARAM_MAP &&
+           param->type != PARAM_NAMED;
+}
+
+static int check_items(const struct node *node, const struct param *param, const char *what,
+                       enum schema_form form, struct problems *problems)
+{
+    const struct param *item = schema_item(param);
+    char name[200];
+    int rc = check_count(node, param, what, problems);
+    for (size_t i = 0; i < node->count; i++) {
+        if (node->type == NODE_MAP && node_is_null(node->items[i]) && item->optional)
+            continue;
+        if (form == SCHEMA_WHOLE && item->type == PARAM_STRING && node_is_null(node->items[i]))
+            rc = node_problem(problems, node->items[i], "%s: expected a text, not null", what);
+        else if (node->type == NODE_LIST && is_value(item) &&
+                 node->items[i]->type != NODE_SCALAR) /* an item has no name of its own */
+            rc = wrong_form(node->items[i], "one value", what, problems);
+        else if (schema_check(node->items[i], item,
+                              node->type == NODE_MAP ? join(what, node->keys[i]->text, name) : what,
+                              form, problems) < 0)
+            rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int check_map(const struct node *node, const struct param *param, const char *what,
+                     enum schema_form form, struct problems *problems)
+{
+    if (node->type == NODE_SCALAR && param->scalar)
+        return schema_check(node, schema_member(param, param->scalar), what, form, problems);
+    return node->type == NODE_MAP ? check_members(node, param, what, form, problems)
+                                  : wrong_form(node, "a map", what, problems);
+}
+
+static int check_named(const struct node *node, const struct param *param, const char *what,
+                       enum schema_form form, struct problems *problems)
+{
+    if (node->type == NODE_MAP)
+        return check_items(node, param, what, form, problems);
+    if (node->type != NODE_LIST || !param->single)
+        return wrong_form(node, param->single ? "a map, or a list of names" : "a map", what,
+                          problems);
+    int rc = check_count(node, param, what, problems);
+    for (size_t i = 0; i < node->count; i++)
+        if (node->items[i]->type != NODE_SCALAR)
+            rc = wrong_form(node->items[i], "a name", what, problems);
+    return rc;
+}
+
+/* A number or true in quotes is a text; after a ${...}, which needs the quotes, only the whole file
+ * can tell. */
+static int check_plain(const struct param *param, const struct node *node,
+                       struct problems *problems)
+{
+    const char *expected = param->type == PARAM_INT    ? "an integer"
+                           : param->type == PARAM_REAL ? "a number"
+                           : param->type == PARAM_BOOL ? "true or false"
+                                                       : NULL;
+    if (!expected || node->plain || check_scalar(param, node, NULL) < 0)
+        return check_scalar(param, node, problems);
+    return node_problem(problems, node,
+                        "%s: expected %s, not the text \"%s\"; leave out the quotes", param->name,
+                        expected, node->text);
+}
+
+int schema_check(const struct node *node, const struct param *param, const char *what,
+                 enum schema_form form, struct problems *problems)
+{
+    if (node->broken ||
+        (form == SCHEMA_RAW && node->type == NODE_SCALAR && strstr(node->text, "${")))
+        return 0;
+    switch (param->type) {
+    case PARAM_JSON:
+        return 0;
+    case PARAM_MAP:
+        return check_map(node, param, what, form, problems);
+    case PARAM_NAMED:
+        return check_named(node, param, what, form, problems);
+    case PARAM_LIST:
+        if (node->type == NODE_MAP && param->single && is_value(schema_item(param)))
+            return wrong_form(node, "one value or a list", what, problems);
+        if (node->type != NODE_LIST && param->single)
+            return schema_check(node, schema_item(param), what, form, problems);
+        return node->type == NODE_LIST ? check_items(node, param, what, form, problems)
+                                       : wrong_form(node, "a list", what, problems);
+    default:
+        if (node->type == NODE_SCALAR)
+            return form == SCHEMA_RAW ? check_plain(param, node, problems)
+                                      : check_scalar(param, node, problems);
+        return node_problem(problems, node, "%s: expected one value, not %s", param->name,
+                            node_form(node));
+    }
+}
+
+/* ---- values ---- */
+
+static json_t *scalar_json(const char *text, const struct param *param)
+{
+    double real = 0;
+    uint64_t size = 0;
+    switch (param->type) {
+    case PARAM_INT:
+        return json_integer(strtoll(text, NULL, 10));
+    case PARAM_REAL:
+        read_real(text, &real);
+        return json_real(real + 0.0); /* -0 and 0 are one value */
+    case PARAM_BOOL:
+        return json_boolean(strcmp(text, "true") == 0);
+    case PARAM_SIZE:
+        schema_size(text, &size);
+        return json_integer((json_int_t)size);
+    default:
+        return json_string(text);
+    }
+}
+
+json_t *schema_standard(const struct param *param)
+{
+    switch (param->type) {
+    case PARAM_JSON:
+    case PARAM_LIST:
+    case PARAM_MAP:
+    case PARAM_NAMED:
+        return must(json_loads(param->standard, JSON_DECODE_ANY, NULL));
+    default:
+        return must(scalar_json(param->standard, param));
+    }
+}
+
+static void put(json_t *object, const char *name, json_t *value)
+{
+    if (json_object_set_new(object, name, must(value)) < 0)
+        must(NULL);
+}
+
+/* Puts a member's value, or the mark that the map isn't whole. */
+static void put_member(json_t *object, const char *name, json_t *value)
+{
+    if (value)
+        put(object, name, value);
+    else
+        put(object, SCHEMA_WRONG, json_true());
+}
+
+/* What no member of the table holds. */
+static void put_others(json_t *object, const struct node *node, const struct param *param)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        const char *name = node->keys[i]->text;
+        if (schema_member(param, name))
+            continue;
+        bool known = param->others && !was_member(param, name);
+        put_member(object, name, known ? schema_json(node->items[i], param->others) : NULL);
+    }
+}
+
+static json_t *map_json(const struct node *node, const struct param *param)
+{
+    if (node->type != NODE_MAP && !(node->type == NODE_SCALAR && param->scalar))
+        return NULL;
+    json_t *object = must(json_object());
+    for (const struct param *m = param->members; m && m->name; m++) {
+        const struct node *value = node->type == NODE_MAP ? node_get(node, m->name) : NULL;
+        if (node->type == NODE_SCALAR && param->scalar && strcmp(param->scalar, m->name) == 0)
+            value = node;
+        if (value && (!node_is_null(value) || m->type == PARAM_JSON))
+            put_member(object, m->name, schema_json(value, m));
+        else if (m->standard)
+            put(object, m->name, schema_standard(m));
+        else if (!m->optional && !m->gone)
+            put(object, SCHEMA_WRONG, json_true());
+    }
+    if (node->type == NODE_MAP)
+        put_others(object, node, param);
+    return object;
+}
+
+static json_t *or_null(json_t *value)
+{
+    return value ? value : json_null();
+}
+
+static json_t *named_json(const struct node *node, const struct param *param)
+{
+    const struct param *item = schema_item(param);
+    bool names = node->type == NODE_LIST && param->single;
+    if (node->type != NODE_MAP && !names)
+        return NULL;
+    json_t *object = must(json_object());
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *value = node->items[i];
+        if (names && value->type == NODE_SCALAR)
+            put(object, value->text, json_object());
+        else if (!names)
+            put(object, node->keys[i]->text,
+                node_is_null(value) && item->type == PARAM_MAP ? json_object()
+                                                               : or_null(schema_json(value, item)));
+    }
+    return object;
+}
+
+static json_t *list_json(const struct node *node, const struct param *param)
+{
+    if (node->type != NODE_LIST && !param->single)
+        return NULL;
+    json_t *list = must(json_array());
+    size_t count = node->type == NODE_LIST ? node->count : 1;
+    for (size_t i = 0; i < count; i++) {
+        const struct node *item = node->type == NODE_LIST ? node->items[i] : node;
+        if (json_array_append_new(list, must(or_null(schema_json(item, schema_item(param))))) < 0)
+            must(NULL);
+    }
+    return list;
+}
+
+static json_t *checked_scalar(const struct node *node, const struct param *param)
+{
+    if (node->type != NODE_SCALAR)
+        return NULL;
+    if (node_is_null(node))
+        return json_null();
+    return check_scalar(param, node, NULL) == 0 ? must(scalar_json(node->text, param)) : NULL;
+}
+
+json_t *schema_json(const struct node *node, const struct param *param)
+{
+    if (node->broken)
+        return NULL;
+    switch (param->type) {
+    case PARAM_JSON:
+        return node_json(node);
+    case PARAM_MAP:
+        return map_json(node, param);
+    case PARAM_NAMED:
+        return named_json(node, param);
+    case PARAM_LIST:
+        return list_json(node, param);
+    default:
+        return checked_scalar(node, param);
+    }
+}

@@ -1,0 +1,204 @@
+/* One small interface that every numeric backend implements: tensors, the operations of a
+ * convolutional net forward and backward, and an SGD step. kernels/nets/step_plan.c strings them
+ * together.
+ *
+ * A device owns all tensors and convolutions made on it, and frees them when it is closed.
+ * The interface speaks of shapes only: how an activation lies in memory (blocked, bf16) is the
+ * backend's business. Operations on activations take a range of the batch's images, so that several
+ * operations in a row can be done on a few images while those are in cache; the ranges of a batch
+ * come in order. The others take the number of images n. All return 0, or a negative code with err
+ * filled.
+ * Results depend on inputs, precision, threads and CPU features only: no atomics, fixed orders
+ * of summation. */
+#ifndef FERDAG_KERNELS_BACKENDS_BACKEND_H
+#define FERDAG_KERNELS_BACKENDS_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "kernels/nets/net.h"
+
+struct device; /* threads, precision, and all memory of one net */
+struct tensor;
+struct conv; /* a convolution of one shape, without its weights */
+
+/* Sizes of a tensor, outermost first: images, channels, height, width of an activation; O, I,
+ * height, width of convolution weights; 1s where there are fewer. */
+struct shape {
+    size_t n, c, h, w;
+};
+
+enum tensor_use {
+    TENSOR_IMAGE,      /* what the first convolution reads; has no gradient */
+    TENSOR_ACTIVATION, /* layout and precision as the backend likes */
+    TENSOR_PLAIN,      /* float32: parameters, and the matrices around the linear layer */
+    TENSOR_PASSING     /* weights that are written whole, made ready, and not looked at again */
+};
+
+/* Images first to first + count - 1 of a batch of `batch`, which a worker does. A tensor made for
+ * at least `batch` images holds them all; one made for fewer (but count at least) holds those of
+ * the current range only, and is this worker's alone. */
+struct range {
+    size_t first, count, batch;
+    int worker;
+};
+
+struct conv_spec {
+    size_t in, out;        /* channels */
+    size_t kernel, stride; /* square */
+    size_t pad;            /* zeros on each side */
+    size_t groups;         /* divides in and out; weights are (out, in/groups, kernel, kernel) */
+    size_t height, width;  /* of the input */
+    bool image;            /* the input is a TENSOR_IMAGE */
+};
+
+/* How conv_forward ends. */
+enum conv_flags {
+    CONV_ADD = 1, /* y += convolution, instead of y = */
+    CONV_RELU = 2 /* then max(y, 0) */
+};
+
+/* What conv_backward gathers. */
+enum conv_gradients { CONV_WEIGHTS = 1, CONV_BIAS = 2 /* with CONV_WEIGHTS only */ };
+
+/* Batch normalisation over n, h, w for each channel, then an optional residual, then ReLU:
+ *   y = relu(gamma * (x - mean) / sqrt(var + epsilon) + beta + residual)
+ * with mean and (biased) var of the batch in training, or the running ones, which training
+ * moves by momentum (var unbiased, as PyTorch's BatchNorm2d). All tensors plain, c values. */
+struct norm {
+    struct tensor *gamma, *beta, *running_mean, *running_var;
+    struct tensor *mean, *inverse; /* of the last training batch; inverse = 1/sqrt(var + epsilon) */
+    struct tensor *gamma_gradient, *beta_gradient;
+    double epsilon, momentum;
+    bool relu;
+};
+
+enum pool {
+    POOL_MAX,    /* 2x2, stride 2, odd last row and column dropped; the first of equals wins */
+    POOL_AVERAGE /* over the whole plane; its y is a plain (n, c) tensor */
+};
+
+struct backend {
+    const char *name;
+
+    /* Writes what about this CPU decides results, such as "avx512_core_bf16". */
+    int (*numerics)(char *text, size_t size);
+
+    /* Makes a device for `threads` threads. A precision that the CPU lacks becomes fp32. */
+    int (*open)(struct device **device, int threads, enum net_precision precision,
+                struct error *err);
+    void (*close)(struct device *device);
+    enum net_precision (*precision)(const struct device *device); /* what it became */
+    int (*workers)(const struct device *device); /* that may be busy at the same time */
+
+    /* Makes a zeroed tensor. write and read copy its first n images (plain: its first n outermost
+     * slices) from and to plain NCHW float32. */
+    int (*tensor)(struct device *device, enum tensor_use use, struct shape shape,
+                  struct tensor **tensor, struct error *err);
+    /* Values of a plain tensor, in one row, that an activation of this shape takes; and one made in
+     * such a tensor, `first` values from its start on. What it holds is undefined. `first` is a sum
+     * of such sizes. */
+    size_t (*room)(const struct device *device, struct shape shape);
+    int (*within)(struct device *device, struct tensor *plain, size_t first, struct shape shape,
+                  struct tensor **tensor, struct error *err);
+    int (*write)(struct device *device, struct tensor *tensor, const float *values, size_t n,
+                 struct error *err);
+    int (*read)(struct device *device, struct tensor *tensor, float *values, size_t n,
+                struct error *err);
+
+    int (*conv)(struct device *device, const struct conv_spec *spec, struct conv **conv,
+                struct error *err);
+    /* What the convolution needs of its weights before a batch, again whenever these have changed:
+     * for conv_forward or (`backward`) for conv_backward's dx. There is room for one of the two:
+     * the other is gone. May be called at the same time for different convolutions by different
+     * workers. `count` is that of the ranges to come, or near it. */
+    int (*conv_ready)(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                      bool backward, struct error *err);
+    /* Frees what conv_ready made of these weights; they need it again before they are used. */
+    void (*conv_release)(struct tensor *weights);
+    /* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
+    int (*conv_forward)(struct conv *conv, struct range range, const struct tensor *x,
+                        const struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                        unsigned flags, struct error *err);
+    /* From the gradient dy of y: gradient of x (dx may be NULL: not wanted; must not be dy), and
+     * where `gradients` says so what conv_backward_end needs for those of weights (and bias). */
+    int (*conv_backward)(struct conv *conv, struct range range, const struct tensor *x,
+                         const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                         unsigned gradients, struct error *err);
+    /* After all ranges: the gradients of weights and, unless NULL, of the bias. */
+    int (*conv_backward_end)(struct conv *conv, struct tensor *dweights, struct tensor *dbias,
+                             struct error *err);
+
+    /* Before a batch: prepares for norm_moments and what follows, or for norm_forward in
+     * evaluation. */
+    int (*norm_ready)(struct device *device, const struct norm *norm, bool training,
+                      struct error *err);
+    /* Gathers mean and variance of x, which holds the whole batch of n images; the end sets mean
+     * and inverse and moves the running ones. */
+    int (*norm_moments)(struct device *device, const struct norm *norm, struct range range,
+                        const struct tensor *x, struct error *err);
+    int (*norm_moments_end)(struct device *device, const struct norm *norm, size_t n,
+                            const struct tensor *x, struct error *err);
+    /* residual may be NULL. training: with the moments of norm_moments, else the running ones. y
+     * may be residual; in evaluation it may be x. */
+    int (*norm_forward)(struct device *device, const struct norm *norm, struct range range,
+                        const struct tensor *x, const struct tensor *residual, struct tensor *y,
+                        bool training, struct error *err);
+    /* The gradient of y is dy + dy2 (dy2 may be NULL); g is that where y > 0 (everywhere, without
+     * ReLU). y and dresidual are for a norm that had a residual, else NULL: dresidual = g, and may
+     * be dy. x, dy and dy2 hold the whole batch of n images. The end sets the gradients of gamma
+     * and beta. */
+    int (*norm_sums)(struct device *device, const struct norm *norm, struct range range,
+                     const struct tensor *x, const struct tensor *y, const struct tensor *dy,
+                     const struct tensor *dy2, struct tensor *dresidual, struct error *err);
+    int (*norm_sums_end)(struct device *device, const struct norm *norm, size_t n,
+                         const struct tensor *x, struct error *err);
+    /* After norm_sums_end: dx = the gradient of x through the norm, + dx_add (may be NULL, may
+     * be dx). dy and dy2 are what norm_sums had; with `residual` dy is its dresidual, and dy2 NULL.
+     */
+    int (*norm_backward)(struct device *device, const struct norm *norm, struct range range,
+                         const struct tensor *x, const struct tensor *dy, const struct tensor *dy2,
+                         bool residual, const struct tensor *dx_add, struct tensor *dx,
+                         struct error *err);
+
+    int (*pool_forward)(struct device *device, enum pool pool, struct range range,
+                        const struct tensor *x, struct tensor *y, struct error *err);
+    int (*pool_backward)(struct device *device, enum pool pool, struct range range,
+                         const struct tensor *x, const struct tensor *dy, struct tensor *dx,
+                         struct error *err);
+
+    /* y = x * weights^T + bias: x (n, in), weights (out, in), y (n, out), all plain. */
+    int (*linear_forward)(struct device *device, size_t n, const struct tensor *x,
+                          const struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                          struct error *err);
+    int (*linear_backward)(struct device *device, size_t n, const struct tensor *x,
+                           const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                           struct tensor *dweights, struct tensor *dbias, struct error *err);
+
+    /* Mean softmax cross-entropy of logits (n, classes) against labels smoothed as PyTorch does
+     * (smoothing/classes everywhere, the rest on the label); dlogits is its gradient, *correct
+     * how many labels have the (first) largest logit. */
+    int (*loss)(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
+                double smoothing, struct tensor *dlogits, double *loss, size_t *correct,
+                struct error *err);
+
+    /* y = a + b, activations; y may be either. */
+    int (*add)(struct device *device, struct range range, const struct tensor *a,
+               const struct tensor *b, struct tensor *y, struct error *err);
+
+    /* g = clip(gradient) + weight_decay * value; velocity = momentum * velocity + g;
+     * value -= lr * velocity. The gradient itself stays. */
+    int (*sgd)(struct device *device, struct tensor *value, const struct tensor *gradient,
+               struct tensor *velocity, const struct net_step *step, struct error *err);
+};
+
+extern const struct backend backend_cpu, backend_ref;
+
+/* All backends of this build, the best first; ends with NULL. */
+extern const struct backend *const backends[];
+
+/* The backend of that name; "auto" is the best one. NULL with err filled if there is none. */
+const struct backend *backend_find(const char *name, struct error *err);
+
+#endif

@@ -1,0 +1,479 @@
+/* Convolutions of the `cpu` backend: by oneDNN, or by Winograd's way where that is faster
+ * (winograd.h); the weights' gradients in bf16 by weight_gradient.c.
+ *
+ * Primitives are made when first needed, one for each (direction, n, flags), and kept. Parameters
+ * are plain float32 and are packed again only after they changed. oneDNN 2 has only its slow
+ * reference code for channels that don't fill whole vectors, so that it is told of whole vectors
+ * (the padding is there anyway, and zero) and gets weights with zeros around them. Grouped
+ * convolutions whose groups don't fill whole vectors run as ordinary ones in the same way. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/backends/cpu/cpu.h"
+#include "kernels/backends/cpu/winograd/winograd.h"
+
+struct plan {
+    enum dnn_direction direction;
+    size_t n;
+    unsigned flags;
+    bool bias;
+    struct dnn_conv *conv;
+    struct plan *next;
+};
+
+/* What a worker has of a convolution. */
+struct own {
+    struct plan *plans;
+    struct cpu_sums *sums; /* of its gradient; NULL before the first range */
+};
+
+struct conv {
+    struct device *device;
+    struct conv_spec spec;
+    size_t in, out, groups;                  /* as oneDNN sees them */
+    bool spread;                             /* the weights get zeros around them */
+    struct dnn_conv *layout[DNN_DIRECTIONS]; /* whose weights' layout all of a direction have */
+    struct own *own;                         /* one a worker */
+    struct conv *next;
+};
+
+void cpu_convs_free(struct device *device)
+{
+    while (device->convs) {
+        struct conv *c = device->convs;
+        device->convs = c->next;
+        for (int w = 0; w < device->threads; w++)
+            while (c->own[w].plans) {
+                struct plan *p = c->own[w].plans;
+                c->own[w].plans = p->next;
+                dnn_conv_free(p->conv);
+                free(p);
+            }
+        free(c->own);
+        free(c);
+    }
+}
+
+/* Zeroed sums of a worker: the smallest that are free and do, or new ones. */
+static int take_sums(struct cpu_worker *w, size_t count, struct cpu_sums **sums, struct error *err)
+{
+    struct cpu_sums *best = NULL;
+    for (struct cpu_sums *s = w->sums; s; s = s->next)
+        if (!s->taken && s->count >= count && (!best || s->count < best->count))
+            best = s;
+    if (!best) {
+        best = calloc(1, sizeof *best);
+        float *values = best ? cpu_allocate(count * sizeof *values) : NULL;
+        if (!values) {
+            free(best);
+            return error_set(err, ENOMEM, "out of memory");
+        }
+        *best = (struct cpu_sums){.values = values, .count = count, .next = w->sums};
+        w->sums = best;
+    } else {
+        memset(best->values, 0, count * sizeof *best->values);
+    }
+    best->taken = true;
+    *sums = best;
+    return 0;
+}
+
+/* Decides how oneDNN will see the convolution. */
+int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
+             struct error *err)
+{
+    size_t lanes = device->lanes->lanes;
+    struct conv *c = calloc(1, sizeof *c);
+    struct own *own = calloc((size_t)device->threads, sizeof *own);
+    if (!c || !own) {
+        free(c);
+        free(own);
+        return error_set(err, ENOMEM, "out of memory");
+    }
+    bool odd =
+        spec->groups != 1 && (spec->in / spec->groups % lanes || spec->out / spec->groups % lanes);
+    *c = (struct conv){.device = device, .spec = *spec, .own = own, .next = device->convs};
+    c->groups = odd ? 1 : spec->groups;
+    c->out = (spec->out + lanes - 1) / lanes * lanes;
+    c->in = spec->image ? spec->in : (spec->in + lanes - 1) / lanes * lanes;
+    c->spread = odd || c->in != spec->in || c->out != spec->out;
+    device->convs = c;
+    *conv = c;
+    return 0;
+}
+
+/* The worker's primitive for this case, made if need be. */
+static int find_plan(struct conv *c, int worker, enum dnn_direction direction, size_t n,
+                     unsigned flags, bool bias, struct dnn_conv **found, struct error *err)
+{
+    const struct conv_spec *s = &c->spec;
+    struct own *own = &c->own[worker];
+    for (struct plan *p = own->plans; p; p = p->next)
+        if (p->direction == direction && p->n == n && p->flags == flags && p->bias == bias) {
+            *found = p->conv;
+            return 0;
+        }
+    struct plan *p = calloc(1, sizeof *p);
+    if (!p)
+        return error_set(err, ENOMEM, "out of memory");
+    struct dnn_shape shape = {
+        .n = n,
+        .in = c->in,
+        .out = c->out,
+        .height = s->height,
+        .width = s->width,
+        .kernel = s->kernel,
+        .stride = s->stride,
+        .pad = s->pad,
+        .groups = c->groups,
+        .image = s->image,
+        .bf16 = c->device->bf16,
+        .bias = bias,
+        .add = flags & CONV_ADD,
+        .relu = flags & CONV_RELU,
+    };
+    int e = dnn_conv_create(c->device->workers[worker].dnn, direction, &shape, c->layout[direction],
+                            &p->conv, err);
+    if (e) {
+        free(p);
+        return e;
+    }
+    p->direction = direction;
+    p->n = n;
+    p->flags = flags;
+    p->bias = bias;
+    p->next = own->plans;
+    own->plans = p;
+    *found = p->conv;
+    return 0;
+}
+
+static bool is_reference(const struct dnn_conv *conv)
+{
+    return strncmp(dnn_conv_name(conv), "ref", 3) == 0;
+}
+
+const char *cpu_reference_code(const struct device *device)
+{
+    for (const struct conv *c = device->convs; c; c = c->next)
+        for (int w = 0; w < device->threads; w++)
+            for (const struct plan *p = c->own[w].plans; p; p = p->next)
+                if (is_reference(p->conv))
+                    return dnn_conv_name(p->conv);
+    return NULL;
+}
+
+static size_t weights_count(const struct conv *c)
+{
+    const struct conv_spec *s = &c->spec;
+    return s->out * (s->in / s->groups) * s->kernel * s->kernel;
+}
+
+/* Memory for the weights with zeros around them. */
+static int spread_memory(struct conv *c, int worker, float **memory, struct error *err)
+{
+    void *m = NULL;
+    size_t size = c->out * (c->in / c->groups) * c->spec.kernel * c->spec.kernel * sizeof **memory;
+    int e = cpu_scratch(c->device, worker, SCRATCH_SPREAD, size, &m, err);
+    if (!e)
+        memset(m, 0, size);
+    *memory = m;
+    return e;
+}
+
+/* Copies weights to their places among the zeros, or back. */
+static void spread(const struct conv *c, float *weights, float *among, bool back)
+{
+    const struct conv_spec *s = &c->spec;
+    size_t in = s->in / s->groups, out = s->out / s->groups, k = s->kernel * s->kernel;
+    size_t row = c->in / c->groups;
+    for (size_t o = 0; o < s->out; o++) {
+        size_t first = c->groups == s->groups ? 0 : o / out * in;
+        float *a = weights + o * in * k, *b = among + (o * row + first) * k;
+        if (back)
+            memcpy(a, b, in * k * sizeof *a);
+        else
+            memcpy(b, a, in * k * sizeof *a);
+    }
+}
+
+bool cpu_winograd_shape(const struct conv_spec *s, bool backward, struct winograd_shape *shape)
+{
+    size_t from = backward ? s->out : s->in, to = s->in + s->out - from;
+    *shape = (struct winograd_shape){.in = from / s->groups,
+                                     .out = to / s->groups,
+                                     .height = s->height,
+                                     .width = s->width,
+                                     .x_blocks = (from + WINOGRAD_LANES - 1) / WINOGRAD_LANES,
+                                     .y_blocks = (to + WINOGRAD_LANES - 1) / WINOGRAD_LANES};
+    bool whole = shape->in % WINOGRAD_LANES == 0 && shape->out % WINOGRAD_LANES == 0;
+    return !s->image && s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
+           (s->groups == 1 || whole);
+}
+
+/* Whether this is done in Winograd's way; *shape is then that of one group. */
+static bool is_winograd(const struct conv *c, enum dnn_direction direction,
+                        struct winograd_shape *shape)
+{
+    return c->device->bf16 && cpu_winograd_shape(&c->spec, direction == DNN_BACKWARD_DATA, shape) &&
+           winograd_suits(shape);
+}
+
+/* Memory for packed weights of any direction. */
+static int packed_memory(struct tensor *weights, size_t size, struct error *err)
+{
+    if (weights->packed_size >= size)
+        return 0;
+    cpu_conv_release(weights);
+    weights->packed = cpu_allocate(size);
+    if (!weights->packed)
+        return error_set(err, ENOMEM, "out of memory");
+    weights->packed_size = size;
+    return 0;
+}
+
+static int pack_winograd(const struct conv *c, const struct winograd_shape *shape,
+                         enum dnn_direction direction, struct tensor *weights, struct error *err)
+{
+    size_t size = winograd_weights_size(shape), each = shape->in * shape->out * 9;
+    int e = packed_memory(weights, c->groups * size, err);
+    for (size_t g = 0; !e && g < c->groups; g++)
+        winograd_pack(shape, direction == DNN_BACKWARD_DATA, (float *)weights->data + g * each,
+                      (char *)weights->packed + g * size);
+    return e;
+}
+
+/* Whether oneDNN has only reference code for this direction, and im2col.c does it. */
+static bool by_patches(const struct conv *c, enum dnn_direction direction)
+{
+    return !c->device->bf16 && c->layout[direction] && is_reference(c->layout[direction]);
+}
+
+/* In the layout that oneDNN wants, or plain. */
+static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction, size_t count,
+                        struct tensor *weights, struct error *err)
+{
+    float *plain = weights->data;
+    int e = 0;
+    if (!c->layout[direction])
+        e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
+    if (e)
+        return e;
+    if (by_patches(c, direction)) {
+        size_t size = weights_count(c) * sizeof *plain;
+        e = packed_memory(weights, size, err);
+        if (!e)
+            memcpy(weights->packed, plain, size);
+        return e;
+    }
+    e = packed_memory(weights, dnn_conv_weights_size(c->layout[direction]), err);
+    if (!e && c->spread)
+        e = spread_memory(c, worker, &plain, err);
+    if (!e && c->spread)
+        spread(c, weights->data, plain, false);
+    return e ? e
+             : dnn_conv_pack(c->device->workers[worker].dnn, c->layout[direction], plain,
+                             weights->packed, err);
+}
+
+/* Gives up the sums of a worker, or of a batch that failed. */
+static void drop_sums(struct own *own)
+{
+    if (own->sums)
+        own->sums->taken = false;
+    own->sums = NULL;
+}
+
+int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                   bool backward, struct error *err)
+{
+    enum dnn_direction direction = backward ? DNN_BACKWARD_DATA : DNN_FORWARD;
+    struct winograd_shape shape;
+    for (int w = 0; w < conv->device->threads; w++)
+        drop_sums(&conv->own[w]);
+    if (weights->packed_version == weights->version && weights->packed_for == direction)
+        return 0;
+    weights->packed_version = 0;
+    int e = is_winograd(conv, direction, &shape)
+                ? pack_winograd(conv, &shape, direction, weights, err)
+                : pack_blocked(conv, worker, direction, count, weights, err);
+    if (e)
+        return e;
+    weights->packed_for = direction;
+    weights->packed_version = weights->version;
+    if (weights->use == TENSOR_PASSING) {
+        free(weights->data);
+        weights->data = NULL;
+    }
+    return 0;
+}
+
+void cpu_conv_release(struct tensor *weights)
+{
+    free(weights->packed);
+    weights->packed = NULL;
+    weights->packed_size = 0;
+    weights->packed_version = 0;
+}
+
+static int run_winograd(const struct conv *c, const struct winograd_shape *shape,
+                        struct range range, const struct tensor *x, const char *packed,
+                        const float *bias, const struct tensor *y, unsigned flags,
+                        struct error *err)
+{
+    const uint16_t *from = (const void *)cpu_images(x, range);
+    uint16_t *to = (void *)cpu_images(y, range);
+    void *memory = NULL;
+    int e = cpu_scratch(c->device, range.worker, SCRATCH_KERNEL, winograd_scratch_size(shape),
+                        &memory, err);
+    for (size_t g = 0; !e && g < c->groups; g++)
+        winograd_run(shape, range.count, from + g * shape->in * x->pixels,
+                     packed + g * winograd_weights_size(shape), bias ? bias + g * shape->out : NULL,
+                     to + g * shape->out * y->pixels, flags & CONV_ADD, flags & CONV_RELU, memory);
+    return e;
+}
+
+/* y = convolution of x in the forward direction; from y the gradient x in the other. */
+static int convolve(struct conv *c, enum dnn_direction direction, struct range range,
+                    const struct tensor *x, const struct tensor *weights, const float *bias,
+                    const struct tensor *y, unsigned flags, struct error *err)
+{
+    struct dnn_conv *primitive = NULL;
+    struct winograd_shape shape;
+    void *packed = weights->packed;
+    bool forward = direction == DNN_FORWARD;
+    if (is_winograd(c, direction, &shape))
+        return run_winograd(c, &shape, range, forward ? x : y, packed, bias, forward ? y : x, flags,
+                            err);
+    if (by_patches(c, direction))
+        return forward
+                   ? cpu_patch_forward(c->device, &c->spec, range, x, packed, bias, y, flags, err)
+                   : cpu_patch_data(c->device, &c->spec, range, packed, y, x, err);
+    int e = find_plan(c, range.worker, direction, range.count, flags, bias, &primitive, err);
+    return e ? e
+             : dnn_conv_run(primitive, cpu_images(x, range), packed, (void *)bias,
+                            cpu_images(y, range), err);
+}
+
+int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
+                     const struct tensor *weights, const struct tensor *bias, struct tensor *y,
+                     unsigned flags, struct error *err)
+{
+    return convolve(conv, DNN_FORWARD, range, x, weights, bias ? bias->data : NULL, y, flags, err);
+}
+
+/* Plain gradient of the weights (and bias, unless NULL) of one range, by oneDNN or what stands in
+ * for its reference code. */
+static int range_gradient(struct conv *c, struct range range, const struct tensor *x,
+                          const struct tensor *dy, float *dweights, float *dbias, struct error *err)
+{
+    const struct conv_spec *s = &c->spec;
+    struct dnn *dnn = c->device->workers[range.worker].dnn;
+    struct dnn_conv *primitive = NULL;
+    void *packed = NULL;
+    float *plain = dweights;
+    int e =
+        find_plan(c, range.worker, DNN_BACKWARD_WEIGHTS, range.count, 0, dbias, &primitive, err);
+    if (e)
+        return e;
+    if (s->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
+        is_reference(primitive))
+        return cpu_image_gradient(c->device, s->kernel, range, x, dy, dweights, dbias, err);
+    if (!s->image && is_reference(primitive))
+        return cpu_patch_gradient(c->device, s, range, x, dy, dweights, dbias, err);
+    e = cpu_scratch(c->device, range.worker, SCRATCH_PACKED, dnn_conv_weights_size(primitive),
+                    &packed, err);
+    if (!e)
+        e = dnn_conv_run(primitive, cpu_images(x, range), packed, dbias, cpu_images(dy, range),
+                         err);
+    if (!e && c->spread)
+        e = spread_memory(c, range.worker, &plain, err);
+    if (!e)
+        e = dnn_conv_unpack(dnn, primitive, packed, plain, err);
+    if (!e && c->spread)
+        spread(c, dweights, plain, true);
+    return e;
+}
+
+static void add_to(float *sum, const float *part, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] += part[i];
+}
+
+/* Whether the gradient of the weights is cpu_weight_gradient's. */
+static bool own_gradient(const struct conv *c)
+{
+    return c->device->bf16 && !c->spec.image;
+}
+
+/* Values of sums or parts of the gradient: of weights, then of the bias, which oneDNN pads. */
+static size_t sums_count(const struct conv *c)
+{
+    return own_gradient(c) ? cpu_weight_sums(&c->spec) : weights_count(c) + c->out;
+}
+
+static int backward_weights(struct conv *c, struct range range, const struct tensor *x,
+                            const struct tensor *dy, bool bias, struct error *err)
+{
+    struct own *own = &c->own[range.worker];
+    bool first = !own->sums;
+    void *memory = NULL;
+    int e = 0;
+    if (first)
+        e = take_sums(&c->device->workers[range.worker], sums_count(c), &own->sums, err);
+    if (e)
+        return e;
+    float *sums = own->sums->values;
+    if (own_gradient(c))
+        return cpu_weight_gradient(c->device, &c->spec, range, x, dy, bias, sums, err);
+    if (!first)
+        e = cpu_scratch(c->device, range.worker, SCRATCH_PART, sums_count(c) * sizeof *sums,
+                        &memory, err);
+    float *part = first ? sums : memory;
+    if (!e)
+        e = range_gradient(c, range, x, dy, part, bias ? part + weights_count(c) : NULL, err);
+    if (!e && !first)
+        add_to(sums, part, weights_count(c) + (bias ? c->spec.out : 0));
+    return e;
+}
+
+int cpu_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
+                      const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
+                      unsigned gradients, struct error *err)
+{
+    int e = 0;
+    if (gradients & CONV_WEIGHTS)
+        e = backward_weights(conv, range, x, dy, gradients & CONV_BIAS, err);
+    return e || !dx ? e : convolve(conv, DNN_BACKWARD_DATA, range, dx, weights, NULL, dy, 0, err);
+}
+
+int cpu_conv_backward_end(struct conv *c, struct tensor *dweights, struct tensor *dbias,
+                          struct error *err)
+{
+    size_t count = weights_count(c), workers = (size_t)c->device->threads;
+    float *w = dweights->data, *b = dbias ? dbias->data : NULL, **sums;
+    sums = calloc(workers, sizeof *sums);
+    if (!sums)
+        return error_set(err, ENOMEM, "out of memory");
+    for (size_t k = 0; k < workers; k++)
+        sums[k] = c->own[k].sums ? c->own[k].sums->values : NULL;
+    if (own_gradient(c)) {
+        cpu_weight_deliver(c->device, &c->spec, sums, w, b);
+    } else {
+        memset(w, 0, count * sizeof *w);
+        if (b)
+            memset(b, 0, c->spec.out * sizeof *b);
+        for (size_t k = 0; k < workers; k++) {
+            if (!sums[k])
+                continue;
+            add_to(w, sums[k], count);
+            if (b)
+                add_to(b, sums[k] + count, c->spec.out);
+        }
+    }
+    for (size_t k = 0; k < workers; k++)
+        drop_sums(&c->own[k]);
+    free(sums);
+    return 0;
+}

@@ -1,0 +1,345 @@
+/* See knn.h. A tile of queries meets the training rows some at a time; their products are looked at
+ * while they are in the first-level cache and never stored beyond.
+ *
+ * Write q = q' + q" with q' in bf16, and so for a row x. Then q.x = q'.x' + q".x + q'.x", and with
+ * the product's own rounding, by Cauchy and Schwarz,
+ *   |q.x - product| <= |q"| |x| + |q'| |x"| + g |q'| |x'|,   g = (d + 16) 2^-22,
+ * where |q'| and |x'| are at most 1.01 times |q| and |x|. Twice that, and some for rounding in the
+ * sum, is how far |q|^2 + |x|^2 - 2 product is off at most. The k-th smallest upper bound so far
+ * limits how far the k nearest can be: a row whose lower bound is beyond isn't one of them. With
+ * products in float32 q" and x" are 0. */
+#include "kernels/classifiers/knn.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/math/blas.h"
+#include "kernels/classifiers/knn_products.h"
+#include "kernels/math/target_clones.h"
+
+/* Of a tile; groups of queries, and rows with a product in float32. */
+enum { GROUPS = 32, QUERIES = GROUPS * DOTS_QUERIES, ROWS = 1024, LABELS = 256 };
+
+/* A training row at a distance, or at no less than that. */
+struct neighbour {
+    double distance;
+    uint32_t row;
+};
+
+/* What is known of one query's neighbours. */
+struct search {
+    float square, norm; /* |q|^2, |q| rounded up */
+    float by_norm;      /* what a row's norm counts in the error: 2 (|q"| + 1.03 g |q|) */
+    float by_rest;      /* ... and what the norm of its rest does */
+    float limit;        /* the k-th smallest upper bound; infinite until there are k */
+    float *upper;       /* (k) the smallest upper bounds, ascending */
+    size_t known;       /* of them */
+    struct neighbour *found;
+    size_t count, room;
+};
+
+struct scratch {
+    struct search *search; /* (queries) */
+    float *upper;          /* (queries, k) */
+    uint32_t *packed;      /* queries */
+    float *products;       /* (queries, ROWS) */
+};
+
+/* ---- starting ---- */
+
+static float norm_of(const float *row, size_t d, float *square)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < d; j++)
+        sum += (double)row[j] * row[j];
+    *square = (float)sum;
+    return nextafterf((float)(sqrt(sum) * (1 + 1e-9)), INFINITY);
+}
+
+int knn_start(struct knn *knn, const float *x, const uint8_t *labels, size_t n, size_t d, size_t k,
+              int threads, struct error *err)
+{
+    *knn = (struct knn){.n = n, .d = d, .k = k, .x = x, .labels = labels, .threads = threads};
+    if (k < 1 || k > n)
+        return error_set(err, EINVAL, "k is %zu, but there are %zu training rows", k, n);
+    size_t groups = (n + DOTS_ROWS - 1) / DOTS_ROWS, words = dots_row_words(d);
+    bool narrow = dots_available();
+    knn->square = malloc(n * sizeof *knn->square);
+    knn->norm = malloc(n * sizeof *knn->norm);
+    knn->rest = calloc(n, sizeof *knn->rest);
+    knn->packed = narrow ? malloc(groups * words * sizeof *knn->packed) : NULL;
+    if (!knn->square || !knn->norm || !knn->rest || (narrow && !knn->packed))
+        return error_set(err, ENOMEM, "out of memory for %zu x %zu values", n, d);
+#pragma omp parallel for num_threads(threads)
+    for (size_t g = 0; g < groups; g++) {
+        size_t first = g * DOTS_ROWS, count = n - first < DOTS_ROWS ? n - first : DOTS_ROWS;
+        for (size_t i = first; i < first + count; i++)
+            knn->norm[i] = norm_of(x + i * d, d, &knn->square[i]);
+        if (narrow)
+            dots_pack_rows(x + first * d, count, d, knn->packed + g * words, knn->rest + first);
+    }
+    return 0;
+}
+
+void knn_free(struct knn *knn)
+{
+    free(knn->square);
+    free(knn->norm);
+    free(knn->rest);
+    free(knn->packed);
+    *knn = (struct knn){0};
+}
+
+/* ---- searching ---- */
+
+static void start_search(const struct knn *knn, const float *query, float rest, struct search *s)
+{
+    double g = (double)(knn->d + 16) / 4194304;
+    s->norm = norm_of(query, knn->d, &s->square);
+    s->by_norm = (float)(2 * 1.0001 * (rest + 1.03 * g * s->norm));
+    s->by_rest = (float)(2 * 1.0001 * 1.01 * s->norm);
+    s->limit = INFINITY;
+    s->known = s->count = 0;
+}
+
+/* Rounding in sums of these sizes. */
+static inline float slack_of(float square, float other)
+{
+    return 2e-6f * (square + other) + 1e-30f;
+}
+
+/* Notes the row's upper bound; the list stays in order. */
+static void lower_limit(const struct knn *knn, struct search *s, float bound)
+{
+    size_t i = s->known < knn->k ? s->known++ : knn->k - 1;
+    for (; i > 0 && s->upper[i - 1] > bound; i--)
+        s->upper[i] = s->upper[i - 1];
+    s->upper[i] = bound;
+    if (s->known == knn->k)
+        s->limit = s->upper[knn->k - 1];
+}
+
+/* Drops what the limit has excluded since; makes room if that isn't enough. */
+static int make_room(struct search *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->found[i].distance <= s->limit)
+            s->found[kept++] = s->found[i];
+    s->count = kept;
+    if (2 * kept < s->room)
+        return 0;
+    size_t room = 2 * s->room + 64;
+    struct neighbour *grown = realloc(s->found, room * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    s->found = grown;
+    s->room = room;
+    return 0;
+}
+
+/* How far a row is off its computed distance at most. */
+static float error_of(const struct knn *knn, const struct search *s, size_t row)
+{
+    return s->by_norm * knn->norm[row] + s->by_rest * knn->rest[row] +
+           slack_of(s->square, knn->square[row]);
+}
+
+static int consider(const struct knn *knn, struct search *s, size_t row, float product)
+{
+    float distance = s->square + knn->square[row] - 2 * product, error = error_of(knn, s, row);
+    if (!(distance - error <= s->limit))
+        return 0;
+    if (distance + error < s->limit)
+        lower_limit(knn, s, distance + error);
+    if (s->count == s->room && make_room(s) < 0)
+        return -ENOMEM;
+    s->found[s->count++] = (struct neighbour){distance - error, (uint32_t)row};
+    return 0;
+}
+
+/* Whether a row of first .. first + count - 1, at most DOTS_ROWS, may be near enough. */
+WIDEST static bool any_near(const struct knn *knn, const struct search *s, const float *products,
+                            size_t first, size_t count)
+{
+    const float *square = knn->square + first, *norm = knn->norm + first, *rest = knn->rest + first;
+    float base = s->square, by_norm = s->by_norm, by_rest = s->by_rest, limit = s->limit;
+    int near = 0;
+#pragma omp simd reduction(| : near)
+    for (size_t r = 0; r < count; r++) {
+        float distance = base + square[r] - 2 * products[r];
+        float error = by_norm * norm[r] + by_rest * rest[r] + slack_of(base, square[r]);
+        near |= distance - error <= limit * 1.000001f;
+    }
+    return near;
+}
+
+/* Products of a query with rows first .. first + count - 1. */
+static int scan(const struct knn *knn, struct search *s, const float *products, size_t first,
+                size_t count)
+{
+    for (size_t start = 0; start < count; start += DOTS_ROWS) {
+        size_t some = count - start < DOTS_ROWS ? count - start : DOTS_ROWS;
+        if (!any_near(knn, s, products + start, first + start, some))
+            continue;
+        for (size_t r = start; r < start + some; r++)
+            if (consider(knn, s, first + r, products[r]) < 0)
+                return -ENOMEM;
+    }
+    return 0;
+}
+
+/* ---- deciding ---- */
+
+static double exact_distance(const float *a, const float *b, size_t d)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < d; j++)
+        sum += ((double)a[j] - b[j]) * ((double)a[j] - b[j]);
+    return sum;
+}
+
+static int nearer(const void *a, const void *b)
+{
+    const struct neighbour *x = a, *y = b;
+    if (x->distance != y->distance)
+        return x->distance < y->distance ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static uint8_t vote(const struct knn *knn, const struct neighbour *list)
+{
+    size_t votes[LABELS] = {0}, most = 0;
+    for (size_t i = 0; i < knn->k; i++) {
+        size_t v = ++votes[knn->labels[list[i].row]];
+        most = v > most ? v : most;
+    }
+    size_t i = 0;
+    while (votes[knn->labels[list[i].row]] != most)
+        i++;
+    return knn->labels[list[i].row];
+}
+
+static uint8_t decide(const struct knn *knn, struct search *s, const float *query)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->found[i].distance > s->limit)
+            continue;
+        uint32_t row = s->found[i].row;
+        s->found[kept++] =
+            (struct neighbour){exact_distance(query, knn->x + row * knn->d, knn->d), row};
+    }
+    qsort(s->found, kept, sizeof *s->found, nearer);
+    return vote(knn, s->found);
+}
+
+/* ---- tiles ---- */
+
+static int search_narrow(const struct knn *knn, const float *queries, size_t m, struct scratch *s)
+{
+    float products[DOTS_QUERIES][DOTS_ROWS];
+    size_t words = dots_row_words(knn->d), own = dots_query_words(knn->d);
+    for (size_t q = 0; q < m; q += DOTS_QUERIES) {
+        float rest[DOTS_QUERIES];
+        size_t count = m - q < DOTS_QUERIES ? m - q : DOTS_QUERIES;
+        dots_pack_queries(queries + q * knn->d, count, knn->d, s->packed + q / DOTS_QUERIES * own,
+                          rest);
+        for (size_t i = 0; i < count; i++)
+            start_search(knn, queries + (q + i) * knn->d, rest[i], &s->search[q + i]);
+    }
+    for (size_t first = 0; first < knn->n; first += DOTS_ROWS) {
+        size_t rows = knn->n - first < DOTS_ROWS ? knn->n - first : DOTS_ROWS;
+        for (size_t q = 0; q < m; q += DOTS_QUERIES) {
+            dots_multiply(s->packed + q / DOTS_QUERIES * own,
+                          knn->packed + first / DOTS_ROWS * words, knn->d, products);
+            for (size_t i = 0; i < DOTS_QUERIES && q + i < m; i++)
+                if (scan(knn, &s->search[q + i], products[i], first, rows) < 0)
+                    return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static int search_wide(const struct knn *knn, const float *queries, size_t m, struct scratch *s)
+{
+    for (size_t q = 0; q < m; q++)
+        start_search(knn, queries + q * knn->d, 0, &s->search[q]);
+    for (size_t first = 0; first < knn->n; first += ROWS) {
+        size_t rows = knn->n - first < ROWS ? knn->n - first : ROWS;
+        blas_tile(queries, m, knn->x + first * knn->d, rows, knn->d, s->products, ROWS);
+        for (size_t q = 0; q < m; q++)
+            if (scan(knn, &s->search[q], s->products + q * ROWS, first, rows) < 0)
+                return -ENOMEM;
+    }
+    return 0;
+}
+
+static int predict_tile(const struct knn *knn, const float *queries, size_t m, struct scratch *s,
+                        uint8_t *out)
+{
+    int rc = knn->packed ? search_narrow(knn, queries, m, s) : search_wide(knn, queries, m, s);
+    for (size_t q = 0; rc == 0 && q < m; q++)
+        out[q] = decide(knn, &s->search[q], queries + q * knn->d);
+    return rc;
+}
+
+static void scratch_free(struct scratch *s, size_t queries)
+{
+    for (size_t q = 0; s->search && q < queries; q++)
+        free(s->search[q].found);
+    free(s->search);
+    free(s->upper);
+    free(s->packed);
+    free(s->products);
+}
+
+/* For tiles of so many queries. */
+static int scratch_make(struct scratch *s, const struct knn *knn, size_t queries)
+{
+    size_t groups = (queries + DOTS_QUERIES - 1) / DOTS_QUERIES;
+    *s = (struct scratch){.search = calloc(queries, sizeof *s->search),
+                          .upper = malloc(queries * knn->k * sizeof *s->upper)};
+    if (knn->packed)
+        s->packed = malloc(groups * dots_query_words(knn->d) * sizeof *s->packed);
+    else
+        s->products = malloc(queries * ROWS * sizeof *s->products);
+    if (!s->search || !s->upper || (!s->packed && !s->products))
+        return -ENOMEM;
+    for (size_t q = 0; q < queries; q++)
+        s->search[q].upper = s->upper + q * knn->k;
+    return 0;
+}
+
+int knn_predict(const struct knn *knn, const float *queries, size_t m, uint8_t *out,
+                struct error *err)
+{
+    int failed = 0;
+    blas_single_threaded();
+    size_t threads = (size_t)knn->threads, tile = (m + threads - 1) / threads;
+    tile = (tile + DOTS_QUERIES - 1) / DOTS_QUERIES * DOTS_QUERIES;
+    tile = tile < QUERIES ? tile : QUERIES;
+    size_t most = m < tile ? m : tile;
+#pragma omp parallel num_threads(knn->threads) if (m > tile)
+    {
+        struct scratch s;
+        bool out_of_memory = scratch_make(&s, knn, most) < 0;
+#pragma omp for schedule(dynamic)
+        for (size_t q = 0; q < m; q += tile)
+            if (!out_of_memory)
+                out_of_memory = predict_tile(knn, queries + q * knn->d, m - q < tile ? m - q : tile,
+                                             &s, out + q) < 0;
+        if (out_of_memory) {
+#pragma omp atomic write
+            failed = 1;
+        }
+        scratch_free(&s, most);
+    }
+    return failed ? error_set(err, ENOMEM, "out of memory for the nearest %zu of %zu rows", knn->k,
+                              knn->n)
+                  : 0;
+}

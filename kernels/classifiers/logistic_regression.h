@@ -1,0 +1,31 @@
+/* Multinomial logistic regression with an L2 penalty, as scikit-learn's LogisticRegression defines
+ * it. */
+#ifndef FERDAG_KERNELS_CLASSIFIERS_LOGISTIC_REGRESSION_H
+#define FERDAG_KERNELS_CLASSIFIERS_LOGISTIC_REGRESSION_H
+
+#include "kernels/math/lbfgs.h"
+#include "kernels/classifiers/linear.h"
+
+struct logistic {
+    const float *x;        /* (n, d), borrowed */
+    const uint8_t *labels; /* (n), 0 .. classes-1, borrowed */
+    size_t n, d, classes;
+    double c; /* inverse strength of the penalty, > 0 */
+    int threads;
+};
+
+/* The mean cross-entropy of the rows plus |weights|^2 / (2 c n), biases not penalised, and its
+ * gradient in the order of struct linear's weights: (classes, d), then (classes). Cross-entropies
+ * and gradients are products in double over parts of fixed size, so the same at any number of
+ * threads. -ENOMEM. */
+int logistic_loss(const struct logistic *problem, const double *weights, double *value,
+                  double *gradient, struct error *err);
+
+/* Minimises that from zero weights, by L-BFGS, until no component of the gradient is above
+ * tolerance or the iterations are used up (which is no error: see the report). The model is made;
+ * linear_free frees it, also after an error. */
+int logistic_fit(const struct logistic *problem, double tolerance, size_t most_iterations,
+                 void (*progress)(void *context, size_t done, size_t total), void *context,
+                 struct linear *model, struct lbfgs_report *report, struct error *err);
+
+#endif

@@ -1,0 +1,319 @@
+/* See kernel_values.h. A block is made tile by tile: while a tile of products is in the second-level
+ * cache it becomes kernel values, is checked, and is copied to the transposed. exp is our own,
+ * because libm's takes one value at a time and would cost more than the products. */
+#include "kernels/classifiers/svm/kernel_values.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/math/blas.h"
+#include "kernels/math/target_clones.h"
+
+enum { CHUNK = 256, TILE = 512, DEPTH = 256, EDGE = 16 };
+
+/* e^x to about 1e-11 of it, more than enough for float32: 2^k e^r with |r| <= ln 2 / 2, e^r by its
+ * series. |x| is at most LARGEST, whose power is infinite in float32. */
+static inline double exponential(double x)
+{
+    static const double ROUND = 0x1.8p52, PER_LN2 = 0x1.71547652b82fep0,
+                        LN2_HIGH = 0x1.62e42fefap-1, LN2_LOW = 0x1.cf79abc9e3b3ap-40;
+    double shifted = x * PER_LN2 + ROUND, k = shifted - ROUND;
+    double r = x - k * LN2_HIGH - k * LN2_LOW;
+    double e = 1.0 / 362880;
+    e = e * r + 1.0 / 40320;
+    e = e * r + 1.0 / 5040;
+    e = e * r + 1.0 / 720;
+    e = e * r + 1.0 / 120;
+    e = e * r + 1.0 / 24;
+    e = e * r + 1.0 / 6;
+    e = e * r + 0.5;
+    e = e * r + 1;
+    e = e * r + 1;
+    union {
+        double real;
+        uint64_t bits;
+    } scale = {.real = shifted};
+    scale.bits = (scale.bits + 1023) << 52; /* what is above k in `shifted` leaves at the top */
+    return e * scale.real;
+}
+
+static const double LARGEST = 700;
+
+/* Each of these turns up to CHUNK dot products into kernel values. The exponents are written to
+ * memory before the powers are taken: in one loop the compiler makes branches around the bounds,
+ * one value at a time. */
+WIDEST static void apply_rbf(double gamma, double *z, size_t n, double norm, const double *norms)
+{
+#pragma omp simd
+    for (size_t j = 0; j < n; j++) {
+        double distance = norm + norms[j] - 2 * z[j];
+        double x = gamma * (distance > 0 ? distance : 0);
+        z[j] = x < LARGEST ? -x : -LARGEST;
+    }
+#pragma omp simd
+    for (size_t j = 0; j < n; j++)
+        z[j] = exponential(z[j]);
+}
+
+/* tanh z = 1 - 2 / (e^2z + 1) */
+WIDEST static void apply_sigmoid(double gamma, double coef0, double *z, size_t n)
+{
+#pragma omp simd
+    for (size_t j = 0; j < n; j++) {
+        double x = 2 * (gamma * z[j] + coef0);
+        x = x < LARGEST ? x : LARGEST;
+        z[j] = x > -LARGEST ? x : -LARGEST;
+    }
+#pragma omp simd
+    for (size_t j = 0; j < n; j++)
+        z[j] = 1 - 2 / (exponential(z[j]) + 1);
+}
+
+/* Powers by repeated squaring. */
+WIDEST static void apply_poly(const struct csvc_kernel *kernel, double *z, size_t n)
+{
+    double gamma = kernel->gamma, coef0 = kernel->coef0, base[CHUNK];
+#pragma omp simd
+    for (size_t j = 0; j < n; j++) {
+        base[j] = gamma * z[j] + coef0;
+        z[j] = 1;
+    }
+    for (int e = kernel->degree; e > 0; e /= 2) {
+        if (e % 2)
+#pragma omp simd
+            for (size_t j = 0; j < n; j++)
+                z[j] *= base[j];
+#pragma omp simd
+        for (size_t j = 0; j < n; j++)
+            base[j] *= base[j];
+    }
+}
+
+static void apply(const struct csvc_kernel *kernel, double *z, size_t n, double norm,
+                  const double *norms)
+{
+    if (kernel->type == SVM_RBF)
+        apply_rbf(kernel->gamma, z, n, norm, norms);
+    else if (kernel->type == SVM_SIGMOID)
+        apply_sigmoid(kernel->gamma, kernel->coef0, z, n);
+    else if (kernel->type == SVM_POLY)
+        apply_poly(kernel, z, n);
+}
+
+WIDEST static void widen(const float *in, double *out, size_t n)
+{
+#pragma omp simd
+    for (size_t j = 0; j < n; j++)
+        out[j] = (double)in[j];
+}
+
+WIDEST static void narrow(const double *in, float *out, size_t n)
+{
+#pragma omp simd
+    for (size_t j = 0; j < n; j++)
+        out[j] = (float)in[j];
+}
+
+WIDEST static bool all_finite(const float *row, size_t m)
+{
+    float sum = 0; /* of zeros, or of what isn't finite: then it is no number */
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < m; j++)
+        sum += row[j] * 0;
+    return sum == 0;
+}
+
+bool csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, size_t m, size_t ld,
+                       const double *norms_a, const double *norms_b)
+{
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        float *row = dots + i * ld;
+        for (size_t j = 0; kernel->type != SVM_LINEAR && j < m; j += CHUNK) {
+            double z[CHUNK];
+            size_t size = m - j < CHUNK ? m - j : CHUNK;
+            widen(row + j, z, size);
+            apply(kernel, z, size, norms_a[i], norms_b + j);
+            narrow(z, row + j, size);
+        }
+        finite &= all_finite(row, m);
+    }
+    return finite;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void transpose_tile(const float *in, size_t ld_in, size_t n, size_t m, float *out,
+                           size_t ld_out)
+{
+    for (size_t i = 0; i < n; i += EDGE)
+        for (size_t j = 0; j < m; j += EDGE)
+            for (size_t c = j; c < smaller(j + EDGE, m); c++)
+                for (size_t r = i; r < smaller(i + EDGE, n); r++)
+                    out[c * ld_out + r] = in[r * ld_in + c];
+}
+
+/* Says that a tile of n rows and m columns was touched. */
+static void touch_tile(struct spill *spill, size_t n, size_t m, size_t ld)
+{
+    spill_touch(spill, n, m * sizeof(float), ld * sizeof(float));
+}
+
+void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out,
+                    struct spill *spill)
+{
+    for (size_t i = 0; i < n; i += TILE)
+        for (size_t j = 0; j < m; j += TILE) {
+            size_t rows = smaller(TILE, n - i), columns = smaller(TILE, m - j);
+            transpose_tile(in + i * ld_in + j, ld_in, rows, columns, out + j * ld_out + i, ld_out);
+            touch_tile(spill, rows, columns, ld_in);
+            touch_tile(spill, columns, rows, ld_out);
+        }
+}
+
+/* As csvc_kernel_apply, from products (n, m) in double, TILE a row. */
+static bool apply_wide(const struct csvc_kernel *kernel, double *dots, size_t n, size_t m,
+                       const double *norms_a, const double *norms_b, float *out, size_t ld)
+{
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        double *z = dots + i * TILE;
+        for (size_t j = 0; j < m; j += CHUNK)
+            apply(kernel, z + j, smaller(CHUNK, m - j), norms_a[i], norms_b + j);
+        narrow(z, out + i * ld, m);
+        finite &= all_finite(out + i * ld, m);
+    }
+    return finite;
+}
+
+size_t csvc_kernel_scratch(void)
+{
+    return (2 * TILE * DEPTH + TILE * TILE) * sizeof(double);
+}
+
+static void widen_rows(const float *in, size_t n, size_t d, size_t depth, double *out)
+{
+    for (size_t r = 0; r < n; r++)
+        widen(in + r * d, out + r * DEPTH, depth);
+}
+
+/* Products in double of rows a (n, d) with rows b (m, d), TILE a row, behind what scratch has for
+ * some columns of both: so few that they stay in cache. */
+static double *wide_products(const float *a, size_t n, const float *b, size_t m, size_t d,
+                             double *scratch)
+{
+    double *wide_b = scratch + TILE * DEPTH, *dots = wide_b + TILE * DEPTH;
+    for (size_t r = 0; r < n; r++)
+        memset(dots + r * TILE, 0, m * sizeof *dots);
+    for (size_t k = 0; k < d; k += DEPTH) {
+        size_t depth = smaller(DEPTH, d - k);
+        widen_rows(a + k, n, d, depth, scratch);
+        widen_rows(b + k, m, d, depth, wide_b);
+        blas_add_product(scratch, DEPTH, n, wide_b, DEPTH, m, depth, dots, TILE);
+    }
+    return dots;
+}
+
+/* Values of rows i.. of a with rows j.. of b, and where they go. scratch: NULL for products in
+ * float32. */
+static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *a, size_t i,
+                      const struct csvc_rows *b, size_t j, float *out, float *back, double *scratch)
+{
+    size_t n = smaller(TILE, a->n - i), m = smaller(TILE, b->n - j), d = a->d;
+    const float *from_a = a->x + i * d, *from_b = b->x + j * d;
+    const double *norms_a = a->norms + i, *norms_b = b->norms + j;
+    bool finite;
+    out += i * b->n + j;
+    if (scratch) {
+        double *dots = wide_products(from_a, n, from_b, m, d, scratch);
+        finite = apply_wide(kernel, dots, n, m, norms_a, norms_b, out, b->n);
+    } else {
+        blas_tile(from_a, n, from_b, m, d, out, b->n);
+        finite = csvc_kernel_apply(kernel, out, n, m, b->n, norms_a, norms_b);
+    }
+    if (back)
+        transpose_tile(out, b->n, n, m, back + j * a->n + i, a->n);
+    return finite;
+}
+
+/* What a thread finds out, or lacks. */
+static int outcome(bool no_memory, bool finite)
+{
+    return no_memory ? -ENOMEM : finite ? 0 : -ERANGE;
+}
+
+int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
+                      const struct csvc_rows *b, bool wide, float *out, float *back,
+                      struct spill *spill, int threads)
+{
+    size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
+    bool finite = true, no_memory = false;
+    blas_single_threaded();
+#pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
+    {
+        double *scratch = wide ? malloc(csvc_kernel_scratch()) : NULL;
+        no_memory = wide && !scratch;
+#pragma omp for schedule(dynamic)
+        for (size_t t = 0; t < rows * columns; t++)
+            if (!no_memory) {
+                finite = make_tile(kernel, a, t / columns * TILE, b, t % columns * TILE, out, back,
+                                   scratch) &&
+                         finite;
+                touch_tile(spill, TILE, TILE, b->n);
+                touch_tile(spill, TILE, TILE, a->n);
+            }
+        free(scratch);
+    }
+    return outcome(no_memory, finite);
+}
+
+/* Makes a tile on the diagonal equal to its transposed. A row's distance to itself is 0 whatever
+ * the rounding of the products says. */
+static void mend_diagonal(const struct csvc_kernel *kernel, float *out, size_t n, size_t i)
+{
+    for (size_t r = i; r < smaller(i + TILE, n); r++) {
+        for (size_t c = i; c < r; c++)
+            out[r * n + c] = out[c * n + r];
+        if (kernel->type == SVM_RBF)
+            out[r * n + r] = 1;
+    }
+}
+
+int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
+                       float *out, struct spill *spill, int threads)
+{
+    size_t tiles = (a->n + TILE - 1) / TILE;
+    bool finite = true, no_memory = false;
+    blas_single_threaded();
+#pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
+    {
+        double *scratch = wide ? malloc(csvc_kernel_scratch()) : NULL;
+        no_memory = wide && !scratch;
+#pragma omp for schedule(dynamic)
+        for (size_t t = 0; t < tiles * tiles; t++) {
+            size_t i = t / tiles * TILE, j = t % tiles * TILE;
+            if (j < i || no_memory)
+                continue;
+            finite = make_tile(kernel, a, i, a, j, out, i < j ? out : NULL, scratch) && finite;
+            if (i == j)
+                mend_diagonal(kernel, out, a->n, i);
+            touch_tile(spill, TILE, TILE, a->n);
+            touch_tile(spill, TILE, TILE, a->n);
+        }
+        free(scratch);
+    }
+    return outcome(no_memory, finite);
+}
+
+void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,
+                          double *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = norms[i];
+        apply(kernel, out + i, 1, norms[i], norms + i);
+    }
+}

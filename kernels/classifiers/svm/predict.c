@@ -1,0 +1,185 @@
+/* See csvc.h. Each support vector meets each row once, in matrix products, whatever the number of
+ * pairs that share it; with the linear kernel a pair's vectors collapse into one hyperplane. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/math/blas.h"
+#include "kernels/classifiers/svm/csvc.h"
+#include "kernels/classifiers/svm/kernel_values.h"
+
+enum { ROWS = 256, VECTORS = 1024 }; /* of a tile; part of the results' definition */
+
+static size_t pair_count(const struct csvc_model *model)
+{
+    return model->classes * (model->classes - 1) / 2;
+}
+
+/* w += sum over the vectors of class c of coef[row][v] * v */
+static void add_vectors(const struct csvc_model *m, size_t c, size_t row, double *w)
+{
+    size_t start = 0;
+    for (size_t i = 0; i < c; i++)
+        start += m->class_counts[i];
+    for (size_t v = start; v < start + m->class_counts[c]; v++) {
+        double coef = m->coef[row * m->count + v];
+        const float *vector = m->vectors + v * m->d;
+        if (coef == 0)
+            continue;
+#pragma omp simd
+        for (size_t j = 0; j < m->d; j++)
+            w[j] += coef * vector[j];
+    }
+}
+
+static int collapse(struct csvc_predictor *p, struct error *err)
+{
+    const struct csvc_model *m = p->model;
+    double *w = malloc(m->d * sizeof *w);
+    p->weights = calloc(pair_count(m) * m->d, sizeof *p->weights);
+    if (!w || !p->weights) {
+        free(w);
+        return error_set(err, ENOMEM, "out of memory for %zu hyperplanes", pair_count(m));
+    }
+    float *out = p->weights;
+    for (size_t a = 0; a < m->classes; a++)
+        for (size_t b = a + 1; b < m->classes; b++) {
+            memset(w, 0, m->d * sizeof *w);
+            add_vectors(m, a, b - 1, w);
+            add_vectors(m, b, a, w);
+            for (size_t j = 0; j < m->d; j++)
+                *out++ = (float)w[j];
+        }
+    free(w);
+    return 0;
+}
+
+int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model,
+                        int threads, struct error *err)
+{
+    *predictor = (struct csvc_predictor){.model = model, .threads = threads};
+    if (model->kernel.type == SVM_LINEAR)
+        return collapse(predictor, err);
+    predictor->norms = calloc(model->count + 1, sizeof *predictor->norms);
+    if (!predictor->norms)
+        return error_set(err, ENOMEM, "out of memory for the norms of %zu vectors", model->count);
+    blas_squared_norms(model->vectors, model->count, model->d, predictor->norms, threads);
+    return 0;
+}
+
+void csvc_predictor_free(struct csvc_predictor *predictor)
+{
+    free(predictor->weights);
+    free(predictor->norms);
+    *predictor = (struct csvc_predictor){0};
+}
+
+/* Memory of one thread. */
+struct scratch {
+    float *values;  /* (ROWS, VECTORS) products, then kernel values */
+    double *wide;   /* (ROWS, VECTORS) the same in double */
+    double *parts;  /* (classes, ROWS, classes - 1): each class's share of the decisions */
+    double *norms;  /* (ROWS) */
+    double *scores; /* (ROWS, pairs): decisions */
+};
+
+static void scratch_free(struct scratch *s)
+{
+    free(s->values);
+    free(s->wide);
+    free(s->parts);
+    free(s->norms);
+    free(s->scores);
+}
+
+static int scratch_make(struct scratch *s, const struct csvc_model *m)
+{
+    size_t pairs = pair_count(m), width = m->kernel.type == SVM_LINEAR ? pairs : VECTORS;
+    s->values = malloc(ROWS * width * sizeof *s->values);
+    s->wide = malloc(ROWS * width * sizeof *s->wide);
+    s->parts = malloc(m->classes * ROWS * (m->classes - 1) * sizeof *s->parts);
+    s->norms = malloc(ROWS * sizeof *s->norms);
+    s->scores = calloc(ROWS * pairs, sizeof *s->scores);
+    return s->values && s->wide && s->parts && s->norms && s->scores ? 0 : -ENOMEM;
+}
+
+static void decide_linear(const struct csvc_predictor *p, const float *x, size_t n,
+                          struct scratch *s)
+{
+    size_t pairs = pair_count(p->model);
+    blas_tile(x, n, p->weights, pairs, p->model->d, s->values, pairs);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < pairs; j++)
+            s->scores[i * pairs + j] = (double)s->values[i * pairs + j] - p->model->rho[j];
+}
+
+/* Adds the share of up to VECTORS vectors from `start` on to part (n, classes - 1). */
+static void add_share(const struct csvc_predictor *p, const float *x, size_t n, size_t start,
+                      size_t count, struct scratch *s, double *part)
+{
+    const struct csvc_model *m = p->model;
+    blas_tile(x, n, m->vectors + start * m->d, count, m->d, s->values, VECTORS);
+    csvc_kernel_apply(&m->kernel, s->values, n, count, VECTORS, s->norms, p->norms + start);
+    for (size_t i = 0; i < n; i++)
+        for (size_t v = 0; v < count; v++)
+            s->wide[i * VECTORS + v] = s->values[i * VECTORS + v];
+    blas_add_product(s->wide, VECTORS, n, m->coef + start, m->count, m->classes - 1, count, part,
+                     m->classes - 1);
+}
+
+static void decide_kernel(const struct csvc_predictor *p, const float *x, size_t n,
+                          struct scratch *s)
+{
+    const struct csvc_model *m = p->model;
+    size_t others = m->classes - 1, pairs = pair_count(m), start = 0;
+    blas_squared_norms(x, n, m->d, s->norms, 1);
+    memset(s->parts, 0, m->classes * ROWS * others * sizeof *s->parts);
+    for (size_t c = 0; c < m->classes; c++)
+        for (size_t left = m->class_counts[c]; left > 0;) {
+            size_t count = left < VECTORS ? left : VECTORS;
+            add_share(p, x, n, start, count, s, s->parts + c * ROWS * others);
+            start += count;
+            left -= count;
+        }
+    for (size_t i = 0; i < n; i++) {
+        size_t pair = 0;
+        for (size_t a = 0; a < m->classes; a++)
+            for (size_t b = a + 1; b < m->classes; b++, pair++)
+                s->scores[i * pairs + pair] = s->parts[(a * ROWS + i) * others + b - 1] +
+                                              s->parts[(b * ROWS + i) * others + a] - m->rho[pair];
+    }
+}
+
+int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n,
+                      uint8_t *out, double *decisions, struct error *err)
+{
+    const struct csvc_model *m = predictor->model;
+    size_t pairs = pair_count(m);
+    int failed = 0;
+    blas_single_threaded();
+#pragma omp parallel num_threads(predictor->threads)
+    {
+        struct scratch s;
+        if (scratch_make(&s, m) < 0) {
+#pragma omp atomic write
+            failed = 1;
+        }
+#pragma omp barrier
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < n; i += ROWS) {
+            size_t rows = n - i < ROWS ? n - i : ROWS;
+            if (failed)
+                continue;
+            if (predictor->weights)
+                decide_linear(predictor, x + i * m->d, rows, &s);
+            else
+                decide_kernel(predictor, x + i * m->d, rows, &s);
+            for (size_t r = 0; r < rows; r++)
+                out[i + r] = (uint8_t)m->labels[csvc_vote(m->classes, s.scores + r * pairs)];
+            if (decisions)
+                memcpy(decisions + i * pairs, s.scores, rows * pairs * sizeof *decisions);
+        }
+        scratch_free(&s);
+    }
+    return failed ? error_set(err, ENOMEM, "out of memory to predict") : 0;
+}

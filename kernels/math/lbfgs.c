@@ -1,0 +1,221 @@
+/* See lbfgs.h. */
+#include "kernels/math/lbfgs.h"
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HISTORY = 10, SEARCH_LIMIT = 30 };
+
+static const double DECREASE = 1e-4, CURVATURE = 0.9; /* the Wolfe conditions' constants */
+static const double FLAT = 64 * DBL_EPSILON;          /* of the value: less is no progress */
+
+struct state {
+    const struct lbfgs *problem;
+    struct lbfgs_report *report;
+    double *x, *gradient; /* (n) each: where it stands */
+    double *trial, *trial_gradient, *direction;
+    double *steps, *changes;  /* (HISTORY, n): of x and of the gradient, a ring */
+    double products[HISTORY]; /* step . change */
+    size_t kept, next;        /* of the ring */
+};
+
+static double dot(const double *a, const double *b, size_t n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+static double largest(const double *a, size_t n)
+{
+    double most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = fmax(most, fabs(a[i]));
+    return most;
+}
+
+static void add(double *to, double factor, const double *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] += factor * from[i];
+}
+
+/* direction = -H gradient, by the two-loop recursion. */
+static void choose_direction(struct state *s)
+{
+    size_t n = s->problem->n;
+    double factors[HISTORY];
+    for (size_t i = 0; i < n; i++)
+        s->direction[i] = -s->gradient[i];
+    for (size_t k = 0; k < s->kept; k++) { /* from the newest on */
+        size_t at = (s->next + HISTORY - 1 - k) % HISTORY;
+        factors[at] = dot(s->steps + at * n, s->direction, n) / s->products[at];
+        add(s->direction, -factors[at], s->changes + at * n, n);
+    }
+    if (s->kept > 0) {
+        size_t newest = (s->next + HISTORY - 1) % HISTORY;
+        const double *change = s->changes + newest * n;
+        double scale = s->products[newest] / dot(change, change, n);
+        for (size_t i = 0; i < n; i++)
+            s->direction[i] *= scale;
+    }
+    for (size_t k = s->kept; k-- > 0;) {
+        size_t at = (s->next + HISTORY - 1 - k) % HISTORY;
+        double factor = dot(s->changes + at * n, s->direction, n) / s->products[at];
+        add(s->direction, factors[at] - factor, s->steps + at * n, n);
+    }
+}
+
+/* A point on the line: how far along the direction, the value and its slope there. */
+struct point {
+    double t, value, slope;
+};
+
+static int look(struct state *s, double t, struct point *p, struct error *err)
+{
+    size_t n = s->problem->n;
+    for (size_t i = 0; i < n; i++)
+        s->trial[i] = s->x[i] + t * s->direction[i];
+    s->report->evaluations++;
+    int rc = s->problem->evaluate(s->problem->context, s->trial, &p->value, s->trial_gradient, err);
+    p->t = t;
+    p->slope = dot(s->trial_gradient, s->direction, n);
+    if (!isfinite(p->value) || !isfinite(p->slope))
+        *p = (struct point){t, INFINITY, INFINITY};
+    return rc;
+}
+
+/* Between two points, where the cubic through both values and slopes is lowest; the middle where
+ * that is too near an end to shorten the bracket. */
+static double between(const struct point *a, const struct point *b)
+{
+    double middle = (a->t + b->t) / 2, width = fabs(b->t - a->t);
+    if (!isfinite(b->value))
+        return a->t + (b->t - a->t) / 10;
+    double d1 = a->slope + b->slope - 3 * (a->value - b->value) / (a->t - b->t);
+    double square = d1 * d1 - a->slope * b->slope;
+    if (!(square >= 0))
+        return middle;
+    double d2 = copysign(sqrt(square), b->t - a->t);
+    double t = b->t - (b->t - a->t) * (b->slope + d2 - d1) / (b->slope - a->slope + 2 * d2);
+    return fabs(t - a->t) >= width / 20 && fabs(t - b->t) >= width / 20 && fabs(t - middle) < width
+               ? t
+               : middle;
+}
+
+/* Finds a t that satisfies the strong Wolfe conditions and leaves trial and its gradient there. *at
+ * is the point found; its t is 0 if no lower value was. */
+static int search(struct state *s, const struct point *start, double t, struct point *at,
+                  struct error *err)
+{
+    struct point low = *start, high = {0}, p; /* low: the best so far; the goal lies towards high */
+    bool bracket = false;
+    for (int i = 0; i < SEARCH_LIMIT; i++) {
+        int rc = look(s, t, &p, err);
+        if (rc < 0)
+            return rc;
+        if (p.value > start->value + DECREASE * t * start->slope ||
+            (low.t > 0 && p.value >= low.value)) {
+            high = p;
+            bracket = true;
+        } else if (fabs(p.slope) <= -CURVATURE * start->slope) {
+            *at = p;
+            return 0;
+        } else {
+            if (bracket ? p.slope * (high.t - low.t) >= 0 : p.slope >= 0) {
+                high = low;
+                bracket = true;
+            }
+            low = p;
+        }
+        t = bracket ? between(&low, &high) : 4 * t;
+        if (bracket && fabs(high.t - low.t) <= DBL_EPSILON * fabs(high.t))
+            break;
+    }
+    *at = low;
+    return low.t > 0 ? look(s, low.t, at, err) : 0; /* for the gradient */
+}
+
+/* Remembers the step to trial, if the gradient changed as that of a convex function does. */
+static void remember(struct state *s)
+{
+    size_t n = s->problem->n;
+    double *step = s->steps + s->next * n, *change = s->changes + s->next * n;
+    for (size_t i = 0; i < n; i++) {
+        step[i] = s->trial[i] - s->x[i];
+        change[i] = s->trial_gradient[i] - s->gradient[i];
+    }
+    double product = dot(step, change, n);
+    if (!(product > DBL_EPSILON * dot(change, change, n)))
+        return;
+    s->products[s->next] = product;
+    s->next = (s->next + 1) % HISTORY;
+    s->kept += s->kept < HISTORY;
+}
+
+static int iterate(struct state *s, struct error *err)
+{
+    const struct lbfgs *problem = s->problem;
+    struct lbfgs_report *report = s->report;
+    size_t n = problem->n;
+    report->evaluations = 1;
+    int rc = problem->evaluate(problem->context, s->x, &report->value, s->gradient, err);
+    while (rc == 0) {
+        report->gradient = largest(s->gradient, n);
+        report->converged = report->converged || report->gradient <= problem->tolerance;
+        if (report->converged || report->iterations == problem->most_iterations)
+            return 0;
+        choose_direction(s);
+        struct point start = {0, report->value, dot(s->gradient, s->direction, n)}, end;
+        double length = sqrt(dot(s->gradient, s->gradient, n));
+        rc = search(s, &start, s->kept > 0 ? 1 : fmin(1, 1 / length), &end, err);
+        if (rc < 0)
+            return rc;
+        report->iterations++;
+        if (problem->progress)
+            problem->progress(problem->progress_context, report->iterations,
+                              problem->most_iterations);
+        double size = fmax(1, fmax(fabs(start.value), fabs(end.value)));
+        bool flat = start.value - end.value <= FLAT * size;
+        if (flat && s->kept > 0 && end.t == 0) {
+            s->kept = 0; /* the fault may be the direction's: try the gradient's own */
+            continue;
+        }
+        report->converged = flat;
+        if (end.t > 0) {
+            remember(s);
+            memcpy(s->x, s->trial, n * sizeof *s->x);
+            memcpy(s->gradient, s->trial_gradient, n * sizeof *s->gradient);
+            report->value = end.value;
+        }
+    }
+    return rc;
+}
+
+int lbfgs_minimize(const struct lbfgs *problem, double *x, struct lbfgs_report *report,
+                   struct error *err)
+{
+    enum { VECTORS = 4 + 2 * HISTORY };
+    size_t n = problem->n;
+    *report = (struct lbfgs_report){0};
+    double *memory = calloc(n, VECTORS * sizeof *memory);
+    if (!memory)
+        return error_set(err, ENOMEM, "out of memory to minimise over %zu unknowns", n);
+    struct state s = {.problem = problem,
+                      .report = report,
+                      .x = x,
+                      .gradient = memory,
+                      .trial = memory + n,
+                      .trial_gradient = memory + 2 * n,
+                      .direction = memory + 3 * n,
+                      .steps = memory + 4 * n,
+                      .changes = memory + (4 + HISTORY) * n};
+    int rc = iterate(&s, err);
+    free(memory);
+    return rc;
+}

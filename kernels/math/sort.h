@@ -1,0 +1,12 @@
+/* Sorting 64-bit keys by their upper halves. */
+#ifndef FERDAG_KERNELS_MATH_SORT_H
+#define FERDAG_KERNELS_MATH_SORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sorts n keys by their upper 32 bits, ascending; equal ones keep their order. spare is as long;
+ * the result is in one of the two, which is returned. */
+uint64_t *sort_by_high_half(uint64_t *keys, uint64_t *spare, size_t n);
+
+#endif

@@ -1,0 +1,99 @@
+/* The four nets, on any backend: created from a table of layers, trained a batch at a time, and
+ * asked for logits and features. Images and results are plain float32 in NCHW; layouts and
+ * precision inside are the backend's business. */
+#ifndef FERDAG_KERNELS_NETS_NET_H
+#define FERDAG_KERNELS_NETS_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+
+enum net_model { NET_VGG19, NET_RESNET18, NET_PREACT_RESNET18, NET_RESNEXT29, NET_MODELS };
+enum net_precision { NET_FP32, NET_BF16 };
+
+struct net_spec {
+    enum net_model model;
+    int width;      /* channels of the first stage: 64 in the paper; 1 to 512 */
+    int classes;    /* 7 */
+    int image_size; /* height and width of the input: 32 to 64 (40 for crops, 48 for whole images)
+                     */
+    int batch;      /* largest batch that will be asked for */
+    bool training;  /* false: no gradients, no momentum; less memory, batch norm folded */
+    enum net_precision precision;
+    const char *backend; /* "auto", "ref", "cpu", "cuda" */
+    int threads;
+};
+
+struct net;
+
+int net_create(struct net **net, const struct net_spec *spec, struct error *err);
+void net_free(struct net *net); /* NULL is fine */
+
+/* He-normal (fan-out, as PyTorch's kaiming_normal_ does for convolutions): the same weights for the
+ * same seed on all backends. */
+int net_init(struct net *net, uint64_t seed, struct error *err);
+
+/* Parameters and buffers, in the order and under the names of the usual PyTorch model
+ * ("layer1.0.conv1.weight", OIHW float32; "...running_mean"; "...num_batches_tracked" is a scalar
+ * of type int64 in PyTorch and has dims 0). */
+struct net_param {
+    const char *name;
+    size_t dims, shape[4];
+    size_t count;   /* number of values */
+    bool trainable; /* false: running statistics and num_batches_tracked */
+};
+
+size_t net_param_count(const struct net *net);
+const struct net_param *net_param(const struct net *net, size_t i);
+int net_get(struct net *net, size_t i, float *values, struct error *err);
+int net_set(struct net *net, size_t i, const float *values, struct error *err);
+/* SGD momentum of a trainable parameter, same shape. */
+int net_get_momentum(struct net *net, size_t i, float *values, struct error *err);
+int net_set_momentum(struct net *net, size_t i, const float *values, struct error *err);
+/* Gradient left by the last net_train_step or net_gradients, before clipping and weight decay. */
+int net_get_gradient(struct net *net, size_t i, float *values, struct error *err);
+
+struct net_step {
+    double lr, momentum, weight_decay;
+    double clip;            /* element-wise to +-clip before weight decay; 0: off */
+    double label_smoothing; /* 0: off */
+};
+
+/* One SGD step (PyTorch's: v = momentum*v + g + weight_decay*w; w -= lr*v; weight decay on all
+ * trainable parameters) on n <= batch images (n, 1, size, size), float32, standardised.
+ * *loss is the mean cross-entropy, *correct how many of the n were right, in training mode. */
+int net_train_step(struct net *net, const float *images, const uint8_t *labels, size_t n,
+                   const struct net_step *step, double *loss, size_t *correct, struct error *err);
+
+/* As net_train_step up to the gradients, without the update. */
+int net_gradients(struct net *net, const float *images, const uint8_t *labels, size_t n,
+                  double label_smoothing, double *loss, struct error *err);
+
+/* Evaluation mode (running statistics): logits (n, classes) and features (n, net_features), the
+ * output of the last pooling layer; either may be NULL. */
+int net_predict(struct net *net, const float *images, size_t n, float *logits, float *features,
+                struct error *err);
+
+size_t net_features(const struct net *net); /* 8*width, 16*width for ResNeXt29 */
+
+/* Multiply-adds of one image forward, times 2. */
+double net_flops(const struct net *net);
+
+/* The same of a net that isn't made: model, width, classes and image_size are used. */
+double net_spec_flops(const struct net_spec *spec);
+
+/* "cpu", "ref", ...: the backend that `auto` became. */
+const char *net_backend(const struct net *net);
+
+/* The precision it computes in: fp32 where bf16 was asked for and the CPU or the backend lacks it.
+ */
+enum net_precision net_precision(const struct net *net);
+
+/* "vgg19", "resnet18", "preact_resnet18", "resnext29". */
+extern const char *const net_model_names[NET_MODELS];
+
+/* CPU features that decide results, such as "cpu avx512_core_bf16"; see stages/kind.h. */
+int net_numerics(const char *backend, char *text, size_t size, struct error *err);
+
+#endif

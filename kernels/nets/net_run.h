@@ -1,0 +1,128 @@
+/* The inside of a net, shared by net.c (what it is), step_plan.c (the plan of a training step),
+ * memory_plan.c (its memory) and net_run.c (what it computes). */
+#ifndef FERDAG_KERNELS_NETS_NET_RUN_H
+#define FERDAG_KERNELS_NETS_NET_RUN_H
+
+#include "kernels/backends/backend.h"
+#include "kernels/nets/models.h"
+
+struct net_param_state {
+    struct net_param public;
+    size_t slices; /* outermost size of its tensors */
+    struct tensor *value, *gradient, *momentum;
+};
+
+/* An activation's memory, taken and released as a pass goes on. It is one worker's for ever: while
+ * that one has released it in the plan, another may be at an instruction before. */
+struct buffer {
+    int worker;
+    struct tensor *tensor;
+    struct extent extent;
+    size_t batch;
+    bool taken;
+    struct buffer *next;
+};
+
+enum action {
+    DO_CONV,
+    DO_MOMENTS,
+    DO_NORM,
+    DO_ADD,
+    DO_MAX_POOL,
+    DO_AVERAGE_POOL,
+    DO_CONV_BACKWARD,
+    DO_NORM_SUMS,
+    DO_NORM_BACKWARD,
+    DO_MAX_POOL_BACKWARD,
+    DO_AVERAGE_POOL_BACKWARD
+};
+
+/* Operands of an instruction, as backend.h calls them; ADD: IN_X + IN_WITH -> Y. */
+enum { IN_X, IN_WITH, Y, DY, DY2, DRESIDUAL, DX_ADD, DX, OPERANDS };
+
+enum { PLAN_MAX_INSTRUCTIONS = 8 * NETS_MAX_OPS, PLAN_MAX_SLOTS = 4 * NETS_MAX_OPS };
+
+struct instruction {
+    enum action action;
+    int op;              /* -1: none */
+    int slots[OPERANDS]; /* 0: none */
+};
+
+/* A value or gradient, and where it is. */
+struct slot {
+    struct extent extent;
+    int first, last;         /* instructions that use it */
+    int segment;             /* of the first */
+    bool whole;              /* other segments use it too: holds the batch, not a range */
+    struct tensor **tensors; /* one a worker; of a whole one they are the same */
+};
+
+/* Instructions that each worker does range by range of its images: all of them for the first
+ * `range` images, and so on. */
+struct segment {
+    int first, end;
+    size_t range;
+};
+
+/* Values that live over several segments lie in one tensor, in places that others have before and
+ * after them. */
+struct plan {
+    struct instruction instructions[PLAN_MAX_INSTRUCTIONS];
+    struct slot slots[PLAN_MAX_SLOTS];
+    struct segment segments[2 * NETS_MAX_OPS];
+    int instruction_count, slot_count, segment_count;
+    int forward; /* segments of the forward pass; the others are the backward pass */
+};
+
+/* What an operation of the program keeps. */
+struct step {
+    struct conv *conv;
+    bool fused_norm, fused_add;    /* in evaluation this convolution does the next operation */
+    struct tensor *weights, *bias; /* of a convolution with the next norm folded in */
+    struct norm norm;
+};
+
+struct net {
+    struct net_spec spec;
+    const struct backend *backend;
+    struct device *device;
+    struct program program;
+    struct net_param_state params[NETS_MAX_PARAMS];
+    struct step steps[NETS_MAX_OPS];
+    struct plan plan;                        /* of a training step */
+    struct tensor *values[NETS_MAX_OPS + 1]; /* images, features, logits; the others are NULL */
+    int uses[NETS_MAX_OPS + 1];              /* how many operations read a value */
+    struct tensor *features_gradient, *logits_gradient;
+    struct buffer *buffers;
+    struct tensor *batches; /* where a training step keeps values over segments; NULL: nowhere */
+    size_t room, lent;      /* of its values, and those that buffers for evaluation lie in */
+    int workers;            /* that share the images of a batch */
+    bool folded;            /* steps' weights and bias are those of the current parameters */
+};
+
+/* The images of a worker: `first` to `end` - 1 of n. */
+struct share {
+    size_t first, end;
+};
+struct share net_share(const struct net *net, size_t n, int worker);
+
+/* Makes the plan of a net for training, with its tensors. Where the outputs of norms with a
+ * residual are more than `kept` values together, the backward pass computes them again: the results
+ * are the same, to the bit. */
+enum { NET_KEPT_VALUES = 1 << 27 }; /* 256 MB in bf16 */
+int net_plan(struct net *net, size_t kept, struct error *err);
+
+/* Gives all slots of a plan their tensors; `fixed` ones have them. */
+struct fixed {
+    int slot;
+    struct tensor *tensor;
+};
+int net_place(struct net *net, const struct fixed *fixed, size_t count, struct error *err);
+
+/* A free buffer of this size for a worker, made if need be; by one worker at a time. Once the plan
+ * has its memory, buffers are for evaluation and lie in it while it has room: the two never happen
+ * at the same time. */
+int net_take(struct net *net, int worker, const struct extent *want, size_t batch,
+             struct buffer **buffer, struct error *err);
+
+#endif

@@ -1,0 +1,28 @@
+/* What decision_tree and random_forest share. */
+#ifndef FERDAG_STAGES_CLASSIFIERS_TREES_H
+#define FERDAG_STAGES_CLASSIFIERS_TREES_H
+
+#include "kernels/classifiers/trees/forest.h"
+#include "stages/job.h"
+
+/* Ports: `features` and, optional, `layout` in. */
+extern const struct port trees_inputs[];
+
+/* clang-format off */
+#define TREES_PORTS(more)                                                                          \
+    {.name = "summary", .form = PORT_FILE, .file = "summary.json",                                 \
+     .holds = "/trees|nodes|leaves /importance/*/input|first|columns|share" more,                  \
+     .text = "trees, nodes, leaves; of a forest out_of_bag {n, correct, accuracy}; with a layout " \
+             "importance [{input, first, columns, share}]"},                                       \
+    {.name = "importance", .form = PORT_FILE, .file = "importance.npy",                            \
+     .text = "(columns) float64: Gini importance of each column, their sum 1"}
+/* clang-format on */
+
+/* Reads `features`, grows the forest, predicts, and writes `predictions`, `summary`, `importance`
+ * and `timing`. With root, a node tries the square root of the number of columns, whatever the spec
+ * says; threads and progress of the spec are filled in. The caller frees the forest, also after an
+ * error. */
+int trees_run(struct job *job, struct forest_spec *spec, bool root, struct forest *forest,
+              struct error *err);
+
+#endif

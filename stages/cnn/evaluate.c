@@ -1,0 +1,121 @@
+/* See evaluate.h. */
+#include "stages/cnn/evaluate.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum view view_named(const char *name)
+{
+    return strcmp(name, "full") == 0       ? VIEW_FULL
+           : strcmp(name, "ten_crop") == 0 ? VIEW_TEN_CROP
+                                           : VIEW_CENTER;
+}
+
+int view_size(enum view view, int crop)
+{
+    return view == VIEW_FULL ? FACE_SIZE : crop;
+}
+
+static struct crop view_crop(enum view view, int index, int crop)
+{
+    if (view == VIEW_TEN_CROP)
+        return crop_of_ten(index, crop);
+    return crop_center(view_size(view, crop));
+}
+
+static void add(float *sum, const float *x, size_t n, float weight)
+{
+    for (size_t i = 0; i < n; i++)
+        sum[i] += weight * x[i];
+}
+
+struct buffers {
+    float *input, *logits, *features; /* of one batch */
+};
+
+static int make_buffers(const struct evaluation *e, struct buffers *b, struct error *err)
+{
+    size_t n = (size_t)e->batch, size = (size_t)view_size(e->view, e->crop);
+    b->input = malloc(n * size * size * sizeof(float));
+    b->logits = malloc(n * CLASSES * sizeof(float));
+    b->features = malloc(n * net_features(e->net) * sizeof(float));
+    if (b->input && b->logits && b->features)
+        return 0;
+    return error_set(err, ENOMEM, "out of memory for a batch of %d images", e->batch);
+}
+
+/* Images first .. first+n-1, in all views. */
+static int evaluate_batch(const struct evaluation *e, const struct images *images, size_t first,
+                          size_t n, struct buffers *b, float *logits, float *features,
+                          struct error *err)
+{
+    size_t size = (size_t)view_size(e->view, e->crop), width = net_features(e->net);
+    int views = e->view == VIEW_TEN_CROP ? TEN_CROPS : 1;
+    for (int view = 0; view < views; view++) {
+        struct crop crop = view_crop(e->view, view, e->crop);
+        for (size_t i = 0; i < n; i++)
+            crop_cut(images, first + i, crop, e->scale, b->input + i * size * size);
+        int rc = net_predict(e->net, b->input, n, logits ? b->logits : NULL,
+                             features ? b->features : NULL, err);
+        if (rc < 0)
+            return rc;
+        if (logits)
+            add(logits + first * CLASSES, b->logits, n * CLASSES, 1.0f / (float)views);
+        if (features)
+            add(features + first * width, b->features, n * width, 1.0f / (float)views);
+    }
+    return 0;
+}
+
+int evaluate(const struct evaluation *e, const struct images *images, float *logits,
+             float *features, struct error *err)
+{
+    struct buffers b = {0};
+    int rc = make_buffers(e, &b, err);
+    if (rc == 0 && logits)
+        memset(logits, 0, images->n * CLASSES * sizeof *logits);
+    if (rc == 0 && features)
+        memset(features, 0, images->n * net_features(e->net) * sizeof *features);
+    for (size_t first = 0; rc == 0 && first < images->n; first += (size_t)e->batch) {
+        size_t left = images->n - first;
+        size_t n = left < (size_t)e->batch ? left : (size_t)e->batch;
+        rc = evaluate_batch(e, images, first, n, &b, logits, features, err);
+        if (rc == 0 && e->tick)
+            e->tick(e->context, first + n);
+    }
+    free(b.input);
+    free(b.logits);
+    free(b.features);
+    return rc;
+}
+
+void evaluate_classes(const float *logits, size_t n, uint8_t *predicted)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float *row = logits + i * CLASSES;
+        int best = 0;
+        for (int k = 1; k < CLASSES; k++)
+            if (row[k] > row[best])
+                best = k;
+        predicted[i] = (uint8_t)best;
+    }
+}
+
+double evaluate_loss(const float *logits, const uint8_t *labels, size_t n, size_t *correct)
+{
+    double sum = 0;
+    *correct = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float *row = logits + i * CLASSES;
+        uint8_t best;
+        double exponentials = 0;
+        evaluate_classes(row, 1, &best);
+        for (int k = 0; k < CLASSES; k++)
+            exponentials += exp((double)row[k] - (double)row[best]);
+        sum += log(exponentials) - ((double)row[labels[i]] - (double)row[best]);
+        *correct += best == labels[i];
+    }
+    return n > 0 ? sum / (double)n : 0;
+}

@@ -1,0 +1,40 @@
+/* How a trained net looks at images: the centre crop, ten crops averaged, or the whole image. One
+ * way for all: training's look at PublicTest and the extraction of features. */
+#ifndef FERDAG_STAGES_CNN_EVALUATE_H
+#define FERDAG_STAGES_CNN_EVALUATE_H
+
+#include "kernels/nets/net.h"
+#include "stages/cnn/crop.h"
+
+enum view { VIEW_CENTER, VIEW_TEN_CROP, VIEW_FULL };
+
+#define VIEW_CHOICES "center|ten_crop|full"
+
+/* The view of that name, which is one of VIEW_CHOICES. */
+enum view view_named(const char *name);
+/* Height and width of what a net sees, which must have been created for it. */
+int view_size(enum view view, int crop);
+
+struct evaluation {
+    struct net *net;
+    enum view view;
+    int crop;  /* size of crops, for the first two views */
+    int batch; /* at most this many images at a time */
+    const struct scale *scale;
+    void (*tick)(void *context, size_t done); /* called after each batch; may be NULL */
+    void *context;
+};
+
+/* Logits (n, CLASSES) and features (n, net_features) of all images; either may be NULL. Of several
+ * views they are the means (of logits, not of probabilities, as the public code does). */
+int evaluate(const struct evaluation *e, const struct images *images, float *logits,
+             float *features, struct error *err);
+
+/* Mean cross-entropy (natural logarithm) of logits (n, CLASSES); *correct counts the rows whose
+ * largest logit is at their label. */
+double evaluate_loss(const float *logits, const uint8_t *labels, size_t n, size_t *correct);
+
+/* The class of the largest logit, the first of equals, for each row. */
+void evaluate_classes(const float *logits, size_t n, uint8_t *predicted);
+
+#endif

@@ -1,0 +1,191 @@
+/* See training.h: batches, epochs, the look at PublicTest after each, and the words about it. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "stages/cnn/training.h"
+
+/* ---- words for people ---- */
+
+static void say_progress(struct training *t, size_t batches)
+{
+    double now = job_clock();
+    if (now - t->last_word < .3)
+        return;
+    t->last_word = now;
+    char note[96] = "";
+    size_t epochs = json_array_size(t->state.metrics),
+           seen = t->state.batch * (size_t)t->spec.batch;
+    if (seen > t->train.n)
+        seen = t->train.n;
+    if (seen > 0)
+        snprintf(note, sizeof note, "loss %.3f", t->state.loss / (double)seen);
+    if (epochs > 0) {
+        const json_t *last = json_array_get(t->state.metrics, epochs - 1);
+        size_t used = strlen(note);
+        snprintf(note + used, sizeof note - used, "%spublic %.1f %%", used ? " · " : "",
+                 100 * json_real_value(json_object_get(last, "public_accuracy")));
+    }
+    double rate = t->trained_seconds > 0 ? (double)t->trained_images / t->trained_seconds : 0;
+    job_progress(t->job, t->state.epoch + (double)t->state.batch / (double)batches,
+                 t->schedule.epochs, "epoch", rate, "images/s", note);
+}
+
+/* ---- training ---- */
+
+size_t training_steps(const struct training *t)
+{
+    size_t batch = (size_t)t->spec.batch;
+    return (t->train.n + batch - 1) / batch;
+}
+
+static int save(struct training *t, struct error *err)
+{
+    int rc = checkpoint_write(CHECKPOINT_FILE, t->job->key, t->net, &t->best, &t->state, err);
+    t->last_checkpoint = job_clock();
+    return rc;
+}
+
+/* The next batch of the running epoch: images into input and labels; returns how many. */
+static size_t cut_batch(struct training *t)
+{
+    size_t first = t->state.batch * (size_t)t->spec.batch, size = (size_t)t->crop;
+    size_t n = t->train.n - first;
+    if (n > (size_t)t->spec.batch)
+        n = (size_t)t->spec.batch;
+    const uint8_t *labels = t->train.labels.data;
+    for (size_t i = 0; i < n; i++) {
+        size_t index = t->order[first + i];
+        struct crop crop =
+            crop_random(t->seed, (uint64_t)t->state.epoch, first + i, t->crop, t->flip);
+        crop_cut(&t->train, index, crop, &t->scale, t->input + i * size * size);
+        t->labels[i] = labels[index];
+    }
+    return n;
+}
+
+static int diverged(const struct training *t, const char *split, double loss, struct error *err)
+{
+    return error_set(err, EDOM,
+                     "epoch %d, step %zu: the %s loss is %g: training diverged; try a lower lr (it "
+                     "is %g)%s",
+                     t->state.epoch + 1, t->state.batch + 1, split, loss, t->schedule.lr,
+                     t->step.clip > 0 ? "" : " or clip gradients");
+}
+
+int training_batch(struct training *t, size_t batches, struct error *err)
+{
+    double before = job_clock(), loss = 0;
+    size_t n = cut_batch(t), correct = 0;
+    t->step.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
+    int rc = net_train_step(t->net, t->input, t->labels, n, &t->step, &loss, &correct, err);
+    if (rc < 0)
+        return rc;
+    if (!isfinite(loss))
+        return diverged(t, "training", loss, err);
+    t->state.loss += loss * (double)n;
+    t->state.correct += correct;
+    t->state.batch++;
+    double seconds = job_clock() - before;
+    t->state.epoch_seconds += seconds;
+    if (t->warm) {
+        t->trained_seconds += seconds;
+        t->trained_images += n;
+    }
+    t->warm = true;
+    return 0;
+}
+
+int training_evaluation(struct training *t, struct evaluation *e, struct error *err)
+{
+    *e = (struct evaluation){.net = t->full_net ? t->full_net : t->net,
+                             .view = t->view,
+                             .crop = t->crop,
+                             .batch = t->spec.batch,
+                             .scale = &t->scale};
+    int rc = t->full_net ? weights_from_net(&t->now, t->net, err) : 0;
+    return rc < 0 || !t->full_net ? rc : weights_to_net(&t->now, t->full_net, err);
+}
+
+static int look_at_public(struct training *t, double *loss, size_t *correct, struct error *err)
+{
+    struct evaluation e;
+    int rc = training_evaluation(t, &e, err);
+    if (rc == 0)
+        rc = evaluate(&e, &t->public, t->logits, NULL, err);
+    if (rc < 0)
+        return rc;
+    *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);
+    return isfinite(*loss) ? 0 : diverged(t, "public", *loss, err);
+}
+
+static int record_epoch(struct training *t, double lr, double loss, double accuracy,
+                        struct error *err)
+{
+    struct training_state *s = &t->state;
+    double n = (double)t->train.n;
+    json_t *line = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f}", "epoch", s->epoch + 1, "lr", lr,
+                             "train_loss", s->loss / n, "train_accuracy", (double)s->correct / n,
+                             "public_loss", loss, "public_accuracy", accuracy);
+    if (json_array_append_new(s->metrics, line) < 0 ||
+        json_array_append_new(s->seconds, json_real(s->epoch_seconds)) < 0)
+        return error_set(err, ENOMEM, "out of memory");
+    printf("epoch %d: lr %.4g, loss %.4f, training %.2f %%, public %.2f %%\n", s->epoch + 1, lr,
+           s->loss / n, 100 * (double)s->correct / n, 100 * accuracy);
+    fflush(stdout);
+    return 0;
+}
+
+static int end_epoch(struct training *t, struct error *err)
+{
+    struct training_state *s = &t->state;
+    double before = job_clock(), loss = 0;
+    size_t correct = 0;
+    int rc = look_at_public(t, &loss, &correct, err);
+    double accuracy = (double)correct / (double)t->public.n;
+    s->epoch_seconds += job_clock() - before;
+    if (rc == 0)
+        rc = record_epoch(t, schedule_rate(&t->schedule, s->epoch), loss, accuracy, err);
+    if (rc == 0 && (s->best_epoch == 0 || accuracy > s->best_accuracy)) {
+        s->best_accuracy = accuracy;
+        s->best_epoch = s->epoch + 1;
+        rc = weights_from_net(&t->best, t->net, err);
+    }
+    s->epoch++;
+    s->batch = 0;
+    s->loss = 0;
+    s->correct = 0;
+    s->epoch_seconds = 0;
+    return rc < 0 ? rc : save(t, err);
+}
+
+static bool wants_more(const struct training *t)
+{
+    int64_t patience = job_int(t->job, "early_stop_patience");
+    const struct training_state *s = &t->state;
+    return s->epoch < t->schedule.epochs &&
+           !(patience > 0 && s->best_epoch > 0 && s->epoch - s->best_epoch >= patience);
+}
+
+int training_run(struct training *t, struct error *err)
+{
+    size_t batches = training_steps(t);
+    double every = job_real(t->job, "checkpoint_seconds");
+    t->last_checkpoint = job_clock();
+    say_progress(t, batches); /* before a first step that may take a minute: what was done before */
+    while (wants_more(t)) {
+        crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);
+        while (t->state.batch < batches) {
+            int rc = training_batch(t, batches, err);
+            if (rc == 0 && job_clock() - t->last_checkpoint >= every)
+                rc = save(t, err);
+            if (rc < 0)
+                return rc;
+            say_progress(t, batches);
+        }
+        int rc = end_epoch(t, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}

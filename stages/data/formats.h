@@ -1,0 +1,82 @@
+/* The file formats that stages share: arrays (.npy), the data set's folder, predictions, feature
+ * folders. All numbers little-endian. All reading is bounded and checked: files may be cut or
+ * hostile. */
+#ifndef FERDAG_STAGES_DATA_FORMATS_H
+#define FERDAG_STAGES_DATA_FORMATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+
+/* ---- .npy, version 1.0, C order (numpy/lib/format.py) ---- */
+
+enum array_type { ARRAY_U8, ARRAY_I32, ARRAY_I64, ARRAY_F32, ARRAY_F64 };
+
+#define ARRAY_MAX_DIMS 4
+
+struct array {
+    enum array_type type;
+    size_t dims;                  /* number of dimensions, 1 to 4 */
+    size_t shape[ARRAY_MAX_DIMS]; /* outermost first; unused ones are 1 */
+    void *data;                   /* C order; malloc'd (64-byte aligned), freed by array_free */
+};
+
+size_t array_item_size(enum array_type type);
+/* Allocates data for the shape, zeroed. */
+int array_make(struct array *a, enum array_type type, size_t dims, const size_t *shape,
+               struct error *err);
+/* Reads an .npy file whose type and number of dimensions must be those given. */
+int array_read(const char *path, enum array_type type, size_t dims, struct array *a,
+               struct error *err);
+int array_write(const char *path, const struct array *a, struct error *err);
+void array_free(struct array *a); /* a zeroed array is fine */
+
+/* ---- the data set's folder: what ports called `images` hold ----
+ * For each split s of train, public, private:
+ *   s_images.npy (n, 48, 48) uint8; s_labels.npy (n) uint8, 0-6; s_rows.npy (n) int32, the row of
+ *   the CSV it came from (0 = first after the header).
+ * counts.json: {"train": [n0..n6], "public": [...], "private": [...]}. */
+
+enum split { SPLIT_TRAIN, SPLIT_PUBLIC, SPLIT_PRIVATE, SPLITS };
+enum { CLASSES = 7, FACE_SIZE = 48 };
+
+extern const char *const split_names[SPLITS];  /* "train", "public", "private" */
+extern const char *const class_names[CLASSES]; /* "angry" ... "neutral", in FER2013's order */
+
+/* counts become the rows of each class; labels are 0 to CLASSES - 1. */
+void count_labels(const uint8_t *labels, size_t n, size_t counts[CLASSES]);
+
+struct images {
+    size_t n;
+    struct array pixels, labels, rows;
+};
+
+int images_read(const char *folder, enum split split, struct images *images, struct error *err);
+int images_write(const char *folder, enum split split, const struct images *images,
+                 struct error *err);
+/* Writes counts.json from the labels of the three splits. */
+int images_write_counts(const char *folder, const struct images splits[SPLITS], struct error *err);
+void images_free(struct images *images);
+
+/* ---- features: what ports called `features` hold ----
+ * For each split s: s_features.npy (n, d) float32; s_labels.npy (n) uint8. */
+
+struct features {
+    size_t n, d;
+    struct array x, labels;
+};
+
+int features_read(const char *folder, enum split split, struct features *f, struct error *err);
+int features_write(const char *folder, enum split split, const struct features *f,
+                   struct error *err);
+void features_free(struct features *f);
+
+/* ---- predictions: what ports called `predictions` hold ----
+ * For each split s of public, private: s_predictions.npy (n) uint8 and s_labels.npy (n) uint8. */
+int predictions_write(const char *folder, enum split split, const uint8_t *predicted,
+                      const uint8_t *labels, size_t n, struct error *err);
+/* Both arrays are made; the caller frees them. */
+int predictions_read(const char *folder, enum split split, struct array *predicted,
+                     struct array *labels, struct error *err);
+
+#endif

@@ -1,0 +1,487 @@
+/* filter_noise: takes noise out of the training split by rule; the other splits pass untouched. The
+ * rules are in rules.h; what they go by is in evidence.h. Every removed row is listed
+ * with the rule and the score, and contact sheets show what went and what nearly went. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "stages/noise/contact_sheet.h"
+#include "stages/data/formats.h"
+#include "stages/job.h"
+#include "stages/noise/rules.h"
+#include "stages/data/stratify.h"
+
+enum { PIXELS = FACE_SIZE * FACE_SIZE };
+
+/* Which param weighs which evidence in which rule. */
+static const struct {
+    const char *param;
+    enum noise_rule rule;
+    enum evidence evidence;
+} weights[] = {
+    {"face_support", NO_FACE, SUPPORT},
+    {"face_predicted", NO_FACE, PREDICTED_SUPPORT},
+    {"face_shape_distance", NO_FACE, SHAPE_DISTANCE},
+    {"face_shape_rarity", NO_FACE, SHAPE_RARITY},
+    {"face_pixel_distance", NO_FACE, PIXEL_DISTANCE},
+    {"face_entropy", NO_FACE, ENTROPY},
+    {"face_centre_entropy", NO_FACE, CENTRE_ENTROPY},
+    {"drawing_lines", DRAWING, LINES},
+    {"drawing_flat", DRAWING, FLAT},
+    {"drawing_entropy", DRAWING, ENTROPY},
+    {"drawing_centre_entropy", DRAWING, CENTRE_ENTROPY},
+};
+
+enum { WEIGHTS = sizeof weights / sizeof *weights };
+
+/* The training split with its verdicts. */
+struct judged {
+    const struct images *train;
+    struct noise_evidence evidence;
+    struct noise_verdict *verdicts;
+    size_t *order; /* rows by score, highest first */
+    size_t removed;
+};
+
+static struct noise_settings settings_of(const struct job *job)
+{
+    struct noise_settings s = {
+        .threshold = job_real(job, "threshold"),
+        .min_face = job_real(job, "min_face"),
+        .face_share = job_real(job, "face_share"),
+        .size_support = (int)job_int(job, "size_support"),
+        .max_faces = (int)job_int(job, "max_faces"),
+    };
+    for (size_t i = 0; i < WEIGHTS; i++)
+        s.weights[weights[i].rule][weights[i].evidence] = job_real(job, weights[i].param);
+    return s;
+}
+
+struct progress {
+    const struct job *job;
+    size_t n;
+    double start, last;
+};
+
+static void report(void *user, size_t done)
+{
+    struct progress *p = user;
+    double now = job_clock();
+    if (now - p->last < 0.3)
+        return;
+    p->last = now;
+    job_progress(p->job, (double)done, (double)p->n, "image", (double)done / (now - p->start),
+                 "images/s", NULL);
+}
+
+static bool goes(const struct noise_verdict *v)
+{
+    return v->score >= 1;
+}
+
+struct scored {
+    float score;
+    size_t row;
+};
+
+static int higher_first(const void *a, const void *b)
+{
+    const struct scored *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static int order_by_score(struct judged *j, struct error *err)
+{
+    size_t n = j->train->n;
+    struct scored *items = malloc(n * sizeof *items);
+    j->order = malloc(n * sizeof *j->order);
+    if (!items || !j->order) {
+        free(items);
+        return error_set(err, ENOMEM, "out of memory for %zu images", n);
+    }
+    for (size_t i = 0; i < n; i++)
+        items[i] = (struct scored){j->verdicts[i].score, i};
+    qsort(items, n, sizeof *items, higher_first);
+    for (size_t i = 0; i < n; i++)
+        j->order[i] = items[i].row;
+    free(items);
+    return 0;
+}
+
+static int judge(struct job *job, const struct images *train, struct judged *j, struct error *err)
+{
+    *j = (struct judged){.train = train};
+    struct noise_settings settings = settings_of(job);
+    const struct look_settings look = {
+        .cascades = job_string(job, "cascades"),
+        .enough = (int)job_int(job, "enough_detections"),
+        .face_support = (int)job_int(job, "count_support"),
+        .threads = job->threads,
+    };
+    double now = job_clock();
+    struct progress progress = {job, train->n, now, now};
+    int rc = noise_evidence_gather(train->pixels.data, train->n, &look, report, &progress,
+                                   &j->evidence, err);
+    if (rc < 0)
+        return rc;
+    j->verdicts = malloc(train->n * sizeof *j->verdicts);
+    if (!j->verdicts)
+        return error_set(err, ENOMEM, "out of memory for %zu images", train->n);
+    rc = noise_judge(&j->evidence, &settings, j->verdicts, err);
+    for (size_t i = 0; i < train->n && rc == 0; i++)
+        j->removed += goes(&j->verdicts[i]);
+    return rc < 0 ? rc : order_by_score(j, err);
+}
+
+static void judged_free(struct judged *j)
+{
+    noise_evidence_free(&j->evidence);
+    free(j->verdicts);
+    free(j->order);
+}
+
+static const uint8_t *labels_of(const struct images *images)
+{
+    return images->labels.data;
+}
+
+static const int32_t *rows_of(const struct images *images)
+{
+    return images->rows.data;
+}
+
+/* ---- what it writes ---- */
+
+/* A text file in memory, written whole at the end. */
+struct table {
+    char *text;
+    size_t size;
+    FILE *stream;
+};
+
+static int table_open(struct table *t, struct error *err)
+{
+    t->stream = open_memstream(&t->text, &t->size);
+    return t->stream ? 0 : error_set(err, ENOMEM, "out of memory for a table");
+}
+
+static int table_write(struct table *t, const char *path, struct error *err)
+{
+    bool bad = ferror(t->stream);
+    bad |= fclose(t->stream) != 0;
+    int rc = bad ? error_set(err, ENOMEM, "out of memory writing %s", path)
+                 : file_write(path, t->text, t->size, err);
+    free(t->text);
+    return rc;
+}
+
+static int write_removed(const char *path, const struct judged *j, struct error *err)
+{
+    struct table t;
+    int rc = table_open(&t, err);
+    if (rc < 0)
+        return rc;
+    fprintf(t.stream, "row,emotion,rule,score\n");
+    for (size_t i = 0; i < j->train->n; i++)
+        if (goes(&j->verdicts[i]))
+            fprintf(t.stream, "%d,%s,%s,%.4f\n", rows_of(j->train)[i],
+                    class_names[labels_of(j->train)[i]], noise_rule_names[j->verdicts[i].rule],
+                    (double)j->verdicts[i].score);
+    return table_write(&t, path, err);
+}
+
+static int write_scores(const char *path, const struct judged *j, struct error *err)
+{
+    struct table t;
+    int rc = table_open(&t, err);
+    if (rc < 0)
+        return rc;
+    fprintf(t.stream,
+            "row,emotion,removed,no_face,drawing,small_face,several_faces,support,face_px\n");
+    for (size_t i = 0; i < j->train->n; i++) {
+        const struct noise_verdict *v = &j->verdicts[i];
+        fprintf(t.stream, "%d,%s,%d", rows_of(j->train)[i], class_names[labels_of(j->train)[i]],
+                goes(v));
+        for (int rule = 0; rule < NOISE_RULES; rule++)
+            fprintf(t.stream, ",%.4f", (double)v->scores[rule]);
+        fprintf(t.stream, ",%.0f,%.1f\n", (double)j->evidence.values[SUPPORT][i], (double)v->face);
+    }
+    return table_write(&t, path, err);
+}
+
+static const char *const rule_captions[NOISE_RULES] = {
+    [NO_FACE] = "NF", [DRAWING] = "DR", [SMALL_FACE] = "SM", [SEVERAL_FACES] = "SV"};
+
+/* Shows at most `most` of the `count` rows that stand in `order` from `from` on: all, or evenly
+ * spaced ones. Captions are the rule and the row of the CSV. */
+static int write_sheet(const char *path, const struct judged *j, size_t from, size_t count,
+                       size_t most, struct error *err)
+{
+    size_t shown = count < most ? count : most;
+    struct sheet_cell *cells = calloc(shown + 1, sizeof *cells);
+    if (!cells)
+        return error_set(err, ENOMEM, "out of memory writing %s", path);
+    for (size_t k = 0; k < shown; k++) {
+        size_t i = j->order[from + k * count / shown];
+        cells[k].pixels = (const uint8_t *)j->train->pixels.data + i * PIXELS;
+        snprintf(cells[k].caption, sizeof cells[k].caption, "%s %d",
+                 rule_captions[j->verdicts[i].rule], rows_of(j->train)[i]);
+    }
+    int rc = sheet_write(path, cells, shown, err);
+    free(cells);
+    return rc;
+}
+
+static int write_sheets(const struct job *job, const struct judged *j, struct error *err)
+{
+    const char *folder = job_output(job, "sheets");
+    size_t most = (size_t)job_int(job, "sheet_images"), kept = j->train->n - j->removed;
+    char *removed = file_path("%s/removed.png", folder);
+    char *nearly = file_path("%s/nearly_removed.png", folder);
+    int rc = removed && nearly ? file_make_folders(folder, err)
+                               : error_set(err, ENOMEM, "out of memory writing %s", folder);
+    if (rc == 0)
+        rc = write_sheet(removed, j, 0, j->removed, most, err);
+    if (rc == 0) /* the next in line, not a choice of all that stay */
+        rc = write_sheet(nearly, j, j->removed, kept < most ? kept : most, most, err);
+    free(removed);
+    free(nearly);
+    return rc;
+}
+
+static int write_summary(const struct job *job, const struct judged *j, struct error *err)
+{
+    json_int_t classes[CLASSES] = {0}, rules[NOISE_RULES] = {0};
+    for (size_t i = 0; i < j->train->n; i++) {
+        if (goes(&j->verdicts[i])) {
+            classes[labels_of(j->train)[i]]++;
+            rules[j->verdicts[i].rule]++;
+        }
+    }
+    json_t *per_class = json_object(), *per_rule = json_object();
+    for (int c = 0; c < CLASSES; c++)
+        json_object_set_new(per_class, class_names[c], json_integer(classes[c]));
+    for (int r = 0; r < NOISE_RULES; r++)
+        json_object_set_new(per_rule, noise_rule_names[r], json_integer(rules[r]));
+    json_t *root = json_pack(
+        "{s:I, s:I, s:o, s:o, s:f, s:f, s:I}", "removed_total", (json_int_t)j->removed,
+        "kept_total", (json_int_t)(j->train->n - j->removed), "removed_per_class", per_class,
+        "removed_per_rule", per_rule, "threshold", job_real(job, "threshold"), "min_face",
+        job_real(job, "min_face"), "max_faces", (json_int_t)job_int(job, "max_faces"));
+    return job_write_json(job_output(job, "summary"), root, err);
+}
+
+/* Drops what goes; a class that had rows must keep some. */
+static int drop_removed(struct images *train, const struct judged *j, struct error *err)
+{
+    size_t before[CLASSES] = {0}, after[CLASSES] = {0};
+    uint8_t *keep = malloc(train->n);
+    if (!keep)
+        return error_set(err, ENOMEM, "out of memory for %zu images", train->n);
+    for (size_t i = 0; i < train->n; i++) {
+        keep[i] = !goes(&j->verdicts[i]);
+        before[labels_of(train)[i]]++;
+        after[labels_of(train)[i]] += keep[i];
+    }
+    int rc = 0;
+    if (j->removed == train->n)
+        rc = error_set(
+            err, EINVAL,
+            "all %zu training images are noise by these rules; expected some to stay: lower "
+            "min_face, or raise threshold or max_faces",
+            train->n);
+    for (int c = 0; c < CLASSES && rc == 0; c++)
+        if (before[c] > 0 && after[c] == 0)
+            rc = error_set(
+                err, EINVAL,
+                "all %zu training images of class %s are noise by these rules; expected some "
+                "to stay: lower min_face, or raise threshold or max_faces",
+                before[c], class_names[c]);
+    if (rc == 0)
+        images_keep(train, keep);
+    free(keep);
+    return rc;
+}
+
+static int write_images(const struct job *job, struct images splits[SPLITS], struct error *err)
+{
+    const char *folder = job_output(job, "images");
+    int rc = 0;
+    for (int s = 0; s < SPLITS && rc == 0; s++)
+        rc = images_write(folder, (enum split)s, &splits[s], err);
+    if (rc == 0)
+        rc = images_write_counts(folder, splits, err);
+    char *counts = rc == 0 ? file_path("%s/counts.json", folder) : NULL;
+    if (rc == 0)
+        rc = counts ? file_copy(counts, job_output(job, "counts"), err)
+                    : error_set(err, ENOMEM, "out of memory writing %s", folder);
+    free(counts);
+    return rc;
+}
+
+static int filter(struct job *job, struct images splits[SPLITS], struct error *err)
+{
+    struct images *train = &splits[SPLIT_TRAIN];
+    if (train->n == 0)
+        return error_set(err, EINVAL, "%s: the training split is empty, expected images",
+                         job_input(job, "images", 0));
+    struct judged j;
+    int rc = judge(job, train, &j, err);
+    if (rc == 0)
+        rc = write_removed(job_output(job, "removed"), &j, err);
+    if (rc == 0)
+        rc = write_scores(job_output(job, "scores"), &j, err);
+    if (rc == 0)
+        rc = write_sheets(job, &j, err);
+    if (rc == 0)
+        rc = write_summary(job, &j, err);
+    if (rc == 0)
+        rc = drop_removed(train, &j, err);
+    if (rc == 0)
+        rc = write_images(job, splits, err);
+    judged_free(&j);
+    return rc;
+}
+
+static int run(struct job *job, struct error *err)
+{
+    struct images splits[SPLITS] = {{0}};
+    const char *folder = job_input(job, "images", 0);
+    int rc = 0;
+    for (int s = 0; s < SPLITS && rc == 0; s++)
+        rc = images_read(folder, (enum split)s, &splits[s], err);
+    if (rc == 0)
+        rc = filter(job, splits, err);
+    for (int s = 0; s < SPLITS; s++)
+        images_free(&splits[s]);
+    return rc;
+}
+
+static const struct port inputs[] = {
+    {.name = "images", .form = PORT_TREE, .text = "the data set, as ingest_csv gives it"},
+    {0},
+};
+
+static const struct port outputs[] = {
+    {.name = "images",
+     .form = PORT_TREE,
+     .file = "kept",
+     .text = "the data set, its training split without noise, and counts.json"},
+    {.name = "counts",
+     .form = PORT_FILE,
+     .file = "counts.json",
+     .holds = "/train|public|private/0|1|2|3|4|5|6",
+     .text = "rows of each class in each split that stay"},
+    {.name = "removed",
+     .form = PORT_FILE,
+     .file = "removed.csv",
+     .text =
+         "row,emotion,rule,score of each removed row; row 0 is the CSV's first after the header"},
+    {.name = "scores",
+     .form = PORT_FILE,
+     .file = "scores.csv",
+     .text = "score of every training row by every rule; 1 and up goes"},
+    {.name = "sheets",
+     .form = PORT_TREE,
+     .file = "sheets",
+     .holds = "/removed.png /nearly_removed.png",
+     .text = "removed.png and nearly_removed.png: contact sheets, highest score first"},
+    {.name = "summary",
+     .form = PORT_FILE,
+     .file = "summary.json",
+     .holds = "/kept_total|max_faces|min_face|threshold|removed_total "
+              "/removed_per_class/angry|disgust|fear|happy|sad|surprise|neutral "
+              "/removed_per_rule/drawing|no_face|several_faces|small_face",
+     .text = "how many went and stayed, per class and per rule"},
+    {0},
+};
+
+#define WEIGHT(NAME, STANDARD, TEXT)                                                               \
+    {                                                                                              \
+        .name = (NAME), .type = PARAM_REAL, .standard = (STANDARD), .min = 0, .max = 100,          \
+        .text = (TEXT)                                                                             \
+    }
+
+static const struct param params[] = {
+    {.name = "min_face",
+     .type = PARAM_REAL,
+     .standard = "24",
+     .min = 0,
+     .max = 48,
+     .text = "a face region under so many pixels wide and high is noise; 0: none is"},
+    {.name = "max_faces",
+     .type = PARAM_INT,
+     .standard = "1",
+     .min = 1,
+     .max = 8,
+     .text = "more faces than this are noise"},
+    {.name = "threshold",
+     .type = PARAM_REAL,
+     .standard = "1.5",
+     .min = 0.1,
+     .max = 10,
+     .text = "no face, drawing: noise if evidence is rarer, on average, than 10^-this in the set"},
+    {.name = "face_share",
+     .type = PARAM_REAL,
+     .standard = "0.66",
+     .min = 0.1,
+     .max = 1,
+     .text = "face region (brows to chin) as a share of a cascade's window"},
+    {.name = "size_support",
+     .type = PARAM_INT,
+     .standard = "6",
+     .min = 1,
+     .max = 1000,
+     .text = "detections that must agree before the size of a face is believed"},
+    {.name = "count_support",
+     .type = PARAM_INT,
+     .standard = "3",
+     .min = 1,
+     .max = 1000,
+     .text = "detections that make a face when faces are counted"},
+    {.name = "enough_detections",
+     .was = "enough",
+     .key_name = "enough",
+     .type = PARAM_INT,
+     .standard = "12",
+     .min = 1,
+     .max = 10000,
+     .text = "detections after which no further cascade is tried"},
+    WEIGHT("face_support", "2", "no face: weight of few detections"),
+    WEIGHT("face_predicted", "1", "no face: weight of few detections expected from the shape"),
+    WEIGHT("face_shape_distance", "0.7", "no face: weight of the distance from usual shapes"),
+    WEIGHT("face_shape_rarity", "0.7", "no face: weight of a rare mixture of usual shapes"),
+    WEIGHT("face_pixel_distance", "0.4", "no face: weight of the distance from usual pixels"),
+    WEIGHT("face_entropy", "0.4", "no face: weight of few grey values"),
+    WEIGHT("face_centre_entropy", "0.4", "no face: weight of few grey values in the middle"),
+    WEIGHT("drawing_lines", "1.5", "drawing: weight of thin, sharp lines"),
+    WEIGHT("drawing_flat", "1.5", "drawing: weight of flat areas"),
+    WEIGHT("drawing_entropy", "0.5", "drawing: weight of few grey values"),
+    WEIGHT("drawing_centre_entropy", "0.5", "drawing: weight of few grey values in the middle"),
+    {.name = "sheet_images",
+     .type = PARAM_INT,
+     .standard = "480",
+     .min = 1,
+     .max = SHEET_MAX_IMAGES,
+     .text = "most images on a contact sheet, evenly spaced by score where more were removed"},
+    {.name = "cascades",
+     .type = PARAM_STRING,
+     .standard = "/usr/share/opencv4/haarcascades",
+     .max = 4096,
+     .text = "folder of OpenCV's Haar cascades (Debian package opencv-data)"},
+    {0},
+};
+
+const struct kind kind_filter_noise = {
+    .name = "filter_noise",
+    .version = 1,
+    .text = "removes noise from the training split: no face, drawings, small faces, several faces",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .numerics = NUMERICS_BLAS,
+    .run = run,
+};

@@ -1,0 +1,139 @@
+/* ingest_csv: FER2013's CSV, plain or packed, to arrays by split. The file is streamed, so memory
+ * is that of the images (a byte a pixel). `max_train_rows` then takes a smaller set with the same
+ * shares. */
+#include <errno.h>
+#include <stdlib.h>
+#include "base/file.h"
+#include "stages/data/csv_faces.h"
+#include "stages/data/csv_source.h"
+#include "stages/job.h"
+#include "stages/data/stratify.h"
+
+static int read_csv(struct job *job, struct csv_faces *faces, struct error *err)
+{
+    const char *path = job_input(job, "csv", 0), *name = job_input_name(job, "csv", 0);
+    struct csv_source *source = NULL;
+    int rc = csv_faces_begin(faces, name, err);
+    if (rc == 0)
+        rc = csv_source_open(&source, path, name, err);
+    double last = job_clock();
+    while (rc == 0) {
+        const char *block;
+        size_t size;
+        rc = csv_source_next(source, &block, &size, err);
+        if (rc < 0 || size == 0)
+            break;
+        rc = csv_faces_feed(faces, block, size, err);
+        if (job_clock() - last > 0.3) {
+            last = job_clock();
+            double share = csv_source_fraction(source);
+            job_progress(job, (double)faces->rows, (double)faces->rows / (share > 0 ? share : 1),
+                         "row", 0, NULL, NULL);
+        }
+    }
+    csv_source_close(source);
+    return rc < 0 ? rc : csv_faces_finish(faces, err);
+}
+
+/* Takes `max_train_rows` training rows, and of the other splits the same share (one row at least).
+ */
+static int take_subset(struct images splits[SPLITS], size_t limit, uint64_t seed, struct error *err)
+{
+    size_t train = splits[SPLIT_TRAIN].n;
+    if (limit == 0 || limit >= train)
+        return 0;
+    int rc = 0;
+    for (int s = 0; s < SPLITS && rc == 0; s++) {
+        size_t n = splits[s].n, wanted = (n * limit + train / 2) / train;
+        if (n == 0)
+            continue;
+        uint8_t *keep = malloc(n);
+        if (!keep)
+            return error_set(err, ENOMEM, "out of memory for a subset of %zu rows", n);
+        rc = stratify(splits[s].labels.data, n, wanted > 0 ? wanted : 1, seed, (uint64_t)s, keep,
+                      err);
+        if (rc == 0)
+            images_keep(&splits[s], keep);
+        free(keep);
+    }
+    return rc;
+}
+
+static int write_outputs(struct job *job, struct images splits[SPLITS], struct error *err)
+{
+    const char *folder = job_output(job, "images");
+    int rc = 0;
+    for (int s = 0; s < SPLITS && rc == 0; s++)
+        rc = images_write(folder, (enum split)s, &splits[s], err);
+    if (rc == 0)
+        rc = images_write_counts(folder, splits, err);
+    if (rc < 0)
+        return rc;
+    char *counts = file_path("%s/counts.json", folder);
+    if (!counts)
+        return error_set(err, ENOMEM, "out of memory writing counts");
+    rc = file_copy(counts, job_output(job, "counts"), err);
+    free(counts);
+    return rc;
+}
+
+static int run(struct job *job, struct error *err)
+{
+    struct csv_faces faces;
+    int rc = read_csv(job, &faces, err);
+    if (rc == 0)
+        rc = take_subset(faces.splits, (size_t)job_int(job, "max_train_rows"),
+                         (uint64_t)job_int(job, "seed"), err);
+    if (rc == 0)
+        rc = write_outputs(job, faces.splits, err);
+    csv_faces_free(&faces);
+    return rc;
+}
+
+static const struct port inputs[] = {
+    {.name = "csv",
+     .form = PORT_FILE,
+     .text = "emotion,pixels,Usage: 48x48 faces; plain, .gz, .xz, .bz2, .zst or in a tar of these"},
+    {0},
+};
+
+static const struct port outputs[] = {
+    {.name = "images",
+     .form = PORT_TREE,
+     .file = "images",
+     .text = "for each split images (n, 48, 48), labels (n), rows (n) as .npy, and counts.json"},
+    {.name = "counts",
+     .form = PORT_FILE,
+     .file = "counts.json",
+     .holds = "/train|public|private/0|1|2|3|4|5|6",
+     .text = "rows of each class in each split"},
+    {0},
+};
+
+static const struct param params[] = {
+    {.name = "max_train_rows",
+     .was = "limit",
+     .key_name = "limit",
+     .type = PARAM_INT,
+     .standard = "0",
+     .min = 0,
+     .max = CSV_MAX_ROWS,
+     .text = "training rows to take, shares of classes kept; other splits shrink alike; 0: all"},
+    {.name = "seed",
+     .type = PARAM_INT,
+     .standard = "1",
+     .min = 0,
+     .max = 9007199254740992.0,
+     .text = "which rows `max_train_rows` takes"},
+    {0},
+};
+
+const struct kind kind_ingest_csv = {
+    .name = "ingest_csv",
+    .version = 1,
+    .text = "reads FER2013's CSV into arrays, one set a split",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .run = run,
+};

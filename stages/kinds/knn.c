@@ -1,0 +1,49 @@
+/* k nearest neighbours. There is nothing to train but the norms of the training rows, and the rows
+ * in bf16. */
+#include "kernels/classifiers/knn.h"
+#include "stages/classifiers/classifier.h"
+#include "stages/kind.h"
+
+static int predict(const void *model, const float *x, size_t n, uint8_t *out, struct error *err)
+{
+    return knn_predict(model, x, n, out, err);
+}
+
+static int run(struct job *job, struct error *err)
+{
+    struct features train;
+    struct knn knn = {0};
+    int rc = classifier_read_training(job, &train, err);
+    if (rc < 0)
+        return rc;
+    double start = job_clock();
+    rc = knn_start(&knn, train.x.data, train.labels.data, train.n, train.d,
+                   (size_t)job_int(job, "k"), job->threads, err);
+    if (rc == 0) {
+        struct classifier classifier = {.d = train.d, .model = &knn, .predict = predict};
+        rc = classifier_finish(job, &classifier, job_clock() - start, err);
+    }
+    knn_free(&knn);
+    features_free(&train);
+    return rc;
+}
+
+static const struct param params[] = {
+    {.name = "k",
+     .type = PARAM_INT,
+     .standard = "5",
+     .min = 1,
+     .max = 1000,
+     .text = "how many nearest training rows vote"},
+    {0},
+};
+
+const struct kind kind_knn = {
+    .name = "knn",
+    .version = 3,
+    .text = "k nearest neighbours: Euclidean, majority vote, ties to the nearest of the tied",
+    .inputs = classifier_inputs,
+    .outputs = classifier_outputs,
+    .params = params,
+    .run = run,
+};

@@ -1,0 +1,68 @@
+/* Linear discriminant analysis. */
+#include "kernels/classifiers/linear_discriminant.h"
+
+#include <stdio.h>
+#include "stages/classifiers/classifier.h"
+#include "stages/kind.h"
+
+static int predict(const void *model, const float *x, size_t n, uint8_t *out, struct error *err)
+{
+    return linear_predict(model, x, n, out, err);
+}
+
+static int run(struct job *job, struct error *err)
+{
+    struct features train;
+    struct linear model = {0};
+    struct discriminant_report report;
+    int rc = classifier_read_training(job, &train, err);
+    if (rc < 0)
+        return rc;
+    struct discriminant problem = {.x = train.x.data,
+                                   .labels = train.labels.data,
+                                   .n = train.n,
+                                   .d = train.d,
+                                   .classes = CLASSES,
+                                   .shrinkage = job_real(job, "shrinkage"),
+                                   .tolerance = job_real(job, "tolerance"),
+                                   .threads = job->threads};
+    double start = job_clock();
+    rc = discriminant_fit(&problem, &model, &report, err);
+    double seconds = job_clock() - start;
+    features_free(&train);
+    if (rc == 0) {
+        printf("%zu of %zu directions used\n", report.rank, model.d);
+        struct classifier classifier = {.d = model.d, .model = &model, .predict = predict};
+        rc = classifier_finish(job, &classifier, seconds, err);
+    }
+    linear_free(&model);
+    return rc;
+}
+
+static const struct param params[] = {
+    {.name = "shrinkage",
+     .type = PARAM_REAL,
+     .standard = "0",
+     .min = 0,
+     .max = 1,
+     .text = "share of a sphere of the same mean variance in the covariance; 0: the rows' own"},
+    {.name = "tolerance",
+     .type = PARAM_REAL,
+     .standard = "1e-4",
+     .min = 0,
+     .max = 1,
+     .text = "without shrinkage: directions of a smaller deviation within the classes, columns "
+             "scaled to 1, are left out"},
+    {0},
+};
+
+const struct kind kind_linear_discriminant = {
+    .name = "linear_discriminant",
+    .version = 2,
+    .text = "linear discriminant analysis: normal distributions with one covariance for all",
+    .inputs = classifier_inputs,
+    .outputs = classifier_outputs,
+    .params = params,
+    .numerics = NUMERICS_BLAS,
+    .run = run,
+};

@@ -1,0 +1,222 @@
+/* train_cnn: trains one of the four nets on the training split and watches PublicTest.
+ *
+ * Nothing here opens the private split. Every random choice is a function of the seed and of the
+ * place in the training (crop.h), and all state goes into a checkpoint (checkpoint.h), so a
+ * training that was killed ends with the bytes of one that was not. */
+#include <string.h>
+#include "stages/cnn/training.h"
+
+static int run(struct job *job, struct error *err)
+{
+    struct training t;
+    int rc = training_start(&t, job, err);
+    if (rc == 0)
+        rc = training_run(&t, err);
+    if (rc == 0)
+        rc = training_write(&t, err);
+    training_finish(&t);
+    return rc;
+}
+
+/* Operations for each training image; looks at PublicTest are a small, even share more. */
+static double work(const json_t *p)
+{
+    struct net_spec spec = {
+        .model = training_model(json_string_value(json_object_get(p, "model"))),
+        .width = (int)json_integer_value(json_object_get(p, "width")),
+        .classes = CLASSES,
+        .image_size = (int)json_integer_value(json_object_get(p, "crop")),
+    };
+    return 3 * net_spec_flops(&spec) * (double)json_integer_value(json_object_get(p, "epochs"));
+}
+
+/* ---- tables ---- */
+
+static const struct port inputs[] = {
+    {.name = "images",
+     .form = PORT_TREE,
+     .text = "a data set's folder; only its training and public splits are opened"},
+    {0}};
+
+static const struct port outputs[] = {
+    {.name = "best",
+     .file = "best.safetensors",
+     .data = "weights",
+     .text = "weights of the epoch best on PublicTest (the first of equals), PyTorch's names and "
+             "layouts"},
+    {.name = "last",
+     .file = "last.safetensors",
+     .data = "weights",
+     .text = "weights after the last epoch"},
+    {.name = "metrics",
+     .file = "metrics.jsonl",
+     .holds = "/*/epoch|lr|train_loss|train_accuracy|public_loss|public_accuracy",
+     .text = "a line for each epoch: epoch, lr, train_loss, train_accuracy, public_loss, "
+             "public_accuracy"},
+    {.name = "summary",
+     .file = "summary.json",
+     .holds = "/best_epoch|best_public_accuracy|deviation|epochs|flops_per_image "
+              "/last_public_accuracy|last_public_loss|last_train_accuracy|last_train_loss|mean "
+              "/parameters|public_images|train_images|width",
+     .text = "best and last accuracies, parameters, flops_per_image, mean, deviation, backend"},
+    {.name = "timing",
+     .file = "timing.json",
+     .holds = "/continued_from_epochs|images_per_second|seconds|threads|times_resumed "
+              "/seconds_per_epoch/*",
+     .measured = true,
+     .text = "seconds, images_per_second, seconds_per_epoch, threads, resumed"},
+    {.name = ".state",
+     .file = CHECKPOINT_LEFT_FILE,
+     .optional = true,
+     .text = "momentum and metrics: more epochs go on from it; none if the schedule forbids that"},
+    {0}};
+
+static const struct param params[] = {
+    {.name = "model",
+     .type = PARAM_ENUM,
+     .choices = "vgg19|resnet18|preact_resnet18|resnext29",
+     .text = "the net"},
+    {.name = "width",
+     .type = PARAM_INT,
+     .standard = "64",
+     .min = 1,
+     .max = 512,
+     .text = "channels of the first stage"},
+    {.name = "epochs",
+     .type = PARAM_INT,
+     .standard = "200",
+     .min = 1,
+     .max = 100000,
+     .continues = true,
+     .text = "passes over the training split"},
+    {.name = "batch_size",
+     .was = "batch",
+     .key_name = "batch",
+     .type = PARAM_INT,
+     .standard = "128",
+     .min = 1,
+     .max = 4096,
+     .text = "images a step; the last step of an epoch takes what is left"},
+    {.name = "crop",
+     .type = PARAM_INT,
+     .standard = "40",
+     .min = 32,
+     .max = 48,
+     .text = "height and width of the random crop"},
+    {.name = "flip", .type = PARAM_BOOL, .standard = "false", .text = "mirror half of the crops"},
+    {.name = "lr",
+     .type = PARAM_REAL,
+     .standard = "0.01",
+     .min = 1e-8,
+     .max = 100,
+     .timeless = true,
+     .text = "highest learning rate"},
+    {.name = "schedule",
+     .type = PARAM_ENUM,
+     .standard = "step",
+     .choices = "step|cosine",
+     .timeless = true,
+     .text = "step: times decay_factor now and then; cosine: to 0 at the end, step by step"},
+    {.name = "decay_factor",
+     .type = PARAM_REAL,
+     .standard = "0.9",
+     .min = 1e-6,
+     .max = 1,
+     .timeless = true,
+     .text = "step schedule: factor of each cut"},
+    {.name = "decay_every",
+     .type = PARAM_INT,
+     .standard = "5",
+     .min = 1,
+     .max = 100000,
+     .timeless = true,
+     .text = "step schedule: epochs between cuts"},
+    {.name = "decay_start",
+     .type = PARAM_INT,
+     .standard = "80",
+     .min = 0,
+     .max = 100000,
+     .timeless = true,
+     .text = "step schedule: epochs before; the first cut is decay_every later"},
+    {.name = "warmup_epochs",
+     .type = PARAM_INT,
+     .standard = "0",
+     .min = 0,
+     .max = 100000,
+     .timeless = true,
+     .text = "epochs over which the rate rises from 0 to lr"},
+    {.name = "momentum",
+     .type = PARAM_REAL,
+     .standard = "0.9",
+     .min = 0,
+     .max = 0.9999,
+     .timeless = true,
+     .text = "of SGD"},
+    {.name = "weight_decay",
+     .type = PARAM_REAL,
+     .standard = "0.0005",
+     .min = 0,
+     .max = 1,
+     .timeless = true,
+     .text = "times each weight, added to its gradient"},
+    {.name = "clip",
+     .type = PARAM_REAL,
+     .standard = "0.1",
+     .min = 0,
+     .max = 1e6,
+     .timeless = true,
+     .text = "gradients are cut, each by itself, to +-clip; 0: off"},
+    {.name = "label_smoothing",
+     .type = PARAM_REAL,
+     .standard = "0",
+     .min = 0,
+     .max = 0.99,
+     .timeless = true,
+     .text = "share of a label that is spread over all classes"},
+    {.name = "precision",
+     .type = PARAM_ENUM,
+     .standard = "fp32",
+     .choices = "fp32|bf16",
+     .text = "of the arithmetic; weights are kept in float32"},
+    {.name = "evaluation_view",
+     .was = "evaluate",
+     .key_name = "evaluate",
+     .type = PARAM_ENUM,
+     .standard = "center",
+     .choices = VIEW_CHOICES,
+     .text = "how the net looks at PublicTest after each epoch"},
+    {.name = "early_stop_patience",
+     .type = PARAM_INT,
+     .standard = "0",
+     .min = 0,
+     .max = 100000,
+     .text = "stop after so many epochs without a better PublicTest accuracy; 0: never"},
+    {.name = "seed",
+     .type = PARAM_INT,
+     .standard = "1",
+     .min = 0,
+     .max = 9e15,
+     .timeless = true,
+     .text = "of the first weights, the order and the crops"},
+    {.name = "checkpoint_seconds",
+     .type = PARAM_REAL,
+     .standard = "60",
+     .min = 0,
+     .max = 86400,
+     .keyless = true,
+     .timeless = true,
+     .text = "a checkpoint is written so often, and after each epoch"},
+    {0}};
+
+const struct kind kind_train_cnn = {
+    .name = "train_cnn",
+    .version = 11,
+    .text = "trains one of the four nets with SGD",
+    .inputs = inputs,
+    .outputs = outputs,
+    .params = params,
+    .numerics = NUMERICS_NET,
+    .run = run,
+    .work = work,
+    .trial = training_trial,
+};

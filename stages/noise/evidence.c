@@ -1,0 +1,286 @@
+/* See evidence.h. Most images show a face at the first look; each further look, turned, of
+ * another cascade or enlarged, is taken only while support is low, which is what makes so many
+ * looks cheap. Where a cascade misses a real face, the shape helps: a regression from shape to
+ * support and window size, fitted on the set itself, says what images of that shape usually get. */
+#include "stages/noise/evidence.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <omp.h>
+#include "stages/noise/faces.h"
+#include "stages/data/formats.h"
+#include "stages/noise/image_measures.h"
+#include "kernels/math/pca.h"
+
+#define FRONTAL         "haarcascade_frontalface_alt2.xml"
+#define FRONTAL_ALT     "haarcascade_frontalface_alt.xml"
+#define FRONTAL_DEFAULT "haarcascade_frontalface_default.xml"
+#define PROFILE         "haarcascade_profileface.xml"
+
+/* In the order in which they are taken. */
+static const struct face_look looks[] = {
+    {.cascade = FRONTAL, .pad = 12, .enlarge = 1, .min_size = 20},
+    {.cascade = FRONTAL_DEFAULT, .pad = 8, .enlarge = 1, .min_size = 24},
+    {.cascade = FRONTAL, .pad = 12, .enlarge = 1, .min_size = 20, .turn = 18},
+    {.cascade = FRONTAL, .pad = 12, .enlarge = 1, .min_size = 20, .turn = -18},
+    {.cascade = FRONTAL_ALT, .pad = 12, .enlarge = 1, .min_size = 20},
+    {.cascade = PROFILE, .pad = 12, .enlarge = 1, .min_size = 20},
+    {.cascade = PROFILE, .pad = 12, .enlarge = 1, .min_size = 20, .mirrored = true},
+    {.cascade = FRONTAL, .pad = 12, .enlarge = 1, .min_size = 20, .turn = 36},
+    {.cascade = FRONTAL, .pad = 12, .enlarge = 1, .min_size = 20, .turn = -36},
+    {.cascade = FRONTAL_DEFAULT, .pad = 10, .enlarge = 1, .min_size = 24, .turn = 18},
+    {.cascade = FRONTAL_DEFAULT, .pad = 10, .enlarge = 1, .min_size = 24, .turn = -18},
+    {.cascade = FRONTAL, .pad = 8, .enlarge = 1.5, .min_size = 12},
+};
+
+enum {
+    LOOKS = sizeof looks / sizeof *looks,
+    BOXES = 8, /* of a look */
+    ALL_BOXES = BOXES * LOOKS,
+    PIXELS = FACE_SIZE * FACE_SIZE,
+    SHAPE_COMPONENTS = 200,
+    SHAPE_NEAR = 60,
+    SHAPE_SQUARES = 60,
+    PIXEL_COMPONENTS = 40,
+};
+
+static const float OVERLAP = 0.3f; /* share of the smaller box above which two boxes are one face */
+
+static bool apart(const struct face_box *a, const struct face_box *b)
+{
+    float width = fminf(a->x + a->size, b->x + b->size) - fmaxf(a->x, b->x);
+    float height = fminf(a->y + a->size, b->y + b->size) - fmaxf(a->y, b->y);
+    float smaller = fminf(a->size, b->size);
+    return width <= 0 || height <= 0 || width * height < OVERLAP * smaller * smaller;
+}
+
+/* Boxes of enough support that are apart from all stronger ones. */
+static int count_faces(const struct face_box *boxes, int n, int support)
+{
+    struct face_box seen[BOXES];
+    int faces = 0;
+    for (int i = 0; i < n && boxes[i].support >= support; i++) {
+        bool alone = true;
+        for (int k = 0; k < faces && alone; k++)
+            alone = apart(&boxes[i], &seen[k]);
+        if (alone)
+            seen[faces++] = boxes[i];
+    }
+    return faces;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    float x = ((const struct face_box *)a)->size, y = ((const struct face_box *)b)->size;
+    return (x > y) - (x < y);
+}
+
+/* Upper quartile of the windows' sizes: chance finds in a part of a face are small and don't move
+ * it. */
+static float window_size(struct face_box *boxes, int n, int support)
+{
+    qsort(boxes, (size_t)n, sizeof *boxes, by_size);
+    int seen = 0;
+    for (int i = 0; i < n; i++) {
+        seen += boxes[i].support;
+        if (4 * seen >= 3 * support)
+            return boxes[i].size;
+    }
+    return 0;
+}
+
+static int look_at(struct face_finder *finder, const uint8_t *pixels, size_t i,
+                   const struct look_settings *settings, struct noise_evidence *e,
+                   struct error *err)
+{
+    struct face_box boxes[ALL_BOXES];
+    int total = 0, support = 0, faces = 0;
+    for (int look = 0; look < LOOKS && support < settings->enough; look++) {
+        int found = 0;
+        int rc = face_finder_look(finder, look, pixels, boxes + total, BOXES, &found, err);
+        if (rc < 0)
+            return rc;
+        int apart_here = count_faces(boxes + total, found, settings->face_support);
+        faces = apart_here > faces ? apart_here : faces;
+        for (int k = 0; k < found; k++)
+            support += boxes[total + k].support;
+        total += found;
+    }
+    e->values[SUPPORT][i] = (float)(support < settings->enough ? support : settings->enough);
+    e->window[i] = window_size(boxes, total, support);
+    e->faces[i] = (uint8_t)faces;
+    return 0;
+}
+
+struct shared {
+    const uint8_t *pixels;
+    const struct look_settings *settings;
+    void (*progress)(void *user, size_t done);
+    void *user;
+    struct noise_evidence *evidence;
+    atomic_size_t next;
+    atomic_int rc;
+};
+
+/* One thread's part: images in small batches, until none is left or a thread has failed. */
+static int look_at_many(struct shared *s, struct error *err)
+{
+    enum { BATCH = 32 };
+    struct face_finder *finder;
+    size_t n = s->evidence->n;
+    int rc = face_finder_open(&finder, s->settings->cascades, looks, LOOKS, err);
+    while (rc == 0 && atomic_load(&s->rc) == 0) {
+        size_t from = atomic_fetch_add(&s->next, BATCH);
+        if (from >= n)
+            break;
+        for (size_t i = from; rc == 0 && i < n && i < from + BATCH; i++)
+            rc = look_at(finder, s->pixels + i * PIXELS, i, s->settings, s->evidence, err);
+        if (s->progress && omp_get_thread_num() == 0)
+            s->progress(s->user, from);
+    }
+    face_finder_close(finder);
+    return rc;
+}
+
+static int look_at_all(struct shared *s, struct error *err)
+{
+#pragma omp parallel num_threads(s->settings->threads)
+    {
+        struct error mine = {""};
+        int rc = look_at_many(s, &mine);
+        int none = 0;
+        if (rc < 0 && atomic_compare_exchange_strong(&s->rc, &none, rc))
+            *err = mine;
+    }
+    return atomic_load(&s->rc);
+}
+
+static void measure_tones(const uint8_t *pixels, int threads, struct noise_evidence *e)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (size_t i = 0; i < e->n; i++) {
+        struct tones tones = image_tones(pixels + i * PIXELS);
+        e->values[ENTROPY][i] = tones.entropy;
+        e->values[CENTRE_ENTROPY][i] = tones.centre_entropy;
+        e->values[LINES][i] = tones.lines;
+        e->values[FLAT][i] = tones.flat;
+    }
+}
+
+static int measure_pixels(const uint8_t *pixels, struct noise_evidence *e, struct error *err)
+{
+    struct subspace space;
+    float *x = malloc(e->n * SMALL_SIZE * sizeof *x);
+    if (!x)
+        return error_set(err, ENOMEM, "out of memory for %zu images", e->n);
+    for (size_t i = 0; i < e->n; i++)
+        image_small(pixels + i * PIXELS, x + i * SMALL_SIZE);
+    int rc = subspace_fit(x, e->n, SMALL_SIZE, PIXEL_COMPONENTS, PIXEL_COMPONENTS, &space, err);
+    free(x);
+    if (rc == 0)
+        memcpy(e->values[PIXEL_DISTANCE], space.distance, e->n * sizeof *space.distance);
+    subspace_free(&space);
+    return rc;
+}
+
+/* Fits support and window size to shape, and predicts both for every image. */
+static int predict_from_shape(const struct subspace *space, int enough, struct noise_evidence *e,
+                              struct error *err)
+{
+    double *target = malloc(e->n * sizeof *target), *predicted = malloc(e->n * sizeof *predicted);
+    uint8_t *trusted = malloc(e->n);
+    size_t trust = 0;
+    int rc = target && predicted && trusted
+                 ? 0
+                 : error_set(err, ENOMEM, "out of memory for %zu images", e->n);
+    for (size_t i = 0; rc == 0 && i < e->n; i++)
+        target[i] = log1p(e->values[SUPPORT][i]);
+    if (rc == 0)
+        rc = subspace_predict(space, SHAPE_SQUARES, target, NULL, predicted, err);
+    for (size_t i = 0; rc == 0 && i < e->n; i++) {
+        e->values[PREDICTED_SUPPORT][i] = (float)predicted[i];
+        target[i] = predicted[i] = e->window[i];
+        trusted[i] = e->values[SUPPORT][i] >= (float)enough;
+        trust += trusted[i];
+    }
+    if (rc == 0 && trust > 0) /* without any trusted size, the windows speak for themselves */
+        rc = subspace_predict(space, SHAPE_SQUARES, target, trusted, predicted, err);
+    for (size_t i = 0; rc == 0 && i < e->n; i++)
+        e->predicted_window[i] = (float)predicted[i];
+    free(target);
+    free(predicted);
+    free(trusted);
+    return rc;
+}
+
+static int measure_shapes(const uint8_t *pixels, const struct look_settings *settings,
+                          struct noise_evidence *e, struct error *err)
+{
+    struct subspace space = {0};
+    float *x = malloc(e->n * SHAPE_SIZE * sizeof *x);
+    if (!x)
+        return error_set(err, ENOMEM, "out of memory for %zu images", e->n);
+#pragma omp parallel for num_threads(settings->threads) schedule(static)
+    for (size_t i = 0; i < e->n; i++)
+        image_shape(pixels + i * PIXELS, x + i * SHAPE_SIZE);
+    int rc = subspace_fit(x, e->n, SHAPE_SIZE, SHAPE_COMPONENTS, SHAPE_NEAR, &space, err);
+    free(x);
+    if (rc == 0) {
+        memcpy(e->values[SHAPE_DISTANCE], space.distance, e->n * sizeof *space.distance);
+        memcpy(e->values[SHAPE_RARITY], space.rarity, e->n * sizeof *space.rarity);
+        rc = predict_from_shape(&space, settings->enough, e, err);
+    }
+    subspace_free(&space);
+    return rc;
+}
+
+static int make_evidence(struct noise_evidence *e, size_t n, struct error *err)
+{
+    *e = (struct noise_evidence){.n = n};
+    bool made = true;
+    for (int k = 0; k < EVIDENCES; k++)
+        made &= (e->values[k] = calloc(n + 1, sizeof(float))) != NULL;
+    e->window = calloc(n + 1, sizeof *e->window);
+    e->predicted_window = calloc(n + 1, sizeof *e->predicted_window);
+    e->faces = calloc(n + 1, 1);
+    if (made && e->window && e->predicted_window && e->faces)
+        return 0;
+    return error_set(err, ENOMEM, "out of memory for %zu images", n);
+}
+
+int noise_evidence_gather(const uint8_t *pixels, size_t n, const struct look_settings *settings,
+                          void (*progress)(void *user, size_t done), void *user,
+                          struct noise_evidence *evidence, struct error *err)
+{
+    struct shared shared = {.pixels = pixels,
+                            .settings = settings,
+                            .progress = progress,
+                            .user = user,
+                            .evidence = evidence};
+    int rc = make_evidence(evidence, n, err);
+    if (rc == 0)
+        rc = look_at_all(&shared, err);
+    if (rc == 0 && n > 0) {
+        measure_tones(pixels, settings->threads, evidence);
+        rc = measure_pixels(pixels, evidence, err);
+    }
+    if (rc == 0 && n > 0)
+        rc = measure_shapes(pixels, settings, evidence, err);
+    if (rc < 0)
+        noise_evidence_free(evidence);
+    return rc;
+}
+
+void noise_evidence_free(struct noise_evidence *e)
+{
+    for (int k = 0; k < EVIDENCES; k++)
+        free(e->values[k]);
+    free(e->window);
+    free(e->predicted_window);
+    free(e->faces);
+    *e = (struct noise_evidence){0};
+}

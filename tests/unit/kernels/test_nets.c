@@ -1,0 +1,661 @@
+/* The four nets, small: range by range against all at once; `cpu` against `ref` in logits,
+ * features, loss and gradients; `ref` against finite differences; training steps; bf16 against
+ * fp32, which is skipped where the net would compute in fp32. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/random.h"
+#include "kernels/backends/cpu/cpu.h"
+#include "kernels/nets/net_run.h"
+#include "tests/unit/need.h"
+
+enum { BATCH = 4, CLASSES = 7 };
+
+static const char *const precision_names[] = {[NET_FP32] = "fp32", [NET_BF16] = "bf16"};
+
+static struct net *make_with(enum net_model model, int width, int size, const char *backend,
+                             enum net_precision precision, int batch, int threads)
+{
+    struct net_spec spec = {.model = model,
+                            .width = width,
+                            .classes = CLASSES,
+                            .image_size = size,
+                            .batch = batch,
+                            .training = true,
+                            .precision = precision,
+                            .backend = backend,
+                            .threads = threads};
+    struct net *net = NULL;
+    struct error err = {""};
+    if (net_create(&net, &spec, &err) < 0 || net_init(net, 7, &err) < 0)
+        fail_msg("%s", err.text);
+    return net;
+}
+
+static struct net *make_for(enum net_model model, int width, int size, const char *backend,
+                            enum net_precision precision, int batch)
+{
+    return make_with(model, width, size, backend, precision, batch, 1);
+}
+
+static struct net *make(enum net_model model, int width, int size, const char *backend,
+                        enum net_precision precision)
+{
+    return make_for(model, width, size, backend, precision, BATCH);
+}
+
+/* Skips the test if a net would compute in fp32 instead. */
+static void need_precision(enum net_precision precision)
+{
+    struct net *net = make(NET_RESNET18, 1, 32, "cpu", precision);
+    bool has = net_precision(net) == precision;
+    net_free(net);
+    need(has, "bf16 instructions");
+}
+
+/* Images with some structure, and labels; the same for the same seed. */
+static float *make_images(size_t n, int size, uint8_t *labels)
+{
+    size_t plane = (size_t)size * (size_t)size;
+    float *images = calloc(n * plane, sizeof *images);
+    assert_non_null(images);
+    struct random r = random_start(3, 0);
+    for (size_t i = 0; i < n; i++) {
+        labels[i] = (uint8_t)random_below(&r, CLASSES);
+        for (size_t p = 0; p < plane; p++)
+            images[i * plane + p] =
+                (float)(random_normal(&r) + sin((double)p * (1 + labels[i]) / 20));
+    }
+    return images;
+}
+
+/* |a - b| / |b| over whole arrays. */
+static double distance(const float *a, const float *b, size_t n)
+{
+    double d = 0, s = 0;
+    for (size_t i = 0; i < n; i++) {
+        d += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        s += (double)b[i] * (double)b[i];
+    }
+    return sqrt(d) / (sqrt(s) + 1e-30);
+}
+
+static void check(int code, const struct error *err)
+{
+    if (code < 0)
+        fail_msg("%s", err->text);
+}
+
+/* A norm undoes the bias, and the scale of a 1x1 convolution of one channel, before it: their
+ * gradients are 0 but for rounding (VGG's norms, whose biases count, stand between). */
+static bool no_gradient(enum net_model model, const char *name)
+{
+    if (model == NET_RESNEXT29)
+        return strcmp(name, "conv1.weight") == 0;
+    static const char *const biases[] = {"0",  "3",  "7",  "10", "14", "17", "20", "23",
+                                         "27", "30", "33", "36", "40", "43", "46", "49"};
+    char text[32];
+    for (size_t i = 0; model == NET_VGG19 && i < sizeof biases / sizeof *biases; i++) {
+        snprintf(text, sizeof text, "features.%s.bias", biases[i]);
+        if (strcmp(name, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* In bf16 only the linear layer's gradient is looked at. */
+static void compare(enum net_model model, int width, int size, enum net_precision precision,
+                    double logit_bound, double gradient_bound)
+{
+    struct error err = {""};
+    uint8_t labels[BATCH];
+    float *images = make_images(BATCH, size, labels);
+    struct net *a = make(model, width, size, "cpu", precision);
+    struct net *b = make(model, width, size, "ref", NET_FP32);
+    double loss_a, loss_b, worst = 0;
+    const char *worst_name = "";
+    check(net_gradients(a, images, labels, BATCH, 0.1, &loss_a, &err), &err);
+    check(net_gradients(b, images, labels, BATCH, 0.1, &loss_b, &err), &err);
+    for (size_t i = 0; i < net_param_count(a); i++) {
+        const struct net_param *p = net_param(a, i);
+        float *x = calloc(2 * p->count, sizeof *x), *y = x + p->count;
+        assert_non_null(x);
+        check((p->trainable ? net_get_gradient : net_get)(a, i, x, &err), &err);
+        check((p->trainable ? net_get_gradient : net_get)(b, i, y, &err), &err);
+        double d = distance(x, y, p->count);
+        if (!no_gradient(model, p->name) && (precision == NET_FP32 || p->dims == 2) && d > worst) {
+            worst = d;
+            worst_name = p->name;
+        }
+        free(x);
+    }
+    float la[BATCH * CLASSES], lb[BATCH * CLASSES];
+    float *fa = calloc(2 * BATCH * net_features(a), sizeof *fa), *fb = fa + BATCH * net_features(a);
+    check(net_predict(a, images, BATCH - 1, la, fa, &err), &err);
+    check(net_predict(b, images, BATCH - 1, lb, fb, &err), &err);
+    double dl = distance(la, lb, (BATCH - 1) * CLASSES);
+    double df = distance(fa, fb, (BATCH - 1) * net_features(a));
+    double gap = fabs(loss_a - loss_b) / fabs(loss_b);
+    bool good = worst <= gradient_bound && gap <= logit_bound && dl <= logit_bound;
+    print_message("%s, width %d, %d images of size %d, cpu in %s against ref: gradients %.1e (%s; "
+                  "bound %.1e), loss %.1e, logits %.1e, features %.1e (bound %.1e)\n",
+                  net_model_names[model], width, BATCH, size, precision_names[precision], worst,
+                  worst_name, gradient_bound, gap, dl, df, logit_bound);
+    assert_true(good && df <= logit_bound);
+    free(fa);
+    free(images);
+    net_free(a);
+    net_free(b);
+}
+
+static void test_cpu_is_ref(void **state)
+{
+    static const struct {
+        int width, size;
+    } cases[] = {{4, 40}, {3, 33}};
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            compare((enum net_model)m, cases[i].width, cases[i].size, NET_FP32, 2e-5, 2e-2);
+}
+
+/* A batch of the same images many times over has their moments, loss and gradients. It is done
+ * in several ranges, the single one at once. */
+static void compare_ranges(enum net_model model, enum net_precision precision, double bound)
+{
+    enum { TIMES = 21, ALL = TIMES * BATCH, SIZE = 40, WIDTH = 6 };
+    struct error err = {""};
+    uint8_t labels[ALL];
+    size_t count = (size_t)BATCH * SIZE * SIZE;
+    float *images = make_images(BATCH, SIZE, labels);
+    float *again = calloc(TIMES * count, sizeof *again);
+    assert_non_null(again);
+    for (size_t t = 0; t < TIMES; t++) {
+        memcpy(again + t * count, images, count * sizeof *images);
+        memcpy(labels + t * BATCH, labels, BATCH);
+    }
+    struct net *a = make_for(model, WIDTH, SIZE, "cpu", precision, ALL);
+    struct net *b = make_for(model, WIDTH, SIZE, "cpu", precision, BATCH);
+    assert_true(a->plan.segments[1].range < ALL && ALL % a->plan.segments[1].range != 0);
+    double loss_a, loss_b;
+    check(net_gradients(a, again, labels, ALL, 0.1, &loss_a, &err), &err);
+    check(net_gradients(b, images, labels, BATCH, 0.1, &loss_b, &err), &err);
+    assert_true(fabs(loss_a - loss_b) < bound);
+    for (size_t i = 0; i < net_param_count(a); i++) {
+        const struct net_param *p = net_param(a, i);
+        float *x = calloc(2 * p->count, sizeof *x), *y = x + p->count;
+        assert_non_null(x);
+        if (p->trainable && !no_gradient(model, p->name)) {
+            check(net_get_gradient(a, i, x, &err), &err);
+            check(net_get_gradient(b, i, y, &err), &err);
+            double d = distance(x, y, p->count);
+            if (!(d < bound))
+                fail_msg("%s in %s: the gradient of %s in ranges is %.1e from the one at once, "
+                         "more than %.1e",
+                         net_model_names[model], precision_names[precision], p->name, d, bound);
+        }
+        free(x);
+    }
+    net_free(a);
+    net_free(b);
+    free(images);
+    free(again);
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++)
+        compare_ranges((enum net_model)m, NET_FP32, 1e-3);
+}
+
+static void test_ranges_bf16(void **state)
+{
+    (void)state;
+    need_precision(NET_BF16);
+    for (int m = 0; m < NET_MODELS; m++)
+        compare_ranges((enum net_model)m, NET_BF16, 0.15);
+}
+
+/* The worker that has this memory, so far nobody's, for its ranges. */
+static int owner_of(const void *data, int worker, const void **owned, int *owners, int *count)
+{
+    for (int k = 0; k < *count; k++)
+        if (owned[k] == data)
+            return owners[k];
+    owned[*count] = data;
+    owners[(*count)++] = worker;
+    return worker;
+}
+
+/* Workers are at different instructions of a segment at a time: no memory for ranges may be one
+ * worker's in one instruction and another's in the next. */
+static void test_workers_apart(void **state)
+{
+    (void)state;
+    enum { THREADS = 3 };
+    static const void *owned[PLAN_MAX_SLOTS * THREADS];
+    static int owners[PLAN_MAX_SLOTS * THREADS];
+    for (int model = 0; model < NET_MODELS; model++) {
+        struct net_spec spec = {.model = (enum net_model)model,
+                                .width = 8,
+                                .classes = CLASSES,
+                                .image_size = 40,
+                                .batch = 96,
+                                .training = true,
+                                .backend = "cpu",
+                                .threads = THREADS};
+        struct net *net = NULL;
+        struct error err = {""};
+        int count = 0;
+        check(net_create(&net, &spec, &err), &err);
+        assert_int_equal(net->workers, THREADS);
+        for (int k = 1; k < net->plan.slot_count; k++)
+            for (int w = 0; w < THREADS; w++) {
+                const struct slot *s = &net->plan.slots[k];
+                if (s->tensors[0] != s->tensors[1]) /* ranges, not a batch */
+                    assert_int_equal(owner_of(s->tensors[w]->data, w, owned, owners, &count), w);
+            }
+        assert_true(count >= 2 * THREADS && count % THREADS == 0);
+        net_free(net);
+    }
+}
+
+/* Three workers: the same bytes each time, and one's results but for the order of sums. */
+static void test_workers(void **state)
+{
+    (void)state;
+    enum { IMAGES = 40 };
+    for (int model = 0; model < NET_MODELS; model++) {
+        uint8_t labels[IMAGES];
+        float *images = make_images(IMAGES, 32, labels), *gradients[3];
+        double loss[3];
+        size_t count = 0;
+        for (int run = 0; run < 3; run++) {
+            struct net *net =
+                make_with((enum net_model)model, 4, 32, "cpu", NET_FP32, IMAGES, run < 2 ? 3 : 1);
+            struct error err = {""};
+            const struct net_param *p = net_param(net, 0);
+            count = p->count;
+            gradients[run] = calloc(count, sizeof(float));
+            assert_non_null(gradients[run]);
+            check(net_gradients(net, images, labels, IMAGES, 0, &loss[run], &err), &err);
+            check(net_get_gradient(net, 0, gradients[run], &err), &err);
+            net_free(net);
+        }
+        assert_true(loss[0] == loss[1] && fabs(loss[2] - loss[0]) < 1e-5);
+        assert_memory_equal(gradients[0], gradients[1], count * sizeof(float));
+        double d = distance(gradients[0], gradients[2], count);
+        if (!(d < 5e-3))
+            fail_msg("%s: first layer's gradient is %g off with three workers",
+                     net_model_names[model], d);
+        for (int run = 0; run < 3; run++)
+            free(gradients[run]);
+        free(images);
+    }
+}
+
+/* bf16 rounds each activation to 8 bits, 2^-9 of it on average, and a convolution in Winograd's way
+ * adds 0.012 of its result; some 16 of them deep sqrt(16) * 0.012 = 5% in logits. The batch is
+ * small: VGG19's last norms, in planes of one pixel, make more of it, in what they feed the linear
+ * layer too. ReLUs near 0 open or shut, which turns the gradients of deep layers by half and more,
+ * PyTorch's autocast as well as ours (tests/oracles/nets.py); single operations are checked sharply
+ * in test_kernels.c. */
+static void test_bf16(void **state)
+{
+    (void)state;
+    need_precision(NET_BF16);
+    for (int m = 0; m < NET_MODELS; m++)
+        compare((enum net_model)m, 4, 40, NET_BF16, 0.1, 0.4);
+}
+
+/* Along its own direction, a parameter's gradient g changes the loss by |g|. */
+static double slope_error(struct net *net, size_t i, const float *images, const uint8_t *labels)
+{
+    const struct net_param *p = net_param(net, i);
+    struct error err = {""};
+    float *w = calloc(3 * p->count, sizeof *w), *g = w + p->count, *moved = g + p->count;
+    double norm = 0, along = 0, loss[2];
+    assert_non_null(w);
+    check(net_get(net, i, w, &err), &err);
+    check(net_gradients(net, images, labels, BATCH, 0.1, &loss[0], &err), &err);
+    check(net_get_gradient(net, i, g, &err), &err);
+    for (size_t k = 0; k < p->count; k++)
+        norm += (double)g[k] * (double)g[k];
+    norm = sqrt(norm);
+    for (int side = 0; side < 2; side++) {
+        for (size_t k = 0; k < p->count; k++) {
+            moved[k] = (float)((double)w[k] + (side ? -1e-5 : 1e-5) * (double)g[k] / norm);
+            along += (side ? -1 : 1) * ((double)moved[k] - (double)w[k]) * (double)g[k];
+        }
+        check(net_set(net, i, moved, &err), &err);
+        check(net_gradients(net, images, labels, BATCH, 0.1, &loss[side], &err), &err);
+    }
+    check(net_set(net, i, w, &err), &err);
+    free(w);
+    return fabs((loss[0] - loss[1]) / along - 1);
+}
+
+static void test_ref_differences(void **state)
+{
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++) {
+        uint8_t labels[BATCH];
+        float *images = make_images(BATCH, 32, labels);
+        struct net *net = make((enum net_model)m, 2, 32, "ref", NET_FP32);
+        size_t count = net_param_count(net), checked = 0, sharp = 0;
+        double worst = 0;
+        for (size_t i = 0; i < count; i += 1 + count / 10) {
+            size_t j = i; /* the next weight */
+            while (j < count && !strstr(net_param(net, j)->name, ".weight"))
+                j++;
+            if (j == count)
+                break;
+            double e = slope_error(net, j, images, labels);
+            worst = fmax(worst, e);
+            sharp += e < 1e-3;
+            checked++;
+        }
+        print_message("%-16s %zu slopes, %zu within 1e-3, worst %.1e\n", net_model_names[m],
+                      checked, sharp, worst);
+        assert_true(checked >= 8 && sharp * 4 >= checked * 3 && worst < 0.05);
+        free(images);
+        net_free(net);
+    }
+}
+
+static const struct net_step usual = {
+    .lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1, .label_smoothing = 0.1};
+
+static double train(struct net *net, const float *images, const uint8_t *labels, int steps)
+{
+    struct error err = {""};
+    double loss = 0;
+    size_t correct;
+    for (int i = 0; i < steps; i++)
+        check(net_train_step(net, images, labels, BATCH, &usual, &loss, &correct, &err), &err);
+    return loss;
+}
+
+/* Makes b's state that of a, as a checkpoint would. */
+static void copy_state(struct net *a, struct net *b)
+{
+    struct error err = {""};
+    for (size_t i = 0; i < net_param_count(a); i++) {
+        const struct net_param *p = net_param(a, i);
+        float *v = calloc(p->count, sizeof *v);
+        assert_non_null(v);
+        check(net_get(a, i, v, &err), &err);
+        check(net_set(b, i, v, &err), &err);
+        if (p->trainable) {
+            check(net_get_momentum(a, i, v, &err), &err);
+            check(net_set_momentum(b, i, v, &err), &err);
+        }
+        free(v);
+    }
+}
+
+static void assert_same_state(struct net *a, struct net *b)
+{
+    struct error err = {""};
+    for (size_t i = 0; i < net_param_count(a); i++) {
+        size_t count = net_param(a, i)->count;
+        float *v = calloc(2 * count, sizeof *v);
+        assert_non_null(v);
+        check(net_get(a, i, v, &err), &err);
+        check(net_get(b, i, v + count, &err), &err);
+        assert_memory_equal(v, v + count, count * sizeof *v);
+        free(v);
+    }
+}
+
+/* Training lowers the loss, gives the same bytes twice, and goes on from a checkpoint, even on a
+ * net that has predicted and trained other things before, with the bytes of one that wasn't
+ * stopped. */
+static void check_training(enum net_model model, enum net_precision precision)
+{
+    uint8_t labels[BATCH + 1];
+    float *images = make_images(BATCH + 1, 40, labels), logits[BATCH * CLASSES];
+    struct error err = {""};
+    struct net *a = make(model, 8, 40, "cpu", precision);
+    struct net *b = make(model, 8, 40, "cpu", precision);
+    double first = train(a, images, labels, 1);
+    train(a, images, labels, 3);
+    check(net_predict(a, images, 2, logits, NULL, &err), &err);
+    train(b, images, labels, 4);
+    assert_same_state(a, b);
+    struct net *c = make(model, 8, 40, "cpu", precision);
+    train(c, images + 5, labels, 2);
+    check(net_predict(c, images, 1, logits, NULL, &err), &err);
+    copy_state(a, c);
+    double last = train(a, images, labels, 8);
+    train(c, images, labels, 8);
+    assert_same_state(a, c);
+    print_message("%-16s %s: loss %.3f, %.3f\n", net_model_names[model], precision_names[precision],
+                  first, last);
+    assert_true(last < first * 0.9);
+    net_free(a);
+    net_free(b);
+    net_free(c);
+    free(images);
+}
+
+static void test_training(void **state)
+{
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++)
+        check_training((enum net_model)m, NET_FP32);
+}
+
+static void test_training_bf16(void **state)
+{
+    (void)state;
+    need_precision(NET_BF16);
+    for (int m = 0; m < NET_MODELS; m++)
+        check_training((enum net_model)m, NET_BF16);
+}
+
+/* What the backward pass computes again is what was there: the same weights, to the bit. */
+static void test_kept_or_not(void **state)
+{
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++) {
+        uint8_t labels[BATCH];
+        float *images = make_images(BATCH, 40, labels);
+        struct error err = {""};
+        struct net *a = make((enum net_model)m, 8, 40, "cpu", NET_FP32);
+        struct net *b = make((enum net_model)m, 8, 40, "cpu", NET_FP32);
+        int kept = b->plan.instruction_count;
+        free(b->plan.slots[0].tensors);
+        memset(&b->plan, 0, sizeof b->plan);
+        check(net_plan(b, 0, &err), &err);
+        if (m == NET_RESNET18 || m == NET_RESNEXT29)
+            assert_true(b->plan.instruction_count > kept);
+        train(a, images, labels, 3);
+        train(b, images, labels, 3);
+        assert_same_state(a, b);
+        net_free(a);
+        net_free(b);
+        free(images);
+    }
+}
+
+/* A net made for prediction says what the trained one says, for any batch. */
+static void test_prediction(void **state)
+{
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++) {
+        uint8_t labels[BATCH];
+        float *images = make_images(BATCH, 48, labels), whole[BATCH * CLASSES], one[CLASSES];
+        struct error err = {""};
+        struct net *a = make((enum net_model)m, 8, 48, "cpu", NET_FP32), *b = NULL;
+        struct net_spec spec = {.model = (enum net_model)m,
+                                .width = 8,
+                                .classes = CLASSES,
+                                .image_size = 48,
+                                .batch = BATCH,
+                                .backend = "auto",
+                                .threads = 2};
+        check(net_create(&b, &spec, &err), &err);
+        train(a, images, labels, 2);
+        for (size_t i = 0; i < net_param_count(a); i++) {
+            float *v = calloc(net_param(a, i)->count, sizeof *v);
+            assert_non_null(v);
+            check(net_get(a, i, v, &err), &err);
+            check(net_set(b, i, v, &err), &err);
+            free(v);
+        }
+        check(net_predict(a, images, BATCH, whole, NULL, &err), &err);
+        for (size_t i = 0; i < BATCH; i++) {
+            check(net_predict(b, images + i * 48 * 48, 1, one, NULL, &err), &err);
+            assert_true(distance(one, whole + i * CLASSES, CLASSES) < 1e-5);
+        }
+        double loss;
+        size_t correct;
+        assert_true(net_train_step(b, images, labels, 1, &usual, &loss, &correct, &err) < 0);
+        net_free(a);
+        net_free(b);
+        free(images);
+    }
+}
+
+/* With AVX-512, no width makes oneDNN fall back to its reference code, which would train for days.
+ * Without, im2col.c replaces that code in fp32. */
+static void check_no_reference_code(enum net_precision precision)
+{
+    static const int widths[] = {8, 12, 16, 20};
+    for (int m = 0; m < NET_MODELS; m++)
+        for (size_t k = 0; k < sizeof widths / sizeof *widths; k++) {
+            uint8_t labels[BATCH];
+            float *images = make_images(BATCH, 40, labels), logits[BATCH * CLASSES];
+            struct error err = {""};
+            struct net *net = make((enum net_model)m, widths[k], 40, "cpu", precision);
+            train(net, images, labels, 1);
+            check(net_predict(net, images, 1, logits, NULL, &err), &err);
+            if (cpu_reference_code(net->device))
+                fail_msg("%s, width %d, %s: %s", net_model_names[m], widths[k],
+                         precision_names[precision], cpu_reference_code(net->device));
+            net_free(net);
+            free(images);
+        }
+}
+
+static void test_no_reference_code(void **state)
+{
+    (void)state;
+    need(dnn_has_avx512(), "AVX-512 instructions");
+    check_no_reference_code(NET_FP32);
+}
+
+static void test_no_reference_code_bf16(void **state)
+{
+    (void)state;
+    need_precision(NET_BF16);
+    check_no_reference_code(NET_BF16);
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        struct net_spec spec;
+        const char *text;
+    } cases[] = {
+        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "cuda", 1}, "this build has no cuda backend"},
+        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "gpu", 1}, "unknown backend 'gpu'"},
+        {{NET_VGG19, 0, 7, 40, 4, true, NET_FP32, "cpu", 1}, "width must be 1 to 512"},
+        {{NET_VGG19, 8, 1, 40, 4, true, NET_FP32, "cpu", 1}, "classes must be"},
+        {{NET_VGG19, 8, 7, 31, 4, true, NET_FP32, "cpu", 1}, "image_size must be 32 to 64"},
+        {{NET_VGG19, 8, 7, 40, 0, true, NET_FP32, "cpu", 1}, "batch must be"},
+        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "cpu", 0}, "threads must be"},
+        {{(enum net_model)9, 8, 7, 40, 4, true, NET_FP32, "cpu", 1}, "unknown model"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct net *net = NULL;
+        struct error err = {""};
+        assert_true(net_create(&net, &cases[i].spec, &err) < 0);
+        assert_null(net);
+        if (!strstr(err.text, cases[i].text))
+            fail_msg("'%s' lacks '%s'", err.text, cases[i].text);
+    }
+    struct error err = {""};
+    uint8_t labels[BATCH] = {0, 1, 7, 2};
+    float *images = make_images(BATCH, 40, (uint8_t[BATCH]){0});
+    struct net *net = make(NET_RESNET18, 4, 40, "cpu", NET_FP32);
+    double loss;
+    assert_true(net_gradients(net, images, labels, BATCH, 0, &loss, &err) < 0);
+    assert_non_null(strstr(err.text, "label 7 of image 2"));
+    assert_true(net_predict(net, images, BATCH + 1, NULL, NULL, &err) < 0);
+    assert_true(net_predict(net, images, 0, NULL, NULL, &err) < 0);
+    net_free(net);
+    free(images);
+}
+
+/* Sizes at the paper's width, from READING.md and the usual models' parameter counts less what
+ * one input channel and seven classes save. */
+static void test_sizes(void **state)
+{
+    static const struct {
+        size_t features, parameters;
+        const char *first, *last;
+    } want[NET_MODELS] = {
+        [NET_VGG19] = {512, 20040522 - 2 * 64 * 9 - 3 * 513, "features.0.weight",
+                       "classifier.bias"},
+        [NET_RESNET18] = {512, 11173962 - 2 * 64 * 9 - 3 * 513, "conv1.weight", "linear.bias"},
+        [NET_PREACT_RESNET18] = {512, 11171146 - 2 * 64 * 9 - 3 * 513, "conv1.weight",
+                                 "linear.bias"},
+        [NET_RESNEXT29] = {1024, 9128778 - 2 * 64 - 3 * 1025, "conv1.weight", "linear.bias"},
+    };
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++) {
+        struct error err = {""};
+        struct net_spec spec = {.model = (enum net_model)m,
+                                .width = 64,
+                                .classes = CLASSES,
+                                .image_size = 40,
+                                .batch = 1,
+                                .backend = "auto",
+                                .threads = 1};
+        struct net *net = NULL;
+        size_t parameters = 0, n;
+        check(net_create(&net, &spec, &err), &err);
+        n = net_param_count(net);
+        for (size_t i = 0; i < n; i++)
+            if (net_param(net, i)->trainable)
+                parameters += net_param(net, i)->count;
+        assert_int_equal(net_features(net), want[m].features);
+        print_message("%-16s %zu parameters, %.3f GFLOP\n", net_model_names[m], parameters,
+                      net_flops(net) / 1e9);
+        assert_int_equal(parameters, want[m].parameters);
+        assert_string_equal(net_param(net, 0)->name, want[m].first);
+        assert_string_equal(net_param(net, n - 1)->name, want[m].last);
+        net_free(net);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_cpu_is_ref),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_ranges_bf16),
+        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_workers_apart),
+        cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_ref_differences),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_training_bf16),
+        cmocka_unit_test(test_kept_or_not),
+        cmocka_unit_test(test_prediction),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_no_reference_code),
+        cmocka_unit_test(test_no_reference_code_bf16),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
