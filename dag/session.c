@@ -168,3 +168,20 @@ void session_close(struct session *s)
     experiment_free(&s->experiment);
     *s = (struct session){0};
 }
+
+int session_each_picked(const struct options *options, session_print_stage *print,
+                        struct error *err)
+{
+    struct session s;
+    int rc = session_open(&s, options, false, err);
+    if (rc != EXIT_DONE)
+        return rc;
+    json_t *list = options->json ? must(json_array()) : NULL;
+    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++)
+        if (s.picked[i])
+            rc = print(&s.plan, &s.plan.tasks[i], list, err);
+    if (list)
+        session_print(list);
+    session_close(&s);
+    return session_status(rc);
+}

@@ -33,6 +33,15 @@ int session_check_report_folder(const struct options *options, const struct expe
 /* Exit status for a code of this program's functions. */
 int session_status(int rc);
 
+/* Prints one stage, or appends it to list where list isn't NULL (--json). */
+typedef int session_print_stage(const struct plan *plan, const struct task *task, json_t *list,
+                                struct error *err);
+
+/* Opens the session, calls `print` for each picked stage in the file's order, and returns an exit
+ * status. With --json the list is printed at the end. */
+int session_each_picked(const struct options *options, session_print_stage *print,
+                        struct error *err);
+
 /* Prints a JSON value and a newline on stdout; steals it. */
 void session_print(json_t *value);
 

@@ -1,14 +1,10 @@
-/* The commands that look and change nothing: status, explain, show, log, graph. */
+/* `show`: a stage's outputs, and where they came from. */
 #include "dag/commands/commands.h"
-#include "base/file.h"
 #include "base/utf8.h"
 #include "cache/tree.h"
-#include "cache/work.h"
 #include "dag/earlier.h"
-#include "dag/explain.h"
 #include "dag/progress.h"
 #include "dag/session.h"
-#include "dag/stage_log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,88 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-/* Says something of one stage: appended to list, or printed where list is NULL. */
-typedef int say_stage(const struct plan *plan, const struct task *task, json_t *list,
-                      struct error *err);
-
-/* Opens the session, lets `say` speak of each picked stage, and returns the exit status. */
-static int for_picked(const struct options *options, say_stage *say, struct error *err)
-{
-    struct session s;
-    int rc = session_open(&s, options, false, err);
-    if (rc != EXIT_DONE)
-        return rc;
-    json_t *list = options->json ? must(json_array()) : NULL;
-    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++)
-        if (s.picked[i])
-            rc = say(&s.plan, &s.plan.tasks[i], list, err);
-    if (list)
-        session_print(list);
-    session_close(&s);
-    return session_status(rc);
-}
-
-/* ---- status ---- */
-
-static int print_status(const struct plan *plan, const struct task *task, json_t *list,
-                        struct error *err)
-{
-    enum verdict verdict;
-    char *reason;
-    int rc = explain_verdict(plan, task, list != NULL, &verdict, &reason, err);
-    if (rc < 0)
-        return rc;
-    if (list)
-        json_array_append_new(
-            list, must(json_pack("{s:s, s:s, s:s, s:s, s:s?}", "name", task->stage->name, "kind",
-                                 task->stage->kind->name, "state", verdict_names[verdict], "key",
-                                 task->key, "reason", reason)));
-    else
-        printf("%-8s %-*s%s%s\n", verdict_names[verdict], reason ? 36 : 0, task->stage->name,
-               reason ? " " : "", reason ? reason : "");
-    free(reason);
-    return 0;
-}
-
-int command_status(const struct options *options, struct error *err)
-{
-    return for_picked(options, print_status, err);
-}
-
-/* ---- explain ---- */
-
-static int print_reasons(const struct plan *plan, const struct task *task, json_t *list,
-                         struct error *err)
-{
-    json_t *reasons;
-    int rc = explain_reasons(plan, task, list != NULL, &reasons, err);
-    if (rc < 0)
-        return rc;
-    rc = earlier_explain(plan, task, reasons, err);
-    const char *what = state_has_result(task->state)  ? "is cached"
-                       : task->state == STATE_READY   ? "would run"
-                       : task->state == STATE_WAITING ? "may run"
-                                                      : "can't run";
-    if (list) {
-        json_array_append_new(list, must(json_pack("{s:s, s:s, s:O}", "name", task->stage->name,
-                                                   "state", what, "reasons", reasons)));
-    } else {
-        printf("%s %s\n", task->stage->name, what);
-        for (size_t i = 0; i < json_array_size(reasons); i++)
-            printf("  %s\n", json_string_value(json_array_get(reasons, i)));
-    }
-    json_decref(reasons);
-    return rc;
-}
-
-int command_explain(const struct options *options, struct error *err)
-{
-    return for_picked(options, print_reasons, err);
-}
-
-/* ---- show ---- */
 
 /* The task's result or, for one whose key isn't known or has none, the latest under its name. */
 static int find_result(const struct plan *plan, const struct task *task, struct result *result,
@@ -229,129 +143,5 @@ static int show(const struct plan *plan, const struct task *task, json_t *list, 
 
 int command_show(const struct options *options, struct error *err)
 {
-    return for_picked(options, show, err);
-}
-
-/* ---- log ---- */
-
-static int copy_out(const char *path, struct error *err)
-{
-    FILE *in = fopen(path, "re");
-    if (!in)
-        return error_errno(err, errno, "cannot open %s", path);
-    char buffer[1 << 14];
-    size_t n;
-    while (!ferror(stdout) && (n = fread(buffer, 1, sizeof buffer, in)) > 0)
-        fwrite(buffer, 1, n, stdout); /* an error of stdout is main's to report */
-    int rc = ferror(in) ? error_set(err, EIO, "cannot read %s", path) : 0;
-    fclose(in);
-    return rc;
-}
-
-/* Whose output a log that isn't of the present key is. */
-static void say_older(const char *stage)
-{
-    fprintf(stderr,
-            "ferdag: %s: this log is of an earlier run: its inputs or params have changed since\n",
-            stage);
-}
-
-static int print_log(const struct plan *plan, const struct task *task, bool one, struct error *err)
-{
-    const char *name = task->stage->name;
-    char *path;
-    enum stage_log which = stage_log_find(plan, task, &path);
-    if (which == STAGE_LOG_NONE)
-        return one ? error_set(err, ENODATA, "no log: %s has not run yet", name) : 0;
-    if (which == STAGE_LOG_LOST)
-        return one ? error_set(err, ENODATA, "the log of %s could not be kept", name) : 0;
-    if (!one)
-        printf("==> %s <==\n", name);
-    if (which == STAGE_LOG_OLDER)
-        say_older(name);
-    int rc = copy_out(path, err);
-    free(path);
-    return rc < 0 ? rc : 1;
-}
-
-int command_log(const struct options *options, struct error *err)
-{
-    struct session s;
-    int rc = session_open(&s, options, false, err);
-    if (rc != EXIT_DONE)
-        return rc;
-    size_t picked = 0;
-    bool found = false;
-    for (size_t i = 0; i < s.experiment.stage_count; i++)
-        picked += s.picked[i];
-    for (size_t i = 0; rc >= 0 && i < s.experiment.stage_count; i++) {
-        if (s.picked[i])
-            rc = print_log(&s.plan, &s.plan.tasks[i], picked == 1, err);
-        found |= rc > 0;
-    }
-    if (rc >= 0 && !found)
-        rc = error_set(err, ENODATA, "no log: none of the stages has run yet");
-    session_close(&s);
-    return session_status(rc < 0 ? rc : 0);
-}
-
-/* ---- graph: no cache ---- */
-
-static void print_dot(const struct experiment *e)
-{
-    puts("digraph experiment {\n  rankdir=LR; node [shape=box];");
-    for (size_t i = 0; i < e->external_count; i++)
-        printf("  \"input %s\" [label=\"%s\", shape=ellipse];\n", e->externals[i]->name,
-               e->externals[i]->name);
-    for (size_t i = 0; i < e->stage_count; i++) {
-        const struct stage *stage = e->stages[i];
-        printf("  \"%s\" [label=\"%s\\n%s\"];\n", stage->name, stage->name, stage->kind->name);
-        for (size_t k = 0; k < stage->input_count; k++) {
-            const struct edge *edge = &stage->inputs[k];
-            if (edge->from)
-                printf("  \"%s\" -> \"%s\" [label=\"%s\"];\n", edge->from->name, stage->name,
-                       edge->from->outputs[edge->output].port);
-            else
-                printf("  \"input %s\" -> \"%s\";\n", edge->external->name, stage->name);
-        }
-    }
-    puts("}");
-}
-
-static void print_mermaid(const struct experiment *e)
-{
-    puts("graph LR");
-    for (size_t i = 0; i < e->external_count; i++)
-        printf("  i%zu([\"%s\"])\n", i, e->externals[i]->name);
-    for (size_t i = 0; i < e->stage_count; i++) {
-        const struct stage *stage = e->stages[i];
-        printf("  s%zu[\"%s\"]\n", stage->place, stage->name);
-        for (size_t k = 0; k < stage->input_count; k++) {
-            const struct edge *edge = &stage->inputs[k];
-            if (edge->from)
-                printf("  s%zu -->|%s| s%zu\n", edge->from->place,
-                       edge->from->outputs[edge->output].port, stage->place);
-            else
-                printf("  i%zu --> s%zu\n", edge->external->place, stage->place);
-        }
-    }
-}
-
-int command_graph(const struct options *options, struct error *err)
-{
-    struct experiment e;
-    bool mermaid = options->format && strcmp(options->format, "mermaid") == 0;
-    if (options->format && !mermaid && strcmp(options->format, "dot") != 0) {
-        error_set(err, EINVAL, "--format %s: expected dot or mermaid", options->format);
-        return EXIT_BAD;
-    }
-    int status = session_load(options, &e);
-    if (status != EXIT_DONE)
-        return status;
-    if (mermaid)
-        print_mermaid(&e);
-    else
-        print_dot(&e);
-    experiment_free(&e);
-    return EXIT_DONE;
+    return session_each_picked(options, show, err);
 }
