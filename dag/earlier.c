@@ -1,9 +1,11 @@
 /* See earlier.h. */
 #include "dag/earlier.h"
 #include "base/file.h"
+#include "dag/key_text.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,17 +29,25 @@ static const struct output *state_output(const struct stage *stage)
     return NULL;
 }
 
-/* The value between start and end of a key's text, if it is a number below the limit. */
-static bool value_between(const char *text, const char *start, const char *end, int64_t limit,
-                          int64_t *value)
+/* The line of a key's text that has the param's value. */
+static bool length_line(const char *key_text, const struct param *param, struct key_line *line)
 {
-    size_t all = strlen(text), before = strlen(start), after = strlen(end);
-    if (all <= before + after)
-        return false;
+    char name[200];
+    int n = snprintf(name, sizeof name, "param %s", param_key_name(param));
+    return n > 0 && (size_t)n < sizeof name && key_line_find(key_text, name, (size_t)n, line);
+}
+
+/* The param's value in a key's text, if it is a whole number below the limit. */
+static bool read_length(const char *key_text, const struct param *param, int64_t limit,
+                        int64_t *value)
+{
+    struct key_line line;
     char *stop;
+    if (!length_line(key_text, param, &line) || line.value_length == 0)
+        return false;
     errno = 0;
-    *value = strtoll(text + before, &stop, 10);
-    return errno == 0 && stop == text + all - after && *value < limit;
+    *value = strtoll(line.value, &stop, 10);
+    return errno == 0 && stop == line.value + line.value_length && *value < limit;
 }
 
 static int largest_first(const void *a, const void *b)
@@ -54,21 +64,21 @@ void earlier_free(struct earlier *items, size_t count)
     free(items);
 }
 
-static int find_between(const struct plan *plan, const struct task *task, const char *start,
-                        const char *end, int64_t limit, struct earlier **items, size_t *count,
-                        struct error *err)
+/* Finds results whose key's text is `before`, a smaller value than limit, and `after`. */
+static int find_shorter(const struct plan *plan, const struct kind *kind, const struct param *param,
+                        const char *before, const char *after, int64_t limit,
+                        struct earlier **items, size_t *count, struct error *err)
 {
     struct digest *keys;
     size_t n;
-    int rc =
-        index_find_alike(plan->cache->index, task->stage->kind->name, start, end, &keys, &n, err);
+    int rc = index_find_alike(plan->cache->index, kind->name, before, after, &keys, &n, err);
     if (rc < 0)
         return rc;
     *items = must_alloc(n * sizeof **items);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         struct earlier *item = &(*items)[*count];
         rc = cache_find(plan->cache, keys[i].hex, &item->result, err);
-        if (rc == 0 && value_between(item->result.key_text, start, end, limit, &item->value))
+        if (rc == 0 && read_length(item->result.key_text, param, limit, &item->value))
             ++*count;
         else if (rc == 0)
             result_free(&item->result);
@@ -83,24 +93,18 @@ static int find_between(const struct plan *plan, const struct task *task, const 
 int earlier_find(const struct plan *plan, const struct task *task, struct earlier **items,
                  size_t *count, struct error *err)
 {
-    const struct param *param = length_param(task->stage->kind);
+    const struct kind *kind = task->stage->kind;
+    const struct param *param = length_param(kind);
+    struct key_line line;
     *items = NULL;
     *count = 0;
-    if (!param || task->forced)
+    if (!param || task->forced || !length_line(task->key_text, param, &line))
         return 0;
-    char *line = must(file_path("\nparam %s ", param_key_name(param)));
-    char *start = must(strdup(task->key_text)), *found = strstr(start, line);
-    int rc = 0;
-    if (found) {
-        found += strlen(line);
-        char *end = must(strdup(found + strcspn(found, "\n")));
-        *found = 0;
-        json_int_t own = json_integer_value(json_object_get(task->stage->params, param->name));
-        rc = find_between(plan, task, start, end, own, items, count, err);
-        free(end);
-    }
-    free(start);
-    free(line);
+    char *before = must(strndup(task->key_text, (size_t)(line.value - task->key_text)));
+    json_int_t own = json_integer_value(json_object_get(task->stage->params, param->name));
+    int rc = find_shorter(plan, kind, param, before, line.value + line.value_length, own, items,
+                          count, err);
+    free(before);
     if (rc < 0) {
         earlier_free(*items, *count);
         *items = NULL;

@@ -2,42 +2,17 @@
  * fields, wire.c joins the stages, tables.c adds those that the tables bring. */
 #include "dag/experiment/experiment.h"
 #include "dag/experiment/include.h"
+#include "dag/experiment/parts.h"
 #include "dag/experiment/schema.h"
 #include "dag/experiment/stage_fields.h"
 #include "dag/experiment/tables.h"
 #include "dag/experiment/wire.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { STAGE_LIMIT = 10000, VARIABLE_LIMIT = 16, NAME_LIMIT = 200 };
-
-/* Names go into folders, file names and references: no '/', no blanks. */
-bool experiment_name_sound(const char *name, const char *also)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-    size_t n = strlen(name);
-    if (n == 0 || n > NAME_LIMIT || !strchr(letters, name[0]))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!strchr(letters, name[i]) && !strchr(also, name[i]))
-            return false;
-    return true;
-}
-
-struct scope experiment_scope(struct experiment *e, const struct variable *locals, size_t count)
-{
-    return (struct scope){.arena = e->arena,
-                          .params = e->params,
-                          .locals = locals,
-                          .local_count = count,
-                          .steps = &e->steps};
-}
+enum { STAGE_LIMIT = 10000, VARIABLE_LIMIT = 16 };
 
 /* A section that is a map; NULL if the file has none, or something else there, which was reported.
  */
@@ -48,33 +23,6 @@ static const struct node *section(const struct experiment *e, const char *name)
 }
 
 /* ---- inputs ---- */
-
-struct external *experiment_add_external(struct experiment *e, struct external external)
-{
-    struct external *added = arena_alloc(e->arena, sizeof *added);
-    struct stat st;
-    size_t n = strlen(external.path);
-    external.folder = (n > 1 && external.path[n - 1] == '/') ||
-                      (stat(external.path, &st) == 0 && S_ISDIR(st.st_mode));
-    while (n > 1 && external.path[n - 1] == '/')
-        n--;
-    external.path = arena_copy(e->arena, external.path, n);
-    external.place = e->external_count;
-    *added = external;
-    e->externals = arena_push(e->arena, e->externals, e->external_count, sizeof(struct external *));
-    e->externals[e->external_count++] = added;
-    return added;
-}
-
-const char *experiment_path(struct experiment *e, const char *folder, const char *text)
-{
-    char cwd[PATH_MAX] = "";
-    if (*text == '/')
-        folder = "";
-    else if (*folder != '/' && !getcwd(cwd, sizeof cwd - 1))
-        return NULL;
-    return arena_print(e->arena, "%s%s%s%s", cwd, *cwd ? "/" : "", folder, text);
-}
 
 /* The path of an entry of `inputs`; NULL if it has none, or one that was reported. */
 static const char *read_path(struct experiment *e, const struct node *path)

@@ -107,21 +107,6 @@ void experiment_free(struct experiment *experiment);
 int experiment_pick(const struct experiment *experiment, const char *name, bool *picked,
                     struct error *err);
 
-/* ---- for the files that read an experiment ---- */
-
-/* Whether a name has letters, digits, _ and what is in `also` only. */
-bool experiment_name_sound(const char *name, const char *also);
-
-/* Where ${...} is looked up: locals first, then params. */
-struct scope experiment_scope(struct experiment *e, const struct variable *locals, size_t count);
-
-/* Adds an external; returns it. */
-struct external *experiment_add_external(struct experiment *e, struct external external);
-
-/* The absolute path of what a text names in a folder ("" or ending with '/'); NULL with errno set
- * if the current folder isn't known. */
-const char *experiment_path(struct experiment *e, const char *folder, const char *text);
-
 /* ---- references.c ---- */
 
 /* Sorts the stages' names, for what follows. */

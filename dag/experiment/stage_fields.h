@@ -2,7 +2,7 @@
 #ifndef FERDAG_DAG_EXPERIMENT_STAGE_FIELDS_H
 #define FERDAG_DAG_EXPERIMENT_STAGE_FIELDS_H
 
-#include "dag/experiment/wire.h"
+#include "dag/experiment/parts.h"
 
 /* Reads them into draft->stage. What is wrong is added to the experiment's problems, and then the
  * stage is broken. */

@@ -4,7 +4,7 @@
 #ifndef FERDAG_DAG_EXPERIMENT_TABLE_CELLS_H
 #define FERDAG_DAG_EXPERIMENT_TABLE_CELLS_H
 
-#include "dag/experiment/experiment.h"
+#include "dag/experiment/parts.h"
 
 struct expander {
     struct experiment *e;

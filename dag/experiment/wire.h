@@ -2,21 +2,7 @@
 #ifndef FERDAG_DAG_EXPERIMENT_WIRE_H
 #define FERDAG_DAG_EXPERIMENT_WIRE_H
 
-#include "dag/experiment/experiment.h"
-
-/* A stage whose `in:` isn't read yet. */
-struct draft {
-    struct stage *stage;
-    const struct node *entry;
-    const struct variable *locals;
-    size_t local_count;
-    bool misspelled; /* it has a key that no stage has: what it lacks may stand there */
-};
-
-struct drafts {
-    struct draft *items;
-    size_t count;
-};
+#include "dag/experiment/parts.h"
 
 /* Reads what each stage takes in: `in` and `files`. What is wrong is added to e->problems. */
 void wire_stages(struct experiment *e, const struct drafts *drafts);

@@ -1,6 +1,6 @@
-/* See logistic_regression.h. Rows go in tiles: scores by one product, their softmax less the true class, and
- * the gradient by a second product while the tile is hot, so the features are read once. Tiles
- * belong to parts, each with a gradient of its own; the parts are added up in order. */
+/* See logistic_regression.h. Rows go in tiles: scores by one product, their softmax less the true
+ * class, and the gradient by a second product while the tile is hot, so the features are read once.
+ * Tiles belong to parts, each with a gradient of its own; the parts are added up in order. */
 #include "kernels/classifiers/logistic_regression.h"
 
 #include <errno.h>

@@ -3,9 +3,9 @@
  * LIBSVM is the definition: its problem, its choice of pairs, stopping rule, offset and votes. But
  * Debian's library offers only svm_train, which computes kernel values one element at a time over
  * sparse nodes (hours for 28,709 x 2,560) or takes them precomputed at 16 bytes each (2.4 GB for
- * the largest pair of classes). So the solver is our own (kernels/classifiers/svm/smo.c), on float32 kernel values
- * from matrix products; the unit test trains with the library too and compares objectives and
- * predictions. */
+ * the largest pair of classes). So the solver is our own (kernels/classifiers/svm/smo.c), on
+ * float32 kernel values from matrix products; the unit test trains with the library too and
+ * compares objectives and predictions. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* See cross_validation.h. What is dear is the products of rows with rows; a fold, a gamma and a C each
- * only need other parts of them, turned into other kernel values. So the blocks of products of
+/* See cross_validation.h. What is dear is the products of rows with rows; a fold, a gamma and a C
+ * each only need other parts of them, turned into other kernel values. So the blocks of products of
  * each two classes are kept, and fold by fold the problems of all pairs are gathered, solved for
  * every C, and put to the fold's own rows. */
 #include "kernels/classifiers/svm/cross_validation.h"

@@ -1,6 +1,6 @@
-/* See kernel_values.h. A block is made tile by tile: while a tile of products is in the second-level
- * cache it becomes kernel values, is checked, and is copied to the transposed. exp is our own,
- * because libm's takes one value at a time and would cost more than the products. */
+/* See kernel_values.h. A block is made tile by tile: while a tile of products is in the
+ * second-level cache it becomes kernel values, is checked, and is copied to the transposed. exp is
+ * our own, because libm's takes one value at a time and would cost more than the products. */
 #include "kernels/classifiers/svm/kernel_values.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* dag/experiment/yaml.c: places, forms, bounds. What a user sees of its errors is in story/bad_yaml.sh. */
+/* dag/experiment/yaml.c: places, forms, bounds. What a user sees of its errors is in
+ * story/bad_yaml.sh. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,57 @@
+/* See parts.h. */
+#include "dag/experiment/parts.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME_LIMIT = 200 };
+
+bool experiment_name_sound(const char *name, const char *also)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    size_t n = strlen(name);
+    if (n == 0 || n > NAME_LIMIT || !strchr(letters, name[0]))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!strchr(letters, name[i]) && !strchr(also, name[i]))
+            return false;
+    return true;
+}
+
+struct scope experiment_scope(struct experiment *e, const struct variable *locals, size_t count)
+{
+    return (struct scope){.arena = e->arena,
+                          .params = e->params,
+                          .locals = locals,
+                          .local_count = count,
+                          .steps = &e->steps};
+}
+
+struct external *experiment_add_external(struct experiment *e, struct external external)
+{
+    struct external *added = arena_alloc(e->arena, sizeof *added);
+    struct stat st;
+    size_t n = strlen(external.path);
+    external.folder = (n > 1 && external.path[n - 1] == '/') ||
+                      (stat(external.path, &st) == 0 && S_ISDIR(st.st_mode));
+    while (n > 1 && external.path[n - 1] == '/')
+        n--;
+    external.path = arena_copy(e->arena, external.path, n);
+    external.place = e->external_count;
+    *added = external;
+    e->externals = arena_push(e->arena, e->externals, e->external_count, sizeof(struct external *));
+    e->externals[e->external_count++] = added;
+    return added;
+}
+
+const char *experiment_path(struct experiment *e, const char *folder, const char *text)
+{
+    char cwd[PATH_MAX] = "";
+    if (*text == '/')
+        folder = "";
+    else if (*folder != '/' && !getcwd(cwd, sizeof cwd - 1))
+        return NULL;
+    return arena_print(e->arena, "%s%s%s%s", cwd, *cwd ? "/" : "", folder, text);
+}
