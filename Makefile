@@ -64,12 +64,17 @@ $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 
 $(BUILD)/tests/bench/bench_train $(BUILD)/tests/bench/bench_profile: tests/bench/training.h
 
-# Fuzz targets, with libFuzzer. What a target names in its lines "Sources:" is instrumented and
-# sanitized; what that needs beyond comes from the library as it is.
-$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(LIBRARY)
+# Fuzz targets, with libFuzzer, against a library that clang has instrumented and sanitized.
+INSTRUMENTED = $(BUILD)/instrumented/libferdag.a
+FUZZED       = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(INSTRUMENTED): $(FOUND)
+	@$(MAKE) --no-print-directory -s -j2 BUILD=$(@D) CC=clang CXX=clang++ OPTIMIZE=-O1 \
+	    SANITIZE='-fsanitize=fuzzer-no-link $(FUZZED)' $@
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(INSTRUMENTED)
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-	    -o $@ $< $$(sed -n 's/^ \* Sources: //p' $<) $(LIBRARY) $(LDLIBS) -lgomp
+	clang++ $(CPPFLAGS) -g -O1 -fopenmp -fsanitize=fuzzer $(FUZZED) -o $@ -x c -std=gnu11 $< -x none $(INSTRUMENTED) $(LDLIBS)
 
 # Where a training step's time goes: one thread of ours, layer by layer. PROFILE: options of
 # tests/bench/bench_profile.c, such as -m resnext29 -w 16; else the four nets at two widths.

@@ -12,7 +12,7 @@
 #include "base/process.h"
 #include "cache/tree.h"
 #include "cache/work.h"
-#include "dag/earlier.h"
+#include "dag/continuation.h"
 #include "dag/folder.h"
 #include "dag/executors/local.h"
 #include "dag/stage_log.h"

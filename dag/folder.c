@@ -4,7 +4,7 @@
 #include "base/utf8.h"
 #include "cache/record.h"
 #include "cache/work.h"
-#include "dag/earlier.h"
+#include "dag/continuation.h"
 
 #include <errno.h>
 #include <inttypes.h>

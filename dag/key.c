@@ -11,7 +11,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Lines that are written out sorted. */
+/* Lines of the text that are sorted before they are written. */
 struct lines {
     struct arena *arena;
     char **items;
@@ -63,7 +63,7 @@ static char *input_line(const struct stage *stage, const struct edge *edge,
                        input->key ? input->key : "-", input->digest.hex);
 }
 
-/* Digests, not values: these may be secret. */
+/* Writes digests of the values, which may be secret. */
 static int write_environment(const struct stage *stage, struct lines *lines, FILE *out,
                              struct error *err)
 {
@@ -106,7 +106,8 @@ static int write_text(const struct stage *stage, const char *backend,
         if (line)
             add(&lines, line);
     }
-    flush(&lines, stage->kind->open_ports, out); /* the others are in the table's order */
+    flush(&lines, stage->kind->open_ports,
+          out); /* the inputs of other kinds are in the table's order */
     return rc;
 }
 

@@ -1,34 +1,37 @@
-/* A stage's key: SHA-256 over a canonical text of all that decides its outputs.
+/* A stage's key: SHA-256 of a canonical text that lists everything its outputs depend on.
  *
- * One fact a line, in an order that the YAML can't change:
+ * The text has one fact a line. Its order does not depend on the order in the YAML:
  *   ferdag-key 1
  *   kind NAME VERSION
- *   param NAME JSON          each param but the keyless, sorted by name
- *   numerics TEXT            of kinds whose bits depend on backend and threads
- *   out PORT FILE            of open ports
- *   env NAME DIGEST          of open ports: of the value of a variable, or unset
- *   threads N                of open ports, if it is given more than one: a program sees how many
- *   in NAME DIGEST           the content, not where it came from; of a program, with " exec" if the
- *                            file is executable; with " folder" of a folder from outside, or an
- *                            empty one, since a file could have the bytes of its manifest
- *   in NAME STAGE.PORT KEY DIGEST, or missing   of report kinds, which show where it came from */
+ *   param NAME JSON          each param that can change a result, sorted by name
+ *   numerics TEXT            kinds whose bits depend on backend, CPU features and threads
+ *   out PORT FILE            open ports
+ *   env NAME DIGEST          open ports: SHA-256 of a variable's value, or "unset"
+ *   threads N                open ports with more than one thread
+ *   in NAME DIGEST           content of an input. " exec" follows if the stage is a program and the
+ *                            file is executable; " folder" if it is an external or empty folder,
+ *                            since a file could have the same bytes as the folder's manifest
+ *   in NAME STAGE.PORT KEY DIGEST, or "missing"   report kinds, which print the origin
+ *
+ * key_text.h reads the text. */
 #ifndef FERDAG_DAG_KEY_H
 #define FERDAG_DAG_KEY_H
 
 #include "cache/sha256.h"
 #include "dag/experiment/experiment.h"
 
-/* What an edge of the stage brings. */
+/* The value of one input of the stage. */
 struct key_input {
     bool missing;
-    bool executable; /* and the stage is a program, which may run it */
-    bool folder;     /* from outside, or empty */
+    bool executable; /* an executable file, and the stage is a program */
+    bool folder;     /* an external or empty folder */
     struct digest digest;
-    const char *key; /* of the stage that it comes from; NULL: from outside */
+    const char *key; /* of the stage that made it; NULL: external */
 };
 
-/* Fills key and *text (malloc'd, also after an error). inputs are as many as the stage's, in their
- * order. */
+/* Computes the stage's key (64 hex digits) and its text. inputs has one entry for each of the
+ * stage's inputs, in their order. *text is malloc'd, also after an error. Returns 0 or a negative
+ * code: an unknown backend, or SHA-256 failed. */
 int key_make(const struct stage *stage, const char *backend, const struct key_input *inputs,
              char key[65], char **text, struct error *err);
 

@@ -33,7 +33,7 @@ void plan_create(struct plan *plan, struct experiment *e, struct cache *cache, c
     plan->tasks = must_alloc(n * sizeof *plan->tasks);
     plan->queue = must_alloc(n * sizeof *plan->queue);
     plan->sources = must_alloc(e->external_count * sizeof *plan->sources);
-    for (size_t i = n; i > 0; i--) { /* users before their inputs */
+    for (size_t i = n; i > 0; i--) { /* from last to first: users come before their inputs */
         struct task *task = &plan->tasks[i - 1];
         task->stage = e->stages[i - 1];
         task->wanted |= !picked || picked[i - 1];
@@ -69,7 +69,7 @@ static int hash_source(struct plan *plan, const struct external *external, struc
     return source->known ? 0 : source_hash(plan->cache, external, source, err);
 }
 
-/* Absolute, without links, also if its last part isn't there yet; malloc'd. */
+/* The absolute path without links, malloc'd. The last part need not exist. */
 static char *real_path(const char *path)
 {
     char *real = realpath(path, NULL);
@@ -85,7 +85,7 @@ static char *real_path(const char *path)
     return whole;
 }
 
-/* Each run writes to the cache, so that a folder with it would be another one each time. */
+/* Refuses an input folder that contains the cache: each run would change its digest. */
 static int check_cache(const char *folder, const char *cache, struct error *err)
 {
     char *outer = real_path(folder), *inner = real_path(cache);
@@ -125,7 +125,7 @@ static void check_gpu(const struct stage *stage, struct problems *problems)
                      stage->group);
 }
 
-/* looked: by the place of an external, so that what many stages read is looked at once. */
+/* looked: indexed by external, so that each is checked once however many stages read it. */
 static void check_stage(const struct stage *stage, const char *cache, bool lenient, bool *looked,
                         struct problems *problems)
 {
@@ -215,7 +215,8 @@ int plan_check_inputs(const struct plan *plan, const struct stage *stage, struct
     return rc;
 }
 
-/* A task that can't be resolved because of an input: its state then; STATE_READY if it can. */
+/* The state of a task as its inputs are: STATE_READY if it can be resolved, else the state it gets
+ * because of an input. */
 static enum state blocked_by(struct plan *plan, struct task *task)
 {
     for (size_t i = 0; i < task->stage->input_count; i++) {
@@ -256,7 +257,7 @@ static int make_key(const struct plan *plan, struct task *task, struct error *er
     return rc;
 }
 
-/* A result of an older version may have lost an output. */
+/* A record from an older version may lack an output. */
 static bool is_whole(const struct stage *stage, const struct result *result)
 {
     bool whole = true;
@@ -275,7 +276,7 @@ int plan_find(const struct plan *plan, struct task *task, struct error *err)
     return rc;
 }
 
-/* All inputs are settled: computes the key and looks whether the cache knows it. */
+/* Computes the key of a task whose inputs are settled, and looks it up in the cache. */
 static int resolve(struct plan *plan, struct task *task, struct error *err)
 {
     task->state = blocked_by(plan, task);
@@ -293,7 +294,7 @@ static int resolve(struct plan *plan, struct task *task, struct error *err)
     return 0;
 }
 
-/* Tells the users of settled tasks, and theirs in turn. */
+/* Updates the users of settled tasks, and theirs in turn. */
 static int spread(struct plan *plan, struct error *err)
 {
     int rc = 0;

@@ -1,8 +1,9 @@
-/* What must run, and why: each stage's key, and whether the cache knows it.
+/* A plan: the key of each stage, and whether the cache has its result.
  *
- * A key needs the digests of the stage's inputs, so a plan is walked as results come in: a stage
- * is settled when its result is there or will not come, and then its users can be resolved. This is
- * also what `status` and `run -n` show: there, what hangs on a stage that must run stays open. */
+ * A key contains the digests of the stage's inputs, so keys are computed as results arrive. A stage
+ * is settled once its result exists or is known never to exist; then its users are resolved: their
+ * keys are computed and looked up. `status` and `run -n` print a plan without running anything;
+ * there, stages behind one that must run stay unresolved. */
 #ifndef FERDAG_DAG_PLAN_H
 #define FERDAG_DAG_PLAN_H
 
@@ -14,11 +15,11 @@
 #include "dag/source.h"
 
 enum state {
-    STATE_WAITING, /* some input isn't settled */
-    STATE_READY,   /* key known, no result: it must run */
+    STATE_WAITING, /* an input is not settled */
+    STATE_READY,   /* its key is known and the cache has no result: it must run */
     STATE_RUNNING,
-    STATE_CACHED,  /* settled: the result was there */
-    STATE_RAN,     /* settled: it ran now */
+    STATE_CACHED,  /* settled: the cache had the result */
+    STATE_RAN,     /* settled: this run made the result */
     STATE_FAILED,  /* settled without a result */
     STATE_NOT_RUN, /* settled without a result: an input failed, or the run was stopped */
 };
@@ -26,13 +27,13 @@ enum state {
 struct task {
     struct stage *stage;
     enum state state;
-    bool wanted;          /* asked for, or needed by one that is */
-    bool forced;          /* runs even if its result is known */
+    bool wanted;          /* picked by the user, or an input of such a stage */
+    bool forced;          /* runs even if the cache has its result */
     bool blocked;         /* another run holds its lock */
-    size_t waiting;       /* inputs not settled yet */
+    size_t waiting;       /* number of inputs that are not settled */
     char key[65];         /* "" until resolved */
     char *key_text;       /* malloc'd */
-    struct result result; /* of a task that is CACHED or RAN */
+    struct result result; /* of a CACHED or RAN task */
     char *message;        /* malloc'd: why it FAILED */
 };
 
@@ -40,51 +41,54 @@ struct plan {
     struct experiment *experiment;
     struct cache *cache;
     const char *backend;
-    struct task *tasks;     /* by the stages' places */
-    struct source *sources; /* by the externals' places */
-    size_t *queue;          /* settled tasks whose users haven't heard of it */
+    struct task *tasks;     /* indexed by stage->place */
+    struct source *sources; /* indexed by external->place */
+    size_t *queue;          /* settled tasks whose users are not updated yet */
     size_t queued;
 };
 
-/* picked (by place) says which stages are asked for; NULL: all. */
+/* Makes a plan for the stages with picked[place] set and all that they need; NULL: for all stages.
+ * The experiment, the cache and backend must outlive the plan. Free with plan_free. */
 void plan_create(struct plan *plan, struct experiment *experiment, struct cache *cache,
                  const char *backend, const bool *picked);
 void plan_free(struct plan *plan);
 
-/* Adds what keeps stages from running here: an external input that can't be read (missing ones are
- * warnings if `lenient`), or is a folder that holds the cache; a GPU that isn't there. Of all
- * stages, or of those that a plan wants. Touch nothing. */
+/* Check whether stages can run here and add an error for each obstacle: an external input that
+ * can't be read (a missing one is a warning if `lenient`) or that contains the cache; a GPU that is
+ * required and absent. The first checks all stages of an experiment, the second those that a plan
+ * wants. Neither changes anything. */
 void plan_check_surroundings(const struct experiment *experiment, const char *cache, bool lenient,
                              struct problems *problems);
 void plan_check_wanted(const struct plan *plan, const char *cache, struct problems *problems);
 
-/* Hashes the external inputs of what is wanted (mostly by the stat cache) and resolves all that the
- * cache knows. */
+/* Hashes the external inputs of wanted stages (unchanged files by the stat cache) and resolves
+ * every stage whose inputs the cache has. Returns 0 or a negative code. */
 int plan_start(struct plan *plan, struct error *err);
 
-/* Fills the task's result from the cache: 0, or -ENOENT (err untouched) if it must run. */
+/* Looks up a resolved task. Returns 0 and fills task->result, or -ENOENT (err untouched) if the
+ * task must run. */
 int plan_find(const struct plan *plan, struct task *task, struct error *err);
 
-/* Says that the task is settled in that state, and resolves what waited for it. */
+/* Settles a task in a state and resolves the tasks that waited for it alone. */
 int plan_settle(struct plan *plan, struct task *task, enum state state, struct error *err);
 
-/* Whether a task in that state has a result, and whether it is settled at all. */
+/* Whether a task in a state has a result; whether it is settled. */
 bool state_has_result(enum state state);
 bool state_is_settled(enum state state);
 
-/* The blob that an edge brings. False if there is none: its stage has no result, or left an
- * optional output out. External files have a digest only. */
+/* The blob of an input. False if there is none: its stage has no result, or did not write an
+ * optional output. Of an external file only the digest is set. */
 bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *blob);
 
-/* [{"port", "stage", "key", "digest"}, ...]: what a resolved task takes in. */
+/* The inputs of a resolved task: [{"port", "stage", "key", "digest"}, ...], a new reference. */
 json_t *plan_inputs_json(const struct plan *plan, const struct task *task);
 
-/* What an external input looked like when it was hashed. */
+/* An external input as it was when it was hashed. */
 const struct source *plan_source(const struct plan *plan, const struct external *external);
 
-/* -EIO if an input of a stage no longer is what it was: an external file that was changed, or a
- * blob that is gone or damaged, which is then set aside, so that it is made again. To be asked
- * before a stage starts and again after its end. */
+/* Checks that a stage's inputs are what the plan hashed; called before a stage starts and after it
+ * ends. -EIO if an external file changed, or if a blob is missing or damaged: a damaged blob is
+ * moved out of the store, so that the stage that made it runs again. */
 int plan_check_inputs(const struct plan *plan, const struct stage *stage, struct error *err);
 
 #endif

@@ -18,17 +18,17 @@ void source_free(struct source *source)
 
 /* ---- hashing ---- */
 
-/* What a walk does with each file. */
+/* What a walk does with each file: */
 enum reading {
-    LOOK,     /* whether it could be read */
-    BY_CACHE, /* its digest, mostly by the stat cache */
-    READ      /* its digest, by its bytes */
+    LOOK,     /* check that it can be read */
+    BY_CACHE, /* digest; unchanged files by the stat cache */
+    READ      /* digest, by reading it */
 };
 
-/* A walk through a file, or a folder and what is in it. */
+/* A walk over an external file, or a folder and its content. */
 struct walk {
     enum reading reading;
-    struct cache *cache; /* for BY_CACHE */
+    struct cache *cache; /* of BY_CACHE */
     const struct external *external;
     struct source *source;
     struct error *err;
@@ -48,7 +48,7 @@ static int look_at(const char *path, const struct stat *st, struct error *err)
     return access(path, R_OK) < 0 ? error_errno(err, errno, "cannot read %s", path) : 0;
 }
 
-/* `path` is where it is below the input, "" for the input itself. */
+/* path: relative to the input, "" for the input itself. */
 static int walk_file(const struct walk *walk, const char *full, const char *path, struct stat *st,
                      struct digest *digest)
 {
@@ -133,7 +133,7 @@ static int walk_whole_folder(const struct walk *walk)
     return rc;
 }
 
-/* Fills the walk's source. */
+/* Walks the external and fills the walk's source. */
 static int walk_source(const struct walk *walk)
 {
     const char *path = walk->external->path;
@@ -182,7 +182,7 @@ int source_check(const struct external *external, const struct source *source, s
 {
     struct source now;
     if (external->code)
-        return 0; /* each stage has its own copy, which was compared */
+        return 0; /* each stage gets its own copy, which is verified */
     int rc = walk_source(&(struct walk){LOOK, NULL, external, &now, NULL});
     bool same = rc == 0 && now.tree == source->tree && now.stamps == source->stamps;
     source_free(&now);

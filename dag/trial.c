@@ -2,7 +2,7 @@
 #include "dag/trial.h"
 #include "base/file.h"
 #include "cache/work.h"
-#include "dag/earlier.h"
+#include "dag/continuation.h"
 #include "dag/folder.h"
 #include "dag/scheduler.h"
 

@@ -47,12 +47,10 @@ sanitized() {
         OPTIMIZE=-O1 units || return 1
 }
 
-# Begins with tests/fuzz/seeds/NAME, or the folder that the target's line "Seeds:" names; what the
-# fuzzer finds of use stays in build/fuzz/corpus/NAME for the next time.
+# Starts from tests/fuzz/seeds/NAME; the inputs that the fuzzer adds are kept in
+# build/fuzz/corpus/NAME for the next time.
 fuzz() {
-    local name=$1 short=${1#fuzz_} seeds
-    seeds=$(sed -n 's/^ \* Seeds: //p' "tests/fuzz/$name.c")
-    seeds=${seeds:-tests/fuzz/seeds/$short}
+    local name=$1 short=${1#fuzz_} seeds=tests/fuzz/seeds/${1#fuzz_}
     make -s "build/fuzz/$name" || return 1
     mkdir -p "build/fuzz/corpus/$short"
     [ -d "$seeds" ] || seeds=

@@ -1,6 +1,6 @@
 /* `explain`: why a stage would run. */
 #include "dag/commands/commands.h"
-#include "dag/earlier.h"
+#include "dag/continuation.h"
 #include "dag/explain.h"
 #include "dag/session.h"
 

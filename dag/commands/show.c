@@ -2,7 +2,7 @@
 #include "dag/commands/commands.h"
 #include "base/utf8.h"
 #include "cache/tree.h"
-#include "dag/earlier.h"
+#include "dag/continuation.h"
 #include "dag/progress.h"
 #include "dag/session.h"
 

@@ -1,12 +1,14 @@
-/* See experiment.h. Here: the file's parts and the matrices; stage_fields.c reads each stage's own
- * fields, wire.c joins the stages, tables.c adds those that the tables bring. */
+/* See experiment.h. This file reads title, params and inputs, and expands the matrices of `stages`;
+ * stage_fields.c and stage_inputs.c read each stage, tables.c adds the report's stages, graph.c
+ * sorts them. */
 #include "dag/experiment/experiment.h"
+#include "dag/experiment/graph.h"
 #include "dag/experiment/include.h"
 #include "dag/experiment/parts.h"
 #include "dag/experiment/schema.h"
 #include "dag/experiment/stage_fields.h"
+#include "dag/experiment/stage_inputs.h"
 #include "dag/experiment/tables.h"
-#include "dag/experiment/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,8 +16,7 @@
 
 enum { STAGE_LIMIT = 10000, VARIABLE_LIMIT = 16 };
 
-/* A section that is a map; NULL if the file has none, or something else there, which was reported.
- */
+/* A section of the file. NULL if it is absent, or not a map, which was reported. */
 static const struct node *section(const struct experiment *e, const char *name)
 {
     const struct node *node = node_get(e->root, name);
@@ -24,7 +25,7 @@ static const struct node *section(const struct experiment *e, const char *name)
 
 /* ---- inputs ---- */
 
-/* The path of an entry of `inputs`; NULL if it has none, or one that was reported. */
+/* The absolute path of an entry of `inputs`; NULL if it is absent or wrong, which was reported. */
 static const char *read_path(struct experiment *e, const struct node *path)
 {
     struct scope scope = experiment_scope(e, NULL, 0);
@@ -36,7 +37,7 @@ static const char *read_path(struct experiment *e, const struct node *path)
         node_problem(e->problems, path, "path: expected the name of a file or folder");
         return NULL;
     }
-    /* What the environment says is meant from where the user stands, the rest from the file. */
+    /* A path from the environment is relative to the current folder, any other to the file. */
     const char *folder = scope.used_environment ? "" : include_folder(e->arena, path->file);
     const char *full = experiment_path(e, folder, text);
     if (!full)
@@ -51,7 +52,8 @@ static void read_external(struct experiment *e, const struct node *key, const st
         node_problem(e->problems, key,
                      "'%s' can't name an input: expected letters, digits, _ and -", key->text);
     size_t known = node_get(value, "path") ? 1 : 0;
-    if (schema_absent(path) && (value->type != NODE_MAP || value->count == known)) /* or reported */
+    if (schema_absent(path) &&
+        (value->type != NODE_MAP || value->count == known)) /* else it was reported */
         node_problem(e->problems, key, "input '%s' has no path", key->text);
     const char *text = schema_absent(path) ? NULL : read_path(e, path);
     experiment_add_external(e, (struct external){
@@ -68,7 +70,7 @@ static void read_externals(struct experiment *e)
         read_external(e, inputs->keys[i], inputs->items[i]);
 }
 
-/* An input that nothing names. */
+/* Warns of inputs that no stage reads. */
 static void warn_of_unused_inputs(struct experiment *e)
 {
     const struct node *inputs = node_get(e->root, "inputs");
@@ -84,8 +86,8 @@ struct matrix {
     struct experiment *e;
     const struct node *key, *entry, *axes; /* axes: the `for` map, or NULL */
     struct variable locals[VARIABLE_LIMIT];
-    bool misspelled; /* see wire.h */
-    bool full;       /* there are as many stages as there may be */
+    bool misspelled; /* see parts.h */
+    bool full;       /* STAGE_LIMIT is reached */
     struct drafts *drafts;
 };
 
@@ -119,7 +121,7 @@ static bool has_text(const struct node *list, const char *text)
     return false;
 }
 
-/* Those of the values that are right, for what else can be checked, into *good. */
+/* Checks an axis of `for`. *good gets its valid values, so that the rest can be checked further. */
 static int check_axis(const struct matrix *m, const struct node *key, const struct node *values,
                       struct node **good)
 {
@@ -204,7 +206,7 @@ static void expand_entries(struct experiment *e, struct drafts *drafts)
 
 /* ---- the whole file ---- */
 
-/* Of the folder in out/: neither out/ itself nor the one above it. */
+/* Names the report's folder in out/, so it must not be "." or "..". */
 static const char *bare_name(struct arena *arena, const char *file)
 {
     const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
@@ -258,9 +260,9 @@ int experiment_load(struct experiment *e, const char *file, const char *const *s
         expand_entries(e, &drafts);
         for (size_t i = 0; i < drafts.count; i++)
             stage_read_fields(e, &drafts.items[i]);
-        wire_stages(e, &drafts);
+        stage_read_inputs(e, &drafts);
         tables_add_stages(e);
-        wire_order(e);
+        graph_sort(e);
     }
     if (!problems_any(problems)) {
         warn_of_unused_inputs(e);

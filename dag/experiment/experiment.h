@@ -1,7 +1,6 @@
-/* An experiment: the stages that a YAML file asks for, checked and with their matrices expanded.
+/* An experiment: the stages of a YAML file, checked, with their matrices expanded.
  *
- * Everything here is what the file says; nothing is known yet of the cache. All of it lives in
- * the experiment's arena. */
+ * It holds what the file contains and nothing from the cache. All memory is the arena's. */
 #ifndef FERDAG_DAG_EXPERIMENT_EXPERIMENT_H
 #define FERDAG_DAG_EXPERIMENT_EXPERIMENT_H
 
@@ -16,33 +15,32 @@
 #include "dag/experiment/yaml.h"
 #include "stages/kind.h"
 
-/* A file or folder from outside: an entry of `inputs`, or code that a stage declares with `files`.
- */
+/* A file or folder of the user's: an entry of `inputs`, or code that a stage lists in `files`. */
 struct external {
     const char *name;
     const char *path; /* absolute, without '/' at its end */
     const struct node *where;
-    bool folder;  /* the YAML says so, or there is one */
-    bool code;    /* of `files`: stages get copies */
-    bool used;    /* of `inputs`: something names it */
-    size_t place; /* in the experiment's list */
+    bool folder;  /* the path ends with '/', or a folder exists there */
+    bool code;    /* from `files`: each stage gets its own copy */
+    bool used;    /* from `inputs`: a stage reads it */
+    size_t place; /* index in the experiment's list */
 };
 
-/* Something that a stage leaves: an output port of its kind or, for open ports, of its `out`. */
+/* An output of a stage: a port of its kind or, with open ports, an entry of its `out`. */
 struct output {
     const char *port;
-    const char *file; /* where the stage leaves it in its folder */
+    const char *file; /* path in the stage's folder */
     bool tree, optional, measured;
-    unsigned referred; /* bits of tables.c: which sections refer to it */
+    unsigned referred; /* bits of tables.c: the sections that refer to it */
 };
 
-/* Something that a stage reads: another stage's output or an external file. */
+/* An input of a stage: another stage's output, or an external file. */
 struct edge {
     const char *port;
-    const char *as; /* its name in the stage's folder: "images", or "features.0" of many */
+    const char *as; /* path in the stage's folder: "images", or "features.0" of a list */
     bool many, optional;
     struct stage *from; /* NULL: external */
-    size_t output;      /* which of from's outputs */
+    size_t output;      /* index in from's outputs */
     struct external *external;
     const struct node *where;
 };
@@ -54,62 +52,63 @@ struct stage {
     const char *group; /* "train" */
     const struct kind *kind;
     const struct node *where; /* its entry in `stages` */
-    json_t *params;           /* object in the table's order, defaults filled in */
-    struct edge *inputs;      /* in the order of the kind's ports, then of each list */
+    json_t *params;           /* object, in the table's order, with defaults */
+    struct edge *inputs;      /* ordered by the kind's ports, then by each list */
     size_t input_count;
     struct output *outputs;
     size_t output_count;
-    const struct node *out; /* of open ports: a sealed map, whose keys are the outputs' ports */
-    int cpu;                /* threads it may use */
-    uint64_t mem;           /* bytes it is said to need; 0: not said */
+    const struct node *out; /* with open ports: the map `out`, indexed */
+    int cpu;                /* needs.cpu: threads that it may use */
+    uint64_t mem;           /* needs.mem in bytes; 0: not given */
     enum gpu gpu;
-    const char **env; /* of open ports: environment variables that it sees */
+    const char **env; /* with open ports: environment variables that it sees */
     size_t env_count;
-    bool broken;          /* something is wrong with its own fields, which was reported */
-    struct stage **users; /* who reads its outputs, each once */
+    bool broken;          /* one of its own fields is wrong, which was reported */
+    struct stage **users; /* the stages that read its outputs, each once */
     size_t user_count;
-    size_t place;     /* in the experiment's list, which is in topological order */
-    size_t height;    /* stages on the longest chain from here to an end, itself included */
+    size_t place;     /* index in the experiment's list, which is in topological order */
+    size_t height;    /* stages on the longest path from here to a last stage, itself included */
     double work;      /* as its kind says; 0 if that says nothing */
     const char *pace; /* of a kind with a trial: stages of the kind with the same text take equally
                          long on equal inputs; else NULL */
-    bool implicit;    /* `tables` and `report`, which the file's tables bring */
+    bool implicit;    /* `tables` or `report`: made from sections, not from `stages` */
 };
 
 struct experiment {
     struct arena *arena;
     const char *file; /* as given */
-    const char *full; /* absolute */
-    const char *name; /* file's name without folder and ending: of the report's folder */
+    const char *full; /* absolute path */
+    const char *name; /* the file's name without folder and extension: names the report's folder */
     const char *title;
     struct node *root; /* the merged file */
-    bool misspelled;   /* it has a key that no file has: what it lacks may stand there */
+    bool misspelled;   /* it has an unknown key: what seems to be missing may stand there */
     const struct node *params;
     size_t steps; /* see scope.h */
     struct external **externals;
     size_t external_count;
-    struct stage **stages; /* inputs before their users */
+    struct stage **stages; /* in topological order */
     size_t stage_count;
-    struct stage **by_name;    /* the same, sorted by name */
-    struct problems *problems; /* where what is wrong is added while the file is read */
-    const char **broken;       /* names of entries of `stages` whose matrix couldn't be expanded */
+    struct stage **by_name;    /* the same stages, sorted by name */
+    struct problems *problems; /* collects errors while the file is read */
+    const char **broken;       /* entries of `stages` that could not be expanded */
     size_t broken_count;
 };
 
-/* Reads and checks all. settings are the texts of --set. All that is wrong is added to problems;
- * -EINVAL if there is an error among them, and then there is nothing to free. */
+/* Reads and checks a file. settings are the arguments of --set. Adds every error and warning to
+ * problems. Returns 0, and the caller frees with experiment_free; or -EINVAL if there is an error,
+ * with nothing to free. */
 int experiment_load(struct experiment *experiment, const char *file, const char *const *settings,
                     size_t setting_count, struct problems *problems);
 void experiment_free(struct experiment *experiment);
 
-/* The stages that a name picks: itself, or all below a prefix ("train", "train/vgg19"); marks them
- * in picked[place]. -EINVAL with the nearest name if it picks none. */
+/* Marks in picked[place] the stage of that name, or all stages below a prefix ("train",
+ * "train/vgg19"). -EINVAL, with the nearest name in err, if there are none. */
 int experiment_pick(const struct experiment *experiment, const char *name, bool *picked,
                     struct error *err);
 
 /* ---- references.c ---- */
 
-/* Sorts the stages' names, for what follows. */
+/* Sorts the stages by name. Call it after stages were added and before the functions below. */
 void references_prepare(struct experiment *e);
 
 /* The stage of exactly that name, or NULL. */
@@ -118,20 +117,21 @@ struct stage *experiment_stage(const struct experiment *experiment, const char *
 /* The input of exactly that name, or NULL. */
 struct external *experiment_external(const struct experiment *experiment, const char *name);
 
-/* A reference "stage", "stage.port" or the name of an input, as written at `where`. Exactly one of
- * *from (with *output) and *external is set. -EINVAL: it was reported, or hangs on what was. */
+/* Resolves a reference written at `where`: "stage", "stage.port" or the name of an input. Sets
+ * either *from and *output, or *external. -EINVAL: an error was added to problems, now or before.
+ */
 int experiment_resolve(const struct experiment *experiment, const char *text,
                        const struct node *where, struct stage **from, size_t *output,
                        struct external **external);
 
-/* One of the stages that a pattern such as "train/full/\*" or "train/\*.best" names. */
+/* A stage that matches a pattern such as "train/full/\*" or "train/\*.best". */
 struct match {
     struct stage *from;
     size_t output;
-    const char *name; /* what the stars stand for: "vgg19" */
+    const char *name; /* the text that the stars match: "vgg19" */
 };
 
-/* All of them, in the order of the file; at least one, or -EINVAL as above. */
+/* Finds all matches, in the order of the file. -EINVAL if there are none, as above. */
 int experiment_match(const struct experiment *experiment, const char *pattern,
                      const struct node *where, struct match **matches, size_t *count);
 

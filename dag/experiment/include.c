@@ -14,7 +14,7 @@ enum {
 
 enum merge { MERGE_WHOLE, MERGE_ENTRIES, MERGE_DEEP };
 
-/* All that may stand at the top, and how two files' values become one. */
+/* The sections of a file, and how the values of two files are merged. */
 static const struct {
     const char *name;
     enum merge merge;
@@ -36,7 +36,7 @@ struct loader {
     struct arena *arena;
     const struct param *schema;
     size_t files, entries; /* read and merged so far */
-    bool misspelled;       /* a file has a key that none has */
+    bool misspelled;       /* a file has an unknown section */
     struct problems *problems;
 };
 
@@ -46,7 +46,7 @@ char *include_folder(struct arena *arena, const char *file)
     return arena_copy(arena, file, slash ? (size_t)(slash - file) + 1 : 0);
 }
 
-/* A section that is a map stands there as one: sections are merged before params are looked up. */
+/* Sections are merged before params are expanded, so a map can't be given as "${name}". */
 static void check_section(struct loader *l, const struct node *key, const struct node *value)
 {
     const struct param *section = schema_member(l->schema, key->text);
@@ -58,7 +58,7 @@ static void check_section(struct loader *l, const struct node *key, const struct
                      key->text);
 }
 
-/* What the file says by itself: its keys, its version. What must be given may be elsewhere. */
+/* Checks one file: its version and its keys. Required keys may be in another file. */
 static int check_file(struct loader *l, const struct node *root)
 {
     if (root->type != NODE_MAP)
@@ -81,7 +81,7 @@ static int check_file(struct loader *l, const struct node *root)
     return 0;
 }
 
-/* A null over a value: it is marked, as it is no slip where it stands. */
+/* A null that removes an included value; the mark tells it from a null by mistake. */
 static struct node *take_away(struct loader *l, const struct node *over)
 {
     struct node *null = arena_alloc(l->arena, sizeof *null);
@@ -90,7 +90,7 @@ static struct node *take_away(struct loader *l, const struct node *over)
     return null;
 }
 
-/* b over a; neither is changed. Does nothing more once l->entries is beyond its limit. */
+/* Merges b over a, down to `levels`; changes neither. Stops once l->entries exceeds its limit. */
 static struct node *merge(struct loader *l, struct node *a, struct node *b, int levels)
 {
     struct arena *arena = l->arena;
@@ -208,12 +208,12 @@ static int unknown_param(struct arena *arena, const struct node *map, const char
                        arena_copy(arena, setting, known), name, nearest_hint(&nearest));
 }
 
-/* The map with the value at a path below it replaced; maps on the way are copied, since aliases
- * share them. */
+/* Replaces the value at a path below a map. Copies the maps on the way, since aliases share them.
+ */
 static int replace(struct arena *arena, const struct node *map, const char *setting, char *path,
                    size_t known, struct node *value, struct node **out, struct problems *problems)
 {
-    /* The whole rest as one key first: a key may hold dots. */
+    /* Try the whole rest as one key first: keys may contain dots. */
     char *dot = node_get(map, path) ? NULL : strchr(path, '.');
     if (dot)
         *dot = 0;

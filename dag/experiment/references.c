@@ -1,4 +1,4 @@
-/* See experiment.h: from a text such as "train/vgg19.best" to a stage's output. */
+/* See experiment.h. Resolves references such as "train/vgg19.best" to outputs of stages. */
 #include "dag/experiment/experiment.h"
 #include "base/nearest.h"
 #include "dag/experiment/schema.h"
@@ -50,8 +50,8 @@ int experiment_pick(const struct experiment *e, const char *name, bool *picked, 
                            nearest_hint(&nearest));
 }
 
-/* Whether the text may name something in an entry of `stages` that couldn't be expanded, or under a
- * misspelled `inputs` or `stages`. */
+/* Whether the name may belong to an entry of `stages` that could not be expanded, or to a
+ * misspelled section `inputs` or `stages`: then it is no error of its own. */
 static bool hangs_on_broken(const struct experiment *e, const char *text)
 {
     if (e->misspelled && (!node_get(e->root, "inputs") || !node_get(e->root, "stages")))
@@ -90,7 +90,7 @@ struct external *experiment_external(const struct experiment *e, const char *nam
     return place < e->external_count ? e->externals[place] : NULL;
 }
 
-/* -EINVAL without a word for a stage whose outputs aren't known. */
+/* -EINVAL without a report if the stage's outputs are unknown because it is broken. */
 static int find_output(const struct experiment *e, const struct stage *stage, const char *port,
                        const struct node *where, size_t *output)
 {
@@ -120,7 +120,7 @@ int experiment_resolve(const struct experiment *e, const char *text, const struc
         (*external)->used = true;
         return 0;
     }
-    if ((*from = experiment_stage(e, text))) /* names may hold dots: the whole text first */
+    if ((*from = experiment_stage(e, text))) /* names may contain dots: try the whole text first */
         return (*from)->output_count ? 0 : -EINVAL;
     const char *dot = strrchr(text, '.');
     char *name = arena_copy(e->arena, text, dot ? (size_t)(dot - text) : strlen(text));
@@ -133,8 +133,8 @@ int experiment_resolve(const struct experiment *e, const char *text, const struc
 
 /* ---- patterns ---- */
 
-/* Matches a name against a pattern in which a star stands for what is between two slashes, and puts
- * into `stars` (as long as the name) what the stars stood for, separated by slashes. */
+/* Matches a name against a pattern; a star matches the text between two slashes. Puts the texts
+ * that the stars match, separated by slashes, into `stars`, which is as long as the name. */
 static bool matches_name(const char *pattern, const char *name, char *stars)
 {
     char *to = stars;
@@ -165,7 +165,7 @@ static int by_place(const void *a, const void *b)
     return x->from->place < y->from->place ? -1 : x->from->place > y->from->place;
 }
 
-/* The stages whose names match, looked for among those with the same beginning. */
+/* Finds the stages whose names match, among those with the pattern's prefix. */
 static void find_matches(const struct experiment *e, const char *pattern, struct match **matches,
                          size_t *count)
 {

@@ -128,8 +128,8 @@ static int check_enum(const struct param *p, const struct node *node, struct pro
     return rc;
 }
 
-/* NUMBER[UNIT]: digits with or without a fraction, then nothing or K, M, G or T, behind which "B"
- * or "iB" may stand. The units are powers of 1024. Less than a byte is no size. */
+/* NUMBER[UNIT]: digits with an optional fraction, then an optional K, M, G or T, optionally
+ * followed by "B" or "iB". Units are powers of 1024. Less than one byte is refused. */
 bool schema_size(const char *text, uint64_t *size)
 {
     static const char units[] = "KMGT", digits[] = "0123456789";
@@ -191,7 +191,7 @@ bool schema_was(const struct param *param, const char *name)
     return false;
 }
 
-/* What to call a member: "tables.table3.rows"; lives in text. */
+/* The name of a member in messages, such as "tables.table3.rows"; the result is in `text`. */
 static const char *join(const char *above, const char *name, char text[200])
 {
     snprintf(text, 200, "%s%s%s", above, *above ? "." : "", name);
@@ -207,7 +207,7 @@ static void list_names(const struct param *param, char text[500])
             used += (size_t)snprintf(text + used, 500 - used, "%s%s", used ? ", " : "", m->name);
 }
 
-/* "kind knn": its members are params. */
+/* Whether the map is the params of a kind ("kind knn"). */
 static bool is_kind(const char *what)
 {
     return strncmp(what, "kind ", 5) == 0;
@@ -243,8 +243,7 @@ static int must_be_given(const struct node *node, const struct param *member, co
                         is_kind(what) ? "param" : "key", member->name, what, member->text);
 }
 
-/* The member that had the name in format 1, or NULL. Variables, which may be anything, may be
- * called so. */
+/* The member that had the name in format 1, or NULL. A user's variable may have such a name. */
 static const struct param *was_member(const struct param *param, const char *name)
 {
     bool variables = param->others && param->others->type == PARAM_JSON;
@@ -254,8 +253,8 @@ static const struct param *was_member(const struct param *param, const char *nam
     return NULL;
 }
 
-/* Whether it is rather a misspelled member than a name that the user chose: one value can't stand
- * for what a name holds, and a member's name is near. */
+/* Reports a key that is probably a misspelled member, not a name that the user chose: its value has
+ * the wrong form for such a name, and a member's name is near. */
 static int check_misspelled(const struct node *key, const struct node *value,
                             const struct param *param, const char *what, struct problems *problems)
 {
@@ -271,7 +270,7 @@ static int check_misspelled(const struct node *key, const struct node *value,
                         what, nearest_hint(&nearest));
 }
 
-/* A key that no member has. */
+/* Checks a key that is not a member. */
 static int check_other(const struct node *key, const struct node *value, const struct param *param,
                        const char *what, enum schema_form form, struct problems *problems)
 {
@@ -284,7 +283,7 @@ static int check_other(const struct node *key, const struct node *value, const s
         return -EINVAL;
     if (!was && param->others)
         return schema_check(value, param->others, join(what, key->text, name), form, problems);
-    if (was && was->members) /* what lies in it has old names as well */
+    if (was && was->members) /* its members have old names too */
         schema_check(value, was, join(what, was->name, name), form, problems);
     return schema_unknown_key(key, param, what, problems);
 }
@@ -310,7 +309,7 @@ static int check_members(const struct node *node, const struct param *param, con
                               problems) < 0)
             rc = -EINVAL;
     }
-    /* What is missing may stand under a key that no member has. */
+    /* A missing member may stand under a misspelled key. */
     for (const struct param *m = param->members; whole && m && m->name; m++)
         if (!m->gone && !m->optional && !m->standard && schema_absent(node_get(node, m->name)))
             rc = must_be_given(node, m, what, problems);
@@ -336,7 +335,7 @@ static int wrong_form(const struct node *node, const char *expected, const char 
                         expected, node_form(node));
 }
 
-/* Whether it is one value, neither a list nor a map. */
+/* Whether the param is one value, neither a list nor a map. */
 static bool is_value(const struct param *param)
 {
     return param->type != PARAM_JSON && param->type != PARAM_LIST && param->type != PARAM_MAP &&
@@ -389,8 +388,8 @@ static int check_named(const struct node *node, const struct param *param, const
     return rc;
 }
 
-/* A number or true in quotes is a text; after a ${...}, which needs the quotes, only the whole file
- * can tell. */
+/* A number or boolean in quotes is a text, and is refused. An expanded "${...}" needs its quotes,
+ * so this is checked in the form RAW only. */
 static int check_plain(const struct param *param, const struct node *node,
                        struct problems *problems)
 {
@@ -445,7 +444,7 @@ static json_t *scalar_json(const char *text, const struct param *param)
         return json_integer(strtoll(text, NULL, 10));
     case PARAM_REAL:
         read_real(text, &real);
-        return json_real(real + 0.0); /* -0 and 0 are one value */
+        return json_real(real + 0.0); /* -0 becomes 0 */
     case PARAM_BOOL:
         return json_boolean(strcmp(text, "true") == 0);
     case PARAM_SIZE:
@@ -475,7 +474,7 @@ static void put(json_t *object, const char *name, json_t *value)
         must(NULL);
 }
 
-/* Puts a member's value, or the mark that the map isn't whole. */
+/* Sets a member's value or, if it has none, the mark SCHEMA_WRONG. */
 static void put_member(json_t *object, const char *name, json_t *value)
 {
     if (value)
@@ -484,7 +483,7 @@ static void put_member(json_t *object, const char *name, json_t *value)
         put(object, SCHEMA_WRONG, json_true());
 }
 
-/* What no member of the table holds. */
+/* Sets the entries of a map that are not members of the table. */
 static void put_others(json_t *object, const struct node *node, const struct param *param)
 {
     for (size_t i = 0; i < node->count; i++) {

@@ -1,5 +1,5 @@
-/* What may be written in an experiment file: the tables of its sections, and the checking of a node
- * of YAML against such a table. */
+/* The schema of an experiment file: the tables of its sections, and functions that check a YAML
+ * node against a table and convert it to JSON. */
 #ifndef FERDAG_DAG_EXPERIMENT_SCHEMA_H
 #define FERDAG_DAG_EXPERIMENT_SCHEMA_H
 
@@ -10,50 +10,50 @@
 
 enum { FORMAT_VERSION = 2 };
 
-/* The whole file, a MAP; and one stage, whose `with` and `in` hang on its kind. The sections that
- * the report reads are members here too: their tables are params of the kind report_tables. */
+/* The table of the whole file (a MAP), and that of one stage. A stage's `with` and `in` depend on
+ * its kind and are not described here. The sections tables, claims, paper and report have the
+ * tables of the params of kind report_tables. */
 const struct param *schema_file(struct arena *arena);
 extern const struct param schema_stage;
 
-/* The member of that name, or NULL. */
+/* The member with that name, or NULL. */
 const struct param *schema_member(const struct param *param, const char *name);
 
-/* Whether the name is one that the setting had in format 1. */
+/* Whether the setting had that name in format 1. */
 bool schema_was(const struct param *param, const char *name);
 
-/* The first row of a LIST's or NAMED's members. */
+/* The table of an item of a LIST or NAMED. */
 const struct param *schema_item(const struct param *param);
 
-/* Whether the node says nothing: NULL or, without quotes, null. */
+/* Whether there is no value: the node is NULL, or a null without quotes. */
 bool schema_absent(const struct node *node);
 
-/* RAW: a node as it is in a file: a scalar with "${" may be anything, and what must be given may be
- * in another file. WHOLE: expanded. */
+/* RAW: a node as one file has it. A scalar with "${" matches any type, and a required key may be in
+ * another file. WHOLE: a node after merging and expansion. */
 enum schema_form { SCHEMA_RAW, SCHEMA_WHOLE };
 
-/* Adds all that is wrong with the node: unknown keys, types, ranges, what must be given. `what`
- * names it in messages: "stages.train", "kind knn" for its
- * params, or "" for the whole file. 0, or -EINVAL if anything was
- * added. */
+/* Checks a node: unknown keys, types, ranges, required keys. Adds every error to problems. `what`
+ * names the node in messages: "stages.train", "kind knn" for its params, "" for the whole file.
+ * Returns 0, or -EINVAL if an error was added. */
 int schema_check(const struct node *node, const struct param *param, const char *what,
                  enum schema_form form, struct problems *problems);
 
-/* The value of a node, by its type: a STRING is a text even if it reads 1. In a MAP the members in
- * the table's order, with defaults filled in where there are some, and no variables.
+/* A node's value as JSON (a new reference), converted by the param's type: a STRING stays text even
+ * if it reads 1. A MAP has its members in the table's order, with defaults.
  *
- * Of a node that was not found right the rest, so that it can be checked further: null in place of
- * what is wrong in a list or under a name of the user's, and in a MAP that isn't whole nothing in
- * its place, but the key SCHEMA_WRONG. NULL if nothing of it is right. */
+ * A node with errors gives the valid rest, so that further checks can run: null in place of a wrong
+ * item of a list or of NAMED; in a MAP a wrong member is left out and the key SCHEMA_WRONG is
+ * added. NULL if nothing in the node is valid. */
 #define SCHEMA_WRONG ""
 json_t *schema_json(const struct node *node, const struct param *param);
 
-/* A default as JSON. */
+/* A param's default as JSON (a new reference). */
 json_t *schema_standard(const struct param *param);
 
-/* Bytes of a SIZE; false if it is none. */
+/* Converts a SIZE such as "1.5G" to bytes. False if it is not one. */
 bool schema_size(const char *text, uint64_t *size);
 
-/* A problem at a node; NULL: of the file as a whole. Returns -EINVAL. */
+/* Adds an error with the node's place (NULL: without a place). Returns -EINVAL. */
 int node_problem(struct problems *problems, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -61,11 +61,11 @@ int node_problem(struct problems *problems, const struct node *node, const char 
 #define node_problem(...) (node_problem(__VA_ARGS__), -1)
 #endif
 
-/* A warning at a node. */
+/* Adds a warning with the node's place. */
 void node_warn(struct problems *problems, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A key that is none of the table's: says what would be right. */
+/* Adds an error for a key that the table lacks, with the nearest name. Returns -EINVAL. */
 int schema_unknown_key(const struct node *key, const struct param *param, const char *what,
                        struct problems *problems);
 

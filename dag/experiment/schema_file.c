@@ -1,5 +1,5 @@
-/* The tables of an experiment file: see schema.h. Those of the sections that the report reads are
- * params of the kind report_tables. */
+/* The tables of an experiment file; see schema.h. The tables of the sections that the report reads
+ * are params of kind report_tables. */
 #include "dag/experiment/schema.h"
 #include "stages/kind.h"
 
@@ -141,7 +141,7 @@ static const struct param own_members[OWN] = {
 
 static const char *const reported[REPORTED] = {"tables", "claims", "paper", "report"};
 
-/* The kind's param of that name. */
+/* The table of a section: the param of report_tables with that name. */
 static struct param section(const char *name)
 {
     const struct kind *kind = kind_find("report_tables");

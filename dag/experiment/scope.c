@@ -9,13 +9,13 @@
 #include <string.h>
 
 enum {
-    DEPTH_LIMIT = 32,     /* a param that is made of params that are made of ... */
+    DEPTH_LIMIT = 32,     /* nesting of params in params */
     NEST_LIMIT = 32,      /* ${a.${b.${c...}}} */
     TEXT_LIMIT = 1 << 20, /* bytes of one expanded scalar */
     STEP_LIMIT = 5000000, /* nodes and references of one experiment */
-    STEP_BYTES = 64,      /* of expanded text that count as one of them */
-    STEP_DOTS = 4,        /* of a long name, whose every dot may be where a map ends */
-    STEP_LOCALS = 32,     /* variables to look through that count as one */
+    STEP_BYTES = 64,      /* bytes of expanded text that count as one step */
+    STEP_DOTS = 4, /* bytes of a long name that count as one step: each dot may separate two keys */
+    STEP_LOCALS = 32, /* variables compared that count as one step */
 };
 
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
@@ -25,7 +25,7 @@ static int count_steps(struct scope *scope, const struct node *node, size_t step
                        struct problems *problems)
 {
     if (*scope->steps > STEP_LIMIT)
-        return -EINVAL; /* that was said before */
+        return -EINVAL; /* reported before */
     *scope->steps += steps;
     if (*scope->steps > STEP_LIMIT)
         return node_problem(problems, node, "the experiment expands to more than %d values",
@@ -33,7 +33,7 @@ static int count_steps(struct scope *scope, const struct node *node, size_t step
     return 0;
 }
 
-/* A dotted path in a map; keys that hold dots themselves are found too. */
+/* Finds a dotted path in a map; keys may contain dots themselves. */
 static const struct node *find_path(const struct node *map, const char *path)
 {
     struct node *found = node_get(map, path);
@@ -80,7 +80,7 @@ static const struct node *find_local(const struct scope *scope, const char *path
     return NULL;
 }
 
-/* Offers what could stand after the part of the path that is right. */
+/* Offers the names that could follow the valid part of the path. */
 static void offer_names(const struct scope *scope, struct nearest *nearest, const char *path)
 {
     const char *dot = strrchr(path, '.');
@@ -108,8 +108,8 @@ static void say_unknown(const struct scope *scope, const struct node *node, cons
                  path, nearest_hint(&nearest));
 }
 
-/* The value of a name: an expanded node. `otherwise` is what stands after ":-", or NULL. -ENOENT:
- * it is unknown, which was reported, and what stands behind it may be read on. */
+/* Finds the value of a name, expanded. `otherwise` is the text after ":-", or NULL. -ENOENT: the
+ * name is unknown, which was reported; the caller may go on with the text behind it. */
 static int look_up(struct scope *scope, const struct node *node, const char *path,
                    const char *otherwise, int depth, struct node **out, struct problems *problems)
 {
@@ -170,13 +170,13 @@ static int append(const struct node *node, struct buffer *b, const char *text, s
 static int expand_text(struct scope *scope, const struct node *node, const char **p, bool inner,
                        int depth, struct buffer *out, struct problems *problems);
 
-/* At "${": reads to its "}" and looks it up; -ENOENT as look_up. */
+/* Expands the reference at *p, which starts with "${". Returns as look_up. */
 static int reference(struct scope *scope, const struct node *node, const char **p, int depth,
                      struct node **out, struct problems *problems)
 {
     struct buffer name = {0};
     int rc = count_steps(scope, node, 1 + scope->local_count / STEP_LOCALS, problems);
-    if (rc == 0 && depth > DEPTH_LIMIT + NEST_LIMIT) /* above what params alone can reach */
+    if (rc == 0 && depth > DEPTH_LIMIT + NEST_LIMIT) /* more than nested params alone can reach */
         rc = node_problem(problems, node, "'${' nested more than %d deep", NEST_LIMIT);
     if (rc == 0) {
         *p += 2;
@@ -204,8 +204,8 @@ static int reference(struct scope *scope, const struct node *node, const char **
     return rc;
 }
 
-/* Expands up to the end or, when inner, up to the "}" that ends a name; -ENOENT if nothing but
- * unknown names is wrong. */
+/* Expands text up to its end or, if inner, up to the "}" of the name. -ENOENT if unknown names are
+ * the only errors. */
 static int expand_text(struct scope *scope, const struct node *node, const char **p, bool inner,
                        int depth, struct buffer *out, struct problems *problems)
 {
@@ -246,7 +246,7 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
         int rc = reference(scope, node, &p, depth, &value, problems);
         if (rc < 0 && (rc != -ENOENT || !*p))
             return -EINVAL;
-        if (!*p && value) { /* the whole scalar: the value itself, standing here */
+        if (!*p && value) { /* the reference is the whole scalar: take the value, with this place */
             *out = arena_alloc(scope->arena, sizeof **out);
             **out = *value;
             (*out)->file = node->file;
@@ -281,7 +281,7 @@ static int expand(struct scope *scope, const struct node *node, int depth, struc
     for (size_t i = 0; i < node->count && *scope->steps <= STEP_LIMIT; i++) {
         struct node *item = NULL;
         if (expand(scope, node->items[i], depth, &item, problems) < 0) {
-            rc = -EINVAL; /* the others may be wrong too */
+            rc = -EINVAL; /* go on: other items may have errors too */
             item = node_broken(scope->arena, node->items[i]);
         }
         node_append(scope->arena, copy, node->type == NODE_MAP ? node->keys[i] : NULL, item);

@@ -1,8 +1,8 @@
-/* What "${name}" stands for: variables of a `for:` or a table first, then params.
+/* Expands "${name}": local variables (of a `for:` or of a table) are looked up first, then params.
  *
- * Names reach into maps with dots (${width.vgg19}) and may be built from others, innermost first
- * (${width.${model}}). "$$" is a literal "$"; a "$" before anything but "{" is just itself. A
- * scalar that is nothing but one "${name}" becomes the very value, list or map included. */
+ * A dotted name is a path into maps (${width.vgg19}). Names nest and expand from the inside out
+ * (${width.${model}}). "$$" is a literal "$", and so is a "$" that no "{" follows. A scalar that
+ * consists of one "${name}" takes the value itself, which may be a list or a map. */
 #ifndef FERDAG_DAG_EXPERIMENT_SCOPE_H
 #define FERDAG_DAG_EXPERIMENT_SCOPE_H
 
@@ -13,26 +13,26 @@
 
 struct variable {
     const char *name;
-    const struct node *value; /* already expanded */
-    bool *used;               /* set when it is looked up; may be NULL */
+    const struct node *value; /* expanded */
+    bool *used;               /* set when the variable is looked up; may be NULL */
 };
 
 struct scope {
     struct arena *arena;
-    const struct node *params;     /* a map, as written: expanded when looked up; may be NULL */
-    const struct variable *locals; /* looked at before params */
+    const struct node *params; /* a map, not expanded; NULL: no params */
+    const struct variable *locals;
     size_t local_count;
-    bool environment; /* a name that is neither may be an environment variable: ${X:-otherwise} */
-    bool used_environment; /* set when one gave a value */
-    size_t *steps;         /* counts the work of a whole experiment, so that it has an end */
+    bool environment;      /* environment variables are allowed too: ${X} and ${X:-default} */
+    bool used_environment; /* set when the environment gave a value */
+    size_t *steps;         /* work done for the whole experiment; expansion stops at a limit */
 };
 
-/* Expands a node and all in it; *out stands where node stands. -EINVAL if something was added to
- * problems: all that is wrong with it. Then *out is unchanged for a scalar, and for others as far
- * as possible the rest, with a `broken` node for each item that couldn't be expanded. */
+/* Expands a node and everything in it. *out has node's place in the file and belongs to the arena.
+ * Adds every error to problems and returns -EINVAL if there was one: then *out is unchanged for a
+ * scalar, and a list or map with a `broken` node for each item that could not be expanded. */
 int scope_expand(struct scope *scope, const struct node *node, struct node **out,
                  struct problems *problems);
-/* The same for what must be a scalar. */
+/* Expands a node that must give a scalar; *out is its text. */
 int scope_text(struct scope *scope, const struct node *node, const char **out,
                struct problems *problems);
 

@@ -10,7 +10,7 @@
 
 enum { NAME_LIMIT = 200 };
 
-/* What the file says of one stage, and where its values come from. */
+/* One stage while its fields are read. */
 struct reading {
     struct experiment *e;
     struct stage *stage;
@@ -54,7 +54,7 @@ static int read_kind(struct reading *r)
                         *hint ? hint : "; `ferdag kinds` lists them");
 }
 
-/* A program of blanks does nothing, which is never meant. */
+/* An empty command is an error: it does nothing. */
 static int check_program(const struct reading *r, const struct node *with)
 {
     const char *run = json_string_value(json_object_get(r->stage->params, "run"));
@@ -118,7 +118,7 @@ static void kind_outputs(struct experiment *e, struct stage *stage)
     }
 }
 
-/* A file name that stays inside the stage's folder and clear of what the engine puts there. */
+/* Whether a file name stays in the stage's folder and is not one of the engine's own files. */
 static bool file_sound(const char *file)
 {
     if (!*file || *file == '/' || strpbrk(file, "\n") || strlen(file) > NAME_LIMIT)
@@ -129,7 +129,7 @@ static bool file_sound(const char *file)
     return strcmp(file, "job.json") != 0 && strcmp(file, "log.txt") != 0;
 }
 
-/* Whether one is the other or lies in it. */
+/* Whether the paths are equal or one is inside the other. */
 static bool overlap(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b), least = n < m ? n : m;
@@ -137,7 +137,7 @@ static bool overlap(const char *a, const char *b)
            (!b[least] || b[least] == '/');
 }
 
-/* By file, '/' before all else: what lies in a folder stands right behind it. */
+/* Orders by path, with '/' lowest, so that a folder's content follows the folder directly. */
 static int by_file(const void *x, const void *y)
 {
     const char *a = (*(const struct output *const *)x)->file,
@@ -151,7 +151,7 @@ static int by_file(const void *x, const void *y)
     return p - q;
 }
 
-/* No two outputs may share a file; `out` has them in the same order. */
+/* Refuses two outputs whose paths overlap. `out` has the outputs in the same order. */
 static int check_overlaps(const struct reading *r, const struct node *out)
 {
     const struct stage *stage = r->stage;
@@ -195,7 +195,8 @@ static int add_open_output(const struct reading *r, const struct node *key, cons
     return 0;
 }
 
-/* `out:` of a kind with open ports: port -> file name, with '/' at its end for a folder. */
+/* Reads `out` of a kind with open ports: a map from port to file name; '/' at the end means a
+ * folder. */
 static int read_open_outputs(struct reading *r)
 {
     const struct node *written = field(r, "out");
@@ -292,7 +293,7 @@ void stage_check_kind(struct experiment *e, const struct node *key, const struct
         read_kind(&r);
 }
 
-/* What can be said of a stage whose kind isn't known. */
+/* Checks the fields of a stage of unknown kind as far as possible. */
 static void check_unknown(struct reading *r)
 {
     static const char *const names[] = {"with", "out", "files"};

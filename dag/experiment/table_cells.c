@@ -1,5 +1,5 @@
-/* See table_cells.h. A row's own `cell` wins over a column's, and that over the table's; a cell
- * that is missing or ~ is null. */
+/* See table_cells.h. A row's `cell` overrides its column's, and that the table's. A cell that is
+ * missing or ~ is null. */
 #include "dag/experiment/table_cells.h"
 #include "base/nearest.h"
 #include "dag/experiment/schema.h"
@@ -16,7 +16,7 @@ static struct scope global_scope(struct expander *x)
     return experiment_scope(x->e, NULL, 0);
 }
 
-/* The node, expanded; if it can't be, which is reported, something that says so in its place. */
+/* The expanded node; if that fails, which is reported, a `broken` node. */
 static struct node *expand_value(struct expander *x, const struct node *node)
 {
     struct scope scope = global_scope(x);
@@ -29,12 +29,12 @@ static struct node *expand_value(struct expander *x, const struct node *node)
 
 /* ---- rows and columns ---- */
 
-/* Rows or columns as a list of their names and variables. */
+/* The rows or columns of a table. */
 struct axis {
-    const struct param *item; /* what a row or column may have */
-    const struct node *wrong; /* what stands there instead */
-    struct node *map;         /* {name: {variable: value}}, expanded but for `cell` */
-    bool **used;              /* of each, its variables that a cell looked up */
+    const struct param *item; /* the schema of a row or column */
+    const struct node *wrong; /* the node, if it is neither a map nor a list */
+    struct node *map;         /* {name: {variable: value}}; all but `cell` is expanded */
+    bool **used;              /* of each row or column: which variables a cell used */
 };
 
 static bool is_setting(const struct axis *axis, const char *name)
@@ -82,7 +82,7 @@ static void expand_axis(struct expander *x, const struct node *node, const struc
         axis->used[i] = arena_alloc(arena, (axis->map->items[i]->count + 1) * sizeof(bool));
 }
 
-/* A variable that no cell looks up is a setting with a slip of the pen, or was forgotten. */
+/* Reports variables that no cell uses: a misspelled setting, or one that was forgotten. */
 static void check_used(struct expander *x, const struct axis *axis)
 {
     for (size_t i = 0; i < axis->map->count; i++) {
@@ -122,7 +122,7 @@ static void add_locals(struct variable *locals, size_t *count, const struct axis
                 (struct variable){map->keys[k]->text, map->items[k], &axis->used[i][k]};
 }
 
-/* The pattern of a cell, or NULL. */
+/* The `cell` that applies to a row and column, or NULL. */
 static const struct node *cell_pattern(const struct node *table, const struct node *row,
                                        const struct node *column)
 {
@@ -132,7 +132,7 @@ static const struct node *cell_pattern(const struct node *table, const struct no
     return cell ? cell : node_get(table, "cell");
 }
 
-/* The cell; null if it is none, or wrong, which is reported. */
+/* The expanded cell; null if there is none, or if it is wrong, which is reported. */
 static struct node *expand_cell(struct expander *x, const struct node *table,
                                 const struct axis *rows, size_t r, const struct axis *columns,
                                 size_t c)
@@ -148,7 +148,7 @@ static struct node *expand_cell(struct expander *x, const struct node *table,
     bool sum = node_get(row, "sum") || node_get(column, "sum");
     struct scope scope = experiment_scope(x->e, locals, count);
     struct node *out;
-    /* Where a sum stands nothing else does, but variables for it may be given. */
+    /* In the row or column of a sum only the sum is shown; its variables are still checked. */
     int rc = cell ? scope_expand(&scope, cell, &out, sum ? NULL : x->e->problems) : 0;
     if (cell && !sum && rc == 0)
         return out;
@@ -184,7 +184,7 @@ static struct node *expand_cells(struct expander *x, const struct node *table,
     return cells;
 }
 
-/* The axis without the `cell`s, for the renderer. */
+/* The rows or columns without `cell`, for the renderer. */
 static struct node *without_cells(struct arena *arena, const struct axis *of)
 {
     const struct node *axis = of->map;
@@ -227,7 +227,7 @@ static struct node *expand_table(struct expander *x, const struct node *table,
     return out;
 }
 
-/* A map that the schema lets have rows and columns. */
+/* Whether the node is a table: its schema has rows and columns, and it has both. */
 static bool is_table(const struct node *node, const struct param *param)
 {
     return node->type == NODE_MAP && param && param->type == PARAM_MAP &&
@@ -235,7 +235,7 @@ static bool is_table(const struct node *node, const struct param *param)
            node_get(node, "rows") && node_get(node, "columns");
 }
 
-/* What the schema says of an item of a node, or NULL. */
+/* The schema of item i of a node, or NULL. */
 static const struct param *below(const struct param *param, const struct node *node, size_t i)
 {
     if (!param)

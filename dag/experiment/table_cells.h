@@ -1,6 +1,6 @@
-/* Expands a section with tables: in a map with `rows: {id: {variables}}`, `columns: {id:
- * {variables}}` and `cell: "..."`, `cells: {row: {column: ...}}` becomes the cell's text once for
- * each pair, with the variables of its column and its row, ${row} and ${column}. */
+/* Expands the tables in a section. A table has `rows: {id: {variables}}`, `columns: {id:
+ * {variables}}` and a text `cell`. The expansion adds `cells: {row: {column: text}}`: the text of
+ * `cell` for each pair, with the variables of its row and column, ${row} and ${column}. */
 #ifndef FERDAG_DAG_EXPERIMENT_TABLE_CELLS_H
 #define FERDAG_DAG_EXPERIMENT_TABLE_CELLS_H
 
@@ -8,12 +8,12 @@
 
 struct expander {
     struct experiment *e;
-    size_t cells; /* so far */
+    size_t cells; /* expanded so far, of all sections */
     bool broken;
 };
 
-/* Expands a section, which `param` describes. -EINVAL: something was reported, and in its place in
- * *out is a `broken` node, or a cell that is null. */
+/* Expands a section that `param` describes. -EINVAL if an error was added to the experiment's
+ * problems: then *out has a `broken` node, or a null cell, in its place. */
 int table_cells_expand(struct expander *expander, const struct node *node,
                        const struct param *param, struct node **out);
 

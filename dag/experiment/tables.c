@@ -5,14 +5,13 @@
 #include "dag/experiment/params.h"
 #include "dag/experiment/schema.h"
 #include "dag/experiment/table_cells.h"
-#include "dag/experiment/wire.h"
 
 #include <errno.h>
 #include <string.h>
 
 enum { SECTION_COUNT = 4 };
 
-/* Bits of struct output's `referred` beside those of the sections. */
+/* Bits of struct output's `referred` other than those of sections. */
 enum { PICTURES_BIT = 1 << 3, TABLES_BIT = 1 << SECTION_COUNT, REPORT_BIT = 2 << SECTION_COUNT };
 
 static const char *const sections[SECTION_COUNT] = {"tables", "claims", "paper", "report"};
@@ -23,20 +22,20 @@ struct reference {
     const struct node *where;
 };
 
-/* One section, expanded, and what it refers to. */
+/* One section, expanded, and its references. */
 struct section {
     struct node *node; /* NULL if the file lacks it */
     struct reference *references;
     size_t reference_count;
-    bool wrong;             /* something in it is, which was reported */
-    unsigned bit;           /* in struct output's `referred` */
-    bool picture;           /* what is read names one: a file, not a place in JSON */
-    const struct node *bad; /* the last of its references that was wrong */
+    bool wrong;             /* something in it is wrong, which was reported */
+    unsigned bit;           /* the section's bit in struct output's `referred` */
+    bool picture;           /* the reference has no pointer: it means the file itself */
+    const struct node *bad; /* the last wrong reference */
 };
 
 /* ---- references ---- */
 
-/* Marks the output as referred to by a section or a stage; false if it was already. */
+/* Sets a bit of the output's `referred`; false if it was set. */
 static bool refer_first(const struct reference *reference, unsigned bit)
 {
     unsigned *referred = &reference->from->outputs[reference->output].referred;
@@ -78,7 +77,7 @@ static int read_reference(struct experiment *e, struct section *section, struct 
     return 0;
 }
 
-/* The cells of a table share a pattern: of several that are wrong the first is reported. */
+/* The cells of a table come from one pattern: only the first error is reported. */
 static int read_once(struct experiment *e, struct section *section, struct node *node)
 {
     struct problems *problems = e->problems;
@@ -93,8 +92,8 @@ static int read_once(struct experiment *e, struct section *section, struct node 
     return rc;
 }
 
-/* A copy of the tree with its references read, null where one is wrong; the tree itself is shared
- * with params. */
+/* Copies the tree with its references resolved, null in place of a wrong one. (Params share the
+ * tree itself.) */
 static void collect(struct experiment *e, struct section *section, const struct node *node,
                     struct node **out)
 {
@@ -113,8 +112,8 @@ static void collect(struct experiment *e, struct section *section, const struct 
     }
 }
 
-/* A param that nothing uses is often one with a slip of the pen. Those that the report compares
- * with the paper's settings are used. */
+/* Warns of params that nothing uses: they are often misspelled. The report uses those that it
+ * compares with the paper's settings. */
 static void warn_of_unused_params(struct experiment *e)
 {
     const struct node *settings = node_get(node_get(e->root, "paper"), "settings");
@@ -155,8 +154,8 @@ static json_t *outputs_json(const struct stage *stage)
     return map;
 }
 
-/* The same with the outputs that the file declares, which check_sections looks at. They aren't
- * part of the params: a file's name decides nothing in a report. */
+/* Adds the declared outputs, which check_sections needs. They are not in the stage's params,
+ * because a file's name does not change a report. */
 static void add_outputs(const struct experiment *e, json_t *list)
 {
     size_t i;
@@ -171,7 +170,8 @@ static void add_outputs(const struct experiment *e, json_t *list)
     }
 }
 
-/* What every stage was given, overrides included; by name, as the file's order means nothing. */
+/* The params of all stages, overrides included, sorted by name so that the file's order does not
+ * matter. */
 static json_t *stages_json(const struct experiment *e)
 {
     json_t *list = must(json_array());
@@ -194,7 +194,7 @@ static json_t *param_value(struct experiment *e, const struct section *parts,
     if (i >= 0)
         return parts[i].node ? schema_json(parts[i].node, param) : schema_standard(param);
     if (strcmp(param->name, "title") == 0)
-        return must(utf8_json(e->title)); /* it may be the file's name */
+        return must(utf8_json(e->title)); /* title: by default the file's name */
     if (strcmp(param->name, "params") == 0)
         return params ? node_json(params) : must(json_object());
     if (strcmp(param->name, "stages") == 0)
@@ -219,7 +219,7 @@ static void add_source(struct experiment *e, struct stage *stage, const struct p
     stage->input_count++;
 }
 
-/* A stage of that kind over the sections that the kind's params name. */
+/* Makes a stage of a report kind; its params are the sections that the kind names. */
 static struct stage *make_stage(struct experiment *e, const char *name, const struct kind *kind,
                                 const struct section *parts, const struct node *params,
                                 unsigned bit)
@@ -256,7 +256,7 @@ static struct stage *make_stage(struct experiment *e, const char *name, const st
     return stage;
 }
 
-/* What only the report knows of the sections: cells that a claim names, places in results. */
+/* Runs the kind's own check of the sections: the cells that a claim names, places in results. */
 static int check_sections(struct experiment *e, const struct stage *stage,
                           const struct section *parts)
 {
@@ -285,6 +285,23 @@ static int check_sections(struct experiment *e, const struct stage *stage,
     return rc;
 }
 
+static int add_stage(struct experiment *e, struct stage *stage)
+{
+    const struct stage *other = NULL;
+    for (size_t i = 0; i < e->stage_count && !other; i++) /* also one with a matrix */
+        if (strcmp(e->stages[i]->group, stage->name) == 0)
+            other = e->stages[i];
+    e->stages = arena_push(e->arena, e->stages, e->stage_count, sizeof *e->stages);
+    e->stages[e->stage_count++] = stage;
+    references_prepare(e);
+    if (other)
+        return node_problem(e->problems, other->where,
+                            "the name '%s' is taken by the stage that makes the file's tables and "
+                            "report; use another name",
+                            stage->name);
+    return 0;
+}
+
 static int add_stages(struct experiment *e, const struct section *parts, const struct node *params)
 {
     const struct kind *tables = kind_find("report_tables"), *report = kind_find("report_pdf");
@@ -293,15 +310,15 @@ static int add_stages(struct experiment *e, const struct section *parts, const s
     for (const struct port *p = report->inputs; p->name; p++)
         if (strcmp(p->name, "tables") == 0)
             add_source(e, second, p, &(struct reference){.from = first, .where = e->root});
-    int rc = wire_add(e, first);
-    if (wire_add(e, second) < 0)
+    int rc = add_stage(e, first);
+    if (add_stage(e, second) < 0)
         rc = -EINVAL;
     if (check_sections(e, first, parts) < 0)
         rc = -EINVAL;
     return rc;
 }
 
-/* Expands a section and finds what it refers to. */
+/* Expands a section and collects its references. */
 static void read_section(struct expander *x, const struct param *file, int i, struct section *part)
 {
     const struct node *node = node_get(x->e->root, sections[i]);
@@ -325,12 +342,12 @@ int tables_add_stages(struct experiment *e)
     for (int i = 0; i < SECTION_COUNT; i++)
         read_section(&x, file, i, &parts[i]);
     if (!problems_any(e->problems))
-        warn_of_unused_params(e); /* what follows looks all of them up */
+        warn_of_unused_params(e); /* the expansion below marks all params as used */
     if (!(parts[0].node || parts[1].node || parts[3].node))
         return 0;
     struct node *params = NULL;
     struct scope scope = experiment_scope(e, NULL, 0);
     if (e->params && scope_expand(&scope, e->params, &params, e->problems) < 0)
-        params = (struct node *)e->params; /* their names are known */
+        params = (struct node *)e->params; /* their names are known all the same */
     return add_stages(e, parts, params);
 }

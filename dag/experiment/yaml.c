@@ -17,21 +17,21 @@ enum {
     FILE_LIMIT = 4 << 20,
     DEPTH_LIMIT = 64,
     NODE_LIMIT = 200000,
-    SEALED_FROM = 32, /* keys: fewer are soon compared */
+    SEALED_FROM = 32, /* keys; a map with fewer is searched in a line */
 };
 
 struct anchor {
     const char *name;
-    struct node *node; /* the last one with that name so far */
+    struct node *node; /* the last node with that anchor so far */
 };
 
 struct reader {
     yaml_parser_t parser;
-    yaml_event_t event; /* the one to look at */
+    yaml_event_t event; /* the current event */
     struct arena *arena;
     const char *file, *text;
     size_t size;
-    const char *advice; /* behind an error in the text's coding */
+    const char *advice; /* appended to an error in the text's encoding */
     void *anchors;      /* a tree of struct anchor, by name */
     size_t node_count;
     struct error *err;
@@ -164,7 +164,7 @@ static int fail_at(struct reader *r, yaml_mark_t mark, const char *text)
                      text);
 }
 
-/* libyaml can't read the text on, whatever its grammar. */
+/* Reports a fault below YAML's grammar, at which libyaml stops. */
 static int fail_to_read(struct reader *r, const char *problem)
 {
     struct text_fault fault;
@@ -296,7 +296,7 @@ static void add_anchor(struct reader *r, const char *name, struct node *node)
 
 static void keep(void *anchor)
 {
-    (void)anchor; /* it is the arena's */
+    (void)anchor; /* the arena owns it */
 }
 
 static int read_node(struct reader *r, int depth, struct node **out)
@@ -339,12 +339,12 @@ static int read_node(struct reader *r, int depth, struct node **out)
     if (rc == 0 && node->weight > NODE_LIMIT)
         rc = node_error(r->err, node, "aliases make this more than 200000 nodes");
     if (rc == 0 && name)
-        add_anchor(r, name, node); /* after its end: no node holds itself */
+        add_anchor(r, name, node); /* set after the node's end, so that no node contains itself */
     *out = node;
     return rc;
 }
 
-/* The line of a "%TAG" at the file's head, or 0. libyaml compares each with all others. */
+/* The line of a "%TAG" directive, or 0. Refused, because libyaml's time for them is quadratic. */
 static size_t tag_line(const char *text)
 {
     size_t line = 1;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* The character of n bytes at p. */
+/* Decodes the character of n bytes at p. */
 static uint32_t decode(const char *p, size_t n)
 {
     static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
@@ -21,7 +21,7 @@ static bool allowed(uint32_t c)
            (c >= 0xa0 && c != 0xfffe && c != 0xffff);
 }
 
-/* Moves the place past a character; `after` is the one that follows. */
+/* Moves line and column past a character; `after` is the next byte. */
 static void step(struct text_fault *place, uint32_t c, uint32_t after)
 {
     bool ends =
@@ -41,23 +41,23 @@ static void describe(struct text_fault *fault, uint32_t c)
     else
         snprintf(fault->what, sizeof fault->what, "the character U+%04X is not allowed",
                  (unsigned)c);
-    fault->coding = c == 0; /* UTF-16 without a mark at its start is full of them */
+    fault->coding = c == 0; /* UTF-16 without a byte order mark has many */
 }
 
 static uint32_t unit_at(const char *text, size_t size, size_t i)
 {
     const unsigned char *u = (const unsigned char *)text;
-    size_t high = u[0] == 0xfe ? 0 : 1; /* which byte of two is the higher one */
+    size_t high = u[0] == 0xfe ? 0 : 1; /* index of the high byte of a pair */
     return i + 1 < size ? (uint32_t)u[i + high] << 8 | u[i + 1 - high] : 0;
 }
 
-/* UTF-16 with a byte order mark: counts characters up to where libyaml stopped. */
+/* UTF-16 with a byte order mark: counts characters up to the offset at which libyaml stopped. */
 static void find_in_utf16(const char *text, size_t size, size_t offset, const char *problem,
                           struct text_fault *fault)
 {
     for (size_t i = 2; i + 1 < size && i < offset; i += 2) {
         uint32_t unit = unit_at(text, size, i);
-        if ((unit & 0xfc00) != 0xd800) /* a pair of surrogates is one character */
+        if ((unit & 0xfc00) != 0xd800) /* a surrogate pair is one character */
             step(fault, unit, unit_at(text, size, i + 2));
     }
     fault->coding = true;
@@ -73,7 +73,8 @@ void yaml_text_fault(const char *text, size_t size, size_t offset, const char *p
         find_in_utf16(text, size, offset, problem, fault);
         return;
     }
-    size_t i = size >= 3 && u[0] == 0xef && u[1] == 0xbb && u[2] == 0xbf ? 3 : 0; /* its mark */
+    size_t i =
+        size >= 3 && u[0] == 0xef && u[1] == 0xbb && u[2] == 0xbf ? 3 : 0; /* the byte order mark */
     for (size_t n; i < size; i += n) {
         n = utf8_character(text + i);
         if (n == 0) {

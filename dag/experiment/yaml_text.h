@@ -1,20 +1,20 @@
-/* What in a text keeps it from being YAML, before its grammar: bytes that are no UTF-8, characters
- * that YAML forbids. libyaml says neither where nor what. */
+/* Finds invalid UTF-8 and characters that YAML forbids. libyaml refuses such text but gives neither
+ * line and column nor a clear cause. */
 #ifndef FERDAG_DAG_EXPERIMENT_YAML_TEXT_H
 #define FERDAG_DAG_EXPERIMENT_YAML_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Lines and columns as libyaml counts them: from 1, a column a character. */
+/* Line and column count from 1; a column is one character, as in libyaml. */
 struct text_fault {
     size_t line, column;
-    bool coding; /* its bytes aren't what its coding allows, so it may be saved in another */
+    bool coding; /* the bytes are not valid in the text's encoding */
     char what[100];
 };
 
-/* Finds the first fault of a text that libyaml's reader refused at `offset` (in bytes) with
- * `problem`. The text has a 0 byte after its end. */
+/* Fills *fault with the first fault of a text that libyaml's reader refused with `problem` at byte
+ * `offset`. The text has a 0 byte after its end. */
 void yaml_text_fault(const char *text, size_t size, size_t offset, const char *problem,
                      struct text_fault *fault);
 

@@ -1,6 +1,6 @@
-/* See migrate.h. A tree of nodes knows where each key stands in the text; migrate_names.c finds
- * those that have new names; here the text is put together again around them. Nothing is written
- * before all is known to be readable and writable. */
+/* See migrate.h. Nodes know their places in the text; migrate_names.c finds the nodes to rename;
+ * this file copies the text with the new names. Nothing is written until all files are known to be
+ * readable and writable. */
 #define _GNU_SOURCE
 #include "dag/migrate/migrate.h"
 #include "base/file.h"
@@ -20,19 +20,20 @@ enum { FILE_LIMIT = 4 << 20, FILES_LIMIT = 200 };
 
 /* ---- reading ---- */
 
-/* What is wrong with a file and stands at none of its lines: at its include, if there is one. */
+/* Reports an error that has no line in its file, at the include that names the file if there is
+ * one. */
 static int fail(struct migration *m, const struct node *from, const char *why)
 {
     return from ? node_problem(m->problems, from, "%s", why)
                 : problems_at(m->problems, "", "%s", why);
 }
 
-/* `above`: the version of the file that includes it. */
+/* above: the version of the including file. */
 static int read_version(struct migration *m, struct file *file, const struct node *from, int above)
 {
     const struct node *version = node_get(file->root, "ferdag");
     file->version = above;
-    file->says_version = version;
+    file->has_version = version;
     if (!version && !from)
         return node_problem(m->problems, file->root,
                             "key 'ferdag' must be given: the version of the format, 1 or 2; a file "
@@ -47,7 +48,7 @@ static int read_version(struct migration *m, struct file *file, const struct nod
     return 0;
 }
 
-/* 1: the name is a new one; 0: it was met before. -EINVAL: there are too many. */
+/* Returns 1 if the path is new, 0 if it was added before, -EINVAL if there are too many. */
 static int add_name(struct migration *m, const char *name, const struct node *from)
 {
     for (size_t i = 0; i < m->name_count; i++)
@@ -60,7 +61,7 @@ static int add_name(struct migration *m, const char *name, const struct node *fr
     return 1;
 }
 
-/* The file of that name; NULL if it wasn't read yet. Two names may be one file: sub/../a is a. */
+/* The file with that path, or NULL. Compares inodes: two paths may lead to one file. */
 static struct file *find_file(struct migration *m, const char *name)
 {
     struct stat st;
@@ -79,12 +80,13 @@ static int add_file(struct migration *m, const char *name, const struct node *fr
     if (rc == 0 && stat(name, &st) < 0)
         rc = error_errno(&why, errno, "cannot open %s", name);
     if (rc < 0)
-        return fail(m, rc == -EINVAL ? NULL : from, why.text); /* EINVAL: it has its own place */
+        return fail(m, rc == -EINVAL ? NULL : from,
+                    why.text); /* the text of -EINVAL has its own place */
     if (file.root->type != NODE_MAP)
         return node_problem(m->problems, file.root,
                             "expected a map with ferdag, params, inputs, stages ..., not %s",
                             node_form(file.root));
-    file.name = file.root->file; /* the same text as its nodes have */
+    file.name = file.root->file; /* the same pointer as in its nodes */
     file.device = st.st_dev;
     file.inode = st.st_ino;
     m->files = arena_push(m->arena, m->files, m->count, sizeof *m->files);
@@ -102,12 +104,12 @@ static int read_include(struct migration *m, const char *name, const struct node
     return read_file(m, arena_print(m->arena, "%s%s", folder, path->text), path, version);
 }
 
-/* A file that is read already includes others all the same if it was met by another name: they are
- * relative to that. */
+/* A file that was read by another path is not read again, but its includes are relative to the new
+ * path, so they are followed. */
 static int read_file(struct migration *m, const char *name, const struct node *from, int above)
 {
     struct file *file = find_file(m, name);
-    if (file && !file->says_version && above == 1)
+    if (file && !file->has_version && above == 1)
         file->version = 1;
     int rc = add_name(m, name, from);
     if (rc <= 0)
@@ -129,7 +131,7 @@ static int read_file(struct migration *m, const char *name, const struct node *f
 
 /* ---- the new text ---- */
 
-/* The text behind the end of a line, which is what libyaml takes for one; NULL after the last. */
+/* The start of the next line, with libyaml's line ends; NULL after the last line. */
 static const char *next_line(const char *p)
 {
     for (; *p; p++) {
@@ -143,7 +145,7 @@ static const char *next_line(const char *p)
     return NULL;
 }
 
-/* Bytes from the start of a line to a column, which counts characters from 1. */
+/* Converts a column (characters, from 1) to an offset in bytes. */
 static size_t column_offset(const char *line, int column)
 {
     size_t n = 0;
@@ -155,7 +157,7 @@ static size_t column_offset(const char *line, int column)
     return n;
 }
 
-/* The start of the scalar's text, in quotes or not; NULL if it isn't there. */
+/* The start of the scalar's text, in quotes or not; NULL if other text is there. */
 static const char *find_text(const char *line, const struct node *node)
 {
     const char *at = line + column_offset(line, node->column);
@@ -164,12 +166,13 @@ static const char *find_text(const char *line, const struct node *node)
     return strncmp(at, node->text, strlen(node->text)) == 0 ? at : NULL;
 }
 
-/* Writes the text with the edits made to `out`; one that finds other text, such as a key with
- * escapes, an anchor, or a file that was changed a moment ago, is left to the user. */
+/* Writes the text with its edits to `out`. An edit whose place has other text (a key with escapes,
+ * an anchor, a file that changed just now) is left for the user. */
 static void apply(struct migration *m, struct file *f, const char *text, FILE *out)
 {
     const char *done = text, *next;
-    const char *line = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* its mark */
+    const char *line =
+        strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* the byte order mark */
     int number = 1;
     for (size_t i = 0; i < f->edit_count; i++) {
         const struct node *node = f->edits[i]->node;
@@ -215,8 +218,8 @@ static int make_text(struct migration *m, struct file *f)
 
 /* ---- writing ---- */
 
-/* Whether the file may be replaced by another: it is one that may be written to, and has one name,
- * since its other names would keep the old text. */
+/* Checks that a file may be replaced: it is writable, and has no other hard links, which would keep
+ * the old text. */
 static int check_writable(struct migration *m, const struct file *f)
 {
     struct stat st;
@@ -227,7 +230,8 @@ static int check_writable(struct migration *m, const struct file *f)
         why = strerror(errno);
     else if (!S_ISREG(st.st_mode))
         why = "it is not a plain file";
-    else if ((st.st_mode & 0222) == 0 || access(f->name, W_OK) < 0) /* root may write to any */
+    else if ((st.st_mode & 0222) == 0 ||
+             access(f->name, W_OK) < 0) /* root's access() ignores the mode */
         why = "it is read-only; make it writable, as with chmod u+w";
     else if (st.st_nlink > 1)
         why = "it has several names (hard links); make it a file of its own: cp it to a new file "
@@ -235,7 +239,7 @@ static int check_writable(struct migration *m, const struct file *f)
     return why ? problems_at(m->problems, "", "%s can't be rewritten: %s", f->name, why) : 0;
 }
 
-/* Through a link, and with the old file's mode and, where we may, its owner. */
+/* Replaces the file behind a symbolic link; keeps its mode and, if permitted, its owner. */
 static int replace_file(const struct file *f, struct error *err)
 {
     char *real = realpath(f->name, NULL);
@@ -247,15 +251,15 @@ static int replace_file(const struct file *f, struct error *err)
     }
     int rc = file_write(real, f->text, f->size, err);
     if (rc == 0 && chown(real, st.st_uid, st.st_gid) < 0)
-        rc = 0; /* it is ours then, as a file that an editor saved would be */
+        rc = 0; /* not permitted: the file becomes ours, as with an editor */
     if (rc == 0 && chmod(real, st.st_mode & 07777) < 0)
         rc = error_errno(err, errno, "cannot set the mode of %s", f->name);
     free(real);
     return rc;
 }
 
-/* The last file first: that which names the format is the last to change, so that what was
- * interrupted can be done again. */
+/* Starts with the last file, so that the file with the version changes last and an interrupted
+ * migration can be repeated. */
 static int write_files(struct migration *m)
 {
     int rc = 0;
@@ -279,7 +283,7 @@ static int migrate(struct migration *m, const char *file)
 
 static void keep(void *spot)
 {
-    (void)spot; /* it is the arena's */
+    (void)spot; /* the arena owns it */
 }
 
 int migrate_file(struct arena *arena, const char *file, struct migrated **files, size_t *count,

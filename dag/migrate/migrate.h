@@ -1,21 +1,21 @@
-/* Rewrites an experiment file of format 1 for format 2: names of keys, kinds and params that the
- * tables say were others (`was`), and nothing else, so that comments and layout stay. */
+/* Rewrites an experiment file from format 1 to format 2. Only names of keys, kinds and params
+ * change (those with `was` in the tables), so comments and layout stay. */
 #ifndef FERDAG_DAG_MIGRATE_MIGRATE_H
 #define FERDAG_DAG_MIGRATE_MIGRATE_H
 
 #include "base/problems.h"
 #include "base/arena.h"
 
-/* One file that was looked at. */
+/* The result for one file. */
 struct migrated {
     const char *file;
-    size_t changes, by_hand; /* made, and left to the user */
+    size_t changes, by_hand; /* made, and left for the user to make */
 };
 
-/* Rewrites the file and those that it includes, as far as they are of format 1; one that doesn't
- * say its format has that of the file that includes it. *files lists them (arena). What must be
- * done by hand is added to problems as warnings. -EINVAL: one of them can't be read or may not be
- * written, as problems say, and none was changed. */
+/* Rewrites a file and its includes, as far as they are in format 1. A file without a version has
+ * that of the file that includes it. *files lists all of them (arena). Each change that must be
+ * made by hand is added to problems as a warning. -EINVAL: a file can't be read or must not be
+ * written (see problems), and none was changed. */
 int migrate_file(struct arena *arena, const char *file, struct migrated **files, size_t *count,
                  struct problems *problems, struct error *err);
 

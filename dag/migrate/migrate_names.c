@@ -1,6 +1,6 @@
-/* See migrate_names.h. A walk along the schema's tables finds the names that were others (`was`).
- * What is written elsewhere and used by "${...}" is looked at as well, but left to the user, since
- * other places may use it under its old name. */
+/* See migrate_names.h. A walk along the schema finds names that changed (`was`). It follows
+ * "${...}" too, but leaves what it finds there for the user, since other places may use the same
+ * value. */
 #define _GNU_SOURCE
 #include "dag/migrate/migrate_names.h"
 #include "dag/experiment/schema.h"
@@ -13,9 +13,9 @@
 #include <string.h>
 
 enum {
-    KINDS_LIMIT = 64,     /* that one stage may have, by a variable */
-    REFERENCE_LIMIT = 32, /* a param that is made of params that are made of ... */
-    STEP_LIMIT = 1000000, /* nodes that are looked at by way of params */
+    KINDS_LIMIT = 64,     /* kinds that one stage may have by a variable */
+    REFERENCE_LIMIT = 32, /* nesting of params in params */
+    STEP_LIMIT = 1000000, /* nodes visited through params */
 };
 
 /* ---- nodes and their new texts ---- */
@@ -33,7 +33,7 @@ static struct spot *find_spot(const struct file *f, const struct node *node)
     return found ? *found : NULL;
 }
 
-/* Counts the places of a node and of all in it. */
+/* Counts the occurrences of a node and of every node in it. */
 static void count_places(struct migration *m, struct file *f, const struct node *node)
 {
     struct spot *spot = find_spot(f, node);
@@ -69,18 +69,18 @@ void migrate_by_hand(struct migration *m, const struct node *node, const char *f
     va_end(args);
     node_warn(m->problems, node, "change this by hand: %s", text);
     if (f)
-        f->by_hand += m->problems->warnings - before; /* 0 if that was said before */
+        f->by_hand += m->problems->warnings - before; /* 0 if the same warning was given before */
 }
 
-/* What stands elsewhere is said once, however many use it. */
+/* Reports a name that is used through a param, once. */
 static void leave(struct migration *m, const struct node *node, const char *text)
 {
     const struct file *f = file_of(m, node);
     struct spot *spot = f ? find_spot(f, node) : NULL;
-    if (spot && spot->said)
+    if (spot && spot->reported)
         return;
     if (spot)
-        spot->said = true;
+        spot->reported = true;
     migrate_by_hand(m, node, "'%s' is called '%s' now, where %s:%d:%d uses it", node->text, text,
                     m->through->file, m->through->line, m->through->column);
 }
@@ -98,9 +98,9 @@ static void change(struct migration *m, struct file *f, const struct node *node,
         f->edits = arena_push(m->arena, f->edits, f->edit_count, sizeof *f->edits);
         f->edits[f->edit_count++] = spot;
     }
-    spot->torn |= spot->text && strcmp(spot->text, text) != 0;
+    spot->conflict |= spot->text && strcmp(spot->text, text) != 0;
     spot->text = text;
-    spot->wished++;
+    spot->renamed++;
 }
 
 static int by_place(const void *a, const void *b)
@@ -109,13 +109,13 @@ static int by_place(const void *a, const void *b)
     return x->line != y->line ? x->line - y->line : x->column - y->column;
 }
 
-/* Keeps the edits that are right in all places of their node. */
+/* Drops edits that do not hold for every occurrence of their node, and reports them. */
 static void settle(struct migration *m, struct file *f)
 {
     size_t kept = 0;
     for (size_t i = 0; i < f->edit_count; i++) {
         const struct spot *spot = f->edits[i];
-        if (!spot->torn && spot->wished == spot->places)
+        if (!spot->conflict && spot->renamed == spot->places)
             f->edits[kept++] = f->edits[i];
         else
             migrate_by_hand(m, spot->node,
@@ -135,7 +135,7 @@ static bool has_reference(const struct node *node)
     return node->type == NODE_SCALAR && strstr(node->text, "${");
 }
 
-/* The name in a text that is nothing but "${name}", or NULL. */
+/* The name, if the text is exactly "${name}"; else NULL. */
 static char *reference_name(struct arena *arena, const char *text)
 {
     size_t n = strlen(text);
@@ -152,7 +152,7 @@ static const struct node *find_path(const struct node *map, char *path)
     return map;
 }
 
-/* The value of a param of any of the files, the first of which wins; NULL if it isn't known. */
+/* The value of a param: the first file that has it overrides the others. NULL if unknown. */
 static const struct node *find_param(const struct migration *m, const struct node *node)
 {
     for (int depth = 0; node && has_reference(node); depth++) {
@@ -168,7 +168,7 @@ static const struct node *find_param(const struct migration *m, const struct nod
 
 /* ---- what the schema describes ---- */
 
-/* The table's row that has, or had, that name. */
+/* The table's row with that name or, failing that, with that name in format 1. */
 static const struct param *find_row(const struct param *rows, const char *name)
 {
     const struct param *found = NULL;
@@ -181,7 +181,7 @@ static const struct param *find_row(const struct param *rows, const char *name)
     return found;
 }
 
-/* Whether anything in it has another name than in format 1. */
+/* Whether a member at any depth has a new name. */
 static bool has_new_names(const struct param *param)
 {
     for (const struct param *p = param->members; p && p->name; p++)
@@ -201,7 +201,7 @@ static bool is_true(const struct node *node)
     return node->type == NODE_SCALAR && strcmp(node->text, "true") == 0;
 }
 
-/* The key of the claim that we look at, which may stand in several files; NULL: in none. */
+/* A key of the current claim, from the first file that has it, or NULL. */
 static const struct node *find_in_claim(const struct migration *m, const struct node *claim,
                                         const char *key)
 {
@@ -211,7 +211,7 @@ static const struct node *find_in_claim(const struct migration *m, const struct 
     return found;
 }
 
-/* absolute: true and eased: true became one key with words for values. */
+/* `absolute: true` and `eased: true` became one key, smaller_settings, with words for values. */
 static void migrate_flag(struct migration *m, struct file *f, const struct node *claim, size_t i)
 {
     const struct node *key = claim->keys[i], *value = claim->items[i];
@@ -228,7 +228,7 @@ static void migrate_flag(struct migration *m, struct file *f, const struct node 
                         "'absolute' and 'eased' are one key now: instead of both write "
                         "smaller_settings: harder if absolute is true, easier if eased is, else "
                         "neutral");
-    else if (!is_boolean(value) || /* or an alias uses one of the two elsewhere */
+    else if (!is_boolean(value) || /* or an alias uses key or value elsewhere */
              (key_spot && value_spot && key_spot->places != value_spot->places))
         migrate_by_hand(m, key, "'%s: true' is 'smaller_settings: %s' now", key->text, word);
     else {
@@ -237,7 +237,7 @@ static void migrate_flag(struct migration *m, struct file *f, const struct node 
     }
 }
 
-/* Says where cells use a variable, which was a setting as well, by its old name. */
+/* Reports cells that use a variable, which was also a setting, by its old name. */
 static void find_variable(struct migration *m, const struct node *node, const struct param *row)
 {
     const char *use = arena_print(m->arena, "${%s", row->was);
@@ -260,8 +260,8 @@ static void rename_variable(struct migration *m, struct file *f, const struct no
     m->variable = true;
 }
 
-/* A key of a map whose other keys are the user's variables. Where the value doesn't fit the setting
- * it is such a variable in format 1, and stays one if it has the setting's old name. */
+/* A key of a map in which users also define variables. In format 1 a key with a setting's old name
+ * is a variable if its value does not fit the setting. */
 static void migrate_variable(struct migration *m, struct file *f, const struct node *key,
                              const struct node *value, const struct param *row)
 {
@@ -323,7 +323,7 @@ static void walk(struct migration *m, struct file *f, const struct node *node,
 {
     bool map = node->type == NODE_MAP, list = node->type == NODE_LIST;
     if (m->through && ++m->steps > STEP_LIMIT)
-        return; /* the next reference says so */
+        return; /* the next reference reports it */
     if (has_reference(node)) {
         if (has_new_names(param))
             walk_reference(m, f, node, param);
@@ -342,11 +342,11 @@ static void walk(struct migration *m, struct file *f, const struct node *node,
 
 /* ---- stages ---- */
 
-/* All that a stage may be, by a variable of its `for`. */
+/* The kinds that a stage may have, by a variable of its `for`. */
 struct choice {
     const struct kind *kinds[KINDS_LIMIT];
     size_t count;
-    bool unknown; /* it may be others */
+    bool unknown; /* it may have other kinds too */
 };
 
 static const struct kind *find_kind(const char *name)
@@ -358,7 +358,7 @@ static const struct kind *find_kind(const char *name)
     return NULL;
 }
 
-/* A field of a stage, from the first of the files that has it. */
+/* A field of a stage, from the first file that has it. */
 static const struct node *stage_field(const struct migration *m, const char *stage,
                                       const char *name)
 {
@@ -368,7 +368,7 @@ static const struct node *stage_field(const struct migration *m, const char *sta
     return found;
 }
 
-/* What the kind's text stands for: a scalar or a list of them; NULL if it isn't known. */
+/* The value of `kind`: a scalar, or a list of them; NULL if unknown. */
 static const struct node *kind_value(const struct migration *m, const char *stage,
                                      const struct node *kind)
 {
@@ -403,7 +403,7 @@ static void find_kinds(struct migration *m, const char *stage, struct choice *ch
         add_kind(m, choice, value->items[i], kind);
 }
 
-/* Params of a stage that may be one of several kinds: they must agree on a new name. */
+/* Renames a param of a stage that may have one of several kinds, if all of them agree. */
 static void migrate_shared_params(struct migration *m, struct file *f, const struct node *with,
                                   const struct choice *choice)
 {

@@ -1,5 +1,5 @@
-/* What migrate.c, which reads and writes the files, and migrate_names.c, which finds what has a new
- * name in them, share. */
+/* Shared by migrate.c, which reads and writes the files, and migrate_names.c, which finds the names
+ * to change. */
 #ifndef FERDAG_DAG_MIGRATE_MIGRATE_NAMES_H
 #define FERDAG_DAG_MIGRATE_MIGRATE_NAMES_H
 
@@ -8,15 +8,15 @@
 #include "dag/experiment/yaml.h"
 #include "stages/param.h"
 
-/* A node of a file. An alias is the very node that its anchor names, so one may stand in several
- * places, and its text may change only if it is to change in all of them. */
+/* A node of a file. Aliases share the node of their anchor, so a node may occur in several places;
+ * its text may change only if it changes in all of them. */
 struct spot {
     const struct node *node;
-    size_t places;    /* where it stands */
-    size_t wished;    /* in how many of them it has a new text */
-    const char *text; /* that text; NULL: none has */
-    bool torn;        /* two places want different ones */
-    bool said;        /* it is left to the user */
+    size_t places;    /* number of occurrences */
+    size_t renamed;   /* occurrences that get a new text */
+    const char *text; /* the new text, or NULL */
+    bool conflict;    /* two occurrences need different texts */
+    bool reported;    /* it is left for the user to change */
 };
 
 struct file {
@@ -25,34 +25,34 @@ struct file {
     ino_t inode;
     struct node *root;
     int version;         /* its own, or that of the file that includes it */
-    bool says_version;   /* it is its own */
+    bool has_version;    /* it has its own */
     void *spots;         /* a tree of struct spot, by node */
-    struct spot **edits; /* those with a new text */
+    struct spot **edits; /* the spots with a new text */
     size_t edit_count;
-    char *text; /* with the edits made; malloc'd, NULL if there are none */
+    char *text; /* the file with the edits made; malloc'd, NULL if there are none */
     size_t size;
-    size_t made, by_hand; /* edits that were made, changes that are left to the user */
+    size_t made, by_hand; /* edits that were made, and changes left for the user */
 };
 
 struct migration {
     struct arena *arena;
-    const char **names; /* under which files were met; two may be of one file */
+    const char **names; /* paths by which files were reached; two may lead to one file */
     size_t name_count;
-    struct file *files; /* the first is the one to migrate, those that it includes follow */
+    struct file *files; /* the file to migrate, then those that it includes */
     size_t count;
     const struct param *schema;
-    const char *entry;          /* the name, in a map of names, that what we look at stands under */
-    const struct node *through; /* the "${param}" by which we came here; NULL: none */
-    size_t steps;               /* nodes that were looked at by way of them */
-    bool variable;              /* a variable of the tables' cells got a new name */
+    const char *entry;          /* the key of the NAMED entry that the walk is in */
+    const struct node *through; /* the "${param}" that led the walk here, or NULL */
+    size_t steps;               /* nodes visited through params */
+    bool variable;              /* a variable of the tables' cells was renamed */
     struct problems *problems;
     struct error *err;
 };
 
-/* Finds what changes in the files of format 1: their edits, in the order of their text. */
+/* Finds the edits of all files in format 1, sorted by place in the text. */
 void migrate_names(struct migration *m);
 
-/* Says what is left to the user, with its place. */
+/* Reports a change that the user must make, with its place. */
 void migrate_by_hand(struct migration *m, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,7 +1,5 @@
 /* libFuzzer target: any bytes as .npy give an array whose every value can be read, or one error.
- * The first byte chooses what the reader expects. What was read is written and read again.
- * Sources: stages/data/array.c base/error.c base/file.c
- */
+ * The first byte chooses what the reader expects. What was read is written and read again. */
 #include "stages/data/formats.h"
 #include "tests/fuzz/scratch.h"
 

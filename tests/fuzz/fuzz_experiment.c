@@ -1,13 +1,5 @@
 /* libFuzzer target: any bytes as an experiment file give stages whose inputs stand before them, or
- * problems; includes of the project's own files work. Run from the project's root.
- * Sources: dag/experiment/yaml.c dag/experiment/yaml_text.c base/arena.c dag/experiment/include.c
- * dag/experiment/experiment.c dag/experiment/scope.c Sources: dag/experiment/params.c
- * dag/experiment/wire.c dag/experiment/tables.c dag/experiment/table_cells.c
- * dag/experiment/schema.c dag/experiment/schema_file.c Sources: dag/experiment/stage_fields.c
- * dag/experiment/references.c dag/experiment/order.c reports/check_sections.c Sources:
- * reports/check_places.c base/nearest.c base/problems.c base/error.c base/utf8.c base/file.c Seeds:
- * experiments
- */
+ * problems; includes of the project's own files work. Run from the project's root. */
 #include <limits.h>
 #include "dag/experiment/experiment.h"
 #include "tests/fuzz/scratch.h"

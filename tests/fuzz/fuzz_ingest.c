@@ -1,9 +1,6 @@
 /* libFuzzer target: any bytes, in blocks of any size, give rows or one error, never a crash. The
  * first byte chooses the block size. A "[" stands for a full row of pixels, so that the fuzzer
- * reaches what follows one. tests/long.sh builds it from these:
- * Sources: stages/data/csv_faces.c stages/data/formats.c stages/data/array.c stages/job.c
- * base/error.c base/file.c
- */
+ * reaches what follows one. */
 #include <stdlib.h>
 #include <string.h>
 #include "stages/data/csv_faces.h"

@@ -1,6 +1,5 @@
 /* libFuzzer target: any bytes as a PDF are rewritten or refused, and what was rewritten is taken
  * again. Bytes between 1 and 2 are deflated, so that the fuzzer reaches what object streams hold.
- * Sources: reports/pdf/pdf.c reports/text.c base/error.c base/file.c
  */
 #include <zlib.h>
 #include "reports/pdf/pdf.h"

@@ -1,8 +1,6 @@
 /* libFuzzer target: any bytes as .safetensors give tensors that lie inside the file, or one error.
  * Bytes without a sound length in front get one, so that the fuzzer reaches the header: the input
- * is the header up to the first zero byte, then the tensors.
- * Sources: stages/data/safetensors.c base/error.c base/file.c
- */
+ * is the header up to the first zero byte, then the tensors. */
 #include "stages/data/safetensors.h"
 #include "tests/fuzz/scratch.h"
 

@@ -1,8 +1,5 @@
 /* libFuzzer target: any text as a LIBSVM model gives a sound model or one error with its line. The
- * first byte is how many columns the features have. What was read is written and read again.
- * Sources: stages/data/svm_model_read.c stages/data/svm_model_write.c
- * kernels/classifiers/svm/csvc.c base/error.c base/file.c
- */
+ * first byte is how many columns the features have. What was read is written and read again. */
 #include <math.h>
 #include "stages/data/svm_model.h"
 #include "tests/fuzz/scratch.h"

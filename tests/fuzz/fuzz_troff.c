@@ -1,8 +1,6 @@
 /* libFuzzer target: no text acts as groff source. Every escape in what comes of it is one of those
  * that reports/pdf/troff.c writes, all is printable ASCII, and the lines of a laid out page, and
- * what each begins with, are those of a page about "x". Sources: reports/pdf/troff.c
- * reports/pdf/layout.c reports/text.c base/error.c base/file.c
- */
+ * what each begins with, are those of a page about "x". */
 #include <ctype.h>
 #include "reports/pdf/layout.h"
 #include "reports/pdf/troff.h"

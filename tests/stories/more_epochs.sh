@@ -28,7 +28,7 @@ same 'outputs' 5 "$(wc -l <<< "$fresh")"
 two=$(train two)
 same 'outputs' 5 "$(wc -l <<< "$two")"
 cp -r two four
-has 'explain' 'it may go on from epochs 2 of key' "$("$FERDAG" explain x.yaml net --set epochs=4 --cache four)"
+has 'explain' 'it may continue from epochs 2 of key' "$("$FERDAG" explain x.yaml net --set epochs=4 --cache four)"
 same 'four epochs after two' "$fresh" "$(train four --set epochs=4)"
 has 'the run' 'net: goes on from epochs 2 of key' "$(cat err)"
 log=$(log_of four --set epochs=4)

@@ -1,5 +1,5 @@
-/* See earlier.h. */
-#include "dag/earlier.h"
+/* See continuation.h. */
+#include "dag/continuation.h"
 #include "base/file.h"
 #include "dag/key_text.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The longest that a stage is given to choose from: the largest may be damaged. */
+/* How many a stage gets: the largest may turn out to be damaged. */
 enum { MOST_LINKED = 8 };
 
 static const struct param *length_param(const struct kind *kind)
@@ -20,7 +20,7 @@ static const struct param *length_param(const struct kind *kind)
     return NULL;
 }
 
-/* The output that is there for this, or NULL. */
+/* The output that only a continuation reads, or NULL. */
 static const struct output *state_output(const struct stage *stage)
 {
     for (size_t i = 0; i < stage->output_count; i++)
@@ -113,7 +113,7 @@ int earlier_find(const struct plan *plan, const struct task *task, struct earlie
     return rc;
 }
 
-/* Links under the names that the stage itself would give its outputs. */
+/* Links the outputs under the names that the stage itself writes. */
 static int link_outputs(const struct plan *plan, const struct stage *stage,
                         const struct result *result, const char *folder, struct error *err)
 {
@@ -134,12 +134,12 @@ int earlier_link(const struct plan *plan, const struct task *task, const char *f
     size_t count;
     *list = must(json_array());
     if (!length_param(task->stage->kind))
-        return 0; /* the names are its own */
+        return 0; /* such a stage may itself use the names earlier.N */
     int rc = earlier_find(plan, task, &items, &count, err);
     for (size_t i = 0; rc == 0 && i < MOST_LINKED; i++) {
         char *name = must(file_path("earlier.%zu", i));
         char *path = must(file_path("%s/%s", folder, name));
-        rc = file_remove_tree(path, err); /* of a run that was killed */
+        rc = file_remove_tree(path, err); /* a killed run may have left one */
         if (rc == 0 && i < count) {
             rc = link_outputs(plan, task->stage, &items[i].result, path, err);
             json_array_append_new(
@@ -204,7 +204,7 @@ int earlier_explain(const struct plan *plan, const struct task *task, json_t *re
     for (size_t i = 0; rc == 0 && i < count; i++)
         if (result_output(&items[i].result, state->port)) {
             char *from = earlier_words(task->stage->kind, items[i].value, items[i].result.key);
-            char *text = must(file_path("it may go on from %s", from));
+            char *text = must(file_path("it may continue from %s", from));
             json_array_append_new(reasons, must(json_string(text)));
             free(text);
             free(from);

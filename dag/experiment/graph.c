@@ -1,6 +1,6 @@
-/* See wire.h: users, order, heights. */
+/* See graph.h. */
+#include "dag/experiment/graph.h"
 #include "dag/experiment/schema.h"
-#include "dag/experiment/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@ struct walk {
     struct experiment *e;
     struct stage **order;
     size_t count;
-    enum { WHITE, GREY, BLACK } * colours; /* by place */
+    enum { WHITE, GREY, BLACK } * colours; /* indexed by place */
     struct stage **path;
     size_t depth;
 };
@@ -22,7 +22,7 @@ static int name_cycle(struct walk *w, const struct edge *edge)
     size_t start = 0, used = 0;
     while (w->path[start] != edge->from)
         start++;
-    /* The path leads from user to input; said in the direction in which data would flow. */
+    /* The path leads from user to input; the message follows the data. */
     for (size_t i = w->depth; i > start && used < sizeof text - 1; i--)
         used += (size_t)snprintf(text + used, sizeof text - used, " -> %s", w->path[i - 1]->name);
     return node_problem(w->e->problems, edge->where, "cycle: %s%s", edge->from->name, text);
@@ -51,7 +51,7 @@ static int visit(struct walk *w, struct stage *stage)
 static void add_user(struct experiment *e, struct stage *from, struct stage *user)
 {
     if (from->user_count && from->users[from->user_count - 1] == user)
-        return; /* a stage's inputs are added together */
+        return; /* the inputs of one stage are added in a row */
     from->users = arena_push(e->arena, from->users, from->user_count, sizeof *from->users);
     from->users[from->user_count++] = user;
 }
@@ -93,7 +93,7 @@ static void measure_heights(struct experiment *e)
     }
 }
 
-int wire_order(struct experiment *e)
+int graph_sort(struct experiment *e)
 {
     size_t n = e->stage_count;
     struct walk w = {.e = e};

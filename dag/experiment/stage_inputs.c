@@ -1,5 +1,5 @@
-/* See wire.h: what each stage takes in. */
-#include "dag/experiment/wire.h"
+/* See stage_inputs.h. */
+#include "dag/experiment/stage_inputs.h"
 #include "dag/experiment/include.h"
 #include "base/nearest.h"
 #include "dag/experiment/schema.h"
@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_INPUT = 200 }; /* bytes: file systems take 255 */
+enum { LONGEST_INPUT = 200 }; /* bytes; file systems allow 255 */
 
-/* The inputs of one stage while they are read. */
+/* One stage while its inputs are read. */
 struct reading {
     struct experiment *e;
     struct stage *stage;
@@ -23,7 +23,7 @@ struct reading {
 
 /* ---- one edge ---- */
 
-/* The output that it reads, or NULL for an external. */
+/* The output that the edge reads; NULL for an external. */
 static const struct output *edge_output(const struct edge *edge)
 {
     if (!edge->from)
@@ -46,7 +46,7 @@ static const char *data_of(const struct port *port)
     return port->data ? port->data : port->name;
 }
 
-/* What the output holds that the edge reads, or NULL if that isn't known. */
+/* The type of data in the output that the edge reads; NULL if unknown. */
 static const char *data_given(const struct edge *edge)
 {
     const struct kind *kind = edge->from ? edge->from->kind : NULL;
@@ -56,7 +56,8 @@ static const char *data_given(const struct edge *edge)
     return NULL;
 }
 
-/* What may not meet: a measured output and a result, a file and a folder, features and weights. */
+/* Refuses a measured output as input of a result, a file in place of a folder, and data of another
+ * type, such as features in place of weights. */
 static int check_edge(const struct reading *r, const struct port *port, const struct edge *edge)
 {
     const struct stage *stage = r->stage;
@@ -97,13 +98,13 @@ static int push_edge(const struct reading *r, const struct port *port, const str
 
 /* ---- one port ---- */
 
-/* A port that is given several: of a kind with many, port.0, port.1, ...; of open ports a folder
- * with one entry each, by what a star stood for, else by the place in the list. */
+/* A port with several inputs. A port of a kind names them port.0, port.1, ...; an open port is a
+ * folder with one entry each, named after the text that a star matched, else after the index. */
 struct gathering {
     const struct reading *r;
     const struct port *port;
     const char *name;
-    size_t count, width; /* width: digits of the largest place */
+    size_t count, width; /* width: digits of the largest index */
 };
 
 static const char *gathered_name(struct gathering *g, const char *star)
@@ -145,7 +146,7 @@ static bool is_pattern(const struct node *node)
     return node->type == NODE_SCALAR && strchr(node->text, '*');
 }
 
-/* Whether it stands there as it is, and was reported with the form of the file. */
+/* Whether the node is in the file as written: then the check of the file's form has reported it. */
 static bool is_written(const struct node *written, const struct node *node)
 {
     if (!written || written->type == NODE_SCALAR)
@@ -230,7 +231,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The files and folders that the stage's outputs make in its folder, sorted. */
+/* The top-level names of the stage's outputs in its folder, sorted. */
 static const char **top_names(struct arena *arena, const struct stage *stage)
 {
     const char **names = arena_alloc(arena, (stage->output_count + 1) * sizeof *names);
@@ -252,7 +253,7 @@ static int add_open_port(const struct reading *r, const struct node *key, const 
 {
     bool none = node->type == NODE_LIST && node->count == 0, absent = schema_absent(node);
     if (node->unset || (absent && *node->text))
-        return 0; /* said to be none, with null or ~ */
+        return 0; /* removed with null or ~ */
     if (none || absent)
         return node_problem(r->e->problems, none ? node : key,
                             "in: %s: expected 'stage', 'stage.port' or an input, not %s", key->text,
@@ -282,8 +283,8 @@ static int open_inputs(const struct reading *r, const struct node *in)
     return rc;
 }
 
-/* Where a stage finds a file that it declares: under the same name, or that of its last part if it
- * is elsewhere. */
+/* The name under which a stage finds a file of `files`: the relative path as written, or only the
+ * last part if the path leads out of the experiment's folder. */
 static const char *file_name(struct arena *arena, const char *text)
 {
     size_t n = strlen(text);
@@ -334,7 +335,7 @@ static int add_file(const struct reading *r, const struct node *node)
     return push_edge(r, NULL, &edge);
 }
 
-/* `files:` are inputs from outside, too. */
+/* Adds the entries of `files` as external inputs. */
 static int read_files(const struct reading *r)
 {
     const struct node *written = node_get(r->entry, "files");
@@ -358,8 +359,8 @@ static int by_as(const void *a, const void *b)
     return strcmp((*(const struct edge *const *)a)->as, (*(const struct edge *const *)b)->as);
 }
 
-/* Nothing may stand where something else does, nor in it: names with '/' come from `files` and from
- * what is gathered. */
+/* Refuses inputs and outputs whose paths overlap. Names with '/' come from `files` and from ports
+ * with several inputs. */
 static int check_names(const struct reading *r)
 {
     const struct stage *stage = r->stage;
@@ -418,7 +419,7 @@ static int table_inputs(const struct reading *r, const struct node *in)
     return rc;
 }
 
-/* What a stage of unknown kind takes in: whether it is there. */
+/* Checks that the inputs of a stage of unknown kind exist. */
 static void check_references(const struct reading *r, const struct node *node)
 {
     struct edge edge;
@@ -460,26 +461,9 @@ static void read_inputs(struct experiment *e, const struct draft *draft)
     }
 }
 
-void wire_stages(struct experiment *e, const struct drafts *drafts)
+void stage_read_inputs(struct experiment *e, const struct drafts *drafts)
 {
     references_prepare(e);
     for (size_t i = 0; i < drafts->count; i++)
         read_inputs(e, &drafts->items[i]);
-}
-
-int wire_add(struct experiment *e, struct stage *stage)
-{
-    const struct stage *other = NULL;
-    for (size_t i = 0; i < e->stage_count && !other; i++) /* one of a matrix, too */
-        if (strcmp(e->stages[i]->group, stage->name) == 0)
-            other = e->stages[i];
-    e->stages = arena_push(e->arena, e->stages, e->stage_count, sizeof *e->stages);
-    e->stages[e->stage_count++] = stage;
-    references_prepare(e);
-    if (other)
-        return node_problem(e->problems, other->where,
-                            "the name '%s' is taken by the stage that makes the file's tables and "
-                            "report; use another name",
-                            stage->name);
-    return 0;
 }
