@@ -232,26 +232,6 @@ int folder_prepare(const struct plan *plan, const struct task *task, char **out,
     return rc;
 }
 
-int folder_prepare_trial(const struct plan *plan, const struct task *task, char **out,
-                         struct error *err)
-{
-    const struct stage *stage = task->stage;
-    char *folder = must(file_path("%s/tmp/trial.XXXXXX", plan->cache->folder));
-    int rc = mkdtemp(folder) ? 0 : error_errno(err, errno, "cannot make folder %s", folder);
-    bool made = rc == 0;
-    for (size_t i = 0; rc == 0 && i < stage->input_count; i++)
-        rc = place_input(plan, &stage->inputs[i], folder, err);
-    if (rc == 0)
-        rc = write_job(plan, task, folder, NULL, err);
-    if (rc < 0 && made)
-        file_remove_tree(folder, NULL);
-    if (rc < 0)
-        free(folder);
-    else
-        *out = folder;
-    return rc;
-}
-
 static int store_log(struct blob_writer *writer, const char *folder, struct digest *log,
                      struct error *err)
 {

@@ -11,11 +11,6 @@
 int folder_prepare(const struct plan *plan, const struct task *task, char **folder,
                    struct error *err);
 
-/* Makes a folder in CACHE/tmp with what a trial of the stage needs: the inputs and job.json.
- * *folder is malloc'd; the caller removes the folder. */
-int folder_prepare_trial(const struct plan *plan, const struct task *task, char **folder,
-                         struct error *err);
-
 /* Moves the stage's outputs and log into the store, fills result->outputs and result->log, and
  * writes the record of the result, whose other members are set. Touches neither plan nor index: may
  * run on another thread. An output that isn't optional and isn't there is -ENOENT. */

@@ -82,10 +82,8 @@ static int lanes(const struct stage *stage, int jobs, uint64_t memory)
     return by_cpu > 1 ? by_cpu : 1;
 }
 
-/* Stages of the kind that are to be done or not done yet; returns how many. *tried: their work is
- * in seconds, by trials. */
-static size_t gather(const struct kind *kind, const struct run *run, struct forecast_stage *stages,
-                     bool *tried)
+/* Stages of the kind that are to be done or not done yet; returns how many. */
+static size_t gather(const struct kind *kind, const struct run *run, struct forecast_stage *stages)
 {
     size_t count = 0;
     for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
@@ -94,9 +92,7 @@ static size_t gather(const struct kind *kind, const struct run *run, struct fore
             continue;
         const struct activity *a = progress_find(&run->progress, task->stage->name);
         struct forecast_stage *s = &stages[count++];
-        double seconds = trials_seconds(run->trials, task->stage);
-        *tried = seconds > 0; /* for one as for all */
-        *s = (struct forecast_stage){.work = *tried ? seconds : task->stage->work,
+        *s = (struct forecast_stage){.work = task->stage->work,
                                      .lanes =
                                          lanes(task->stage, run->options->jobs, run->memory_limit)};
         if (!a || !(a->total > 0))
@@ -134,13 +130,10 @@ void forecast_look(struct run *run)
     struct forecast_stage *stages = must_alloc(run->plan->experiment->stage_count * sizeof *stages);
     run->progress.outlook[0] = 0;
     for (size_t i = 0; kinds[i]; i++) {
-        bool tried = false;
-        size_t count = kinds[i]->work ? gather(kinds[i], run, stages, &tried) : 0;
-        if (count == 0 || trials_running(run, kinds[i]) || trials_due(run, kinds[i]))
+        size_t count = kinds[i]->work ? gather(kinds[i], run, stages) : 0;
+        if (count == 0)
             continue;
         struct forecast *f = of_kind(&run->forecasts, kinds[i]);
-        if (tried && f->speed == 0 && !trials_begun(run->trials, kinds[i]))
-            f->speed = 1; /* until a stage was watched */
         double left = forecast_seconds(stages, count, &f->speed);
         if (left >= 0)
             tell(f, &run->progress, count, left, run->options->jobs);

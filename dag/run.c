@@ -121,7 +121,7 @@ static int by_urgency(const void *a, const void *b, void *tasks)
 
 bool run_fits(const struct run *run, const struct stage *stage)
 {
-    if (!run->executions && !trials_running(run, NULL))
+    if (!run->executions)
         return true; /* alone, a stage may take more than there is */
     return run->cpus + stage->cpu <= run->options->jobs &&
            (stage->mem == 0 || run->memory + stage->mem <= run->memory_limit);
@@ -138,10 +138,8 @@ void run_start_ready(struct run *run)
     size_t n = run->plan->experiment->stage_count, count;
     do { /* a result found by claim may make others ready */
         count = 0;
-        bool room = trials_start(run);
-        for (size_t i = 0; i < n && room && !run->stopping; i++)
-            if (may_start(run, &run->plan->tasks[i]) &&
-                !trials_running(run, run->plan->tasks[i].stage->kind))
+        for (size_t i = 0; i < n && !run->stopping; i++)
+            if (may_start(run, &run->plan->tasks[i]))
                 run->ready[count++] = i;
         qsort_r(run->ready, count, sizeof *run->ready, by_urgency, run->plan->tasks);
         size_t started = 0;
@@ -163,9 +161,7 @@ void run_start_ready(struct run *run)
     bool blocked = false;
     for (size_t i = 0; i < n && !run->stopping; i++)
         blocked |= run->plan->tasks[i].state == STATE_READY && run->plan->tasks[i].blocked;
-    if (run->stopping)
-        trials_tick(run);
-    if (!run->executions && !trials_running(run, NULL) && !blocked)
+    if (!run->executions && !blocked)
         uv_stop(&run->loop);
 }
 
@@ -185,7 +181,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static bool is_ours(void *data, pid_t pid)
 {
     struct run *run = data;
-    return execution_owns(run, pid) || trials_own(run, pid);
+    return execution_owns(run, pid);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -195,7 +191,6 @@ static void on_tick(uv_timer_t *timer)
     if (run->interrupted_at > 0 && progress_clock() - run->interrupted_at > GRACE_SECONDS)
         execution_signal(run, SIGKILL);
     execution_tick(run);
-    trials_tick(run);
     bool retry = false;
     for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
         struct task *task = &run->plan->tasks[i];
@@ -353,7 +348,6 @@ int run_plan(struct plan *plan, const struct run_options *options, struct run_to
     progress_end(&run.progress);
     plan->cache->notice = NULL;
     forecast_free(run.forecasts);
-    trials_free(run.trials);
     free(run.ready);
     return run.rc;
 }

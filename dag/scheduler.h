@@ -1,5 +1,5 @@
 /* What the parts of the scheduler share: run.c chooses what starts and owns the loop, execution.c
- * runs one stage from its folder to its result, trial.c runs trials. */
+ * runs one stage from its folder to its result. */
 #ifndef FERDAG_DAG_SCHEDULER_H
 #define FERDAG_DAG_SCHEDULER_H
 
@@ -8,7 +8,6 @@
 #include "dag/plan.h"
 #include "dag/progress.h"
 #include "dag/run.h"
-#include "dag/trial.h"
 
 struct run {
     uv_loop_t loop;
@@ -18,7 +17,6 @@ struct run {
     const struct run_options *options;
     struct progress progress;
     struct forecast *forecasts;
-    struct trial *trials;
     struct execution *executions; /* running stages, linked */
     int cpus;                     /* in use */
     uint64_t memory, memory_limit;

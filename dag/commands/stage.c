@@ -1,22 +1,10 @@
-/* `stage`: one stage, or its trial, in the current folder. Every stage of a run is this command in
+/* `stage`: one stage in the current folder. Every stage of a run is this command in
  * a process of its own. */
 #include "dag/commands/commands.h"
 #include "dag/executors/local.h"
-#include "base/nearest.h"
 #include "stages/job.h"
 
 #include <errno.h>
-
-static int try_out(struct job *job, struct error *err)
-{
-    double seconds = 0;
-    if (!job->kind->trial)
-        return error_set(err, ENOTSUP, "%s has no trial", job->kind->name);
-    int rc = job->kind->trial(job, &seconds, err);
-    if (rc == 0)
-        child_foretell(seconds);
-    return rc;
-}
 
 int command_stage(const struct options *options, struct error *err)
 {
@@ -29,7 +17,7 @@ int command_stage(const struct options *options, struct error *err)
     }
     int rc = job_open(&job, kind, err);
     if (rc == 0) {
-        rc = options->trial ? try_out(&job, err) : kind->run(&job, err);
+        rc = kind->run(&job, err);
         job_close(&job);
     }
     child_report(rc, err);

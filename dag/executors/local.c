@@ -138,7 +138,7 @@ static void free_environment(char **environment)
 static int spawn(struct child *child, uv_loop_t *loop, const char *kind, const char *folder,
                  int threads, int log, int lock)
 {
-    char *arguments[] = {"ferdag", "stage", (char *)kind, child->trial ? "--trial" : NULL, NULL};
+    char *arguments[] = {"ferdag", "stage", (char *)kind, NULL};
     char **environment = make_environment(folder, threads);
     uv_stdio_container_t stdio[5] = {
         {.flags = UV_IGNORE},
@@ -251,17 +251,6 @@ static void send_line(const json_t *line)
     if (text)
         dprintf(PROGRESS_FD, "%s\n", text); /* nobody listening changes nothing */
     free(text);
-}
-
-void child_foretell(double seconds)
-{
-    if (!getenv("FERDAG_PARENT")) {
-        printf("%.1f s\n", seconds);
-        return;
-    }
-    json_t *line = json_pack("{s:f}", "seconds", seconds);
-    send_line(line);
-    json_decref(line);
 }
 
 void child_report(int rc, const struct error *err)

@@ -1,4 +1,4 @@
-/* A stage, or its trial, as a process on this machine: `ferdag stage KIND` in its folder.
+/* A stage as a process on this machine: `ferdag stage KIND` in its folder.
  *
  * Its descriptors: 0 /dev/null, 1 and 2 log.txt, 3 a pipe for JSON lines (how far it is, and at the
  * end what it used or why it failed), 4 the key's lock, so that the lock outlives us if we are
@@ -14,7 +14,6 @@
 
 struct child {
     void *data; /* the owner's */
-    bool trial; /* `ferdag stage KIND --trial`; it says {"seconds": ...} */
     void (*said)(struct child *child, const json_t *line);
     void (*ended)(struct child *child); /* its process is gone, all it said was read: last call */
 
@@ -35,7 +34,7 @@ struct child {
     int open; /* handles still to close */
 };
 
-/* Starts it; data, trial, said and ended are set, the rest zero. lock is inherited; -1: none. A
+/* Starts it; data, said and ended are set, the rest zero. lock is inherited; -1: none. A
  * process that can't be started ends at once, with status 127 and a message; a negative code means
  * that its log can't be opened, and then `ended` isn't called. */
 int child_start(struct child *child, uv_loop_t *loop, const char *kind, const char *folder,
@@ -53,8 +52,6 @@ void child_tick(struct child *child);
 /* What `ferdag stage` does at its start: dies with its parent, keeps descriptors 3 and 4 to itself.
  */
 void child_settle(void);
-/* How a trial says what it found: to its parent, or on stdout if it was started by hand. */
-void child_foretell(double seconds);
 /* What `ferdag stage` does at its end: reports resources, and err if rc < 0. */
 void child_report(int rc, const struct error *err);
 

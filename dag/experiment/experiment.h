@@ -68,12 +68,10 @@ struct stage {
     bool broken;          /* something is wrong with its own fields, which was reported */
     struct stage **users; /* who reads its outputs, each once */
     size_t user_count;
-    size_t place;     /* in the experiment's list, which is in topological order */
-    size_t height;    /* stages on the longest chain from here to an end, itself included */
-    double work;      /* as its kind says; 0 if that says nothing */
-    const char *pace; /* of a kind with a trial: stages of the kind with the same text take equally
-                         long on equal inputs; else NULL */
-    bool implicit;    /* `tables` and `report`, which the file's tables bring */
+    size_t place;  /* in the experiment's list, which is in topological order */
+    size_t height; /* stages on the longest chain from here to an end, itself included */
+    double work;   /* as its kind says; 0 if that says nothing */
+    bool implicit; /* `tables` and `report`, which the file's tables bring */
 };
 
 struct experiment {

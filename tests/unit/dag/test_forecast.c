@@ -6,7 +6,6 @@
 #include <string.h>
 #include <cmocka.h>
 #include "dag/forecast.h"
-#include "dag/trial.h"
 
 static void test_seconds(void **state)
 {
@@ -89,40 +88,6 @@ static void test_seconds(void **state)
     }
 }
 
-static const struct kind quick = {.name = "quick"}, other = {.name = "other"};
-
-static void test_trials(void **state)
-{
-    (void)state;
-    const struct stage a = {.kind = &quick, .pace = "a", .work = 10},
-                       b = {.kind = &quick, .pace = "b", .work = 30},
-                       failed = {.kind = &quick, .pace = "failed", .work = 5},
-                       same_name = {.kind = &other, .pace = "c", .work = 7};
-    const struct trial foreign = {.stage = &same_name, .seconds = 1000},
-                       third = {.stage = &failed, .next = (struct trial *)&foreign},
-                       second = {.stage = &b, .seconds = 70, .next = (struct trial *)&third},
-                       first = {.stage = &a, .seconds = 10, .next = (struct trial *)&second};
-    static const struct {
-        const char *what;
-        struct stage stage;
-        double seconds;
-    } cases[] = {
-        {"a kind without trials", {.kind = &quick, .work = 1}, -1},
-        {"of its own pace", {.kind = &quick, .pace = "b", .work = 30}, 70},
-        {"not tried: by work at the mean speed", {.kind = &quick, .pace = "d", .work = 4}, 8},
-        {"tried in vain: the same", {.kind = &quick, .pace = "failed", .work = 5}, 10},
-        {"another kind has the same pace", {.kind = &other, .pace = "a", .work = 14}, 2000},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        double seconds = trials_seconds(&first, &cases[i].stage);
-        if (seconds < cases[i].seconds - 1e-9 || seconds > cases[i].seconds + 1e-9)
-            fail_msg("%s: %g s", cases[i].what, seconds);
-    }
-    assert_true(trials_seconds(NULL, &a) < 0);
-    const struct trial alone = {.stage = &failed};
-    assert_true(trials_seconds(&alone, &failed) < 0);
-}
-
 static void test_words(void **state)
 {
     (void)state;
@@ -193,7 +158,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seconds),
-        cmocka_unit_test(test_trials),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_news),
         cmocka_unit_test(test_work_of_a_training),
