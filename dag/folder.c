@@ -5,6 +5,7 @@
 #include "cache/record.h"
 #include "cache/work.h"
 #include "dag/earlier.h"
+#include "dag/result_params.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,22 +45,6 @@ static void add_stamps(const struct source *source, json_t *item)
     set(item, "stamps", json_string(text));
 }
 
-/* A result's params by the names that they have now: the result may be older than those. */
-static json_t *params_json(const struct kind *kind, const char *text)
-{
-    json_t *params = parse(text), *named = must(json_object()), *value;
-    const char *name;
-    json_object_foreach(params, name, value)
-    {
-        const struct param *p = kind->params;
-        while (p->name && strcmp(param_key_name(p), name) != 0)
-            p++;
-        json_object_set(named, p->name ? p->name : name, value);
-    }
-    json_decref(params);
-    return named;
-}
-
 /* Where a source of a report came from, in full. */
 static void add_provenance(const struct plan *plan, const struct edge *edge, json_t *item)
 {
@@ -82,7 +67,7 @@ static void add_provenance(const struct plan *plan, const struct edge *edge, jso
     set(item, "peak_bytes", json_integer(r->peak_bytes));
     set(item, "finished", json_real(r->finished));
     set(item, "threads", json_integer(r->threads));
-    set(item, "params", params_json(edge->from->kind, r->params));
+    set(item, "params", result_params(edge->from->kind, r->params));
     set(item, "inputs", parse(r->inputs));
 }
 
