@@ -1,6 +1,7 @@
 /* See job.h. job.json is written by the scheduler, and may be written by hand to try a stage. */
 #define _GNU_SOURCE
 #include "stages/job.h"
+#include "stages/progress_lines.h"
 
 #include <errno.h>
 #include <math.h>
@@ -150,9 +151,7 @@ int job_open(struct job *job, const struct kind *kind, struct error *err)
     job->backend = string_of(job->root, "backend", "auto");
     json_int_t threads = json_integer_value(json_object_get(job->root, "threads"));
     job->threads = threads < 1 ? 1 : threads > 1024 ? 1024 : (int)threads;
-    const char *fd = getenv("FERDAG_PROGRESS_FD");
-    if (fd && *fd)
-        job->progress = (int)strtol(fd, NULL, 10);
+    job->progress = progress_lines_open();
     rc = check_params(job, err);
     if (rc < 0)
         job_close(job);
@@ -257,30 +256,15 @@ struct job_earlier job_earlier(const struct job *job, size_t i)
     };
 }
 
-/* Nobody listening is no reason to stop. */
-static void send_line(const struct job *job, json_t *line)
-{
-    char *text = line && job->progress >= 0 ? json_dumps(line, JSON_COMPACT) : NULL;
-    if (text)
-        dprintf(job->progress, "%s\n", text);
-    free(text);
-    json_decref(line);
-}
-
 void job_continues(const struct job *job, const char *key, int64_t value)
 {
-    send_line(job,
-              json_pack("{s:{s:s, s:I}}", "continues", "key", key, "value", (json_int_t)value));
+    progress_line_continues(job->progress, key, value);
 }
 
 void job_progress(const struct job *job, double done, double total, const char *unit, double rate,
                   const char *rate_unit, const char *note)
 {
-    if (job->progress < 0)
-        return;
-    send_line(job,
-              json_pack("{s:f, s:f, s:s, s:f, s:s*, s:s*}", "done", done, "total", total, "unit",
-                        unit ? unit : "", "rate", rate, "rate_unit", rate_unit, "note", note));
+    progress_line_done(job->progress, done, total, unit, rate, rate_unit, note);
 }
 
 double job_clock(void)
