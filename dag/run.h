@@ -5,7 +5,7 @@
 #include "dag/plan.h"
 
 struct run_options {
-    int jobs;         /* CPUs to use at once */
+    int jobs;         /* CPUs to use at once; 0: all that the executor has */
     const char *same; /* options that commands on this run need: "" or " --set a=1" */
     bool keep_going;  /* after a failure go on with all that doesn't need it */
     bool only_report; /* run `tables` and `report` alone, with what is cached */
