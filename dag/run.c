@@ -332,7 +332,8 @@ static void print_notice(void *data, const char *text)
 static int open_executor(struct scheduler *s)
 {
     s->loop = loop_create();
-    s->executor = (struct executor){.type = executors[0], .loop = s->loop};
+    const struct executor_type *type = s->options->executor ? s->options->executor : executors[0];
+    s->executor = (struct executor){.type = type, .loop = s->loop};
     int rc = s->executor.type->open(&s->executor, s->err);
     if (rc < 0)
         return rc;

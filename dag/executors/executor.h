@@ -70,9 +70,9 @@ struct executor_type {
      * with a message. */
     int (*start)(struct executor *executor, struct executor_job *job, struct error *err);
 
-    /* Takes over a job that an earlier process started in job->folder and that is still running or
-     * has ended since. Returns 0, or -ENOENT if there is none: the caller then starts the stage in
-     * a new folder. NULL: jobs of this executor end with the process that started them. */
+    /* Takes over a job that an earlier process started in job->folder, if it is still running or
+     * has ended since and wasn't cancelled. Returns 0, or -ENOENT: the caller then starts the stage
+     * in a new folder. NULL: jobs of this executor end with the process that started them. */
     int (*attach)(struct executor *executor, struct executor_job *job);
 
     /* Tells the job, and all that it started, to end (SIGTERM, or what the place has for it); with
