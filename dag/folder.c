@@ -29,15 +29,15 @@ static json_t *parse(const char *text)
     return value ? value : json_null();
 }
 
-/* What people call the file, for a stage's errors: its port's name says nothing to them. A path
- * that would leave no room for the rest of a message is left out. */
+/* The path of an external file, for the errors of the stage: the name of a port tells users
+ * nothing. A path so long that an error would be cut is left out. */
 static void add_name(const struct external *external, json_t *item)
 {
     if (strlen(external->path) <= LONGEST_NAME)
         set(item, "name", utf8_json(external->path));
 }
 
-/* By which a stage that copies the input sees that it is still the one that was hashed. */
+/* Lets a stage that copies the input check that it is still the file that was hashed. */
 static void add_stamps(const struct source *source, json_t *item)
 {
     char text[20];
@@ -45,7 +45,7 @@ static void add_stamps(const struct source *source, json_t *item)
     set(item, "stamps", json_string(text));
 }
 
-/* Where a source of a report came from, in full. */
+/* The full origin of a report's source. */
 static void add_provenance(const struct plan *plan, const struct edge *edge, json_t *item)
 {
     const struct task *task = &plan->tasks[edge->from->place];
@@ -99,7 +99,7 @@ static json_t *inputs_json(const struct plan *plan, const struct stage *stage)
     return inputs;
 }
 
-/* Every stage of the run, for a report's page on where its numbers came from. */
+/* Every stage of the run, for the report's page on provenance. */
 static json_t *stages_json(const struct plan *plan)
 {
     json_t *list = must(json_array());
@@ -133,7 +133,7 @@ static json_t *env_json(const struct stage *stage)
     return list;
 }
 
-/* Takes over earlier. */
+/* Steals the reference to `earlier`. */
 static int write_job(const struct plan *plan, const struct task *task, const char *folder,
                      json_t *earlier, struct error *err)
 {
@@ -167,7 +167,7 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
     return rc;
 }
 
-/* The folders of an input that is gathered into one. */
+/* Creates the folders above an input whose name has slashes. */
 static int make_folders_above(const char *folder, const char *as, struct error *err)
 {
     const char *slash = strrchr(as, '/');

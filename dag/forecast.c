@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
-/* Seconds: a shorter observation tells no rate; shorter runs get no line; lines are that far apart.
- */
+/* In seconds: the shortest observation that gives a rate; the shortest time to go that deserves a
+ * line; the shortest time between two lines. */
 enum { SHORTEST_OBSERVATION = 4, NEWS_FROM = 10 * MINUTE, NEWS_APART = MINUTE };
 
 static bool is_observed(const struct forecast_stage *s)
@@ -70,7 +70,7 @@ static double side_by_side(const struct stage *stage, int cpus, uint64_t memory)
     return fmax(fmin(by_cpu, by_memory), 1);
 }
 
-/* Whether the stage may say with its first report that it is partly done. */
+/* Whether the first report of the stage may show that an earlier attempt did a part. */
 static bool may_be_ahead(const struct forecast_stage *s)
 {
     return s->running && s->stage->work > 0 && !s->reported;

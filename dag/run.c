@@ -22,7 +22,7 @@ struct run_loop {
     struct forecast_stage *stages;
     struct forecast_news news;
     double next_tick, next_forecast; /* clocks */
-    bool told;                       /* running stages were told to end */
+    bool cancelling;                 /* running stages were cancelled */
 };
 
 /* ---- the start of a stage ---- */
@@ -163,13 +163,13 @@ static void cancel_running(struct run_loop *run)
     int signals = loop_take_signals(s->loop);
     if (signals > 0) {
         bool again = s->interrupted || signals > 1;
-        s->interrupted = s->stopping = run->told = true;
+        s->interrupted = s->stopping = run->cancelling = true;
         s->cancelled = progress_clock();
         execution_cancel_all(s, again);
         progress_say(&s->progress, "ferdag: interrupted; run again to resume");
     }
-    if (s->cancelled > 0 && !run->told) {
-        run->told = true;
+    if (s->cancelled > 0 && !run->cancelling) {
+        run->cancelling = true;
         execution_cancel_all(s, false);
     }
     if (s->cancelled > 0 && progress_clock() - s->cancelled > GRACE_SECONDS)

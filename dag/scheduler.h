@@ -23,7 +23,7 @@ struct scheduler {
     bool stopping;    /* no more stages start */
     bool interrupted; /* by a signal */
     double cancelled; /* clock when running stages were to be cancelled, or 0 */
-    int rc;           /* negative: the cache failed, and *err says how */
+    int rc;           /* negative: the cache failed; *err has the reason */
     struct error *err;
 };
 

@@ -1,4 +1,4 @@
-/* See job.h. job.json is written by the scheduler, and may be written by hand to try a stage. */
+/* See job.h. The scheduler writes job.json; to try a stage, it may be written by hand. */
 #define _GNU_SOURCE
 #include "stages/job.h"
 #include "stages/progress_lines.h"
@@ -30,7 +30,7 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
-/* Whether a value has the type that the table asks for, and is one that it allows. */
+/* Whether a value has the type of the param and is in its range. */
 static bool fits(const struct param *param, const json_t *value)
 {
     bool bounded = param->min != 0 || param->max != 0;
@@ -86,7 +86,7 @@ static json_t *standard_value(const struct param *param)
     return NULL;
 }
 
-/* A name that the kind doesn't have would be ignored. */
+/* Rejects names that the kind doesn't have, as they would be ignored. */
 static int check_param_names(const struct kind *kind, const json_t *params, struct error *err)
 {
     const char *name;

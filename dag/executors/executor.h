@@ -1,5 +1,5 @@
-/* Where stages run. An executor starts `ferdag stage KIND` in a stage's folder, on this machine or
- * elsewhere, passes on what the stage reports, and says how it ended.
+/* Where stages run. An executor starts `ferdag stage KIND` in the folder of a stage, on this
+ * machine or elsewhere, passes on the progress that the stage reports, and reports how it ended.
  *
  * To add one, write one file with a struct executor_type, and add it to the table in executor.c.
  * A stage reports by the lines described in stages/progress_lines.h. Its executor may read them
