@@ -1,7 +1,7 @@
 /* Where stages run. An executor starts `ferdag stage KIND` in the folder of a stage, on this
  * machine or elsewhere, passes on the progress that the stage reports, and reports how it ended.
  *
- * To add one, write one file with a struct executor_type, and add it to the table in executor.c.
+ * To add one, write one file with a struct executor_type, and add it to the table in executors.c.
  * A stage reports by the lines described in stages/progress_lines.h. Its executor may read them
  * from a pipe, or from a file in the stage's folder that it looks at in `poll`. */
 #ifndef FERDAG_DAG_EXECUTORS_EXECUTOR_H
