@@ -83,8 +83,9 @@ struct past_time {
     bool latest; /* the latest result of its stage in the experiment */
 };
 
-/* The newest results of a kind, the newest first, at most some hundreds. file: full path of the
- * experiment's file. *times is malloc'd; past_time_free frees the strings of one. */
+/* Results of a kind: first the latest ones of the experiment's stages, then the newest; at most
+ * 300. file: full path of the experiment's file. *times is malloc'd; past_time_free frees the
+ * strings of one. */
 int index_past_times(struct index *index, const char *kind, const char *file,
                      struct past_time **times, size_t *count, struct error *err);
 void past_time_free(struct past_time *time);

@@ -17,7 +17,7 @@ static const char *const queries[STATEMENTS] = {
                    " latest.key IS NOT NULL FROM result LEFT JOIN latest"
                    " ON latest.file = ?2 AND latest.stage = result.stage"
                    " AND latest.key = result.key"
-                   " WHERE kind = ?1 ORDER BY finished DESC LIMIT 300",
+                   " WHERE kind = ?1 ORDER BY latest.key IS NULL, finished DESC LIMIT 300",
     [ALL_KEYS] = "SELECT key FROM result ORDER BY stage, key",
     [CHECK] = "PRAGMA quick_check(1)",
     [PUT_RESULT] = "INSERT OR REPLACE INTO result(key, stage, kind, params, inputs, key_text,"

@@ -3,7 +3,8 @@
  * A result counts if it has the same kind, threads and numerics, and the same inputs, or if it is
  * the latest result of a stage of this experiment: inputs of another experiment may have any size.
  * For kinds with `work` the seconds are scaled by it; for others the name of the stage or all
- * params must be the same. Of several results the most similar one counts, then the newest. */
+ * params must be the same. Of several results the most similar one counts, then the newest one of
+ * this experiment. */
 #ifndef FERDAG_DAG_ESTIMATE_H
 #define FERDAG_DAG_ESTIMATE_H
 
