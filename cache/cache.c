@@ -38,7 +38,7 @@ static void remove_entry(const char *folder, const char *name)
     free(path);
 }
 
-/* What a killed run was writing, and its trials' folders: nobody will finish what a day hasn't. */
+/* Removes what a killed run was writing, after a day. */
 static void remove_old_temporaries(const char *folder)
 {
     char *path = file_path("%s/tmp", folder);

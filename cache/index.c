@@ -328,6 +328,61 @@ int index_commit(struct index *index, const struct result *result, struct error 
     return rc < 0 ? abandon(index, rc) : 0;
 }
 
+void past_time_free(struct past_time *t)
+{
+    free(t->stage);
+    free(t->params);
+    free(t->inputs);
+    free(t->key_text);
+    *t = (struct past_time){0};
+}
+
+/* The columns of PAST_TIMES; -ENOMEM. */
+static int read_past_time(sqlite3_stmt *s, struct past_time *t)
+{
+    *t = (struct past_time){
+        .stage = statement_text(s, 0),
+        .params = statement_text(s, 1),
+        .inputs = statement_text(s, 2),
+        .key_text = statement_text(s, 3),
+        .threads = sqlite3_column_int(s, 4),
+        .seconds = sqlite3_column_double(s, 5),
+        .latest = sqlite3_column_int(s, 6) != 0,
+    };
+    return t->stage && t->params && t->inputs && t->key_text ? 0 : -ENOMEM;
+}
+
+int index_past_times(struct index *index, const char *kind, const char *file,
+                     struct past_time **times, size_t *count, struct error *err)
+{
+    *times = NULL;
+    *count = 0;
+    sqlite3_stmt *s = statement_prepare(index, PAST_TIMES, err);
+    if (!s)
+        return -EIO;
+    statement_bind(s, 1, kind);
+    statement_bind(s, 2, file);
+    int code, rc = 0;
+    while (rc == 0 && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        struct past_time *larger = realloc(*times, (*count + 1) * sizeof *larger);
+        if (larger) {
+            *times = larger;
+            rc = read_past_time(s, &larger[(*count)++]);
+        }
+        if (!larger || rc < 0)
+            rc = error_set(err, ENOMEM, "out of memory reading the cache index");
+    }
+    rc = statement_end(index, s, code, rc, err);
+    for (size_t i = 0; rc < 0 && i < *count; i++)
+        past_time_free(&(*times)[i]);
+    if (rc < 0) {
+        free(*times);
+        *times = NULL;
+        *count = 0;
+    }
+    return rc;
+}
+
 int index_forget(struct index *index, const char *key, struct error *err)
 {
     int rc = index_begin(index, err);

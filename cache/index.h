@@ -74,6 +74,22 @@ const struct blob *result_output(const struct result *result, const char *port);
 int index_find_alike(struct index *index, const char *kind, const char *start, const char *end,
                      struct digest **keys, size_t *count, struct error *err);
 
+/* What a finished stage took, and what to compare before another stage is expected to take as long.
+ */
+struct past_time {
+    char *stage, *params, *inputs, *key_text; /* as in struct result */
+    int threads;
+    double seconds;
+    bool latest; /* the latest result of its stage in the experiment */
+};
+
+/* Results of a kind: first the latest ones of the experiment's stages, then the newest; at most
+ * 300. file: full path of the experiment's file. *times is malloc'd; past_time_free frees the
+ * strings of one. */
+int index_past_times(struct index *index, const char *kind, const char *file,
+                     struct past_time **times, size_t *count, struct error *err);
+void past_time_free(struct past_time *time);
+
 /* Keys of all results. */
 int index_keys(struct index *index, struct digest **keys, size_t *count, struct error *err);
 

@@ -13,6 +13,11 @@ static const char *const queries[STATEMENTS] = {
                      " FROM output LEFT JOIN blob USING(digest) WHERE key = ?1 ORDER BY place",
     [FIND_ALIKE] = "SELECT key FROM result WHERE kind = ?1 AND substr(key_text, 1, length(?2)) = ?2"
                    " AND substr(key_text, -length(?3)) = ?3 ORDER BY key",
+    [PAST_TIMES] = "SELECT result.stage, params, inputs, key_text, threads, seconds,"
+                   " latest.key IS NOT NULL FROM result LEFT JOIN latest"
+                   " ON latest.file = ?2 AND latest.stage = result.stage"
+                   " AND latest.key = result.key"
+                   " WHERE kind = ?1 ORDER BY latest.key IS NULL, finished DESC LIMIT 300",
     [ALL_KEYS] = "SELECT key FROM result ORDER BY stage, key",
     [CHECK] = "PRAGMA quick_check(1)",
     [PUT_RESULT] = "INSERT OR REPLACE INTO result(key, stage, kind, params, inputs, key_text,"

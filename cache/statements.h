@@ -10,6 +10,7 @@ enum statement {
     FIND_RESULT,
     FIND_OUTPUTS,
     FIND_ALIKE,
+    PAST_TIMES,
     ALL_KEYS,
     CHECK,
     PUT_RESULT,

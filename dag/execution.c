@@ -1,11 +1,11 @@
-/* See execution.h. The steps of one stage, in their order:
+/* See execution.h. The steps of one stage, in their order; "background" is another thread:
  *
- *   start        on the loop     makes the folder, checks the inputs' stamps
- *   verify       on a worker     reads the inputs of a stage that will run for minutes
- *   launch       on the loop     starts the process
- *   child_ended  on the loop     checks the inputs again
- *   gather       on a worker     hashes and syncs the outputs, writes the result's record
- *   gathered     on the loop     commits the result to the index, settles the task */
+ *   start                   makes the folder, checks the stamps of the inputs
+ *   verify     background   reads the inputs of a stage that will run for minutes
+ *   launch                  starts the job
+ *   job_ended               checks the inputs again
+ *   gather     background   hashes and syncs the outputs, writes the record of the result
+ *   gathered                commits the result to the index, settles the task */
 #define _GNU_SOURCE
 #include "dag/execution.h"
 #include "base/file.h"
@@ -14,7 +14,6 @@
 #include "cache/work.h"
 #include "dag/continuation.h"
 #include "dag/folder.h"
-#include "dag/executors/local.h"
 #include "dag/stage_log.h"
 #include "dag/variant.h"
 
@@ -31,17 +30,16 @@ enum { LONG_SECONDS = 60, LOG_LINES = 12 };
 
 struct execution {
     struct execution *next;
-    struct run *run;
+    struct scheduler *scheduler;
     struct task *task;
-    struct child child;
-    uv_work_t verifying, gathering;
+    struct executor_job job;
     char *folder;
     int lock;
     bool failed;
-    bool changed;  /* it failed since an input from outside isn't what it was */
-    bool verified; /* the inputs were read and had their digests before the start */
+    bool changed;  /* it failed because an external input has changed */
+    bool verified; /* the inputs were read before the start and had their digests */
     struct digest *to_verify;
-    size_t to_verify_count, damaged; /* damaged: which of them, if verifying failed */
+    size_t to_verify_count, damaged; /* damaged: index of the blob that was found damaged */
     struct blob_writer writer;
     struct result result;
     struct origin origin;
@@ -52,30 +50,31 @@ struct execution {
 
 static void describe_failure(struct execution *x)
 {
-    struct child *c = &x->child;
+    const struct executor_job *job = &x->job;
     if (x->error.text[0])
         return;
-    if (c->signal)
-        snprintf(x->error.text, sizeof x->error.text, "killed by signal %d (%s)", c->signal,
-                 strsignal(c->signal));
-    else if (c->message[0])
-        snprintf(x->error.text, sizeof x->error.text, "%s", c->message);
+    if (job->signal)
+        snprintf(x->error.text, sizeof x->error.text, "killed by signal %d (%s)", job->signal,
+                 strsignal(job->signal));
+    else if (job->message[0])
+        snprintf(x->error.text, sizeof x->error.text, "%s", job->message);
     else
-        snprintf(x->error.text, sizeof x->error.text, "exit status %d", (int)c->status);
+        snprintf(x->error.text, sizeof x->error.text, "exit status %d", job->status);
 }
 
-static void drop(struct execution *x)
+static void free_execution(struct execution *x)
 {
-    struct run *run = x->run;
-    for (struct execution **p = &run->executions; *p; p = &(*p)->next)
+    struct scheduler *s = x->scheduler;
+    for (struct execution **p = &s->executions; *p; p = &(*p)->next)
         if (*p == x) {
             *p = x->next;
             break;
         }
-    run->cpus -= x->task->stage->cpu;
-    run->memory -= x->task->stage->mem;
+    s->used.cpus -= x->job.threads;
+    s->used.memory -= x->job.memory;
+    s->used.gpus -= x->job.gpu;
     if (x->lock >= 0)
-        work_unlock(run->plan->cache, x->task->key, x->lock);
+        work_unlock(s->plan->cache, x->task->key, x->lock);
     blob_writer_free(&x->writer);
     result_free(&x->result);
     free(x->to_verify);
@@ -83,8 +82,8 @@ static void drop(struct execution *x)
     free(x);
 }
 
-/* Whether the line of a log is the stage's message, which stands above it already. */
-static bool repeats(const char *line, const char *message)
+/* Whether a line of the log is the stage's message, which was printed already. */
+static bool is_message(const char *line, const char *message)
 {
     static const char before[] = LOG_INDENT "ferdag: ";
     size_t n = sizeof before - 1, length = strlen(message);
@@ -92,32 +91,32 @@ static bool repeats(const char *line, const char *message)
            strncmp(line + n, message, length < 200 ? length : 200) == 0;
 }
 
-/* Its last words, and how to get at the rest. */
-static void say_log_end(const struct execution *x)
+/* The last lines of its log, and the command that prints all of it. */
+static void print_log_end(const struct execution *x)
 {
-    struct run *run = x->run;
-    struct arena *arena = run->plan->experiment->arena;
-    char *path = must(x->result.log.hex[0] ? blob_path(run->plan->cache->folder, &x->result.log)
+    struct scheduler *s = x->scheduler;
+    struct arena *arena = s->plan->experiment->arena;
+    char *path = must(x->result.log.hex[0] ? blob_path(s->plan->cache->folder, &x->result.log)
                                            : file_path("%s/log.txt", x->folder));
     char *end = stage_log_end(path, LOG_LINES, LOG_INDENT), *rest = end;
     bool any = false;
     for (char *line; (line = strsep(&rest, "\n")) && *line;) {
-        if (repeats(line, x->error.text))
+        if (is_message(line, x->error.text))
             continue;
-        progress_say(&run->progress, "%s", line);
+        progress_say(&s->progress, "%s", line);
         any = true;
     }
     if (any)
-        progress_say(&run->progress, "  all of its log: ferdag log %s %s%s",
-                     variant_quote(arena, run->plan->experiment->file), x->task->stage->name,
-                     run->options->same);
+        progress_say(&s->progress, "  all of its log: ferdag log %s %s%s",
+                     variant_quote(arena, s->plan->experiment->file), x->task->stage->name,
+                     s->options->same);
     free(end);
     free(path);
 }
 
 static void fail(struct execution *x)
 {
-    struct run *run = x->run;
+    struct scheduler *s = x->scheduler;
     struct task *task = x->task;
     struct error error;
     describe_failure(x);
@@ -126,49 +125,49 @@ static void fail(struct execution *x)
         .stage = (char *)task->stage->name,
         .kind = (char *)task->stage->kind->name,
         .message = x->error.text,
-        .finished = x->child.started + x->child.seconds,
-        .seconds = x->child.seconds,
+        .finished = x->job.started + x->job.seconds,
+        .seconds = x->job.seconds,
         .log = x->result.log,
     };
     free(task->message);
     task->message = must(strdup(x->error.text));
-    int rc = index_fail(run->plan->cache->index, run->plan->experiment->full, &failure, &error);
+    int rc = index_fail(s->plan->cache->index, s->plan->experiment->full, &failure, &error);
     if (rc < 0)
-        run_cache_broke(run, rc, &error);
-    progress_stop(&run->progress, task->stage->name, NULL);
-    progress_say(&run->progress, "ferdag: stage %s failed: %s", task->stage->name, x->error.text);
+        scheduler_fail(s, rc, &error);
+    progress_stop(&s->progress, task->stage->name, NULL);
+    progress_say(&s->progress, "ferdag: stage %s failed: %s", task->stage->name, x->error.text);
     if (x->folder)
-        say_log_end(x);
-    if (!run->options->keep_going)
-        run->stopping = true;
+        print_log_end(x);
+    if (!s->options->keep_going)
+        s->stopping = true;
     if (task->stage->kind->open_ports && x->folder) {
-        /* Of a launcher that was killed: soon nobody finds them. */
+        /* A launcher that was killed leaves processes that only the folder's name identifies. */
         process_end_survivors(x->folder);
         file_remove_tree(x->folder, NULL);
     }
-    drop(x);
-    run_settle(run, task, STATE_FAILED);
+    free_execution(x);
+    scheduler_settle(s, task, STATE_FAILED);
 }
 
-/* A stage that was stopped on purpose: its folder waits for the next run. */
+/* The stage was cancelled: its folder is kept, and the next run resumes from it. */
 static void interrupt(struct execution *x)
 {
-    struct run *run = x->run;
+    struct scheduler *s = x->scheduler;
     struct task *task = x->task;
-    progress_stop(&run->progress, task->stage->name, "stopped");
-    drop(x);
-    run_settle(run, task, STATE_NOT_RUN);
+    progress_stop(&s->progress, task->stage->name, "stopped");
+    free_execution(x);
+    scheduler_settle(s, task, STATE_NOT_RUN);
 }
 
-/* The cache or the machine is in trouble. */
-static void break_off(struct execution *x, int rc, const struct error *error)
+/* The cache failed, or the stage can't even start: ends the whole run. */
+static void abandon(struct execution *x, int rc, const struct error *error)
 {
-    struct run *run = x->run;
+    struct scheduler *s = x->scheduler;
     struct task *task = x->task;
-    progress_stop(&run->progress, task->stage->name, NULL);
-    run_cache_broke(run, rc, error);
-    drop(x);
-    run_settle(run, task, STATE_NOT_RUN);
+    progress_stop(&s->progress, task->stage->name, NULL);
+    scheduler_fail(s, rc, error);
+    free_execution(x);
+    scheduler_settle(s, task, STATE_NOT_RUN);
 }
 
 static bool same_outputs(const struct stage *stage, const struct result *a, const struct result *b)
@@ -176,7 +175,7 @@ static bool same_outputs(const struct stage *stage, const struct result *a, cons
     for (size_t i = 0; i < stage->output_count; i++) {
         const struct blob *x = result_output(a, stage->outputs[i].port);
         const struct blob *y = result_output(b, stage->outputs[i].port);
-        bool extra = stage->outputs[i].port[0] == '.'; /* results of old may lack it */
+        bool extra = stage->outputs[i].port[0] == '.'; /* older results may lack it */
         if (!stage->outputs[i].measured && !(extra && !(x && y)) &&
             (!x != !y || (x && strcmp(x->digest.hex, y->digest.hex) != 0)))
             return false;
@@ -184,14 +183,15 @@ static bool same_outputs(const struct stage *stage, const struct result *a, cons
     return true;
 }
 
-/* A forced stage whose result was known: says so if the results differ. */
+/* Prints a line if a forced stage gave other outputs than its earlier result. */
 static void compare_forced(struct execution *x)
 {
     struct result before;
-    if (!x->task->forced || index_find(x->run->plan->cache->index, x->task->key, &before, NULL) < 0)
+    if (!x->task->forced ||
+        index_find(x->scheduler->plan->cache->index, x->task->key, &before, NULL) < 0)
         return;
     if (!same_outputs(x->task->stage, &x->result, &before))
-        progress_say(&x->run->progress,
+        progress_say(&x->scheduler->progress,
                      "%s: gave other outputs than last time from the same inputs",
                      x->task->stage->name);
     result_free(&before);
@@ -199,32 +199,32 @@ static void compare_forced(struct execution *x)
 
 static void succeed(struct execution *x)
 {
-    struct run *run = x->run;
+    struct scheduler *s = x->scheduler;
     struct task *task = x->task;
     struct error error;
     char time[32];
     compare_forced(x);
-    int rc = cache_commit(run->plan->cache, &x->result, &x->writer, &error);
+    int rc = cache_commit(s->plan->cache, &x->result, &x->writer, &error);
     if (rc < 0) {
-        break_off(x, rc, &error);
+        abandon(x, rc, &error);
         return;
     }
-    progress_duration(x->child.seconds, time, sizeof time);
+    progress_duration(x->job.seconds, time, sizeof time);
     task->result = x->result;
     x->result = (struct result){0};
     file_remove_tree(x->folder, NULL);
-    run_remember_latest(run, task);
-    progress_stop(&run->progress, task->stage->name, NULL);
-    if (!run->progress.terminal)
-        progress_say(&run->progress, "%s: done in %s", task->stage->name, time);
-    drop(x);
-    run_settle(run, task, STATE_RAN);
+    scheduler_set_latest(s, task);
+    progress_stop(&s->progress, task->stage->name, NULL);
+    if (!s->progress.terminal)
+        progress_say(&s->progress, "%s: done in %s", task->stage->name, time);
+    free_execution(x);
+    scheduler_settle(s, task, STATE_RAN);
 }
 
-/* All of the result but what it left. */
+/* Fills the result except for its outputs and its log. */
 static void describe_result(struct execution *x)
 {
-    const struct plan *plan = x->run->plan;
+    const struct plan *plan = x->scheduler->plan;
     const struct task *task = x->task;
     struct result *r = &x->result;
     json_t *inputs = plan_inputs_json(plan, task), *input;
@@ -239,18 +239,18 @@ static void describe_result(struct execution *x)
     r->inputs = must(json_dumps(inputs, JSON_COMPACT));
     r->key_text = must(strdup(task->key_text));
     json_decref(inputs);
-    r->started = x->child.started;
-    r->finished = x->child.started + x->child.seconds;
-    r->seconds = x->child.seconds;
-    r->cpu_seconds = x->child.cpu_seconds;
-    r->peak_bytes = x->child.peak_bytes;
+    r->started = x->job.started;
+    r->finished = x->job.started + x->job.seconds;
+    r->seconds = x->job.seconds;
+    r->cpu_seconds = x->job.cpu_seconds;
+    r->peak_bytes = x->job.peak_bytes;
     r->threads = task->stage->cpu;
 }
 
-static void gather(uv_work_t *request)
+static void gather(void *data)
 {
-    struct execution *x = request->data;
-    const char *cache = x->run->plan->cache->folder;
+    struct execution *x = data;
+    const char *cache = x->scheduler->plan->cache->folder;
     blob_writer_start(&x->writer, cache);
     if (!x->failed &&
         folder_gather(&x->writer, x->folder, x->task->stage, &x->result, &x->error) < 0) {
@@ -262,62 +262,79 @@ static void gather(uv_work_t *request)
         folder_store_log(&x->writer, x->folder, &x->result.log, NULL);
 }
 
-static void gathered(uv_work_t *request, int status)
+static void gathered(void *data)
 {
-    struct execution *x = request->data;
-    struct run *run = x->run;
-    (void)status;
+    struct execution *x = data;
     if (x->failed)
         fail(x);
     else
         succeed(x);
-    run_start_ready(run);
 }
 
-static void child_ended(struct child *child)
+static void job_ended(struct executor_job *job)
 {
-    struct execution *x = child->data;
-    struct run *run = x->run;
-    x->failed = child->status != 0 || child->signal != 0;
-    if (x->failed && run->interrupted_at > 0) {
+    struct execution *x = job->data;
+    struct scheduler *s = x->scheduler;
+    x->failed = job->status != 0 || job->signal != 0;
+    if (x->failed && s->cancelled > 0) {
         interrupt(x);
-        run_start_ready(run);
         return;
     }
-    /* Before a record is written: it would be believed. */
-    if (!x->failed && plan_check_inputs(run->plan, x->task->stage, &x->error) < 0)
+    /* Before a record is written, as a record makes the result valid. */
+    if (!x->failed && plan_check_inputs(s->plan, x->task->stage, &x->error) < 0)
         x->failed = true;
     if (!x->failed)
         describe_result(x);
-    x->gathering.data = x;
-    uv_queue_work(&run->loop, &x->gathering, gather, gathered);
+    loop_background(s->loop, gather, gathered, x);
 }
 
-static void child_said(struct child *child, const json_t *line)
+static void job_reported(struct executor_job *job, const json_t *line)
 {
-    struct execution *x = child->data;
+    struct execution *x = job->data;
+    struct progress *progress = &x->scheduler->progress;
     if (!earlier_origin(line, &x->origin)) {
-        progress_update(&x->run->progress, x->task->stage->name, line);
+        progress_update(progress, x->task->stage->name, line);
         return;
     }
     char *from = earlier_words(x->task->stage->kind, x->origin.value, x->origin.key);
-    progress_say(&x->run->progress, "%s: goes on from %s", x->task->stage->name, from);
+    progress_say(progress, "%s: continues from %s", x->task->stage->name, from);
     free(from);
 }
 
 /* ---- the start ---- */
 
+/* A failure to start is that of a full disk or a broken cache: the stage isn't to blame. */
+static void fail_start(struct execution *x, int rc, const struct error *error)
+{
+    progress_say(&x->scheduler->progress, "ferdag: stage %s cannot start: %s", x->task->stage->name,
+                 error->text);
+    abandon(x, rc, error);
+}
+
 static void launch(struct execution *x)
 {
-    struct run *run = x->run;
+    struct executor *executor = &x->scheduler->executor;
     struct error error = {""};
-    int rc = child_start(&x->child, &run->loop, x->task->stage->kind->name, x->folder,
-                         x->task->stage->cpu, x->lock, &error);
-    if (rc < 0) {
-        progress_say(&run->progress, "ferdag: stage %s cannot start: %s", x->task->stage->name,
-                     error.text);
-        break_off(x, rc, &error);
-    }
+    x->job.folder = x->folder;
+    int rc = executor->type->start(executor, &x->job, &error);
+    if (rc < 0)
+        fail_start(x, rc, &error);
+}
+
+/* Takes over a job that an earlier run has started and that outlived it, if the executor has such
+ * jobs. */
+static bool attach(struct execution *x)
+{
+    struct executor *executor = &x->scheduler->executor;
+    if (!executor->type->attach || x->task->forced)
+        return false;
+    x->folder = work_last(x->scheduler->plan->cache, x->task->key);
+    x->job.folder = x->folder;
+    if (x->folder && executor->type->attach(executor, &x->job) == 0)
+        return true;
+    free(x->folder);
+    x->folder = NULL;
+    return false;
 }
 
 static void add_digest(struct execution *x, const struct digest *digest)
@@ -326,10 +343,10 @@ static void add_digest(struct execution *x, const struct digest *digest)
     x->to_verify[x->to_verify_count++] = *digest;
 }
 
-/* The blobs of the stage's inputs. */
+/* Lists the blobs of the stage's inputs. */
 static void list_blobs(struct execution *x)
 {
-    const struct plan *plan = x->run->plan;
+    const struct plan *plan = x->scheduler->plan;
     const struct stage *stage = x->task->stage;
     for (size_t i = 0; i < stage->input_count; i++) {
         struct blob blob;
@@ -345,20 +362,10 @@ static void list_blobs(struct execution *x)
     }
 }
 
-/* Reading its inputs is worth it: it will run for minutes, as its kind or its last result says. */
-static bool runs_long(const struct run *run, const struct task *task)
+/* Whether the stage will run for minutes, so that the time to read its inputs doesn't matter. */
+static bool runs_long(const struct scheduler *s, const struct task *task)
 {
-    struct index *index = run->plan->cache->index;
-    char key[65];
-    struct result last;
-    if (task->stage->kind->work)
-        return true;
-    if (index_latest(index, run->plan->experiment->full, task->stage->name, key, NULL) < 0 ||
-        index_find(index, key, &last, NULL) < 0)
-        return false;
-    bool longer = last.seconds > LONG_SECONDS;
-    result_free(&last);
-    return longer;
+    return task->stage->kind->work || estimates_seconds(s->estimates, task) > LONG_SECONDS;
 }
 
 static int verify_sources(struct execution *x)
@@ -368,17 +375,18 @@ static int verify_sources(struct execution *x)
     for (size_t i = 0; rc == 0 && i < stage->input_count; i++) {
         const struct external *external = stage->inputs[i].external;
         if (external)
-            rc = source_verify(external, plan_source(x->run->plan, external), &x->error);
+            rc = source_verify(external, plan_source(x->scheduler->plan, external), &x->error);
     }
     return rc;
 }
 
-static void verify(uv_work_t *request)
+static void verify(void *data)
 {
-    struct execution *x = request->data;
+    struct execution *x = data;
     struct stamp stamp;
     for (size_t i = 0; i < x->to_verify_count && !x->failed; i++)
-        if (blob_verify(x->run->plan->cache->folder, &x->to_verify[i], &stamp, &x->error) < 0) {
+        if (blob_verify(x->scheduler->plan->cache->folder, &x->to_verify[i], &stamp, &x->error) <
+            0) {
             x->failed = true;
             x->damaged = i;
         }
@@ -386,90 +394,78 @@ static void verify(uv_work_t *request)
     x->failed |= x->changed;
 }
 
-/* The stamps were right: bits that changed nevertheless are the medium's fault. */
-static void verified(uv_work_t *request, int status)
+static void verified(void *data)
 {
-    struct execution *x = request->data;
-    struct run *run = x->run;
-    (void)status;
-    if (run->interrupted_at > 0) {
+    struct execution *x = data;
+    struct scheduler *s = x->scheduler;
+    if (s->cancelled > 0) {
         interrupt(x);
-        run_start_ready(run);
         return;
     }
     x->verified = !x->failed;
-    if (x->failed) {
-        if (!x->changed) {
-            cache_damaged(run->plan->cache, &x->to_verify[x->damaged], x->error.text, NULL);
-            error_prefix(&x->error, "an input of it is damaged; the next run makes it anew");
-        }
-        fail(x);
-        run_start_ready(run);
+    if (!x->failed) {
+        launch(x);
         return;
     }
-    launch(x);
-    if (run->stopping)
-        run_start_ready(run);
+    if (!x->changed) { /* the stamp was right, so the storage medium changed the bytes */
+        cache_damaged(s->plan->cache, &x->to_verify[x->damaged], x->error.text, NULL);
+        error_prefix(&x->error, "an input of it is damaged; the next run makes it anew");
+    }
+    fail(x);
 }
 
-static struct execution *create(struct run *run, struct task *task, int lock)
+static struct execution *create(struct scheduler *s, struct task *task, int lock)
 {
+    const struct stage *stage = task->stage;
     struct execution *x = must_alloc(sizeof *x);
-    x->run = run;
-    x->task = task;
-    x->lock = lock;
-    x->child.data = x;
-    x->child.said = child_said;
-    x->child.ended = child_ended;
-    x->verifying.data = x;
-    x->next = run->executions;
-    run->executions = x;
-    run->cpus += task->stage->cpu;
-    run->memory += task->stage->mem;
+    *x = (struct execution){
+        .next = s->executions,
+        .scheduler = s,
+        .task = task,
+        .lock = lock,
+        .job = {.kind = stage->kind->name,
+                .threads = stage->cpu,
+                .memory = stage->mem,
+                .gpu = stage->gpu == GPU_REQUIRED,
+                .lock = lock,
+                .data = x,
+                .reported = job_reported,
+                .ended = job_ended},
+    };
+    s->executions = x;
+    s->used.cpus += stage->cpu;
+    s->used.memory += stage->mem;
+    s->used.gpus += stage->gpu == GPU_REQUIRED;
     task->state = STATE_RUNNING;
     return x;
 }
 
-void execution_start(struct run *run, struct task *task, int lock)
+void execution_start(struct scheduler *s, struct task *task, int lock)
 {
-    struct execution *x = create(run, task, lock);
+    struct execution *x = create(s, task, lock);
     struct error error = {""};
-    progress_start(&run->progress, task->stage->name);
-    if (plan_check_inputs(run->plan, task->stage, &x->error) < 0) {
+    progress_start(&s->progress, task->stage->name);
+    if (plan_check_inputs(s->plan, task->stage, &x->error) < 0) {
         fail(x);
         return;
     }
-    int rc = folder_prepare(run->plan, task, &x->folder, &error);
-    if (rc < 0) { /* a disk that is full: the cache itself is in trouble */
-        progress_say(&run->progress, "ferdag: stage %s cannot start: %s", task->stage->name,
-                     error.text);
-        break_off(x, rc, &error);
+    if (attach(x))
+        return;
+    int rc = folder_prepare(s->plan, task, &x->folder, &error);
+    if (rc < 0) {
+        fail_start(x, rc, &error);
         return;
     }
-    if (!runs_long(run, task)) {
+    if (!runs_long(s, task)) {
         launch(x);
         return;
     }
     list_blobs(x);
-    uv_queue_work(&run->loop, &x->verifying, verify, verified);
+    loop_background(s->loop, verify, verified, x);
 }
 
-void execution_signal(struct run *run, int signal)
+void execution_cancel_all(struct scheduler *s, bool force)
 {
-    for (struct execution *x = run->executions; x; x = x->next)
-        child_signal(&x->child, signal);
-}
-
-bool execution_owns(const struct run *run, pid_t pid)
-{
-    for (const struct execution *x = run->executions; x; x = x->next)
-        if (child_is(&x->child, pid))
-            return true;
-    return false;
-}
-
-void execution_tick(struct run *run)
-{
-    for (struct execution *x = run->executions; x; x = x->next)
-        child_tick(&x->child);
+    for (struct execution *x = s->executions; x; x = x->next)
+        s->executor.type->cancel(&s->executor, &x->job, force);
 }

@@ -5,6 +5,7 @@
 #include "cache/record.h"
 #include "cache/work.h"
 #include "dag/continuation.h"
+#include "dag/result_params.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,15 +29,15 @@ static json_t *parse(const char *text)
     return value ? value : json_null();
 }
 
-/* What people call the file, for a stage's errors: its port's name says nothing to them. A path
- * that would leave no room for the rest of a message is left out. */
+/* The path of an external file, for the errors of the stage: the name of a port tells users
+ * nothing. A path so long that an error would be cut is left out. */
 static void add_name(const struct external *external, json_t *item)
 {
     if (strlen(external->path) <= LONGEST_NAME)
         set(item, "name", utf8_json(external->path));
 }
 
-/* By which a stage that copies the input sees that it is still the one that was hashed. */
+/* Lets a stage that copies the input check that it is still the file that was hashed. */
 static void add_stamps(const struct source *source, json_t *item)
 {
     char text[20];
@@ -44,23 +45,7 @@ static void add_stamps(const struct source *source, json_t *item)
     set(item, "stamps", json_string(text));
 }
 
-/* A result's params by the names that they have now: the result may be older than those. */
-static json_t *params_json(const struct kind *kind, const char *text)
-{
-    json_t *params = parse(text), *named = must(json_object()), *value;
-    const char *name;
-    json_object_foreach(params, name, value)
-    {
-        const struct param *p = kind->params;
-        while (p->name && strcmp(param_key_name(p), name) != 0)
-            p++;
-        json_object_set(named, p->name ? p->name : name, value);
-    }
-    json_decref(params);
-    return named;
-}
-
-/* Where a source of a report came from, in full. */
+/* The full origin of a report's source. */
 static void add_provenance(const struct plan *plan, const struct edge *edge, json_t *item)
 {
     const struct task *task = &plan->tasks[edge->from->place];
@@ -82,7 +67,7 @@ static void add_provenance(const struct plan *plan, const struct edge *edge, jso
     set(item, "peak_bytes", json_integer(r->peak_bytes));
     set(item, "finished", json_real(r->finished));
     set(item, "threads", json_integer(r->threads));
-    set(item, "params", params_json(edge->from->kind, r->params));
+    set(item, "params", result_params(edge->from->kind, r->params));
     set(item, "inputs", parse(r->inputs));
 }
 
@@ -114,7 +99,7 @@ static json_t *inputs_json(const struct plan *plan, const struct stage *stage)
     return inputs;
 }
 
-/* Every stage of the run, for a report's page on where its numbers came from. */
+/* Every stage of the run, for the report's page on provenance. */
 static json_t *stages_json(const struct plan *plan)
 {
     json_t *list = must(json_array());
@@ -148,7 +133,7 @@ static json_t *env_json(const struct stage *stage)
     return list;
 }
 
-/* Takes over earlier. */
+/* Steals the reference to `earlier`. */
 static int write_job(const struct plan *plan, const struct task *task, const char *folder,
                      json_t *earlier, struct error *err)
 {
@@ -182,7 +167,7 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
     return rc;
 }
 
-/* The folders of an input that is gathered into one. */
+/* Creates the folders above an input whose name has slashes. */
 static int make_folders_above(const char *folder, const char *as, struct error *err)
 {
     const char *slash = strrchr(as, '/');
@@ -225,26 +210,6 @@ int folder_prepare(const struct plan *plan, const struct task *task, char **out,
         rc = earlier_link(plan, task, folder, &earlier, err);
     if (rc == 0)
         rc = write_job(plan, task, folder, earlier, err);
-    if (rc < 0)
-        free(folder);
-    else
-        *out = folder;
-    return rc;
-}
-
-int folder_prepare_trial(const struct plan *plan, const struct task *task, char **out,
-                         struct error *err)
-{
-    const struct stage *stage = task->stage;
-    char *folder = must(file_path("%s/tmp/trial.XXXXXX", plan->cache->folder));
-    int rc = mkdtemp(folder) ? 0 : error_errno(err, errno, "cannot make folder %s", folder);
-    bool made = rc == 0;
-    for (size_t i = 0; rc == 0 && i < stage->input_count; i++)
-        rc = place_input(plan, &stage->inputs[i], folder, err);
-    if (rc == 0)
-        rc = write_job(plan, task, folder, NULL, err);
-    if (rc < 0 && made)
-        file_remove_tree(folder, NULL);
     if (rc < 0)
         free(folder);
     else

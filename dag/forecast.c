@@ -1,40 +1,107 @@
 /* See forecast.h. */
 #include "dag/forecast.h"
-#include "dag/scheduler.h"
+#include "base/arena.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
-enum { SHORTEST_WATCH = 4, NEWS_FROM = 10 * MINUTE, NEWS_APART = MINUTE };
+/* In seconds: the shortest observation that gives a rate; the shortest time to go that deserves a
+ * line; the shortest time between two lines. */
+enum { SHORTEST_OBSERVATION = 4, NEWS_FROM = 10 * MINUTE, NEWS_APART = MINUTE };
 
-static bool watched(const struct forecast_stage *s)
+static bool is_observed(const struct forecast_stage *s)
 {
-    return s->work > 0 && s->gained > 0 && s->seconds >= SHORTEST_WATCH;
+    return s->running && s->gained > 0 && s->in >= SHORTEST_OBSERVATION;
 }
 
-double forecast_seconds(const struct forecast_stage *stages, size_t count, double *speed)
+/* Rates of the observed stages of one kind; 0: none observed. */
+struct rates {
+    double by_expected; /* seconds per expected second */
+    double by_work;     /* seconds per unit of work */
+};
+
+static struct rates observe_kind(const struct forecast_stage *stages, size_t count,
+                                 const struct kind *kind)
 {
-    double seconds = 0, work = 0, shared = 0, longest = 0;
-    for (size_t i = 0; i < count; i++)
-        if (watched(&stages[i])) {
-            seconds += stages[i].seconds;
-            work += stages[i].gained * stages[i].work;
-        }
-    if (work > 0)
-        *speed = seconds / work;
-    if (!(*speed > 0))
-        return -1;
+    double expected = 0, expected_in = 0, work = 0, work_in = 0;
     for (size_t i = 0; i < count; i++) {
         const struct forecast_stage *s = &stages[i];
-        double whole = watched(s) ? s->seconds / s->gained : s->work * *speed;
-        double left = whole * (1 - s->done);
-        shared += left / s->lanes;
-        longest = left > longest ? left : longest;
+        if (s->stage->kind != kind || !is_observed(s))
+            continue;
+        if (s->expected > 0) {
+            expected += s->gained * s->expected;
+            expected_in += s->in;
+        }
+        if (s->stage->work > 0) {
+            work += s->gained * s->stage->work;
+            work_in += s->in;
+        }
     }
-    return shared > longest ? shared : longest;
+    return (struct rates){
+        .by_expected = expected > 0 ? expected_in / expected : 0,
+        .by_work = work > 0 ? work_in / work : 0,
+    };
+}
+
+/* Seconds until the stage has ended, from its start or from now if it runs; -1: not known. */
+static double seconds_left(const struct forecast_stage *s, const struct forecast_stage *stages,
+                           size_t count)
+{
+    if (is_observed(s))
+        return s->in / s->gained * (1 - s->done);
+    struct rates rates = observe_kind(stages, count, s->stage->kind);
+    double whole = -1;
+    if (s->expected >= 0)
+        whole = s->expected * (rates.by_expected > 0 ? rates.by_expected : 1);
+    else if (s->stage->work > 0 && rates.by_work > 0)
+        whole = s->stage->work * rates.by_work;
+    if (whole < 0)
+        return -1;
+    return s->reported ? whole * (1 - s->done) : fmax(whole - s->elapsed, 0);
+}
+
+/* How many stages like it can run at once. */
+static double side_by_side(const struct stage *stage, int cpus, uint64_t memory)
+{
+    double by_cpu = floor((double)cpus / stage->cpu);
+    double by_memory = stage->mem ? floor((double)memory / (double)stage->mem) : by_cpu;
+    return fmax(fmin(by_cpu, by_memory), 1);
+}
+
+/* Whether the first report of the stage may show that an earlier attempt did a part. */
+static bool may_be_ahead(const struct forecast_stage *s)
+{
+    return s->running && s->stage->work > 0 && !s->reported;
+}
+
+struct forecast forecast_make(const struct forecast_stage *stages, size_t count, int cpus,
+                              uint64_t memory)
+{
+    struct forecast f = {.seconds = -1};
+    double *chain = must_alloc((count + 1) * sizeof *chain); /* from the stage's start to the end */
+    double shared = 0, longest = 0;
+    size_t known = 0, uncertain = 0;
+    for (size_t i = count; i > 0; i--) {
+        const struct forecast_stage *s = &stages[i - 1];
+        double left = s->pending ? seconds_left(s, stages, count) : 0;
+        f.stages += s->pending;
+        f.unknown += left < 0 && !s->stage->implicit;
+        f.early |= s->pending && may_be_ahead(s);
+        known += s->pending && left >= 0;
+        uncertain += left < 0 && s->stage->work > 0;
+        left = fmax(left, 0);
+        for (size_t k = 0; k < s->stage->user_count; k++)
+            chain[i - 1] = fmax(chain[i - 1], chain[s->stage->users[k]->place]);
+        chain[i - 1] += left;
+        longest = fmax(longest, chain[i - 1]);
+        shared += left / side_by_side(s->stage, cpus, memory);
+    }
+    free(chain);
+    if (known > 0 && uncertain == 0)
+        f.seconds = fmax(shared, longest);
+    return f;
 }
 
 const char *forecast_words(double seconds, char *text, size_t size)
@@ -54,104 +121,31 @@ const char *forecast_words(double seconds, char *text, size_t size)
     return text;
 }
 
-bool forecast_is_news(const struct forecast_said *said, double seconds, double clock)
+bool forecast_is_news(const struct forecast_news *last, double seconds, double clock)
 {
-    if (said->clock == 0)
+    if (last->clock == 0)
         return seconds >= NEWS_FROM;
-    double expected = said->seconds - (clock - said->clock);
-    return clock - said->clock >= NEWS_APART && fmax(expected, seconds) >= NEWS_FROM &&
+    double expected = last->seconds - (clock - last->clock);
+    return clock - last->clock >= NEWS_APART && fmax(expected, seconds) >= NEWS_FROM &&
            (seconds > 1.5 * expected || seconds < expected / 1.5);
 }
 
-static struct forecast *of_kind(struct forecast **forecasts, const struct kind *kind)
+bool forecast_line(const struct forecast *f, int cpus, double clock, struct forecast_news *last,
+                   char *text, size_t size)
 {
-    for (; *forecasts; forecasts = &(*forecasts)->next)
-        if ((*forecasts)->kind == kind)
-            return *forecasts;
-    *forecasts = must_alloc(sizeof **forecasts);
-    (*forecasts)->kind = kind;
-    return *forecasts;
-}
-
-static int lanes(const struct stage *stage, int jobs, uint64_t memory)
-{
-    int by_cpu = jobs / stage->cpu;
-    uint64_t by_memory = stage->mem ? memory / stage->mem : (uint64_t)by_cpu;
-    if (by_memory < (uint64_t)by_cpu)
-        by_cpu = (int)by_memory;
-    return by_cpu > 1 ? by_cpu : 1;
-}
-
-/* Stages of the kind that are to be done or not done yet; returns how many. *tried: their work is
- * in seconds, by trials. */
-static size_t gather(const struct kind *kind, const struct run *run, struct forecast_stage *stages,
-                     bool *tried)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
-        const struct task *task = &run->plan->tasks[i];
-        if (!task->wanted || task->stage->kind != kind || state_is_settled(task->state))
-            continue;
-        const struct activity *a = progress_find(&run->progress, task->stage->name);
-        struct forecast_stage *s = &stages[count++];
-        double seconds = trials_seconds(run->trials, task->stage);
-        *tried = seconds > 0; /* for one as for all */
-        *s = (struct forecast_stage){.work = *tried ? seconds : task->stage->work,
-                                     .lanes =
-                                         lanes(task->stage, run->options->jobs, run->memory_limit)};
-        if (!a || !(a->total > 0))
-            continue;
-        s->done = fmin(fmax(a->done / a->total, 0), 1);
-        s->gained = (a->done - a->first) / a->total;
-        s->seconds = a->heard - a->spoke;
-    }
-    return count;
-}
-
-static void tell(struct forecast *f, struct progress *progress, size_t count, double left, int jobs)
-{
-    char words[48];
-    size_t used = strlen(progress->outlook);
-    double now = progress_clock();
-    forecast_words(left, words, sizeof words);
-    snprintf(progress->outlook + used, sizeof progress->outlook - used, " · %s: %s to go",
-             f->kind->name, words);
-    if (!forecast_is_news(&f->said, left, now))
-        return;
-    if (f->said.clock == 0)
-        progress_say(progress,
-                     "%s: %zu %s to go, %s at -j %d; stop whenever you like, the same "
-                     "command goes on where it was",
-                     f->kind->name, count, count == 1 ? "stage" : "stages", words, jobs);
+    char words[48], without[64] = "";
+    if (f->seconds < 0 || f->early || !forecast_is_news(last, f->seconds, clock))
+        return false;
+    forecast_words(f->seconds, words, sizeof words);
+    if (f->unknown)
+        snprintf(without, sizeof without, ", not counting %zu of unknown length", f->unknown);
+    if (last->clock == 0)
+        snprintf(text, size,
+                 "%zu %s to go, %s at -j %d%s; you can stop at any time, the same command resumes",
+                 f->stages, f->stages == 1 ? "stage" : "stages", words, cpus, without);
     else
-        progress_say(progress, "%s: now it looks like %s for the %zu %s to go", f->kind->name,
-                     words, count, count == 1 ? "stage" : "stages");
-    f->said = (struct forecast_said){.seconds = left, .clock = now};
-}
-
-void forecast_look(struct run *run)
-{
-    struct forecast_stage *stages = must_alloc(run->plan->experiment->stage_count * sizeof *stages);
-    run->progress.outlook[0] = 0;
-    for (size_t i = 0; kinds[i]; i++) {
-        bool tried = false;
-        size_t count = kinds[i]->work ? gather(kinds[i], run, stages, &tried) : 0;
-        if (count == 0 || trials_running(run, kinds[i]) || trials_due(run, kinds[i]))
-            continue;
-        struct forecast *f = of_kind(&run->forecasts, kinds[i]);
-        if (tried && f->speed == 0 && !trials_begun(run->trials, kinds[i]))
-            f->speed = 1; /* until a stage was watched */
-        double left = forecast_seconds(stages, count, &f->speed);
-        if (left >= 0)
-            tell(f, &run->progress, count, left, run->options->jobs);
-    }
-    free(stages);
-}
-
-void forecast_free(struct forecast *forecasts)
-{
-    for (struct forecast *next; forecasts; forecasts = next) {
-        next = forecasts->next;
-        free(forecasts);
-    }
+        snprintf(text, size, "new estimate for the %zu %s to go: %s%s", f->stages,
+                 f->stages == 1 ? "stage" : "stages", words, without);
+    *last = (struct forecast_news){.seconds = f->seconds, .clock = clock};
+    return true;
 }

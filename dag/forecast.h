@@ -1,54 +1,58 @@
-/* How long a run will still take, by the kinds that say how much work their stages are.
+/* How long a run will still take: arithmetic on what is known of each stage, and its words.
  *
- * Beforehand, trials tell how many seconds each stage will take (trial.h). Then running stages say
- * how far they are, and so by how much the trials were wrong; of a kind without trials, how many
- * seconds one of its work takes. Stages of kinds that say nothing of work aren't counted: what is
- * shown names the kind. */
+ * A stage that reports progress goes on at the rate observed. Before that it takes the seconds that
+ * earlier results suggest (estimate.h), times the factor by which stages of its kind are slower or
+ * faster now. Without such results it takes the observed seconds per unit of its kind's work. A
+ * stage about which none of this is known has no estimate. */
 #ifndef FERDAG_DAG_FORECAST_H
 #define FERDAG_DAG_FORECAST_H
 
-#include "dag/plan.h"
-#include "dag/progress.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dag/experiment/experiment.h"
 
-struct run;
-
-/* A stage that has not finished. */
+/* What is known of one stage. */
 struct forecast_stage {
-    double work;    /* in seconds by the trials, or in the kind's unit */
-    double done;    /* share of it, 0 to 1 */
-    double gained;  /* share that was done while we watched */
-    double seconds; /* in so long */
-    int lanes;      /* how many like it can run at once; at least 1 */
+    const struct stage *stage;
+    bool pending;    /* it runs or waits */
+    bool running;    /* it runs; the members below `expected` are of this attempt */
+    double expected; /* seconds of the whole stage as earlier results suggest, or -1 */
+    double elapsed;  /* seconds since its start */
+    bool reported;   /* it has reported progress */
+    double done;     /* share done, 0 to 1, an earlier attempt's included */
+    double gained;   /* share done between its first and its last report */
+    double in;       /* seconds between these reports */
 };
 
-/* Seconds until the last of them is done, or -1 if none was watched long enough. A watched one goes
- * on at its own speed, the others at the mean speed: *speed, in seconds for one of work, which is
- * kept for a time when none is watched (0 at the start). */
-double forecast_seconds(const struct forecast_stage *stages, size_t count, double *speed);
+struct forecast {
+    double seconds; /* until the last stage has ended, or -1 if not known */
+    size_t stages;  /* that run or wait */
+    size_t unknown; /* of them without an estimate; they are not in `seconds` */
+    bool early;     /* a running stage may turn out to be partly done: it hasn't reported yet */
+};
+
+/* stages: those of the whole experiment by their places, users after their inputs. cpus, memory:
+ * what they may use at once. seconds is -1 if no stage has an estimate, or one whose kind has
+ * `work` has none. Stages that the program adds (`tables`, `report`) are quick: they don't count as
+ * unknown. */
+struct forecast forecast_make(const struct forecast_stage *stages, size_t count, int cpus,
+                              uint64_t memory);
 
 /* "about 21 days", "about 2 h 10 min" */
 const char *forecast_words(double seconds, char *text, size_t size);
 
-/* What was last said of a kind's time to go, and when. */
-struct forecast_said {
-    double seconds, clock; /* clock 0: nothing yet */
+/* The last line printed about the time to go. */
+struct forecast_news {
+    double seconds, clock; /* clock 0: none yet */
 };
 
-/* Whether `seconds` to go, at `clock`, is worth a line: a first word on more than some minutes, or
- * one that differs a lot from what is left of the last. */
-bool forecast_is_news(const struct forecast_said *said, double seconds, double clock);
+/* Whether an estimate, made at `clock`, deserves a line: the first one of ten minutes or more, or
+ * one that differs from what is left of the last by half. */
+bool forecast_is_news(const struct forecast_news *last, double seconds, double clock);
 
-/* One kind's. */
-struct forecast {
-    const struct kind *kind;
-    double speed;
-    struct forecast_said said;
-    struct forecast *next;
-};
-
-/* Looks at all that runs and waits, puts the time to go into run->progress.outlook, and says what
- * is news, but nothing of a kind whose trials aren't over. run->forecasts starts as NULL. */
-void forecast_look(struct run *run);
-void forecast_free(struct forecast *forecasts);
+/* If the forecast deserves a line, writes it into text, updates last and returns true. */
+bool forecast_line(const struct forecast *forecast, int cpus, double clock,
+                   struct forecast_news *last, char *text, size_t size);
 
 #endif

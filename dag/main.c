@@ -82,7 +82,6 @@ static const struct option {
     {0, "json", NULL, "results as JSON",
      CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_KINDS | CMD_FSCK},
     {0, "repair", NULL, "set damaged files aside, so that they are made anew", CMD_FSCK},
-    {0, "trial", NULL, "do some seconds of it, and say how long all of it would take", CMD_STAGE},
 };
 
 enum { OPTIONS = sizeof option_table / sizeof *option_table };
@@ -143,8 +142,6 @@ static int set_option(struct options *options, const struct option *o, const cha
         options->json = true;
     else if (strcmp(o->name, "repair") == 0)
         options->repair = true;
-    else if (strcmp(o->name, "trial") == 0)
-        options->trial = true;
     else if (strcmp(o->name, "set") == 0)
         options->settings[options->setting_count++] = value;
     else if (strcmp(o->name, "force") == 0)

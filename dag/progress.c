@@ -182,7 +182,9 @@ static void draw(struct progress *p)
              p->cached, write_clock(elapsed, time, sizeof time));
     if (p->failed)
         snprintf(line + strlen(line), sizeof line - strlen(line), " · %zu failed", p->failed);
-    snprintf(line + strlen(line), sizeof line - strlen(line), "%s", p->outlook);
+    if (p->remaining >= 0)
+        snprintf(line + strlen(line), sizeof line - strlen(line), " · about %s to go",
+                 progress_duration(p->remaining, time, sizeof time));
     add_line(p, out, line, width);
     for (size_t i = 0; i < shown; i++) {
         const struct activity *a = &p->activities[i];

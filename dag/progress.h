@@ -22,7 +22,7 @@ struct progress {
     bool terminal;
     double start; /* clock */
     size_t total, cached, ran, failed, not_run;
-    char outlook[160];           /* of the headline: empty, or " · " and what is to come */
+    double remaining; /* seconds until the end of the run as estimated, or -1 while that is not known */
     size_t drawn;                /* lines on the screen that are ours */
     unsigned short lengths[256]; /* and how long each is: a narrower terminal wraps them */
     struct activity *activities; /* the running stages, in the order in which they started */

@@ -1,111 +1,74 @@
-/* See run.h. One loop, no threads of our own: a task becomes ready when its last input is settled,
- * the ready task with the longest chain behind it starts when CPUs and memory suffice, and its end
- * settles it, which makes others ready. Storing outputs (hashing, syncing) is left to libuv's
- * workers. */
+/* See run.h. One loop on one thread: a task becomes ready when its last input is settled; the ready
+ * task with the longest chain of stages after it starts as soon as the executor has CPUs, memory
+ * and GPUs for it; its end settles it, which makes others ready. Outputs are hashed and synced in
+ * the background. */
 #define _GNU_SOURCE
-#include "base/process.h"
 #include "cache/work.h"
 #include "dag/execution.h"
+#include "dag/forecast.h"
 #include "dag/scheduler.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { TICK_MS = 100, GRACE_SECONDS = 5 };
+enum { TICK_MS = 100, GRACE_SECONDS = 5, FORECAST_SECONDS = 1 };
 
-void run_cache_broke(struct run *run, int rc, const struct error *error)
-{
-    if (run->rc == 0) {
-        run->rc = rc;
-        *run->err = *error;
-    }
-    run->stopping = true;
-    execution_signal(run, SIGTERM);
-    if (run->interrupted_at == 0)
-        run->interrupted_at = progress_clock();
-}
-
-static void recount(struct run *run)
-{
-    struct progress *p = &run->progress;
-    p->total = p->cached = p->ran = p->failed = p->not_run = 0;
-    for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
-        const struct task *task = &run->plan->tasks[i];
-        if (!task->wanted)
-            continue;
-        p->total++;
-        p->cached += task->state == STATE_CACHED;
-        p->ran += task->state == STATE_RAN;
-        p->failed += task->state == STATE_FAILED;
-        p->not_run += task->state == STATE_NOT_RUN;
-    }
-}
-
-void run_settle(struct run *run, struct task *task, enum state state)
-{
-    struct error error = {""};
-    int rc = plan_settle(run->plan, task, state, &error);
-    if (rc < 0)
-        run_cache_broke(run, rc, &error);
-    recount(run);
-}
-
-void run_remember_latest(struct run *run, const struct task *task)
-{
-    struct error error;
-    int rc = index_set_latest(run->plan->cache->index, run->plan->experiment->full,
-                              task->stage->name, task->key, &error);
-    if (rc < 0)
-        run_cache_broke(run, rc, &error);
-}
+/* What only this file needs of a run. */
+struct run_loop {
+    struct scheduler s;
+    size_t *ready; /* places of ready tasks, scratch memory */
+    struct forecast_stage *stages;
+    struct forecast_news news;
+    double next_tick, next_forecast; /* clocks */
+    bool cancelling;                 /* running stages were cancelled */
+};
 
 /* ---- the start of a stage ---- */
 
-/* Stages that differ in name alone share a key: one runs, the others take its result. */
-static bool runs_here(const struct run *run, const char *key)
+/* Whether a stage with the same key runs in this run: stages that differ only in name share a key;
+ * one runs, the others take its result. */
+static bool runs_here(const struct scheduler *s, const char *key)
 {
-    for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
-        const struct task *task = &run->plan->tasks[i];
+    for (size_t i = 0; i < s->plan->experiment->stage_count; i++) {
+        const struct task *task = &s->plan->tasks[i];
         if (task->state == STATE_RUNNING && strcmp(task->key, key) == 0)
             return true;
     }
     return false;
 }
 
-/* Takes the key's lock, unless another run has the result meanwhile. 1: go on; 0: not now or not
- * needed. */
-static int claim(struct run *run, struct task *task, int *lock)
+/* Locks the task's key and looks whether another run has computed its result meanwhile. Returns
+ * true if the stage must run now: *lock is held. */
+static bool claim(struct scheduler *s, struct task *task, int *lock)
 {
     struct error error = {""};
-    *lock = work_lock(run->plan->cache, task->key, &error);
+    struct cache *cache = s->plan->cache;
+    *lock = work_lock(cache, task->key, &error);
     if (*lock == -EAGAIN) {
-        if (!runs_here(run, task->key))
-            progress_say(&run->progress, "%s: waits for another run that is at it",
+        if (!runs_here(s, task->key))
+            progress_say(&s->progress, "%s: waiting: another run is computing this stage",
                          task->stage->name);
         task->blocked = true;
-        return 0;
+        return false;
     }
     int rc = *lock;
     if (rc >= 0 && !task->forced) {
-        rc = plan_find(run->plan, task, &error);
-        if (rc == 0) {
-            work_unlock(run->plan->cache, task->key, *lock);
-            run_settle(run, task, STATE_CACHED);
-            run_remember_latest(run, task);
-            return 0;
-        }
+        rc = plan_find(s->plan, task, &error);
         if (rc == -ENOENT)
-            return 1;
-        work_unlock(run->plan->cache, task->key, *lock);
+            return true;
+        work_unlock(cache, task->key, *lock);
+        if (rc == 0) {
+            scheduler_settle(s, task, STATE_CACHED);
+            scheduler_set_latest(s, task);
+            return false;
+        }
     }
     if (rc >= 0)
-        return 1;
-    run_cache_broke(run, rc, &error);
-    return 0;
+        return true;
+    scheduler_fail(s, rc, &error);
+    return false;
 }
 
 static int by_urgency(const void *a, const void *b, void *tasks)
@@ -119,137 +82,180 @@ static int by_urgency(const void *a, const void *b, void *tasks)
     return x->place < y->place ? -1 : 1;
 }
 
-bool run_fits(const struct run *run, const struct stage *stage)
+/* Whether the executor has room for the stage beside those that run. Alone, a stage may take more
+ * than there is. */
+static bool fits(const struct scheduler *s, const struct stage *stage)
 {
-    if (!run->executions && !trials_running(run, NULL))
-        return true; /* alone, a stage may take more than there is */
-    return run->cpus + stage->cpu <= run->options->jobs &&
-           (stage->mem == 0 || run->memory + stage->mem <= run->memory_limit);
+    if (!s->executions)
+        return true;
+    return stage->cpu <= s->capacity.cpus - s->used.cpus &&
+           (stage->mem == 0 || (s->used.memory <= s->capacity.memory &&
+                                stage->mem <= s->capacity.memory - s->used.memory)) &&
+           (stage->gpu != GPU_REQUIRED || s->used.gpus < s->capacity.gpus);
 }
 
-static bool may_start(const struct run *run, const struct task *task)
+static bool may_start(const struct scheduler *s, const struct task *task)
 {
     return task->wanted && task->state == STATE_READY && !task->blocked &&
-           (!run->options->only_report || task->stage->implicit);
+           (!s->options->only_report || task->stage->implicit);
 }
 
-void run_start_ready(struct run *run)
+/* Starts the ready tasks that fit, the most urgent first. Returns how many were taken up. */
+static size_t start_most_urgent(struct run_loop *run)
 {
-    size_t n = run->plan->experiment->stage_count, count;
-    do { /* a result found by claim may make others ready */
-        count = 0;
-        bool room = trials_start(run);
-        for (size_t i = 0; i < n && room && !run->stopping; i++)
-            if (may_start(run, &run->plan->tasks[i]) &&
-                !trials_running(run, run->plan->tasks[i].stage->kind))
-                run->ready[count++] = i;
-        qsort_r(run->ready, count, sizeof *run->ready, by_urgency, run->plan->tasks);
-        size_t started = 0;
-        for (size_t i = 0; i < count && !run->stopping; i++) {
-            struct task *task = &run->plan->tasks[run->ready[i]];
-            /* The most urgent that doesn't fit waits for room, and nothing passes it: else
-             * small ones could keep it waiting for ever. */
-            if (!run_fits(run, task->stage))
-                break;
-            if (task->state == STATE_READY) {
-                int lock;
-                if (claim(run, task, &lock))
-                    execution_start(run, task, lock);
-                started++;
-            }
-        }
-        count = started;
-    } while (count > 0);
-    bool blocked = false;
-    for (size_t i = 0; i < n && !run->stopping; i++)
-        blocked |= run->plan->tasks[i].state == STATE_READY && run->plan->tasks[i].blocked;
-    if (run->stopping)
-        trials_tick(run);
-    if (!run->executions && !trials_running(run, NULL) && !blocked)
-        uv_stop(&run->loop);
+    struct scheduler *s = &run->s;
+    size_t count = 0, taken = 0;
+    for (size_t i = 0; i < s->plan->experiment->stage_count; i++)
+        if (may_start(s, &s->plan->tasks[i]))
+            run->ready[count++] = i;
+    qsort_r(run->ready, count, sizeof *run->ready, by_urgency, s->plan->tasks);
+    for (size_t i = 0; i < count && !s->stopping; i++) {
+        struct task *task = &s->plan->tasks[run->ready[i]];
+        int lock;
+        /* Nothing overtakes the most urgent one that doesn't fit, or small stages could delay it
+         * without end. */
+        if (!fits(s, task->stage))
+            break;
+        if (task->state != STATE_READY)
+            continue;
+        if (claim(s, task, &lock))
+            execution_start(s, task, lock);
+        taken++;
+    }
+    return taken;
+}
+
+static void start_ready(struct run_loop *run)
+{
+    run->s.changed = false;
+    while (!run->s.stopping && start_most_urgent(run) > 0)
+        ; /* a result that claim has found may make other tasks ready */
 }
 
 /* ---- the loop ---- */
 
-static void on_signal(uv_signal_t *handle, int number)
+/* Whether a task waits for another run that holds the lock on its key. */
+static bool any_blocked(const struct scheduler *s)
 {
-    struct run *run = handle->data;
-    (void)number;
-    execution_signal(run, run->interrupted ? SIGKILL : SIGTERM); /* the second time without mercy */
-    run->interrupted = run->stopping = true;
-    run->interrupted_at = progress_clock();
-    progress_say(&run->progress, "ferdag: stopping; the next run goes on from here");
-    run_start_ready(run);
+    for (size_t i = 0; i < s->plan->experiment->stage_count; i++)
+        if (s->plan->tasks[i].state == STATE_READY && s->plan->tasks[i].blocked)
+            return true;
+    return false;
 }
 
-static bool is_ours(void *data, pid_t pid)
+/* Looks whether locks that tasks wait for were released. */
+static void unblock(struct scheduler *s)
 {
-    struct run *run = data;
-    return execution_owns(run, pid) || trials_own(run, pid);
+    for (size_t i = 0; i < s->plan->experiment->stage_count; i++) {
+        struct task *task = &s->plan->tasks[i];
+        if (task->state != STATE_READY || !task->blocked)
+            continue;
+        task->blocked = !fits(s, task->stage) || work_locked(s->plan->cache, task->key);
+        s->changed |= !task->blocked;
+    }
 }
 
-static void on_tick(uv_timer_t *timer)
+/* Cancels the running stages after a signal or a failure of the cache; the second signal, or some
+ * seconds, end them for certain. */
+static void cancel_running(struct run_loop *run)
 {
-    struct run *run = timer->data;
-    process_kill_children(is_ours, run); /* what a killed stage left */
-    if (run->interrupted_at > 0 && progress_clock() - run->interrupted_at > GRACE_SECONDS)
-        execution_signal(run, SIGKILL);
-    execution_tick(run);
-    trials_tick(run);
-    bool retry = false;
-    for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
-        struct task *task = &run->plan->tasks[i];
-        if (task->state == STATE_READY && task->blocked && !run->stopping) {
-            task->blocked = !run_fits(run, task->stage) || work_locked(run->plan->cache, task->key);
-            retry |= !task->blocked;
+    struct scheduler *s = &run->s;
+    int signals = loop_take_signals(s->loop);
+    if (signals > 0) {
+        bool again = s->interrupted || signals > 1;
+        s->interrupted = s->stopping = run->cancelling = true;
+        s->cancelled = progress_clock();
+        execution_cancel_all(s, again);
+        progress_say(&s->progress, "ferdag: interrupted; run again to resume");
+    }
+    if (s->cancelled > 0 && !run->cancelling) {
+        run->cancelling = true;
+        execution_cancel_all(s, false);
+    }
+    if (s->cancelled > 0 && progress_clock() - s->cancelled > GRACE_SECONDS)
+        execution_cancel_all(s, true);
+}
+
+static struct forecast_stage describe_stage(struct scheduler *s, const struct task *task,
+                                            double now)
+{
+    bool pending = task->wanted && !state_is_settled(task->state) &&
+                   (!s->options->only_report || task->stage->implicit);
+    struct forecast_stage f = {
+        .stage = task->stage,
+        .pending = pending,
+        .running = task->state == STATE_RUNNING,
+        .expected = pending ? estimates_seconds(s->estimates, task) : -1,
+    };
+    const struct activity *a = f.running ? progress_find(&s->progress, task->stage->name) : NULL;
+    if (a)
+        f.elapsed = now - a->since;
+    if (a && a->total > 0) {
+        f.reported = true;
+        f.done = fmin(fmax(a->done / a->total, 0), 1);
+        f.gained = (a->done - a->first) / a->total;
+        f.in = a->heard - a->spoke;
+    }
+    return f;
+}
+
+/* Estimates the time to go: for the screen, and in a pipe for a line now and then. */
+static void update_forecast(struct run_loop *run, double now)
+{
+    struct scheduler *s = &run->s;
+    size_t count = s->plan->experiment->stage_count;
+    char line[256];
+    for (size_t i = 0; i < count; i++)
+        run->stages[i] = describe_stage(s, &s->plan->tasks[i], now);
+    struct forecast f = forecast_make(run->stages, count, s->capacity.cpus, s->capacity.memory);
+    s->progress.remaining = s->stopping ? -1 : f.seconds;
+    if (!s->stopping && !s->progress.terminal &&
+        forecast_line(&f, s->capacity.cpus, now, &run->news, line, sizeof line))
+        progress_say(&s->progress, "%s", line);
+}
+
+static void tick(struct run_loop *run, double now)
+{
+    struct scheduler *s = &run->s;
+    s->executor.type->poll(&s->executor);
+    unblock(s);
+    if (now >= run->next_forecast) {
+        run->next_forecast = now + FORECAST_SECONDS;
+        update_forecast(run, now);
+    }
+    progress_tick(&s->progress);
+}
+
+static void run_stages(struct run_loop *run)
+{
+    struct scheduler *s = &run->s;
+    s->changed = true;
+    for (;;) {
+        if (s->changed)
+            start_ready(run);
+        if (!s->executions && (s->stopping || !any_blocked(s)))
+            return;
+        double now = progress_clock();
+        if (now >= run->next_tick) {
+            run->next_tick = now + 1e-3 * TICK_MS;
+            tick(run, now);
         }
-    }
-    if (retry)
-        run_start_ready(run);
-    if (run->stopping || run->options->only_report)
-        run->progress.outlook[0] = 0;
-    else
-        forecast_look(run);
-    progress_tick(&run->progress);
-}
-
-static void begin_loop(struct run *run)
-{
-    if (uv_loop_init(&run->loop) < 0)
-        must(NULL);
-    uv_timer_init(&run->loop, &run->tick);
-    run->tick.data = run;
-    uv_timer_start(&run->tick, on_tick, TICK_MS, TICK_MS);
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction hangup;
-    bool nohup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
-    for (size_t i = 0; i < 3; i++) {
-        uv_signal_init(&run->loop, &run->signals[i]);
-        run->signals[i].data = run;
-        if (numbers[i] != SIGHUP || !nohup)
-            uv_signal_start(&run->signals[i], on_signal, numbers[i]);
+        loop_wait(s->loop, (int)fmax(0, ceil(1e3 * (run->next_tick - progress_clock()))));
+        cancel_running(run);
     }
 }
 
-static void end_loop(struct run *run)
-{
-    uv_close((uv_handle_t *)&run->tick, NULL);
-    for (size_t i = 0; i < 3; i++)
-        uv_close((uv_handle_t *)&run->signals[i], NULL);
-    while (uv_run(&run->loop, UV_RUN_DEFAULT) != 0)
-        ; /* a uv_stop that came late ends the first turn early */
-    uv_loop_close(&run->loop);
-}
+/* ---- a run ---- */
 
-/* Cached stages' keys become the latest of this file. */
-static void remember_cached(struct run *run)
+/* Makes the keys of cached stages the latest ones of the experiment. */
+static void remember_cached(struct scheduler *s)
 {
-    struct index *index = run->plan->cache->index;
-    const char *file = run->plan->experiment->full;
+    struct index *index = s->plan->cache->index;
+    const char *file = s->plan->experiment->full;
     struct error error;
     bool begun = false;
-    for (size_t i = 0; i < run->plan->experiment->stage_count && run->rc == 0; i++) {
-        const struct task *task = &run->plan->tasks[i];
+    for (size_t i = 0; i < s->plan->experiment->stage_count && s->rc == 0; i++) {
+        const struct task *task = &s->plan->tasks[i];
         char key[65] = "";
         if (task->state != STATE_CACHED)
             continue;
@@ -263,34 +269,34 @@ static void remember_cached(struct run *run)
             rc = index_set_latest(index, file, task->stage->name, task->key, &error);
         }
         if (rc < 0)
-            run_cache_broke(run, rc, &error);
+            scheduler_fail(s, rc, &error);
     }
     if (begun && index_end(index, &error) < 0)
-        run_cache_broke(run, -EIO, &error);
+        scheduler_fail(s, -EIO, &error);
 }
 
-/* Settles what can't come any more, so that reports may count it as missing. True if anything was.
- */
-static bool give_up_waiting(struct run *run)
+/* `report` runs only the stages that the program adds. Settles one of the others that are ready, so
+ * that reports count its results as missing. Returns false if there is none. */
+static bool give_up_one(struct scheduler *s)
 {
-    for (size_t i = 0; i < run->plan->experiment->stage_count; i++) {
-        struct task *task = &run->plan->tasks[i];
-        if (task->wanted && task->state == STATE_READY && run->options->only_report &&
+    for (size_t i = 0; i < s->plan->experiment->stage_count; i++) {
+        struct task *task = &s->plan->tasks[i];
+        if (task->wanted && task->state == STATE_READY && s->options->only_report &&
             !task->stage->implicit) {
-            run_settle(run, task, STATE_NOT_RUN);
+            scheduler_settle(s, task, STATE_NOT_RUN);
             return true;
         }
     }
     return false;
 }
 
-static void finish(struct run *run, struct run_totals *totals)
+static void count_totals(struct scheduler *s, struct run_totals *totals)
 {
-    for (size_t i = 0; i < run->plan->experiment->stage_count; i++)
-        if (run->plan->tasks[i].wanted && !state_is_settled(run->plan->tasks[i].state))
-            run->plan->tasks[i].state = STATE_NOT_RUN;
-    recount(run);
-    const struct progress *p = &run->progress;
+    for (size_t i = 0; i < s->plan->experiment->stage_count; i++)
+        if (s->plan->tasks[i].wanted && !state_is_settled(s->plan->tasks[i].state))
+            s->plan->tasks[i].state = STATE_NOT_RUN;
+    scheduler_count(s);
+    const struct progress *p = &s->progress;
     *totals = (struct run_totals){
         .stages = p->total,
         .cached = p->cached,
@@ -298,62 +304,84 @@ static void finish(struct run *run, struct run_totals *totals)
         .failed = p->failed,
         .not_run = p->not_run,
         .seconds = progress_clock() - p->start,
-        .interrupted = run->interrupted,
+        .interrupted = s->interrupted,
     };
 }
 
-/* What is to run has nowhere to put its results. */
-static int refuse(struct run *run)
+static int refuse_read_only(struct scheduler *s, const struct task *task)
 {
-    size_t i = 0;
-    while (!may_start(run, &run->plan->tasks[i]))
-        i++;
-    return error_set(
-        run->err, EROFS,
-        "the cache %s can't be written, and stage '%s' is to run; status, explain, show, "
-        "log and run -n only read it",
-        run->plan->cache->folder, run->plan->tasks[i].stage->name);
+    return error_set(s->err, EROFS,
+                     "the cache %s can't be written, and stage '%s' is to run; status, explain, "
+                     "show, log and run -n only read it",
+                     s->plan->cache->folder, task->stage->name);
 }
 
-static void say_notice(void *data, const char *text)
+static const struct task *first_to_start(const struct scheduler *s)
+{
+    for (size_t i = 0; i < s->plan->experiment->stage_count; i++)
+        if (may_start(s, &s->plan->tasks[i]))
+            return &s->plan->tasks[i];
+    return NULL;
+}
+
+static void print_notice(void *data, const char *text)
 {
     progress_say(data, "ferdag: cache: %s", text);
+}
+
+static int open_executor(struct scheduler *s)
+{
+    s->loop = loop_create();
+    const struct executor_type *type = s->options->executor ? s->options->executor : executors[0];
+    s->executor = (struct executor){.type = type, .loop = s->loop};
+    int rc = s->executor.type->open(&s->executor, s->err);
+    if (rc < 0)
+        return rc;
+    s->capacity = s->executor.type->capacity(&s->executor);
+    if (s->options->jobs > 0)
+        s->capacity.cpus = s->options->jobs;
+    return 0;
+}
+
+static void run_all(struct run_loop *run)
+{
+    struct scheduler *s = &run->s;
+    scheduler_count(s);
+    remember_cached(s);
+    while (give_up_one(s))
+        ;
+    const struct task *first = first_to_start(s);
+    if (first && s->rc == 0 && s->plan->cache->read_only)
+        s->rc = refuse_read_only(s, first);
+    if (first && s->rc == 0)
+        run_stages(run);
 }
 
 int run_plan(struct plan *plan, const struct run_options *options, struct run_totals *totals,
              struct error *err)
 {
-    struct run run = {.plan = plan, .options = options, .err = err};
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
-    run.memory_limit = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
-    run.ready = must_alloc(plan->experiment->stage_count * sizeof *run.ready);
-    progress_begin(&run.progress, 0);
-    plan->cache->data = &run.progress;
-    plan->cache->notice = say_notice;
+    size_t count = plan->experiment->stage_count;
+    struct run_loop run = {.s = {.plan = plan, .options = options, .err = err}};
+    struct scheduler *s = &run.s;
+    progress_begin(&s->progress, 0);
+    s->progress.remaining = -1;
+    plan->cache->data = &s->progress;
+    plan->cache->notice = print_notice;
     plan->cache->verifying = NULL;
-    recount(&run);
-    remember_cached(&run);
-    process_adopt_orphans();
-    begin_loop(&run);
-    while (give_up_waiting(&run))
-        ;
-    bool any = false;
-    for (size_t i = 0; i < plan->experiment->stage_count; i++)
-        any |= may_start(&run, &plan->tasks[i]);
-    if (any && run.rc == 0 && plan->cache->read_only)
-        run.rc = refuse(&run);
-    if (any && run.rc == 0) {
-        run_start_ready(&run);
-        if (run.executions || !run.stopping)
-            uv_run(&run.loop, UV_RUN_DEFAULT);
+    s->estimates = estimates_create(plan);
+    run.ready = must_alloc((count + 1) * sizeof *run.ready);
+    run.stages = must_alloc((count + 1) * sizeof *run.stages);
+    s->rc = open_executor(s);
+    if (s->rc == 0) {
+        run_all(&run);
+        s->executor.type->close(&s->executor);
     }
-    end_loop(&run);
-    process_end_children(NULL, NULL);
-    finish(&run, totals);
-    progress_end(&run.progress);
+    loop_free(s->loop);
+    count_totals(s, totals);
+    progress_end(&s->progress);
     plan->cache->notice = NULL;
-    forecast_free(run.forecasts);
-    trials_free(run.trials);
+    estimates_free(s->estimates);
+    free(run.stages);
     free(run.ready);
-    return run.rc;
+    return s->rc;
 }

@@ -1,14 +1,17 @@
-/* Runs what a plan says must run: the scheduler. */
+/* The scheduler: runs the stages of a plan that have no result. */
 #ifndef FERDAG_DAG_RUN_H
 #define FERDAG_DAG_RUN_H
 
 #include "dag/plan.h"
 
+struct executor_type;
+
 struct run_options {
-    int jobs;         /* CPUs to use at once */
+    int jobs;         /* CPUs to use at once; 0: all that the executor has */
     const char *same; /* options that commands on this run need: "" or " --set a=1" */
-    bool keep_going;  /* after a failure go on with all that doesn't need it */
-    bool only_report; /* run `tables` and `report` alone, with what is cached */
+    bool keep_going;  /* after a failure, run all stages that don't depend on it */
+    bool only_report; /* run only `tables` and `report`, with the results that are cached */
+    const struct executor_type *executor; /* where stages run; NULL: the default */
 };
 
 struct run_totals {
@@ -17,8 +20,8 @@ struct run_totals {
     bool interrupted;
 };
 
-/* The plan must be started. Returns a negative code only if the cache itself fails; stages that
- * fail are in the totals. */
+/* The plan must be started. Returns a negative code if the cache or the executor fails; failed
+ * stages are in the totals. */
 int run_plan(struct plan *plan, const struct run_options *options, struct run_totals *totals,
              struct error *err);
 

@@ -1,49 +1,43 @@
-/* What the parts of the scheduler share: run.c chooses what starts and owns the loop, execution.c
- * runs one stage from its folder to its result, trial.c runs trials. */
+/* The state of a run, which run.c and execution.c share. run.c chooses what starts, execution.c
+ * runs one stage from its folder to its result; both call the functions below, which call neither.
+ */
 #ifndef FERDAG_DAG_SCHEDULER_H
 #define FERDAG_DAG_SCHEDULER_H
 
-#include <uv.h>
-#include "dag/forecast.h"
+#include "dag/estimate.h"
+#include "dag/executors/executor.h"
 #include "dag/plan.h"
 #include "dag/progress.h"
 #include "dag/run.h"
-#include "dag/trial.h"
 
-struct run {
-    uv_loop_t loop;
-    uv_timer_t tick;
-    uv_signal_t signals[3];
+struct scheduler {
     struct plan *plan;
     const struct run_options *options;
-    struct progress progress;
-    struct forecast *forecasts;
-    struct trial *trials;
+    struct loop *loop;
+    struct executor executor;
+    struct capacity capacity, used;
     struct execution *executions; /* running stages, linked */
-    int cpus;                     /* in use */
-    uint64_t memory, memory_limit;
-    bool stopping; /* start nothing more */
-    bool interrupted;
-    double interrupted_at;
-    size_t *ready; /* scratch for choosing */
-    int rc;        /* the cache failed */
+    struct progress progress;
+    struct estimates *estimates;
+    bool changed;     /* a stage has ended since run.c last chose what starts */
+    bool stopping;    /* no more stages start */
+    bool interrupted; /* by a signal */
+    double cancelled; /* clock when running stages were to be cancelled, or 0 */
+    int rc;           /* negative: the cache failed; *err has the reason */
     struct error *err;
 };
 
-/* Whether a stage that may take so much would fit beside what runs now. */
-bool run_fits(const struct run *run, const struct stage *stage);
+/* Ends the run because the cache failed with rc and *error: no more stages start, and those that
+ * run are cancelled. The first call decides the error of the run. */
+void scheduler_fail(struct scheduler *s, int rc, const struct error *error);
 
-/* Ends the run: the cache failed with rc and *error. */
-void run_cache_broke(struct run *run, int rc, const struct error *error);
+/* Settles a task in that state, and all that depends on it alone. */
+void scheduler_settle(struct scheduler *s, struct task *task, enum state state);
 
-/* Settles a task in that state, and all that hangs on it. */
-void run_settle(struct run *run, struct task *task, enum state state);
+/* Makes the task's key the latest one of its stage in this experiment. */
+void scheduler_set_latest(struct scheduler *s, const struct task *task);
 
-/* Makes the task's key the last one of its stage in this experiment. */
-void run_remember_latest(struct run *run, const struct task *task);
-
-/* Starts what may start now; ends the loop if there is nothing to wait for. To be called whenever
- * something has ended. */
-void run_start_ready(struct run *run);
+/* Counts the tasks by their states, for the progress that is shown. */
+void scheduler_count(struct scheduler *s);
 
 #endif

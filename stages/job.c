@@ -1,6 +1,7 @@
-/* See job.h. job.json is written by the scheduler, and may be written by hand to try a stage. */
+/* See job.h. The scheduler writes job.json; to try a stage, it may be written by hand. */
 #define _GNU_SOURCE
 #include "stages/job.h"
+#include "stages/progress_lines.h"
 
 #include <errno.h>
 #include <math.h>
@@ -29,7 +30,7 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
-/* Whether a value has the type that the table asks for, and is one that it allows. */
+/* Whether a value has the type of the param and is in its range. */
 static bool fits(const struct param *param, const json_t *value)
 {
     bool bounded = param->min != 0 || param->max != 0;
@@ -85,7 +86,7 @@ static json_t *standard_value(const struct param *param)
     return NULL;
 }
 
-/* A name that the kind doesn't have would be ignored. */
+/* Rejects names that the kind doesn't have, as they would be ignored. */
 static int check_param_names(const struct kind *kind, const json_t *params, struct error *err)
 {
     const char *name;
@@ -150,9 +151,7 @@ int job_open(struct job *job, const struct kind *kind, struct error *err)
     job->backend = string_of(job->root, "backend", "auto");
     json_int_t threads = json_integer_value(json_object_get(job->root, "threads"));
     job->threads = threads < 1 ? 1 : threads > 1024 ? 1024 : (int)threads;
-    const char *fd = getenv("FERDAG_PROGRESS_FD");
-    if (fd && *fd)
-        job->progress = (int)strtol(fd, NULL, 10);
+    job->progress = progress_lines_open();
     rc = check_params(job, err);
     if (rc < 0)
         job_close(job);
@@ -257,30 +256,15 @@ struct job_earlier job_earlier(const struct job *job, size_t i)
     };
 }
 
-/* Nobody listening is no reason to stop. */
-static void send_line(const struct job *job, json_t *line)
-{
-    char *text = line && job->progress >= 0 ? json_dumps(line, JSON_COMPACT) : NULL;
-    if (text)
-        dprintf(job->progress, "%s\n", text);
-    free(text);
-    json_decref(line);
-}
-
 void job_continues(const struct job *job, const char *key, int64_t value)
 {
-    send_line(job,
-              json_pack("{s:{s:s, s:I}}", "continues", "key", key, "value", (json_int_t)value));
+    progress_line_continues(job->progress, key, value);
 }
 
 void job_progress(const struct job *job, double done, double total, const char *unit, double rate,
                   const char *rate_unit, const char *note)
 {
-    if (job->progress < 0)
-        return;
-    send_line(job,
-              json_pack("{s:f, s:f, s:s, s:f, s:s*, s:s*}", "done", done, "total", total, "unit",
-                        unit ? unit : "", "rate", rate, "rate_unit", rate_unit, "note", note));
+    progress_line_done(job->progress, done, total, unit, rate, rate_unit, note);
 }
 
 double job_clock(void)

@@ -1,9 +1,9 @@
-/* What a running stage sees: its params, its inputs and outputs by port, and a way to say how
- * far it is. A stage is a child process whose current folder holds job.json, its inputs under
- * their ports' names, and whatever it left there when it was killed before.
+/* The job of a running stage: its params, its inputs and outputs by port, and functions to report
+ * progress. A stage is a process whose current folder holds job.json, the inputs under the names of
+ * their ports, and the checkpoint of an earlier attempt, if one was interrupted.
  *
- * Params were checked against the kind's table when job.json was made and are checked again here,
- * so a getter can't fail; to ask for a name or type that the table lacks is a bug and aborts. */
+ * job_open checks the params against the kind's table, so the getters can't fail; a name or type
+ * that the table lacks is a bug of the caller and aborts. */
 #ifndef FERDAG_STAGES_JOB_H
 #define FERDAG_STAGES_JOB_H
 
@@ -19,8 +19,8 @@ struct job {
     const char *stage;   /* full name of the stage in the experiment, "train/vgg19/full" */
     const char *key;     /* its key, 64 hex digits */
     const char *backend; /* "auto", "ref", "cpu", "cuda" */
-    int threads;         /* how many it may use: needs.cpu */
-    int progress;        /* file descriptor for progress lines, or -1 */
+    int threads;         /* that it may use: needs.cpu */
+    int progress;        /* descriptor for progress_lines.h, or -1 */
 };
 
 /* Reads ./job.json for the kind. The caller frees with job_close. */
@@ -34,37 +34,38 @@ const char *job_string(const struct job *job, const char *param); /* ENUM and ST
 const json_t *job_json(const struct job *job,
                        const char *param); /* JSON, LIST, MAP, NAMED; borrowed */
 
-/* How many inputs the port has: 0 if an optional one was left out. */
+/* The number of inputs of the port: 0 if an optional one is absent. */
 size_t job_input_count(const struct job *job, const char *port);
-/* Path, relative to the current folder, of input i of a port; i is 0 unless the port takes many.
- * Belongs to the job. */
+/* Path of input i of a port, relative to the current folder; i is 0 unless the port takes many.
+ * Owned by the job. */
 const char *job_input(const struct job *job, const char *port, size_t i);
-/* What to call that input in an error: the path in the experiment if it came from outside, else as
- * job_input. Belongs to the job. */
+/* The name of that input for errors: of an external input its path in the experiment, else as
+ * job_input. Owned by the job. */
 const char *job_input_name(const struct job *job, const char *port, size_t i);
 /* Provenance of that input: {"path", "stage", "port", "key", "digest", "kind", "seconds",
  * "peak_bytes", "finished", "params", "inputs"}; for kinds with `report` set. Borrowed. */
 const json_t *job_provenance(const struct job *job, const char *port, size_t i);
-/* A finished stage that was alike but for a smaller value of the param that its kind marks with
- * `continues`, and the folder that has its outputs under their files' names. It must not show in
- * the outputs whether the stage goes on from there or begins at the beginning. */
+/* A finished stage that the job may continue from: all is the same except for a smaller value of
+ * the param that the kind marks with `continues`. The outputs of the job must not depend on whether
+ * it continues from there or starts from the beginning. */
 struct job_earlier {
-    const char *folder, *key; /* belong to the job */
+    const char *folder; /* holds the outputs of that stage, under the names of their files */
+    const char *key;    /* both are owned by the job */
     int64_t value;
 };
 
 size_t job_earlier_count(const struct job *job);
 /* The largest first. */
 struct job_earlier job_earlier(const struct job *job, size_t i);
-/* Says that the stage goes on from there, also after it was killed and goes on with that. */
+/* Reports that the stage continues from there; also when it resumes after an interruption. */
 void job_continues(const struct job *job, const char *key, int64_t value);
 
-/* Path of an output; the stage creates it (a folder too, for a tree). */
+/* Path of an output, which the stage creates (for a tree, a folder). */
 const char *job_output(const struct job *job, const char *port);
 
-/* Says how far the stage is: done of total `unit`s ("epoch"), at `rate` `rate_unit` ("images/s";
- * NULL: none), `note` (may be NULL) such as "loss 1.02". Cheap; call it at most some times a
- * second. */
+/* Reports progress: done of total `unit`s ("epoch"), at a rate in rate_unit ("images/s"; NULL:
+ * none), with a note such as "loss 1.02" (may be NULL). To be called at most some times a second.
+ */
 void job_progress(const struct job *job, double done, double total, const char *unit, double rate,
                   const char *rate_unit, const char *note);
 

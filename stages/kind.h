@@ -71,16 +71,10 @@ struct kind {
      * object of params as places; they are right by the tables. NULL: nothing. */
     void (*check)(const json_t *params, struct problems *problems);
 
-    /* How much work a stage with these params is, in any unit: comparable between stages of this
-     * kind whose inputs are of the same size. For the forecast of a run's time; NULL: not worth
-     * one. */
+    /* The amount of work of a stage with these params, in any unit: comparable between stages of
+     * this kind whose inputs have the same size. The estimate of a run's time scales the seconds
+     * of other stages by it. NULL: not known; such a stage takes the seconds of an equal one. */
     double (*work)(const json_t *params);
-
-    /* How many seconds `run` would take here, from the start, with this job: found by doing some
-     * seconds of it, with less memory than it takes, and leaving nothing behind. Called in a
-     * process and a folder of its own. NULL: none, or `work` is NULL too. Returns 0, or a negative
-     * code with err filled. */
-    int (*trial)(struct job *job, double *seconds, struct error *err);
 };
 
 /* All kinds, in the order in which `ferdag kinds` lists them; ends with NULL. */

@@ -43,7 +43,6 @@ struct param {
     const char *key_name; /* its name in the text of a key, or NULL if that is the same: fixed for
                              ever, so that results stay valid when a param gets another name */
     bool keyless;         /* can't change any result, so it is left out of the key */
-    bool timeless;        /* can't change how long a stage takes */
     bool continues;       /* of one INT of a kind: a stage may continue from a finished one that
                              differs in this alone, being smaller; see job_earlier in job.h */
     const char *text;     /* one line of help */

@@ -11,15 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sched.h>
 #include <time.h>
-
-static int cpu_count(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n > 0 ? n : 1;
-}
 
 static const char *state_name(enum state state, bool dry)
 {
@@ -175,7 +167,7 @@ static int run(const struct options *options, bool only_report, struct error *er
     struct arena *arena = s.experiment.arena;
     struct run_options how = {
         .same = variant_options(arena, options),
-        .jobs = options->jobs ? options->jobs : cpu_count(),
+        .jobs = options->jobs,
         .keep_going = options->keep_going || only_report,
         .only_report = only_report,
     };

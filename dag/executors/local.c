@@ -1,58 +1,72 @@
-/* See local.h. */
-#include "dag/executors/local.h"
-#include "base/file.h"
-#include "base/utf8.h"
+/* The executor `local`: a stage is a process on this machine.
+ *
+ * Its descriptors: 0 /dev/null, 1 and 2 log.txt, 3 a pipe for the lines that it reports, 4 the lock
+ * on its key, so that the lock is held until the stage has ended even if we are killed first. It
+ * leads a session of its own, so that all that it starts can be ended with it, and it is killed
+ * when this process dies. */
+#define _GNU_SOURCE
 #include "base/arena.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "dag/executors/executor.h"
+#include "dag/executors/local.h"
 #include "dag/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
-enum { PROGRESS_FD = 3, LOCK_FD = 4 };
+/* Seconds for which the pipe of a process that has ended is read on while another holds it open. */
+enum { PIPE_SECONDS = 2 };
+
+/* Threads that wait for each other spin for some microseconds and then sleep: at libgomp's default,
+ * two trainings of two threads each on two cores reach a thirtieth of the speed of one alone, with
+ * this 85 %; one alone loses 2 %. */
+enum { SPINS = 1000 };
 
 extern char **environ;
 
+/* A running job. */
+struct process {
+    struct process *next;
+    struct local *local;
+    struct executor_job *job;
+    uv_process_t handle;
+    uv_pipe_t pipe;
+    char chunk[4096];
+    struct line_buffer lines;
+    double clock; /* monotonic: of the start; then of the exit */
+    bool exited;
+    int open; /* handles still to close */
+};
+
+struct local {
+    struct process *processes;
+};
+
+/* ---- the end of a process ---- */
+
 static void on_closed(uv_handle_t *handle)
 {
-    struct child *child = handle->data;
-    if (--child->open == 0)
-        child->ended(child);
-}
-
-static void read_line(struct child *child, const char *text, size_t size)
-{
-    json_t *line = json_loadb(text, size, 0, NULL);
-    const json_t *usage = json_object_get(line, "usage");
-    const char *error = json_string_value(json_object_get(line, "error"));
-    if (usage) {
-        child->cpu_seconds = json_number_value(json_object_get(usage, "cpu_seconds"));
-        child->peak_bytes = json_integer_value(json_object_get(usage, "peak_bytes"));
-    }
-    if (error)
-        snprintf(child->message, sizeof child->message, "%s", error);
-    if (line && !usage && !error)
-        child->said(child, line);
-    json_decref(line);
-}
-
-static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-    (void)suggested;
-    struct child *child = handle->data;
-    if (child->used == sizeof child->line) { /* no newline in all of it */
-        child->used = 0;
-        child->dropping = true;
-    }
-    *buffer =
-        uv_buf_init(child->line + child->used, (unsigned int)(sizeof child->line - child->used));
+    struct process *p = handle->data;
+    if (--p->open > 0)
+        return;
+    struct executor_job *job = p->job;
+    for (struct process **q = &p->local->processes; *q; q = &(*q)->next)
+        if (*q == p) {
+            *q = p->next;
+            break;
+        }
+    free(p);
+    job->handle = NULL;
+    job->ended(job);
 }
 
 static void close_once(uv_handle_t *handle)
@@ -61,63 +75,57 @@ static void close_once(uv_handle_t *handle)
         uv_close(handle, on_closed);
 }
 
+static void on_exit_status(uv_process_t *handle, int64_t status, int signal)
+{
+    struct process *p = handle->data;
+    double now = progress_clock();
+    p->job->seconds = now - p->clock;
+    p->job->status = (int)status;
+    p->job->signal = signal;
+    p->clock = now;
+    p->exited = true;
+    kill(-handle->pid, SIGKILL); /* the rest of its session */
+    close_once((uv_handle_t *)handle);
+}
+
+static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    struct process *p = handle->data;
+    (void)suggested;
+    *buffer = uv_buf_init(p->chunk, sizeof p->chunk);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
-    (void)buffer;
-    struct child *child = stream->data;
-    if (n < 0) {
+    struct process *p = stream->data;
+    if (n < 0)
         close_once((uv_handle_t *)stream);
-        return;
-    }
-    child->used += (size_t)n;
-    char *start = child->line, *end;
-    size_t left = child->used;
-    while ((end = memchr(start, '\n', left))) {
-        if (!child->dropping)
-            read_line(child, start, (size_t)(end - start));
-        child->dropping = false;
-        left -= (size_t)(end + 1 - start);
-        start = end + 1;
-    }
-    memmove(child->line, start, left);
-    child->used = left;
+    else
+        executor_read(p->job, &p->lines, buffer->base, (size_t)n);
 }
 
-static void on_exit_status(uv_process_t *process, int64_t status, int signal)
-{
-    struct child *child = process->data;
-    child->seconds = progress_clock() - child->clock;
-    child->clock = progress_clock();
-    child->status = status;
-    child->signal = signal;
-    child->exited = true;
-    kill(-process->pid, SIGKILL); /* what it left running, and then what it left elsewhere */
-    close_once((uv_handle_t *)process);
-}
+/* ---- the start ---- */
 
-enum { OURS = 6, SPINS = 1000 };
+enum { OURS = 6 };
 
 static bool same_name(const char *a, const char *b)
 {
     return strncmp(a, b, strcspn(b, "=") + 1) == 0;
 }
 
-/* Our environment with some names set; the array and the new texts are freed by free_environment.
- * Threads that wait for each other spin for some microseconds only and then sleep: at libgomp's own
- * count, two trainings of two threads on two cores reach a thirtieth of what one does alone, with
- * this 85 %; one alone loses 2 %. */
-static char **make_environment(const char *folder, int threads)
+/* Our environment with some variables set; free_environment frees it. */
+static char **make_environment(const struct executor_job *job)
 {
     size_t n = 0, k = 0;
     while (environ[n])
         n++;
     char **all = must_alloc((n + OURS + 1) * sizeof *all);
-    all[k++] = must(file_path("OMP_NUM_THREADS=%d", threads));
-    all[k++] = must(file_path("OPENBLAS_NUM_THREADS=%d", threads));
+    all[k++] = must(file_path("OMP_NUM_THREADS=%d", job->threads));
+    all[k++] = must(file_path("OPENBLAS_NUM_THREADS=%d", job->threads));
     all[k++] = must(file_path("GOMP_SPINCOUNT=%d", SPINS));
-    all[k++] = must(file_path("FERDAG_PROGRESS_FD=%d", PROGRESS_FD));
+    all[k++] = must(file_path("FERDAG_PROGRESS_FD=%d", STAGE_PROGRESS_FD));
     all[k++] = must(file_path("FERDAG_PARENT=%ld", (long)getpid()));
-    all[k++] = must(file_path("FERDAG_ATTEMPT=%s", folder));
+    all[k++] = must(file_path("FERDAG_ATTEMPT=%s", job->folder));
     for (size_t i = 0; i < n; i++) {
         bool replaced = false;
         for (size_t m = 0; m < OURS; m++)
@@ -135,151 +143,151 @@ static void free_environment(char **environment)
     free(environment);
 }
 
-static int spawn(struct child *child, uv_loop_t *loop, const char *kind, const char *folder,
-                 int threads, int log, int lock)
+static int spawn(struct process *p, uv_loop_t *loop, int log)
 {
-    char *arguments[] = {"ferdag", "stage", (char *)kind, child->trial ? "--trial" : NULL, NULL};
-    char **environment = make_environment(folder, threads);
-    uv_stdio_container_t stdio[5] = {
+    const struct executor_job *job = p->job;
+    char *arguments[] = {"ferdag", "stage", (char *)job->kind, NULL};
+    char **environment = make_environment(job);
+    uv_stdio_container_t stdio[STAGE_LOCK_FD + 1] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = log},
         {.flags = UV_INHERIT_FD, .data.fd = log},
-        {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&child->pipe},
-        {.flags = UV_INHERIT_FD, .data.fd = lock},
+        [STAGE_PROGRESS_FD] = {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
+                               .data.stream = (uv_stream_t *)&p->pipe},
+        [STAGE_LOCK_FD] = {.flags = UV_INHERIT_FD, .data.fd = job->lock},
     };
     uv_process_options_t options = {
         .exit_cb = on_exit_status,
         .file = "/proc/self/exe",
         .args = arguments,
         .env = environment,
-        .cwd = folder,
+        .cwd = job->folder,
         .flags = UV_PROCESS_DETACHED,
-        .stdio_count = lock < 0 ? 4 : 5,
+        .stdio_count = job->lock < 0 ? STAGE_LOCK_FD : STAGE_LOCK_FD + 1,
         .stdio = stdio,
     };
-    int rc = uv_spawn(loop, &child->process, &options);
+    int rc = uv_spawn(loop, &p->handle, &options);
     free_environment(environment);
     return rc;
 }
 
-int child_start(struct child *child, uv_loop_t *loop, const char *kind, const char *folder,
-                int threads, int lock, struct error *err)
+static int open_log(const char *folder, struct error *err)
 {
-    struct timespec now;
     char *path = must(file_path("%s/log.txt", folder));
     int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    int rc = log < 0 ? error_errno(err, errno, "cannot open %s", path) : 0;
+    if (log < 0)
+        log = error_errno(err, errno, "cannot open %s", path);
     free(path);
-    if (rc < 0)
-        return rc;
+    return log;
+}
+
+static int start(struct executor *executor, struct executor_job *job, struct error *err)
+{
+    struct local *local = executor->state;
+    struct timespec now;
+    int log = open_log(job->folder, err);
+    if (log < 0)
+        return log;
+    struct process *p = must_alloc(sizeof *p);
+    *p = (struct process){.next = local->processes, .local = local, .job = job, .open = 2};
+    local->processes = p;
+    job->handle = p;
     clock_gettime(CLOCK_REALTIME, &now);
-    child->started = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    child->clock = progress_clock();
-    child->process.data = child->pipe.data = child;
-    uv_pipe_init(loop, &child->pipe, 0);
-    rc = spawn(child, loop, kind, folder, threads, log, lock);
+    job->started = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    p->clock = progress_clock();
+    p->handle.data = p->pipe.data = p;
+    uv_pipe_init(loop_uv(executor->loop), &p->pipe, 0);
+    int rc = spawn(p, loop_uv(executor->loop), log);
     close(log);
-    child->open = 2;
     if (rc < 0) {
-        snprintf(child->message, sizeof child->message, "cannot start a process: %s",
-                 uv_strerror(rc));
-        child->status = 127;
-        child->exited = true;
-        close_once((uv_handle_t *)&child->pipe);
-        close_once((uv_handle_t *)&child->process);
+        snprintf(job->message, sizeof job->message, "cannot start a process: %s", uv_strerror(rc));
+        job->status = 127;
+        p->exited = true;
+        close_once((uv_handle_t *)&p->pipe);
+        close_once((uv_handle_t *)&p->handle);
         return 0;
     }
-    uv_read_start((uv_stream_t *)&child->pipe, on_allocate, on_read);
+    uv_read_start((uv_stream_t *)&p->pipe, on_allocate, on_read);
     return 0;
 }
 
-void child_signal(struct child *child, int signal)
+/* ---- the rest of the interface ---- */
+
+static void cancel(struct executor *executor, struct executor_job *job, bool force)
 {
-    if (!child->exited && child->process.pid > 0) /* 0, of one not started, means our own group */
-        kill(-child->process.pid, signal);
+    struct process *p = job->handle;
+    (void)executor;
+    if (p && !p->exited && p->handle.pid > 0) /* 0, of one not started, means our own group */
+        kill(-p->handle.pid, force ? SIGKILL : SIGTERM);
 }
 
-bool child_is(const struct child *child, pid_t pid)
+static bool is_stage(void *data, pid_t pid)
 {
-    return !child->exited && child->process.pid == pid;
+    const struct local *local = data;
+    for (const struct process *p = local->processes; p; p = p->next)
+        if (!p->exited && p->handle.pid == pid)
+            return true;
+    return false;
 }
 
-void child_tick(struct child *child)
+static void poll_processes(struct executor *executor)
 {
-    if (child->exited && progress_clock() - child->clock > 2)
-        close_once((uv_handle_t *)&child->pipe);
+    struct local *local = executor->state;
+    process_kill_children(is_stage, local); /* orphans of stages that were killed */
+    for (struct process *p = local->processes; p; p = p->next)
+        if (p->exited && progress_clock() - p->clock > PIPE_SECONDS)
+            close_once((uv_handle_t *)&p->pipe);
 }
 
-/* ---- the other side ---- */
-
-void child_settle(void)
+static int count_cpus(void)
 {
-    const char *parent = getenv("FERDAG_PARENT");
-    if (!parent)
-        return; /* started by hand */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != (pid_t)strtol(parent, NULL, 10))
-        _exit(1); /* it died before we asked to be told */
-    fcntl(PROGRESS_FD, F_SETFD, FD_CLOEXEC);
-    fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n > 0 ? n : 1;
 }
 
-/* Peak resident set in bytes. VmHWM starts anew at exec; ru_maxrss would count what our parent
- * had when it forked us. */
-static int64_t own_peak(void)
+static int count_gpus(void)
 {
-    char line[256];
-    long kib = 0;
-    FILE *status = fopen("/proc/self/status", "re");
-    while (status && fgets(line, sizeof line, status))
-        if (strncmp(line, "VmHWM:", 6) == 0)
-            kib = strtol(line + 6, NULL, 10);
-    if (status)
-        fclose(status);
-    return (int64_t)kib * 1024;
+    char path[32];
+    int n = 0;
+    do
+        snprintf(path, sizeof path, "/dev/nvidia%d", n);
+    while (access(path, F_OK) == 0 && ++n < 64);
+    return n;
 }
 
-static double cpu_seconds(const struct rusage *usage)
+static struct capacity capacity(const struct executor *executor)
 {
-    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
-           1e-6 * (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+    (void)executor;
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
+    return (struct capacity){
+        .cpus = count_cpus(),
+        .memory = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX,
+        .gpus = count_gpus(),
+    };
 }
 
-static void send_line(const json_t *line)
+static int open_local(struct executor *executor, struct error *err)
 {
-    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
-    if (text)
-        dprintf(PROGRESS_FD, "%s\n", text); /* nobody listening changes nothing */
-    free(text);
+    (void)err;
+    executor->state = must_alloc(sizeof(struct local));
+    process_adopt_orphans();
+    return 0;
 }
 
-void child_foretell(double seconds)
+static void close_local(struct executor *executor)
 {
-    if (!getenv("FERDAG_PARENT")) {
-        printf("%.1f s\n", seconds);
-        return;
-    }
-    json_t *line = json_pack("{s:f}", "seconds", seconds);
-    send_line(line);
-    json_decref(line);
+    process_end_children(NULL, NULL);
+    free(executor->state);
 }
 
-void child_report(int rc, const struct error *err)
-{
-    if (!getenv("FERDAG_PARENT"))
-        return;
-    struct rusage own, children;
-    getrusage(RUSAGE_SELF, &own);
-    getrusage(RUSAGE_CHILDREN, &children);
-    int64_t peak = own_peak(), below = (int64_t)children.ru_maxrss * 1024;
-    json_t *usage = json_pack("{s:{s:f, s:I}}", "usage", "cpu_seconds",
-                              cpu_seconds(&own) + cpu_seconds(&children), "peak_bytes",
-                              (json_int_t)(peak > below ? peak : below));
-    send_line(usage);
-    json_decref(usage);
-    if (rc < 0) {
-        json_t *error = json_pack("{s:o}", "error", utf8_json(err->text));
-        send_line(error);
-        json_decref(error);
-    }
-}
+const struct executor_type executor_local = {
+    .name = "local",
+    .text = "processes on this machine",
+    .open = open_local,
+    .close = close_local,
+    .capacity = capacity,
+    .start = start,
+    .cancel = cancel,
+    .poll = poll_processes,
+};

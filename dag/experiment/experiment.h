@@ -68,9 +68,7 @@ struct stage {
     size_t user_count;
     size_t place;     /* index in the experiment's list, which is in topological order */
     size_t height;    /* stages on the longest path from here to a last stage, itself included */
-    double work;      /* as its kind says; 0 if that says nothing */
-    const char *pace; /* of a kind with a trial: stages of the kind with the same text take equally
-                         long on equal inputs; else NULL */
+    double work;      /* as the kind's `work` returns it; 0 if it has none */
     bool implicit;    /* `tables` or `report`: made from sections, not from `stages` */
 };
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct walk {
@@ -56,27 +55,10 @@ static void add_user(struct experiment *e, struct stage *from, struct stage *use
     from->users[from->user_count++] = user;
 }
 
-/* The params that time depends on, as JSON, and the threads. */
-static const char *make_pace(struct arena *arena, const struct stage *stage)
-{
-    json_t *params = must(json_object());
-    for (const struct param *p = stage->kind->params; p->name; p++)
-        if (!p->timeless &&
-            json_object_set(params, p->name, json_object_get(stage->params, p->name)) < 0)
-            must(NULL);
-    char *text = must(json_dumps(params, JSON_COMPACT | JSON_REAL_PRECISION(17)));
-    const char *pace = arena_print(arena, "%d %s", stage->cpu, text);
-    json_decref(params);
-    free(text);
-    return pace;
-}
-
 static void describe(struct experiment *e, struct stage *stage)
 {
-    if (!stage->broken) {
-        stage->work = stage->kind->work ? stage->kind->work(stage->params) : 0;
-        stage->pace = stage->kind->trial ? make_pace(e->arena, stage) : NULL;
-    }
+    if (!stage->broken && stage->kind->work)
+        stage->work = stage->kind->work(stage->params);
     for (size_t k = 0; k < stage->input_count; k++)
         if (stage->inputs[k].from)
             add_user(e, stage->inputs[k].from, stage);

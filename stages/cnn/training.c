@@ -73,7 +73,7 @@ static int diverged(const struct training *t, const char *split, double loss, st
                      t->step.clip > 0 ? "" : " or clip gradients");
 }
 
-int training_batch(struct training *t, size_t batches, struct error *err)
+static int train_batch(struct training *t, size_t batches, struct error *err)
 {
     double before = job_clock(), loss = 0;
     size_t n = cut_batch(t), correct = 0;
@@ -96,21 +96,16 @@ int training_batch(struct training *t, size_t batches, struct error *err)
     return 0;
 }
 
-int training_evaluation(struct training *t, struct evaluation *e, struct error *err)
-{
-    *e = (struct evaluation){.net = t->full_net ? t->full_net : t->net,
-                             .view = t->view,
-                             .crop = t->crop,
-                             .batch = t->spec.batch,
-                             .scale = &t->scale};
-    int rc = t->full_net ? weights_from_net(&t->now, t->net, err) : 0;
-    return rc < 0 || !t->full_net ? rc : weights_to_net(&t->now, t->full_net, err);
-}
-
 static int look_at_public(struct training *t, double *loss, size_t *correct, struct error *err)
 {
-    struct evaluation e;
-    int rc = training_evaluation(t, &e, err);
+    struct evaluation e = {.net = t->full_net ? t->full_net : t->net,
+                           .view = t->view,
+                           .crop = t->crop,
+                           .batch = t->spec.batch,
+                           .scale = &t->scale};
+    int rc = t->full_net ? weights_from_net(&t->now, t->net, err) : 0;
+    if (rc == 0 && t->full_net)
+        rc = weights_to_net(&t->now, t->full_net, err);
     if (rc == 0)
         rc = evaluate(&e, &t->public, t->logits, NULL, err);
     if (rc < 0)
@@ -176,7 +171,7 @@ int training_run(struct training *t, struct error *err)
     while (wants_more(t)) {
         crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);
         while (t->state.batch < batches) {
-            int rc = training_batch(t, batches, err);
+            int rc = train_batch(t, batches, err);
             if (rc == 0 && job_clock() - t->last_checkpoint >= every)
                 rc = save(t, err);
             if (rc < 0)

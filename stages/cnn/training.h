@@ -1,6 +1,6 @@
 /* One training of train_cnn, from its params to its last epoch: what it holds, and the steps that
  * train_cnn.c takes one after the other. training_start.c begins it, training.c is its loop,
- * training_outputs.c writes what comes out, training_trial.c foretells how long it will take. */
+ * training_outputs.c writes what comes out. */
 #ifndef FERDAG_STAGES_CNN_TRAINING_H
 #define FERDAG_STAGES_CNN_TRAINING_H
 
@@ -43,28 +43,16 @@ enum net_model training_model(const char *name);
 /* Steps of an epoch. */
 size_t training_steps(const struct training *t);
 
-/* Reads the params and the images, makes nets and buffers for batches of the param's size but at
- * most at_once images. training_finish frees also what a failure left. */
-int training_prepare(struct training *t, const struct job *job, int at_once, struct error *err);
-
-/* The same for whole batches, and sets the net from a checkpoint, else from a finished training of
- * fewer epochs, else from the seed. */
+/* Reads the params and the images, makes nets and buffers, and sets the net from a checkpoint, else
+ * from a finished training of fewer epochs, else from the seed. training_finish frees also what a
+ * failure left. */
 int training_start(struct training *t, const struct job *job, struct error *err);
 void training_finish(struct training *t);
-
-/* Trains on the next of the running epoch's `batches`. */
-int training_batch(struct training *t, size_t batches, struct error *err);
-
-/* How the net, as it is now, looks at PublicTest. */
-int training_evaluation(struct training *t, struct evaluation *e, struct error *err);
 
 /* Trains until the last epoch, or until it stops early. */
 int training_run(struct training *t, struct error *err);
 
 /* Writes all outputs of a training that has ended. */
 int training_write(struct training *t, struct error *err);
-
-/* The kind's trial: see stages/kind.h. */
-int training_trial(struct job *job, double *seconds, struct error *err);
 
 #endif

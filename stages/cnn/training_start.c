@@ -1,6 +1,5 @@
 /* See training.h: from params and images to a net that is ready for its next batch. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,21 +203,15 @@ void training_finish(struct training *t)
     free(t->logits);
 }
 
-int training_prepare(struct training *t, const struct job *job, int at_once, struct error *err)
+int training_start(struct training *t, const struct job *job, struct error *err)
 {
     *t = (struct training){.job = job};
     read_params(t);
-    if (t->spec.batch > at_once)
-        t->spec.batch = at_once;
     int rc = read_images(t, err);
     if (rc == 0)
         rc = make_nets(t, err);
-    return rc < 0 ? rc : make_buffers(t, err);
-}
-
-int training_start(struct training *t, const struct job *job, struct error *err)
-{
-    int rc = training_prepare(t, job, INT_MAX, err);
+    if (rc == 0)
+        rc = make_buffers(t, err);
     if (rc == 0)
         rc = set_net(t, err);
     fflush(stdout); /* what was said of the start is to be in the log of one that is killed */

@@ -30,7 +30,7 @@ same 'outputs' 5 "$(wc -l <<< "$two")"
 cp -r two four
 has 'explain' 'it may continue from epochs 2 of key' "$("$FERDAG" explain x.yaml net --set epochs=4 --cache four)"
 same 'four epochs after two' "$fresh" "$(train four --set epochs=4)"
-has 'the run' 'net: goes on from epochs 2 of key' "$(cat err)"
+has 'the run' 'net: continues from epochs 2 of key' "$(cat err)"
 log=$(log_of four --set epochs=4)
 has 'log' 'goes on after epoch 2 of the training of 2 epochs' "$log"
 has 'log' 'epoch 3: ' "$log"

@@ -201,33 +201,6 @@ static void params_are_typed_and_defaults_filled_in(void **state)
     experiment_free(&e);
 }
 
-static const char *pace_of(const struct experiment *e, const char *stage)
-{
-    return experiment_stage(e, stage)->pace;
-}
-
-/* Of stages that a trial of one can speak for. */
-static void a_pace_is_what_decides_the_time(void **state)
-{
-    (void)state;
-    put("x.yaml", "ferdag: 2\nstages:\n"
-                  "  faces: {kind: synthetic_faces}\n"
-                  "  a: {kind: ingest_csv, in: {csv: faces}}\n"
-                  "  b: {kind: filter_noise, in: {images: a}}\n"
-                  "  t:\n    for: {set: [a, b], lr: [0.1, 0.2], epochs: [5, 6]}\n"
-                  "    kind: train_cnn\n    in: {images: '${set}'}\n"
-                  "    with: {model: vgg19, lr: '${lr}', epochs: '${epochs}', seed: '${epochs}'}\n"
-                  "  two: {kind: train_cnn, in: {images: a}, needs: {cpu: 2},\n"
-                  "        with: {model: vgg19, lr: 0.1, epochs: 5, seed: 5}}\n");
-    struct experiment e = load("x.yaml", NULL);
-    assert_null(pace_of(&e, "a"));
-    const char *pace = pace_of(&e, "t/a/0.1/5");
-    assert_string_equal(pace_of(&e, "t/b/0.2/5"), pace);
-    assert_string_not_equal(pace_of(&e, "t/a/0.1/6"), pace);
-    assert_string_not_equal(pace_of(&e, "two"), pace);
-    experiment_free(&e);
-}
-
 static void cells_are_rows_times_columns(void **state)
 {
     (void)state;
@@ -386,7 +359,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(includes_are_merged_and_paths_are_the_files_own, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(params_are_typed_and_defaults_filled_in, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_pace_is_what_decides_the_time, setup, teardown),
         cmocka_unit_test_setup_teardown(cells_are_rows_times_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_references_in_tables_are_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(a_key_is_what_decides_the_outputs, setup, teardown),

@@ -1,4 +1,4 @@
-/* How long a run will take: the arithmetic, its words, and when it is worth a line. */
+/* How long a run will take: the arithmetic, its words, and when it deserves a line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,121 +6,214 @@
 #include <string.h>
 #include <cmocka.h>
 #include "dag/forecast.h"
-#include "dag/trial.h"
+
+enum { MOST = 4, GIB = 1 << 30 };
+
+static const struct kind quick = {.name = "quick"}, other = {.name = "other"};
+
+/* A stage of a case; those of `quick` have work. */
+struct given {
+    double work, expected, elapsed, done, gained, in;
+    bool finished, running, reported, implicit;
+    int cpu;
+    int user; /* place of the stage that reads it, or 0 */
+};
+
+/* Makes the stages of a case. */
+static size_t make_stages(const struct given *given, size_t count, struct stage *stages,
+                          struct stage **users, struct forecast_stage *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct given *g = &given[i];
+        users[i] = &stages[g->user];
+        stages[i] = (struct stage){
+            .kind = g->work > 0 ? &quick : &other,
+            .work = g->work,
+            .cpu = g->cpu > 0 ? g->cpu : 1,
+            .place = i,
+            .users = &users[i],
+            .user_count = g->user > 0,
+            .implicit = g->implicit,
+        };
+        out[i] = (struct forecast_stage){
+            .stage = &stages[i],
+            .pending = !g->finished,
+            .running = g->running,
+            .expected = g->expected,
+            .elapsed = g->elapsed,
+            .reported = g->reported,
+            .done = g->done,
+            .gained = g->gained,
+            .in = g->in,
+        };
+    }
+    return count;
+}
+
+#define OBSERVED .running = true, .reported = true, .expected = -1
 
 static void test_seconds(void **state)
 {
     (void)state;
     static const struct {
         const char *what;
-        struct forecast_stage stages[4];
+        struct given given[MOST];
         size_t count;
-        double speed, seconds, speed_after;
+        int cpus;
+        double seconds;
+        size_t unknown;
     } cases[] = {
-        {"nobody has spoken", {{.work = 5, .lanes = 1}}, 1, 0, -1, 0},
-        {"too short a look", {{.work = 5, .gained = .1, .seconds = 1, .lanes = 1}}, 1, 0, -1, 0},
-        {"nothing gained yet", {{.work = 5, .done = .5, .seconds = 60, .lanes = 1}}, 1, 0, -1, 0},
-        {"alone, half done",
-         {{.work = 5, .done = .5, .gained = .5, .seconds = 100, .lanes = 1}},
+        {"nothing is known", {{.work = 5, .expected = -1, .running = true}}, 1, 1, -1, 1},
+        {"too short an observation",
+         {{OBSERVED, .work = 5, .done = .1, .gained = .1, .in = 1}},
          1,
-         0,
+         1,
+         -1,
+         1},
+        {"no progress yet", {{OBSERVED, .work = 5, .done = .5, .in = 60}}, 1, 1, -1, 1},
+        {"half done, at the observed rate",
+         {{OBSERVED, .work = 5, .done = .5, .gained = .5, .in = 100}},
+         1,
+         1,
          100,
-         40},
-        {"resumed: an earlier sitting's half costs nothing now",
-         {{.work = 5, .done = .6, .gained = .1, .seconds = 10, .lanes = 1}},
+         0},
+        {"resumed: the half of an earlier attempt took no time now",
+         {{OBSERVED, .work = 5, .done = .6, .gained = .1, .in = 10}},
          1,
-         0,
+         1,
          40,
-         20},
-        {"others wait in one lane, by their work",
-         {{.work = 1, .done = .5, .gained = .5, .seconds = 10, .lanes = 1},
-          {.work = 3, .lanes = 1},
-          {.work = 2, .lanes = 1}},
+         0},
+        {"others of the kind wait, by their work",
+         {{OBSERVED, .work = 1, .done = .5, .gained = .5, .in = 10},
+          {.work = 3, .expected = -1},
+          {.work = 2, .expected = -1}},
          3,
-         0,
+         1,
          110,
-         20},
-        {"two lanes halve it",
-         {{.work = 1, .done = .5, .gained = .5, .seconds = 10, .lanes = 2},
-          {.work = 3, .lanes = 2},
-          {.work = 2, .lanes = 2}},
+         0},
+        {"two side by side take half as long",
+         {{OBSERVED, .work = 1, .done = .5, .gained = .5, .in = 10},
+          {.work = 3, .expected = -1},
+          {.work = 2, .expected = -1}},
          3,
-         0,
+         2,
          60,
-         20},
-        {"but never below the longest stage",
-         {{.work = 1, .done = .5, .gained = .5, .seconds = 10, .lanes = 8},
-          {.work = 3, .lanes = 8},
-          {.work = 2, .lanes = 8}},
+         0},
+        {"but never less than the longest stage",
+         {{OBSERVED, .work = 1, .done = .5, .gained = .5, .in = 10},
+          {.work = 3, .expected = -1},
+          {.work = 2, .expected = -1}},
          3,
-         0,
+         8,
          60,
-         20},
-        {"each goes on at its own speed, the rest at the mean",
-         {{.work = 1, .done = .5, .gained = .5, .seconds = 10, .lanes = 1},
-          {.work = 1, .done = .5, .gained = .5, .seconds = 30, .lanes = 1},
-          {.work = 1, .lanes = 1}},
+         0},
+        {"nor less than the longest chain of stages",
+         {{.expected = 30, .user = 2}, {.expected = 50}, {.expected = 40}},
          3,
-         0,
+         8,
+         70,
+         0},
+        {"each at its own rate, the rest at the mean",
+         {{OBSERVED, .work = 1, .done = .5, .gained = .5, .in = 10},
+          {OBSERVED, .work = 1, .done = .5, .gained = .5, .in = 30},
+          {.work = 1, .expected = -1}},
+         3,
+         1,
          80,
-         40},
-        {"between two stages the last speed holds", {{.work = 3, .lanes = 1}}, 1, 7, 21, 7},
-        {"before any was watched, by the trials' seconds",
-         {{.work = 100, .lanes = 1}, {.work = 50, .lanes = 1}},
+         0},
+        {"by earlier results, before any has started",
+         {{.work = 9, .expected = 100}, {.expected = 50}},
          2,
          1,
          150,
-         1},
-        {"then by as much as they were wrong of the watched",
-         {{.work = 100, .done = .1, .gained = .1, .seconds = 20, .lanes = 1},
-          {.work = 50, .lanes = 1}},
+         0},
+        {"less what it has run already",
+         {{.work = 9, .expected = 100, .running = true, .elapsed = 30}},
+         1,
+         1,
+         70,
+         0},
+        {"an overdue one may end at any time",
+         {{.expected = 100, .running = true, .elapsed = 130}},
+         1,
+         1,
+         0,
+         0},
+        {"less what an earlier attempt has done",
+         {{.work = 9, .expected = 100, .running = true, .reported = true, .done = .9}},
+         1,
+         1,
+         10,
+         0},
+        {"twice as slow as the results of its kind, so the others are too",
+         {{.work = 9,
+           .expected = 100,
+           .running = true,
+           .reported = true,
+           .done = .1,
+           .gained = .1,
+           .in = 20},
+          {.work = 9, .expected = 50},
+          {.expected = 7}},
+         3,
+         1,
+         180 + 100 + 7,
+         0},
+        {"what is unknown of a kind without work is left out",
+         {{.work = 9, .expected = 100}, {.expected = -1}},
          2,
          1,
-         280,
-         2},
-        {"all done", {{.work = 5, .done = 1, .gained = 1, .seconds = 9, .lanes = 1}}, 1, 0, 0, 1.8},
+         100,
+         1},
+        {"of a kind with work it prevents an estimate",
+         {{.work = 9, .expected = -1}, {.expected = 100}},
+         2,
+         1,
+         -1,
+         1},
+        {"the program's own stages are quick",
+         {{.work = 9, .expected = 100}, {.expected = -1, .implicit = true}},
+         2,
+         1,
+         100,
+         0},
+        {"a stage that needs all CPUs runs alone",
+         {{.expected = 10, .cpu = 4}, {.expected = 10, .cpu = 4}},
+         2,
+         4,
+         20,
+         0},
+        {"what is finished takes no time",
+         {{.work = 9, .expected = -1, .finished = true}, {.expected = 10}},
+         2,
+         1,
+         10,
+         0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        double speed = cases[i].speed;
-        double seconds = forecast_seconds(cases[i].stages, cases[i].count, &speed);
-        if (seconds < cases[i].seconds - 1e-9 || seconds > cases[i].seconds + 1e-9 ||
-            speed < cases[i].speed_after - 1e-9 || speed > cases[i].speed_after + 1e-9)
-            fail_msg("%s: %g s at speed %g", cases[i].what, seconds, speed);
+        struct stage stages[MOST], *users[MOST];
+        struct forecast_stage known[MOST];
+        size_t n = make_stages(cases[i].given, cases[i].count, stages, users, known);
+        struct forecast f = forecast_make(known, n, cases[i].cpus, GIB);
+        if (f.seconds < cases[i].seconds - 1e-9 || f.seconds > cases[i].seconds + 1e-9 ||
+            f.unknown != cases[i].unknown)
+            fail_msg("%s: %g s, %zu unknown", cases[i].what, f.seconds, f.unknown);
     }
 }
 
-static const struct kind quick = {.name = "quick"}, other = {.name = "other"};
-
-static void test_trials(void **state)
+/* A stage that needs half of the memory runs beside one other, whatever the CPUs. */
+static void test_memory(void **state)
 {
     (void)state;
-    const struct stage a = {.kind = &quick, .pace = "a", .work = 10},
-                       b = {.kind = &quick, .pace = "b", .work = 30},
-                       failed = {.kind = &quick, .pace = "failed", .work = 5},
-                       same_name = {.kind = &other, .pace = "c", .work = 7};
-    const struct trial foreign = {.stage = &same_name, .seconds = 1000},
-                       third = {.stage = &failed, .next = (struct trial *)&foreign},
-                       second = {.stage = &b, .seconds = 70, .next = (struct trial *)&third},
-                       first = {.stage = &a, .seconds = 10, .next = (struct trial *)&second};
-    static const struct {
-        const char *what;
-        struct stage stage;
-        double seconds;
-    } cases[] = {
-        {"a kind without trials", {.kind = &quick, .work = 1}, -1},
-        {"of its own pace", {.kind = &quick, .pace = "b", .work = 30}, 70},
-        {"not tried: by work at the mean speed", {.kind = &quick, .pace = "d", .work = 4}, 8},
-        {"tried in vain: the same", {.kind = &quick, .pace = "failed", .work = 5}, 10},
-        {"another kind has the same pace", {.kind = &other, .pace = "a", .work = 14}, 2000},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        double seconds = trials_seconds(&first, &cases[i].stage);
-        if (seconds < cases[i].seconds - 1e-9 || seconds > cases[i].seconds + 1e-9)
-            fail_msg("%s: %g s", cases[i].what, seconds);
+    struct stage stages[MOST];
+    struct forecast_stage known[MOST];
+    for (size_t i = 0; i < MOST; i++) {
+        stages[i] = (struct stage){.kind = &other, .cpu = 1, .mem = GIB / 2, .place = i};
+        known[i] = (struct forecast_stage){.stage = &stages[i], .pending = true, .expected = 10};
     }
-    assert_true(trials_seconds(NULL, &a) < 0);
-    const struct trial alone = {.stage = &failed};
-    assert_true(trials_seconds(&alone, &failed) < 0);
+    struct forecast f = forecast_make(known, MOST, 64, GIB);
+    assert_true(f.seconds > 19.9 && f.seconds < 20.1);
+    assert_int_equal(f.stages, MOST);
 }
 
 static void test_words(void **state)
@@ -147,26 +240,48 @@ static void test_news(void **state)
     (void)state;
     static const struct {
         const char *what;
-        struct forecast_said said;
+        struct forecast_news last;
         double seconds, clock;
         bool news;
     } cases[] = {
-        {"short runs say nothing", {0, 0}, 300, 50, false},
-        {"a long one does", {0, 0}, 900, 50, true},
-        {"time that passes is no news", {90000, 50}, 50000, 40050, false},
+        {"a short run is not", {0, 0}, 300, 50, false},
+        {"a long one is", {0, 0}, 900, 50, true},
+        {"that time passes is not", {90000, 50}, 50000, 40050, false},
         {"a much slower machine is", {9000, 50}, 18000, 1050, true},
         {"a much faster one too", {9000, 50}, 5000, 1050, true},
         {"a little faster is not", {9000, 50}, 6000, 1050, false},
-        {"nothing twice a minute", {9000, 50}, 90000, 80, false},
-        {"overdue by far", {1000, 50}, 900, 5050, true},
-        {"near its end nobody asks", {1000, 50}, 200, 1000, false},
+        {"nothing is twice a minute", {9000, 50}, 90000, 80, false},
+        {"long overdue is", {1000, 50}, 900, 5050, true},
+        {"near the end nothing is", {1000, 50}, 200, 1000, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (forecast_is_news(&cases[i].said, cases[i].seconds, cases[i].clock) != cases[i].news)
+        if (forecast_is_news(&cases[i].last, cases[i].seconds, cases[i].clock) != cases[i].news)
             fail_msg("%s", cases[i].what);
 }
 
-/* Work that a kind says of params given as JSON. */
+static void test_lines(void **state)
+{
+    (void)state;
+    struct forecast f = {.seconds = 7800, .stages = 12, .early = true};
+    struct forecast_news last = {0};
+    char line[256] = "";
+    assert_false(forecast_line(&f, 4, 50, &last, line, sizeof line));
+    f.early = false;
+    assert_true(forecast_line(&f, 4, 50, &last, line, sizeof line));
+    assert_string_equal(line,
+                        "12 stages to go, about 2 h 10 min at -j 4; you can stop at any time, "
+                        "the same command resumes");
+    assert_false(forecast_line(&f, 4, 51, &last, line, sizeof line));
+    f = (struct forecast){.seconds = 20000, .stages = 1, .unknown = 2};
+    assert_true(forecast_line(&f, 4, 500, &last, line, sizeof line));
+    assert_string_equal(line, "new estimate for the 1 stage to go: about 5 h 35 min, not counting "
+                              "2 of unknown length");
+    f.seconds = -1;
+    last = (struct forecast_news){0};
+    assert_false(forecast_line(&f, 4, 500, &last, line, sizeof line));
+}
+
+/* The work of a training with params given as JSON. */
 static double work(const char *params)
 {
     json_t *p = json_loads(params, 0, NULL);
@@ -192,11 +307,9 @@ static void test_work_of_a_training(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seconds),
-        cmocka_unit_test(test_trials),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_news),
-        cmocka_unit_test(test_work_of_a_training),
+        cmocka_unit_test(test_seconds), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_words),   cmocka_unit_test(test_news),
+        cmocka_unit_test(test_lines),   cmocka_unit_test(test_work_of_a_training),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,13 +207,10 @@ static void make_data(const char *path, size_t train, size_t public, size_t priv
     }
 }
 
-enum act { RUN, TRIAL };
-
-/* Runs a kind, or its trial, in a child, in folder `place`, on ../data and ../weights; killed after
+/* Runs a kind in a child process, in folder `place`, on ../data and ../weights; killed after
  * `milliseconds` of CPU time unless 0. Returns its exit status, or -1 if it was killed. Its error
- * text goes to the file "error", what a trial found to ../seconds. */
-static int act_in(const char *place, enum act act, const char *name, const char *params,
-                  int milliseconds)
+ * text goes to the file "error". */
+static int run_in(const char *place, const char *name, const char *params, int milliseconds)
 {
     struct error err = {""};
     char *text = file_path("{\"stage\":\"t\",\"kind\":\"%s\",\"key\":\"5eed\",\"params\":{%s},"
@@ -232,7 +229,6 @@ static int act_in(const char *place, enum act act, const char *name, const char 
     if (child == 0) {
         const struct kind *kind = kind_find(name);
         struct job job;
-        double seconds = 0;
         /* SIGPROF comes by CPU time, whatever else the machine does, and ends it like SIGKILL */
         const struct itimerval limit = {
             .it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}};
@@ -241,9 +237,7 @@ static int act_in(const char *place, enum act act, const char *name, const char 
             _exit(3);
         int rc = job_open(&job, kind, &err);
         if (rc == 0)
-            rc = act == RUN ? kind->run(&job, &err) : kind->trial(&job, &seconds, &err);
-        if (act == TRIAL)
-            file_write("../seconds", &seconds, sizeof seconds, NULL);
+            rc = kind->run(&job, &err);
         file_write("error", err.text, strlen(err.text), NULL);
         fflush(NULL);
         _exit(rc < 0);
@@ -251,11 +245,6 @@ static int act_in(const char *place, enum act act, const char *name, const char 
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int run_in(const char *place, const char *name, const char *params, int milliseconds)
-{
-    return act_in(place, RUN, name, params, milliseconds);
 }
 
 static int train_in(const char *place, const char *params, int milliseconds)
@@ -304,41 +293,6 @@ static void same_bytes_twice(void **state)
     assert_true(m != n || memcmp(x, y, m) != 0);
     free(x);
     free(y);
-}
-
-/* What a trial with these params says. */
-static double try_in(const char *place, const char *params)
-{
-    size_t size;
-    assert_int_equal(act_in(place, TRIAL, "train_cnn", params, 0), 0);
-    char *text = slurp(".", "seconds", &size);
-    double seconds = 0;
-    assert_int_equal(size, sizeof seconds);
-    memcpy(&seconds, text, size);
-    free(text);
-    return seconds;
-}
-
-#define NARROW "\"model\":\"preact_resnet18\",\"width\":8"
-
-/* It grows with the epochs (other work on this machine may slow one of two down), in all views and
- * sizes of batches, and leaves nothing. */
-static void a_trial_foretells_and_leaves_no_trace(void **state)
-{
-    (void)state;
-    double some = try_in("tried", NARROW ",\"epochs\":10"),
-           many = try_in("tried", NARROW ",\"epochs\":100000");
-    assert_true(some > 0 && many > some * 500 && many < some * 200000);
-    assert_true(try_in("tried", NARROW ",\"evaluation_view\":\"full\"") > 0);
-    assert_true(try_in("tried", NARROW ",\"evaluation_view\":\"ten_crop\",\"batch_size\":9") > 0);
-    assert_true(try_in("tried", NARROW ",\"batch_size\":1") > 0);
-    static const char *const all[] = {"error", "job.json", "log"};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        char *path = file_path("tried/%s", all[i]);
-        assert_int_equal(unlink(path), 0);
-        free(path);
-    }
-    assert_int_equal(rmdir("tried"), 0);
 }
 
 /* Trains, with bf16 asked for, and checks which precision the summary says that it computed in. */
@@ -585,7 +539,6 @@ int main(void)
         cmocka_unit_test(orders_are_permutations_that_change),
         cmocka_unit_test(loss_and_decisions),
         cmocka_unit_test(same_bytes_twice),
-        cmocka_unit_test(a_trial_foretells_and_leaves_no_trace),
         cmocka_unit_test(precision_is_fp32_without_bf16),
         cmocka_unit_test(precision_is_bf16_with_bf16),
         cmocka_unit_test(killed_training_ends_with_the_same_bytes),
