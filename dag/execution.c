@@ -135,8 +135,7 @@ static void fail(struct execution *x)
     int rc = index_fail(run->plan->cache->index, run->plan->experiment->full, &failure, &error);
     if (rc < 0)
         run_cache_broke(run, rc, &error);
-    progress_stop(&run->progress, task->stage->name, NULL);
-    progress_say(&run->progress, "ferdag: stage %s failed: %s", task->stage->name, x->error.text);
+    progress_failed(&run->progress, task->stage->name, x->error.text);
     if (x->folder)
         say_log_end(x);
     if (!run->options->keep_going)
@@ -202,21 +201,17 @@ static void succeed(struct execution *x)
     struct run *run = x->run;
     struct task *task = x->task;
     struct error error;
-    char time[32];
     compare_forced(x);
     int rc = cache_commit(run->plan->cache, &x->result, &x->writer, &error);
     if (rc < 0) {
         break_off(x, rc, &error);
         return;
     }
-    progress_duration(x->child.seconds, time, sizeof time);
     task->result = x->result;
     x->result = (struct result){0};
     file_remove_tree(x->folder, NULL);
     run_remember_latest(run, task);
-    progress_stop(&run->progress, task->stage->name, NULL);
-    if (!run->progress.terminal)
-        progress_say(&run->progress, "%s: done in %s", task->stage->name, time);
+    progress_done(&run->progress, task->stage->name, x->child.seconds);
     drop(x);
     run_settle(run, task, STATE_RAN);
 }

@@ -111,11 +111,9 @@ static size_t gather(const struct kind *kind, const struct run *run, struct fore
 static void tell(struct forecast *f, struct progress *progress, size_t count, double left, int jobs)
 {
     char words[48];
-    size_t used = strlen(progress->outlook);
     double now = progress_clock();
     forecast_words(left, words, sizeof words);
-    snprintf(progress->outlook + used, sizeof progress->outlook - used, " · %s: %s to go",
-             f->kind->name, words);
+    progress->remaining = fmax(progress->remaining, left);
     if (!forecast_is_news(&f->said, left, now))
         return;
     if (f->said.clock == 0)
@@ -132,7 +130,7 @@ static void tell(struct forecast *f, struct progress *progress, size_t count, do
 void forecast_look(struct run *run)
 {
     struct forecast_stage *stages = must_alloc(run->plan->experiment->stage_count * sizeof *stages);
-    run->progress.outlook[0] = 0;
+    run->progress.remaining = -1;
     for (size_t i = 0; kinds[i]; i++) {
         bool tried = false;
         size_t count = kinds[i]->work ? gather(kinds[i], run, stages, &tried) : 0;

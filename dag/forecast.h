@@ -46,7 +46,7 @@ struct forecast {
     struct forecast *next;
 };
 
-/* Looks at all that runs and waits, puts the time to go into run->progress.outlook, and says what
+/* Looks at all that runs and waits, puts the time to go into run->progress.remaining, and says what
  * is news, but nothing of a kind whose trials aren't over. run->forecasts starts as NULL. */
 void forecast_look(struct run *run);
 void forecast_free(struct forecast *forecasts);

@@ -84,8 +84,8 @@ static int claim(struct run *run, struct task *task, int *lock)
     *lock = work_lock(run->plan->cache, task->key, &error);
     if (*lock == -EAGAIN) {
         if (!runs_here(run, task->key))
-            progress_say(&run->progress, "%s: waits for another run that is at it",
-                         task->stage->name);
+            progress_warn(&run->progress, "%s: waits for another run that is at it",
+                          task->stage->name);
         task->blocked = true;
         return 0;
     }
@@ -178,7 +178,7 @@ static void on_signal(uv_signal_t *handle, int number)
     execution_signal(run, run->interrupted ? SIGKILL : SIGTERM); /* the second time without mercy */
     run->interrupted = run->stopping = true;
     run->interrupted_at = progress_clock();
-    progress_say(&run->progress, "ferdag: stopping; the next run goes on from here");
+    progress_warn(&run->progress, "ferdag: stopping; the next run goes on from here");
     run_start_ready(run);
 }
 
@@ -207,7 +207,7 @@ static void on_tick(uv_timer_t *timer)
     if (retry)
         run_start_ready(run);
     if (run->stopping || run->options->only_report)
-        run->progress.outlook[0] = 0;
+        run->progress.remaining = -1;
     else
         forecast_look(run);
     progress_tick(&run->progress);
@@ -317,7 +317,7 @@ static int refuse(struct run *run)
 
 static void say_notice(void *data, const char *text)
 {
-    progress_say(data, "ferdag: cache: %s", text);
+    progress_warn(data, "ferdag: cache: %s", text);
 }
 
 int run_plan(struct plan *plan, const struct run_options *options, struct run_totals *totals,
