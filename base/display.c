@@ -84,21 +84,6 @@ void display_shorten(char *to, size_t size, const char *name, size_t columns, co
     display_copy(to + n, size - n, end, columns - display_width(to));
 }
 
-size_t display_rows(const char *text, size_t width)
-{
-    size_t rows = 1, used = 0, bytes;
-    for (; *text; text += bytes) {
-        int w = character_width(text, &bytes);
-        size_t columns = w < 0 ? 1 : (size_t)w;
-        if (used + columns > width && used > 0) {
-            rows++;
-            used = 0;
-        }
-        used += columns;
-    }
-    return rows;
-}
-
 /* ---- text from outside ---- */
 
 /* The first byte behind the escape sequence whose kind the byte at p tells ("[" for a control

@@ -20,9 +20,6 @@ size_t display_copy(char *to, size_t size, const char *text, size_t columns);
  * what is left out. */
 void display_shorten(char *to, size_t size, const char *name, size_t columns, const char *mark);
 
-/* Rows that a line of text takes on a screen of `width` columns, which wraps it; at least 1. */
-size_t display_rows(const char *text, size_t width);
-
 /* Copies `length` bytes without escape sequences, control characters and characters of no width
  * that change the direction or form of others; a tab becomes a space, a byte that is not UTF-8 a
  * "?". Stops before a character that `to` can't hold whole. Needs no locale. */

@@ -16,6 +16,14 @@
 /* Columns. Screens narrower than ROOMY show a percentage in place of a bar, and no rates. */
 enum { ROOMY = 60, BAR = 10, TOTAL_BAR = 20, PERCENT = 4, NAME_LEAST = 6, LINE = 1024 };
 
+/* Erases a row; erases all from the cursor's row on. Some terminals keep a screen that is erased
+ * whole as lines that have scrolled up, hence the space. Some wrap what was erased up to a row's
+ * end when they become narrower, but not a row that was erased whole. */
+#define ERASE_ROW "\x1b[2K"
+#define ERASE     "\r" ERASE_ROW " \x1b[J\r"
+#define NO_WRAP   "\x1b[?7l"
+#define WRAP      "\x1b[?7h"
+
 static const char *const style_codes[] = {
     [STYLE_BOLD] = "1", [STYLE_DIM] = "2",     [STYLE_GREEN] = "32",
     [STYLE_RED] = "31", [STYLE_YELLOW] = "33",
@@ -76,7 +84,9 @@ void screen_begin(struct screen *s)
 
 void screen_end(struct screen *s)
 {
-    screen_clear(s);
+    if (s->drawn)
+        progress_write(ERASE, sizeof ERASE - 1);
+    free(s->drawn);
     if (s->locale) {
         uselocale(s->before);
         freelocale(s->locale);
@@ -87,38 +97,6 @@ void screen_end(struct screen *s)
 const char *screen_separator(const struct screen *s)
 {
     return s->utf8 ? " · " : ", ";
-}
-
-/* Rows that the drawn lines take on a screen of that width. */
-static size_t drawn_rows(const struct screen *s, size_t width)
-{
-    size_t rows = 0;
-    if (!s->drawn)
-        return 0;
-    char *copy = must(strdup(s->drawn)), *rest = copy;
-    for (char *line; (line = strsep(&rest, "\n")) && (*line || rest);)
-        rows += display_rows(line, width);
-    free(copy);
-    return rows;
-}
-
-/* Moves to the first row of the drawn lines. */
-static void move_up(FILE *out, size_t rows)
-{
-    if (rows > 0)
-        fprintf(out, "\x1b[%zuA", rows);
-    fputs("\r", out);
-}
-
-/* Moves there and empties these rows one by one: some terminals keep what "\x1b[J" removes from a
- * whole screen as lines that have scrolled up. */
-static void erase(FILE *out, size_t rows, size_t height)
-{
-    size_t visible = rows < height ? rows : height;
-    move_up(out, rows);
-    for (size_t i = 0; i < visible; i++)
-        fputs("\x1b[2K\x1b[B", out);
-    move_up(out, visible);
 }
 
 /* ---- lines ---- */
@@ -135,7 +113,8 @@ static void print_styled(const struct screen *s, FILE *out, enum style style, co
 struct frame {
     const struct screen *screen;
     FILE *out, *text;
-    size_t left; /* columns of the current line that are free */
+    size_t lines; /* begun */
+    size_t left;  /* columns of the current line that are free */
 };
 
 /* Writes what fits of the text, at most `columns` columns; returns how many it took. */
@@ -163,9 +142,16 @@ static void put_padded(struct frame *f, enum style style, size_t columns, const 
     put_spaces(f, columns - put(f, style, columns, text));
 }
 
+/* Begins a line, of at most so many columns. */
+static void begin_line(struct frame *f, size_t columns)
+{
+    fputs(f->lines > 0 ? "\n" ERASE_ROW : ERASE_ROW, f->out);
+    f->lines++;
+    f->left = columns;
+}
+
 static void end_line(struct frame *f)
 {
-    fputs("\x1b[K\n", f->out);
     fputs("\n", f->text);
 }
 
@@ -283,31 +269,31 @@ static size_t widest_name(const struct progress *p, size_t shown, size_t width)
     return widest < most ? widest : most;
 }
 
-/* At most half of the screen, and a row below for the cursor. */
+/* At most half of the screen. */
 static void add_lines(struct frame *f, const struct progress *p, size_t width, size_t height)
 {
-    size_t most = height >= 4 ? height / 2 : height - 1, shown = p->count;
+    size_t most = height >= 4 ? height / 2 : height > 2 ? 2 : 1, shown = p->count;
     double now = progress_clock();
     bool roomy = width >= ROOMY;
     char text[64];
-    if (most == 0 || width < 2)
+    if (width < 2)
         return;
     if (shown + 1 > most)
         shown = most < 2 ? 0 : most - 2;
     size_t name_columns = widest_name(p, shown, width);
     for (size_t i = 0; i < shown; i++) {
-        f->left = width - 1;
+        begin_line(f, width - 1);
         put_spaces(f, roomy ? 2 : 0);
         add_activity(f, &p->activities[i], name_columns, roomy, now);
     }
-    f->left = width - 1;
     if (shown < p->count && most > 1) {
+        begin_line(f, width - 1);
         snprintf(text, sizeof text, shown ? "+%zu more running" : "%zu running", p->count - shown);
         put_spaces(f, roomy ? 2 : 0);
         put(f, STYLE_DIM, f->left, text);
         end_line(f);
-        f->left = width - 1;
     }
+    begin_line(f, width - 1);
     add_total(f, p, roomy, now);
 }
 
@@ -327,6 +313,17 @@ static size_t count_lines(const char *text)
     return n;
 }
 
+/* Writes the lines, which don't wrap whatever the terminal's width has become meanwhile, and goes
+ * back to the first. */
+static void print_lines(FILE *out, const char *lines, size_t count)
+{
+    if (count == 0)
+        return;
+    fprintf(out, NO_WRAP "%s" WRAP "\r", lines);
+    if (count > 1)
+        fprintf(out, "\x1b[%zuA", count - 1);
+}
+
 void screen_draw(struct screen *s, const struct progress *p, const struct kept_line *kept)
 {
     char *lines = NULL, *text = NULL, *all = NULL;
@@ -342,13 +339,11 @@ void screen_draw(struct screen *s, const struct progress *p, const struct kept_l
     bool fewer = s->drawn && count_lines(text) < count_lines(s->drawn);
     if (kept || resized || !s->drawn || strcmp(text, s->drawn) != 0) {
         FILE *out = must(open_memstream(&all, &size));
-        if (kept || resized || fewer)
-            erase(out, drawn_rows(s, width), height);
-        else
-            move_up(out, drawn_rows(s, width));
+        if (s->drawn && (kept || resized || fewer))
+            fputs(ERASE, out);
         if (kept)
             print_kept(s, out, kept);
-        fputs(lines, out);
+        print_lines(out, lines, count_lines(text));
         if (fclose(out) != 0)
             must(NULL);
         progress_write(all, size);
@@ -361,21 +356,4 @@ void screen_draw(struct screen *s, const struct progress *p, const struct kept_l
         free(text);
     }
     free(lines);
-}
-
-void screen_clear(struct screen *s)
-{
-    char *all = NULL;
-    size_t size = 0, width, height;
-    if (!s->drawn)
-        return;
-    read_size(&width, &height);
-    FILE *out = must(open_memstream(&all, &size));
-    erase(out, drawn_rows(s, width), height);
-    if (fclose(out) != 0)
-        must(NULL);
-    progress_write(all, size);
-    free(all);
-    free(s->drawn);
-    s->drawn = NULL;
 }

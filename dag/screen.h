@@ -2,9 +2,9 @@
  * total. What scrolls up above them is printed through screen_draw as well, so that both reach the
  * terminal in one write and nothing flickers.
  *
- * The size is read at each redraw. No line is as wide as the screen, so none wraps; when the screen
- * has become narrower since, the terminal has wrapped them, and the rows that they take then are
- * counted before they are replaced. */
+ * The size is read at each redraw, and no line is as wide as the screen. Between two redraws the
+ * cursor stands at the first of the lines: wherever a terminal that changes its size moves them,
+ * and whether it wraps or cuts them, what is to be replaced begins at the cursor. */
 #ifndef FERDAG_DAG_SCREEN_H
 #define FERDAG_DAG_SCREEN_H
 
@@ -33,7 +33,7 @@ struct screen {
 /* Whether stderr is a terminal that lines can be redrawn on. */
 bool screen_possible(void);
 
-/* Sets the thread's LC_CTYPE until screen_end. */
+/* Sets the thread's LC_CTYPE until screen_end, which removes the redrawn lines. */
 void screen_begin(struct screen *screen);
 void screen_end(struct screen *screen);
 
@@ -41,9 +41,6 @@ void screen_end(struct screen *screen);
  * has changed. */
 void screen_draw(struct screen *screen, const struct progress *progress,
                  const struct kept_line *kept);
-
-/* Removes the redrawn lines. */
-void screen_clear(struct screen *screen);
 
 /* Columns of the terminal now. */
 size_t screen_width(void);

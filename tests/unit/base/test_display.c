@@ -71,17 +71,6 @@ static void shortens(void **state)
     assert_true(strlen(text) < 8);
 }
 
-static void rows(void **state)
-{
-    (void)state;
-    assert_int_equal(display_rows("", 10), 1);
-    assert_int_equal(display_rows("0123456789", 10), 1);
-    assert_int_equal(display_rows("0123456789a", 10), 2);
-    assert_int_equal(display_rows("中文中", 5), 2); /* a column stays free */
-    assert_int_equal(display_rows("中文中文", 3), 4);
-    assert_int_equal(display_rows("中文", 1), 2);
-}
-
 static void cleans(void **state)
 {
     static const struct {
@@ -128,8 +117,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(widths),   cmocka_unit_test(copies_whole_characters),
-        cmocka_unit_test(shortens), cmocka_unit_test(rows),
-        cmocka_unit_test(cleans),   cmocka_unit_test(to_ascii),
+        cmocka_unit_test(shortens), cmocka_unit_test(cleans),
+        cmocka_unit_test(to_ascii),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
