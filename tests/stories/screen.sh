@@ -51,7 +51,7 @@ same 'columns of kept lines' 39 "$(screen small -S - -J | grep '^✓ train/long'
 # All that was redrawn was narrower than the screen: the terminal never had to cut it.
 # widest NAME: columns of the widest redrawn line
 widest() {
-    tr -d '\r' < "$1.raw" | grep -a '\[2K' | sed 's/\x1b\[[0-9;?]*[A-Za-z]//g; s/\x1b[()].//g' | LC_ALL=C.UTF-8 wc -L
+    tr '\r' '\n' < "$1.raw" | grep -a '\[2K' | sed 's/\x1b\[[0-9;?]*[A-Za-z]//g; s/\x1b[()].//g' | LC_ALL=C.UTF-8 wc -L
 }
 for size in 'large 80' 'small 40' 'tiny 10'; do
     read -r name width <<< "$size"
