@@ -156,10 +156,10 @@ static void looks(void **state)
     assert_string_equal(look(&p, pipes[0]), ""); /* nothing new */
     write_report("ep\n", 3);
     assert_non_null(strstr(look(&p, pipes[0]), "\"done\":2.0"));
-    memset(big, '7', 1 << 20);
+    memset(big, ' ', 1 << 20);
     write_report(big, 1 << 20);
     assert_string_equal(look(&p, pipes[0]), "");
-    write_report("/9\n", 3);
+    write_report("1/9\n", 4);
     assert_string_equal(look(&p, pipes[0]), ""); /* the line is too long */
     write_report("3/4 step\n", 9);
     assert_non_null(strstr(look(&p, pipes[0]), "\"done\":3.0"));
