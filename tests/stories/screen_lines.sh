@@ -45,6 +45,7 @@ done
 same 'the end' '15 stages: 0 cached, 15 ran, 0 failed' "$(screen large | grep -v '^✓' | head -1 | sed 's/ in .*//')"
 screen large -S - | grep 'more running\|stages ·' && fail 'lines are left'
 screen small -S - | grep 'more running\|stages ·' && fail 'lines are left on the small screen'
+tr '\r' '\n' < large.raw | grep -a -B1 '^15 stages' | grep -aq '\[J$' || fail 'the summary stands over what was drawn'
 has 'a long name that is kept' '✓ train/' "$(screen small -S -)"
 same 'columns of kept lines' 39 "$(screen small -S - -J | grep '^✓ train/long' | LC_ALL=C.UTF-8 wc -L)"
 
