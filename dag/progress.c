@@ -80,26 +80,26 @@ static int decimals(double x)
     return x == floor(x) ? 0 : 1;
 }
 
-void progress_describe(const struct activity *a, double now, const char *separator, char *text,
-                       size_t size)
+void progress_describe(const struct activity *a, double now, const char *separator, bool brief,
+                       char *text, size_t size)
 {
-    char facts[4][sizeof a->note], time[32];
-    size_t count = 0, used = 0;
+    char counts[96] = "", rate[64] = "", left[48] = "", time[32];
+    double seconds = time_left(a, now);
+    size_t used = 0;
     if (a->total > 0)
-        snprintf(facts[count++], sizeof *facts, "%s%s%.*f/%.*f", a->unit, *a->unit ? " " : "",
+        snprintf(counts, sizeof counts, "%s%s%.*f/%.*f", a->unit, *a->unit ? " " : "",
                  decimals(a->done), a->done, decimals(a->total), a->total);
-    if (a->rate > 0)
-        snprintf(facts[count++], sizeof *facts, "%.*f %s", a->rate < 10 ? 2 : 0, a->rate,
-                 a->rate_unit);
-    double left = time_left(a, now);
-    if (left >= 0)
-        snprintf(facts[count++], sizeof *facts, "%s left",
-                 progress_duration(left, time, sizeof time));
-    if (*a->note)
-        snprintf(facts[count++], sizeof *facts, "%s", a->note);
+    if (a->rate > 0 && !brief)
+        snprintf(rate, sizeof rate, "%.*f %s", a->rate < 10 ? 2 : 0, a->rate, a->rate_unit);
+    if (seconds >= 0)
+        snprintf(left, sizeof left, "%s left", progress_duration(seconds, time, sizeof time));
+    const char *const facts[] = {brief ? left : counts, brief ? counts : rate, brief ? "" : left,
+                                 a->note};
     text[0] = 0;
-    for (size_t i = 0; i < count && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? separator : "", facts[i]);
+    for (size_t i = 0; i < sizeof facts / sizeof *facts && used < size; i++)
+        if (*facts[i])
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%s", used ? separator : "", facts[i]);
 }
 
 static void copy_text(char *to, size_t size, const json_t *value)
@@ -129,7 +129,7 @@ void progress_update(struct progress *p, const char *stage, const json_t *line)
     }
     if (!p->terminal && now - a->printed >= PLAIN_EVERY) {
         char what[LINE / 2];
-        progress_describe(a, now, " · ", what, sizeof what);
+        progress_describe(a, now, " · ", false, what, sizeof what);
         a->printed = now;
         progress_say(p, "%s: %s", stage, what);
     }

@@ -61,9 +61,9 @@ void progress_end(struct progress *p);
 
 /* The facts that the stage reported, on one line: "epoch 3/10 · 210 images/s · 41 s left · loss
  * 0.3".
- * "" if there are none. */
+ * "" if there are none. Brief: without the rate, and the time left first. */
 void progress_describe(const struct activity *activity, double now, const char *separator,
-                       char *text, size_t size);
+                       bool brief, char *text, size_t size);
 /* Writes to stderr; that it can't be written is ignored. */
 void progress_write(const char *text, size_t size);
 

@@ -13,8 +13,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* Columns. Screens narrower than ROOMY show a percentage in place of a bar, and no rates. */
-enum { ROOMY = 60, BAR = 10, TOTAL_BAR = 20, PERCENT = 4, NAME_LEAST = 6, LINE = 1024 };
+/* Columns. Screens narrower than ROOMY show a percentage in place of a bar, and fewer words. */
+enum { ROOMY = 60, BAR = 10, TOTAL_BAR = 20, PERCENT = 5, NAME_LEAST = 6, LINE = 1024 };
 
 /* Erases a row; erases all from the cursor's row on. Some terminals keep a screen that is erased
  * whole as lines that have scrolled up, hence the space. Some wrap what was erased up to a row's
@@ -155,18 +155,23 @@ static void end_line(struct frame *f)
     fputs("\n", f->text);
 }
 
+/* "━━━━━━", of at most TOTAL_BAR columns. */
+static void put_repeated(struct frame *f, enum style style, const char *piece, size_t columns)
+{
+    char text[TOTAL_BAR * 3 + 1];
+    size_t n = strlen(piece);
+    for (size_t i = 0; i < columns; i++)
+        memcpy(text + n * i, piece, n);
+    text[n * columns] = 0;
+    put(f, style, columns, text);
+}
+
 static void put_bar(struct frame *f, size_t columns, double part)
 {
-    part = part > 0 ? fmin(part, 1) : 0;
-    size_t full = (size_t)(part * (double)columns);
-    char text[TOTAL_BAR * 3 + 1] = "";
-    for (size_t i = 0; i < full; i++)
-        strcat(text, f->screen->utf8 ? "━" : "=");
-    put(f, STYLE_GREEN, full, text);
-    text[0] = 0;
-    for (size_t i = full; i < columns; i++)
-        strcat(text, f->screen->utf8 ? "─" : "-");
-    put(f, STYLE_DIM, columns - full, text);
+    bool utf8 = f->screen->utf8;
+    size_t full = (size_t)(fmin(fmax(part, 0), 1) * (double)columns);
+    put_repeated(f, STYLE_GREEN, utf8 ? "━" : "=", full);
+    put_repeated(f, STYLE_DIM, utf8 ? "─" : "-", columns - full);
 }
 
 /* ---- what they show ---- */
@@ -207,7 +212,7 @@ static void add_total(struct frame *f, const struct progress *p, bool roomy, dou
         put_bar(f, TOTAL_BAR, p->total ? done / (double)p->total : 0);
         put_spaces(f, 1);
     }
-    snprintf(text, sizeof text, "%zu/%zu stages", p->cached + p->ran, p->total);
+    snprintf(text, sizeof text, "%zu/%zu%s", p->cached + p->ran, p->total, roomy ? " stages" : "");
     put(f, STYLE_BOLD, f->left, text);
     if (p->failed) {
         snprintf(text, sizeof text, "%zu failed", p->failed);
@@ -233,10 +238,10 @@ static void add_activity(struct frame *f, const struct activity *a, size_t name_
                          double now)
 {
     char name[256], text[512], time[32];
-    size_t columns = roomy ? BAR : PERCENT + 2;
+    size_t columns = roomy ? BAR : PERCENT;
     display_shorten(name, sizeof name, a->stage, name_columns, f->screen->utf8 ? "…" : "..");
     put_padded(f, STYLE_BOLD, name_columns, name);
-    put_spaces(f, 2);
+    put_spaces(f, roomy ? 2 : 1);
     if (!(a->total > 0)) {
         progress_duration(floor(now - a->since), time, sizeof time);
         if (now - a->since < 10) /* without tenths */
@@ -246,14 +251,11 @@ static void add_activity(struct frame *f, const struct activity *a, size_t name_
         put_bar(f, BAR, a->done / a->total);
     } else {
         double percent = floor(100 * fmin(fmax(a->done / a->total, 0), 1));
-        snprintf(text, sizeof text, "%3.0f%%", percent);
+        snprintf(text, sizeof text, "%.0f%%", percent);
         put_padded(f, STYLE_GREEN, columns, text);
     }
-    put_spaces(f, 2);
-    struct activity shown = *a;
-    if (!roomy)
-        shown.rate = 0;
-    progress_describe(&shown, now, screen_separator(f->screen), text, sizeof text);
+    put_spaces(f, roomy ? 2 : 1);
+    progress_describe(a, now, screen_separator(f->screen), !roomy, text, sizeof text);
     put(f, STYLE_NONE, f->left, text);
     end_line(f);
 }

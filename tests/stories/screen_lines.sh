@@ -29,8 +29,8 @@ has 'the total' ' 0/15 stages · 00:0' "$(lines large | tail -1)"
 lines large | grep -q '^  train/full/a .*s  *ノイズのある画像' || fail "a short name: $(lines large)"
 lines large | head -1 | grep -q '^  train/longlonglon.*…/a  ' || fail "a long name: $(lines large)"
 same 'lines of 40x10' 5 "$(lines small | wc -l)"
-same 'its total' '0/15 stages · 00:0' "$(lines small | tail -1 | sed 's/[0-9]$//')"
-same 'the screen of 10x3' '15 runnin 0/15 stag' "$(lines tiny | paste -sd' ')"
+same 'its total' '0/15 · 00:0' "$(lines small | tail -1 | sed 's/[0-9]$//')"
+same 'the screen of 10x3' '15 runnin 0/15 · 00' "$(lines tiny | paste -sd' ')"
 same 'lines of 120x2' 1 "$(lines flat | wc -l)"
 
 # A name takes a third of the screen at most; some output is left of each line.
