@@ -3,6 +3,7 @@
 #include "dag/screen.h"
 #include "base/arena.h"
 #include "base/display.h"
+#include "dag/forecast.h"
 #include "dag/progress.h"
 
 #include <math.h>
@@ -176,22 +177,6 @@ static void put_bar(struct frame *f, size_t columns, double part)
 
 /* ---- what they show ---- */
 
-/* "about 2 min to go" */
-static void write_estimate(double seconds, char *text, size_t size)
-{
-    long minutes = lround(seconds / 60), hours = lround(seconds / 3600);
-    if (seconds < 55)
-        snprintf(text, size, "about %ld s to go", lround(seconds / 10) * 10 + 5 * (seconds < 5));
-    else if (minutes < 60)
-        snprintf(text, size, "about %ld min to go", minutes);
-    else if (minutes < 10 * 60 && minutes / 5 * 5 % 60)
-        snprintf(text, size, "about %ld h %02ld min to go", minutes / 60, minutes / 5 * 5 % 60);
-    else if (hours < 48)
-        snprintf(text, size, "about %ld h to go", hours);
-    else
-        snprintf(text, size, "about %ld days to go", lround(seconds / 86400));
-}
-
 /* "02:07", and with hours "1:02:07" */
 static void write_clock(double seconds, char *text, size_t size)
 {
@@ -223,9 +208,9 @@ static void add_total(struct frame *f, const struct progress *p, bool roomy, dou
     put(f, STYLE_NONE, f->left, separator);
     put(f, STYLE_NONE, f->left, text);
     if (p->remaining >= 0) {
-        write_estimate(p->remaining, text, sizeof text);
         put(f, STYLE_NONE, f->left, separator);
-        put(f, STYLE_NONE, f->left, text);
+        put(f, STYLE_NONE, f->left, forecast_words(p->remaining, text, sizeof text));
+        put(f, STYLE_NONE, f->left, " to go");
     }
     if (p->cached) {
         snprintf(text, sizeof text, "%s%zu cached", separator, p->cached);
