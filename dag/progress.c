@@ -15,7 +15,6 @@
 enum {
     PLAIN_EVERY = 30, /* seconds between plain lines of one stage */
     KEPT_FROM = 1,    /* seconds that make a finished stage worth a line on a terminal */
-    NAME_LEAST = 10,  /* columns of a name on that line */
     LINE = 1400       /* bytes of a line that is kept */
 };
 
@@ -80,8 +79,8 @@ static int decimals(double x)
     return x == floor(x) ? 0 : 1;
 }
 
-void progress_describe(const struct activity *a, double now, const char *separator, bool brief,
-                       char *text, size_t size)
+void progress_describe(const struct activity *a, double now, const char *separator,
+                       enum progress_form form, char *text, size_t size)
 {
     char counts[96] = "", rate[64] = "", left[48] = "", time[32];
     double seconds = time_left(a, now);
@@ -89,17 +88,20 @@ void progress_describe(const struct activity *a, double now, const char *separat
     if (a->total > 0)
         snprintf(counts, sizeof counts, "%s%s%.*f/%.*f", a->unit, *a->unit ? " " : "",
                  decimals(a->done), a->done, decimals(a->total), a->total);
-    if (a->rate > 0 && !brief)
+    if (a->rate > 0)
         snprintf(rate, sizeof rate, "%.*f %s", a->rate < 10 ? 2 : 0, a->rate, a->rate_unit);
     if (seconds >= 0)
         snprintf(left, sizeof left, "%s left", progress_duration(seconds, time, sizeof time));
-    const char *const facts[] = {brief ? left : counts, brief ? counts : rate, brief ? "" : left,
-                                 a->note};
+    const char *const facts[][4] = {
+        [PROGRESS_PLAIN] = {counts, rate, left, a->note},
+        [PROGRESS_WIDE] = {counts, left, a->note, rate},
+        [PROGRESS_NARROW] = {left, a->note, "", ""},
+    };
     text[0] = 0;
-    for (size_t i = 0; i < sizeof facts / sizeof *facts && used < size; i++)
-        if (*facts[i])
-            used +=
-                (size_t)snprintf(text + used, size - used, "%s%s", used ? separator : "", facts[i]);
+    for (size_t i = 0; i < 4 && used < size; i++)
+        if (*facts[form][i])
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? separator : "",
+                                     facts[form][i]);
 }
 
 static void copy_text(char *to, size_t size, const json_t *value)
@@ -129,7 +131,7 @@ void progress_update(struct progress *p, const char *stage, const json_t *line)
     }
     if (!p->terminal && now - a->printed >= PLAIN_EVERY) {
         char what[LINE / 2];
-        progress_describe(a, now, " · ", false, what, sizeof what);
+        progress_describe(a, now, " · ", PROGRESS_PLAIN, what, sizeof what);
         a->printed = now;
         progress_say(p, "%s: %s", stage, what);
     }
@@ -211,24 +213,26 @@ void progress_stop(struct progress *p, const char *stage, const char *what)
         progress_warn(p, "%s: %s", stage, what);
 }
 
-/* "✓ train/vgg19/full  done in 41 s · loss 0.3", cut to one row. */
+/* "✓ train/vgg19/full  done in 41 s · loss 0.3", on one row: without the note, and with the name
+ * cut, where it is too narrow. */
 static void keep_done(struct progress *p, const struct activity *a, double seconds)
 {
     const struct screen *s = &p->screen;
-    char text[LINE], name[LINE / 2], done[64], time[32], shown[LINE] = " ";
+    char rest[LINE / 2], name[LINE / 2], text[LINE], time[32];
     size_t width = screen_width(), columns = width > 3 ? width - 3 : 0; /* behind the mark */
-    bool noted = a->total > 0 && *a->note;
-    snprintf(done, sizeof done, "  done in %s", progress_duration(seconds, time, sizeof time));
-    size_t rest = display_width(done) + NAME_LEAST;
-    display_shorten(name, sizeof name, a->stage,
-                    columns > rest ? columns - rest + NAME_LEAST : NAME_LEAST,
+    int n =
+        snprintf(rest, sizeof rest, "  done in %s", progress_duration(seconds, time, sizeof time));
+    size_t needed = display_width(rest);
+    display_shorten(name, sizeof name, a->stage, columns > needed ? columns - needed : 0,
                     s->utf8 ? "…" : "..");
-    snprintf(text, sizeof text, "%s%s%s%s", name, done, noted ? screen_separator(s) : "",
-             noted ? a->note : "");
+    if (a->total > 0 && *a->note)
+        snprintf(rest + n, sizeof rest - (size_t)n, "%s%s", screen_separator(s), a->note);
+    if (display_width(name) + display_width(rest) > columns)
+        rest[n] = 0;
+    snprintf(text, sizeof text, " %s%s", name, rest);
     if (!s->utf8)
         display_ascii(text);
-    display_copy(shown + 1, sizeof shown - 1, text, columns);
-    keep(p, STYLE_GREEN, s->utf8 ? "✓" : "+", shown);
+    keep(p, STYLE_GREEN, s->utf8 ? "✓" : "+", text);
 }
 
 void progress_done(struct progress *p, const char *stage, double seconds)

@@ -59,11 +59,16 @@ void progress_tick(struct progress *p);
 /* Removes what was drawn. */
 void progress_end(struct progress *p);
 
-/* The facts that the stage reported, on one line: "epoch 3/10 · 210 images/s · 41 s left · loss
- * 0.3".
- * "" if there are none. Brief: without the rate, and the time left first. */
+/* Which facts of a stage are shown, the most important first where the end may be cut. */
+enum progress_form {
+    PROGRESS_PLAIN, /* "epoch 3/10 · 210 images/s · 41 s left · loss 0.3" */
+    PROGRESS_WIDE,  /* "epoch 3/10 · 41 s left · loss 0.3 · 210 images/s" */
+    PROGRESS_NARROW /* "41 s left · loss 0.3" */
+};
+
+/* The facts that the stage reported, on one line; "" if there are none. */
 void progress_describe(const struct activity *activity, double now, const char *separator,
-                       bool brief, char *text, size_t size);
+                       enum progress_form form, char *text, size_t size);
 /* Writes to stderr; that it can't be written is ignored. */
 void progress_write(const char *text, size_t size);
 

@@ -143,6 +143,19 @@ static void put_padded(struct frame *f, enum style style, size_t columns, const 
     put_spaces(f, columns - put(f, style, columns, text));
 }
 
+/* Writes the text, and if it doesn't fit, what fits of it and a mark. */
+static void put_cut(struct frame *f, const char *text)
+{
+    const char *mark = f->screen->utf8 ? "…" : "..";
+    size_t room = f->left, mark_width = f->screen->utf8 ? 1 : 2;
+    if (display_width(text) > room && room > mark_width) {
+        put(f, STYLE_NONE, room - mark_width, text);
+        put(f, STYLE_NONE, mark_width, mark);
+    } else {
+        put(f, STYLE_NONE, room, text);
+    }
+}
+
 /* Begins a line, of at most so many columns. */
 static void begin_line(struct frame *f, size_t columns)
 {
@@ -240,8 +253,9 @@ static void add_activity(struct frame *f, const struct activity *a, size_t name_
         put_padded(f, STYLE_GREEN, columns, text);
     }
     put_spaces(f, roomy ? 2 : 1);
-    progress_describe(a, now, screen_separator(f->screen), !roomy, text, sizeof text);
-    put(f, STYLE_NONE, f->left, text);
+    progress_describe(a, now, screen_separator(f->screen), roomy ? PROGRESS_WIDE : PROGRESS_NARROW,
+                      text, sizeof text);
+    put_cut(f, text);
     end_line(f);
 }
 

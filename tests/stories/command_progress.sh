@@ -52,7 +52,7 @@ has 'with a large input' 'epoch 3/3' "$(line mounted)"
 has 'the last line of output' 's         last words' "$(line output)"
 has 'a report after all sorts of things' 'step 1/2 · %n%s' "$(line wild)"
 [[ $(line never) =~ ^[0-9]+' s'$ ]] || fail "without report or output: $(line never)"
-grep -q report.py x.yaml && has 'the example for Python' 'batch 3/3 · 640 images/s' "$(line python)"
+grep -q report.py x.yaml && has 'the example for Python' 'loss 0.3 · 640 images/s' "$(line python)"
 [[ $(screen t) != *'never shown'* ]] || fail 'a program can set an error'
 touch go
 until_true shows t '1 failed in'
