@@ -16,9 +16,9 @@ static void forms(void **state)
     } cases[] = {
         {{.stage = "a"}, PROGRESS_PLAIN, ""},
         {{.note = "a line"}, PROGRESS_WIDE, "a line"},
-        {{.done = 3, .total = 10}, PROGRESS_PLAIN, "3/10"},
-        {{.done = 3.5, .total = 10, .unit = "epoch"}, PROGRESS_WIDE, "epoch 3.5/10"},
-        {{.done = 3.5, .total = 10, .unit = "epoch"}, PROGRESS_NARROW, ""},
+        {{.done = 3, .total = 10, .first = 3}, PROGRESS_PLAIN, "3/10"},
+        {{.done = 3.5, .total = 10, .first = 3.5, .unit = "epoch"}, PROGRESS_WIDE, "epoch 3.5/10"},
+        {{.done = 3.5, .total = 10, .first = 3.5, .unit = "epoch"}, PROGRESS_NARROW, ""},
         /* 2 in 4 seconds, 5 to go, and 3 seconds since then */
         {{.done = 5,
           .total = 10,

@@ -137,7 +137,7 @@ static const char *look(struct program_progress *p, int from)
 static void looks(void **state)
 {
     char folder[] = "/tmp/test_program_progress.XXXXXX", *big = calloc(1, 1 << 20);
-    int pipes[2];
+    int pipes[2] = {-1, -1};
     struct program_progress p;
     struct error err;
     (void)state;
