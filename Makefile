@@ -87,7 +87,7 @@ bench-profile: $(BUILD)/tests/bench/bench_profile
 PACKAGES = gcc g++ pkg-config libyaml-dev libsqlite3-dev libarchive-dev libssl-dev libuv1-dev \
            libjansson-dev libpng-dev libsvm-dev libopencv-objdetect-dev opencv-data libdnnl-dev \
            libopenblas-dev libcmocka-dev gnuplot-nox groff perl ghostscript poppler-utils \
-           bubblewrap
+           bubblewrap tmux
 INSTALL  = apt-get install -y --no-install-recommends
 
 setup:

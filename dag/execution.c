@@ -134,8 +134,7 @@ static void fail(struct execution *x)
     int rc = index_fail(s->plan->cache->index, s->plan->experiment->full, &failure, &error);
     if (rc < 0)
         scheduler_fail(s, rc, &error);
-    progress_stop(&s->progress, task->stage->name, NULL);
-    progress_say(&s->progress, "ferdag: stage %s failed: %s", task->stage->name, x->error.text);
+    progress_failed(&s->progress, task->stage->name, x->error.text);
     if (x->folder)
         print_log_end(x);
     if (!s->options->keep_going)
@@ -202,21 +201,17 @@ static void succeed(struct execution *x)
     struct scheduler *s = x->scheduler;
     struct task *task = x->task;
     struct error error;
-    char time[32];
     compare_forced(x);
     int rc = cache_commit(s->plan->cache, &x->result, &x->writer, &error);
     if (rc < 0) {
         abandon(x, rc, &error);
         return;
     }
-    progress_duration(x->job.seconds, time, sizeof time);
     task->result = x->result;
     x->result = (struct result){0};
     file_remove_tree(x->folder, NULL);
     scheduler_set_latest(s, task);
-    progress_stop(&s->progress, task->stage->name, NULL);
-    if (!s->progress.terminal)
-        progress_say(&s->progress, "%s: done in %s", task->stage->name, time);
+    progress_done(&s->progress, task->stage->name, x->job.seconds);
     free_execution(x);
     scheduler_settle(s, task, STATE_RAN);
 }

@@ -1,8 +1,7 @@
-/* See progress.h. A redraw is one write: cursor up over the old lines, each line rewritten and
- * cleared to its end, what is left below cleared; so nothing flickers. Lines are cut to the
- * terminal's width. */
+/* See progress.h. */
 #include "dag/progress.h"
 #include "base/arena.h"
+#include "base/display.h"
 
 #include <errno.h>
 #include <math.h>
@@ -10,11 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PLAIN_EVERY = 30, BAR = 20, MOST_LINES = 256 };
+enum {
+    PLAIN_EVERY = 30, /* seconds between plain lines of one stage */
+    KEPT_FROM = 1,    /* seconds that make a finished stage worth a line on a terminal */
+    LINE = 1400       /* bytes of a line that is kept */
+};
 
 double progress_clock(void)
 {
@@ -39,45 +41,20 @@ const char *progress_duration(double seconds, char *text, size_t size)
     return text;
 }
 
-static size_t columns(void)
-{
-    struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    const char *text = getenv("COLUMNS");
-    long n = text ? strtol(text, NULL, 10) : 0;
-    return n > 0 && n < 10000 ? (size_t)n : 80;
-}
-
-static size_t screen_rows(void)
-{
-    struct winsize size;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 2 ? size.ws_row : 24;
-}
-
-static void write_out(const char *text, size_t size)
+void progress_write(const char *text, size_t size)
 {
     while (size > 0) {
         ssize_t n = write(STDERR_FILENO, text, size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return; /* nobody to talk to is no reason to stop */
+            return; /* a closed stderr must not end a run */
         text += n;
         size -= (size_t)n;
     }
 }
 
-/* Cuts to at most n characters of one column each (UTF-8 continuation bytes don't count). */
-static void cut(char *text, size_t n)
-{
-    size_t seen = 0;
-    for (char *p = text; *p; p++)
-        if (((unsigned char)*p & 0xc0) != 0x80 && seen++ == n) {
-            *p = 0;
-            return;
-        }
-}
+/* ---- what a stage reported ---- */
 
 struct activity *progress_find(const struct progress *p, const char *stage)
 {
@@ -87,9 +64,9 @@ struct activity *progress_find(const struct progress *p, const char *stage)
     return NULL;
 }
 
-/* Seconds to go, or -1: from what was done since its first word, as what an earlier sitting did
- * says nothing of speed. */
-static double remaining(const struct activity *a, double now)
+/* Seconds to go, or -1. From what was done since the first report: what an interrupted run had done
+ * took no time in this one. */
+static double time_left(const struct activity *a, double now)
 {
     double done = a->done - a->first, left = a->total - a->done;
     if (!(done > 0) || !(a->total > 0) || left < 0)
@@ -97,141 +74,110 @@ static double remaining(const struct activity *a, double now)
     return fmax((a->heard - a->spoke) / done * left - (now - a->heard), 0);
 }
 
-static void describe(const struct activity *a, double now, char *text, size_t size)
+static int decimals(double x)
 {
-    char time[32];
-    int n = 0;
-    text[0] = 0;
+    return x == floor(x) ? 0 : 1;
+}
+
+void progress_describe(const struct activity *a, double now, const char *separator,
+                       enum progress_form form, char *text, size_t size)
+{
+    char counts[96] = "", rate[64] = "", left[48] = "", time[32];
+    double seconds = time_left(a, now);
+    size_t used = 0;
     if (a->total > 0)
-        n = snprintf(text, size, "%s%s%.*f/%.*f", a->unit, *a->unit ? " " : "",
-                     a->done == floor(a->done) ? 0 : 1, a->done,
-                     a->total == floor(a->total) ? 0 : 1, a->total);
-    if (a->rate > 0 && (size_t)n < size)
-        n += snprintf(text + n, size - (size_t)n, " · %.*f %s", a->rate < 10 ? 2 : 0, a->rate,
-                      a->rate_unit);
-    double left = remaining(a, now);
-    if (left >= 0 && (size_t)n < size)
-        n += snprintf(text + n, size - (size_t)n, " · %s left",
-                      progress_duration(left, time, sizeof time));
-    if (a->note[0] && (size_t)n < size)
-        n += snprintf(text + n, size - (size_t)n, " · %s", a->note);
-    if (n == 0)
-        snprintf(text, size, "%s", progress_duration(now - a->since, time, sizeof time));
+        snprintf(counts, sizeof counts, "%s%s%.*f/%.*f", a->unit, *a->unit ? " " : "",
+                 decimals(a->done), a->done, decimals(a->total), a->total);
+    if (a->rate > 0)
+        snprintf(rate, sizeof rate, "%.*f %s", a->rate < 10 ? 2 : 0, a->rate, a->rate_unit);
+    if (seconds >= 0)
+        snprintf(left, sizeof left, "%s left", progress_duration(seconds, time, sizeof time));
+    const char *const facts[][4] = {
+        [PROGRESS_PLAIN] = {counts, rate, left, a->note},
+        [PROGRESS_WIDE] = {counts, left, a->note, rate},
+        [PROGRESS_NARROW] = {left, a->note, "", ""},
+    };
+    text[0] = 0;
+    for (size_t i = 0; i < 4 && used < size; i++)
+        if (*facts[form][i])
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? separator : "",
+                                     facts[form][i]);
 }
 
-static void draw_bar(const struct activity *a, char text[BAR * 3 + 1])
+static void copy_text(char *to, size_t size, const json_t *value)
 {
-    double part = a->total > 0 ? a->done / a->total : 0;
-    int full = (int)(part < 0 ? 0 : part > 1 ? BAR : part * BAR);
-    for (size_t i = 0; i < BAR; i++) /* a line's piece is 3 bytes of UTF-8 */
-        memcpy(text + 3 * i, (int)i < full ? "━" : "─", 4);
+    const char *text = json_string_value(value);
+    display_clean(to, size, text ? text : "", text ? strlen(text) : 0);
 }
 
-static size_t length(const char *text)
+void progress_update(struct progress *p, const char *stage, const json_t *line)
 {
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
-}
-
-static void add_line(struct progress *p, FILE *out, char *line, size_t width)
-{
-    cut(line, width);
-    fprintf(out, "%s\x1b[K\n", line);
-    if (p->drawn < MOST_LINES)
-        p->lengths[p->drawn++] = (unsigned short)length(line);
-}
-
-/* Rows of the screen that our lines take, now that it may be narrower than when they were drawn. */
-static size_t drawn_rows(const struct progress *p)
-{
-    size_t rows = 0, width = columns();
-    for (size_t i = 0; i < p->drawn; i++)
-        rows += p->lengths[i] > width ? (p->lengths[i] + width - 1) / width : 1;
-    return rows;
-}
-
-/* "02:07", and with hours "1:02:07" */
-static const char *write_clock(double seconds, char *text, size_t size)
-{
-    long s = (long)seconds;
-    if (s < 3600)
-        snprintf(text, size, "%02ld:%02ld", s / 60, s % 60);
-    else
-        snprintf(text, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    return text;
-}
-
-static void draw(struct progress *p)
-{
-    char *text = NULL, time[32], line[512], bar[BAR * 3 + 1], what[256];
-    size_t size = 0, width = columns() - 1, shown = p->count;
-    if (shown > screen_rows() - 3)
-        shown = screen_rows() - 3;
-    if (shown > MOST_LINES - 1)
-        shown = MOST_LINES - 1;
-    double now = progress_clock(), elapsed = now - p->start;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
+    struct activity *a = progress_find(p, stage);
+    if (!a || !json_is_number(json_object_get(line, "done")))
         return;
-    if (p->drawn)
-        fprintf(out, "\x1b[%zuA\r", drawn_rows(p));
-    p->drawn = 0;
-    snprintf(line, sizeof line, "[%zu/%zu] %zu cached · %s", p->cached + p->ran, p->total,
-             p->cached, write_clock(elapsed, time, sizeof time));
-    if (p->failed)
-        snprintf(line + strlen(line), sizeof line - strlen(line), " · %zu failed", p->failed);
-    if (p->remaining >= 0)
-        snprintf(line + strlen(line), sizeof line - strlen(line), " · about %s to go",
-                 progress_duration(p->remaining, time, sizeof time));
-    add_line(p, out, line, width);
-    for (size_t i = 0; i < shown; i++) {
-        const struct activity *a = &p->activities[i];
-        draw_bar(a, bar);
-        describe(a, now, what, sizeof what);
-        snprintf(line, sizeof line, "  %-28s %s %s", a->stage, width > 70 ? bar : "", what);
-        add_line(p, out, line, width);
+    double now = progress_clock();
+    a->done = json_number_value(json_object_get(line, "done"));
+    a->total = json_number_value(json_object_get(line, "total"));
+    a->rate = json_number_value(json_object_get(line, "rate"));
+    copy_text(a->unit, sizeof a->unit, json_object_get(line, "unit"));
+    copy_text(a->rate_unit, sizeof a->rate_unit, json_object_get(line, "rate_unit"));
+    copy_text(a->note, sizeof a->note, json_object_get(line, "note"));
+    if (!(a->total > 0))
+        return; /* the log has its output */
+    a->heard = now;
+    if (a->spoke == 0) {
+        a->spoke = now;
+        a->first = a->done;
     }
-    fputs("\x1b[J", out);
-    if (fclose(out) == 0)
-        write_out(text, size);
-    free(text);
+    if (!p->terminal && now - a->printed >= PLAIN_EVERY) {
+        char what[LINE / 2];
+        progress_describe(a, now, " · ", PROGRESS_PLAIN, what, sizeof what);
+        a->printed = now;
+        progress_say(p, "%s: %s", stage, what);
+    }
 }
 
-static void wipe(struct progress *p)
-{
-    char text[32];
-    if (p->drawn) {
-        int n = snprintf(text, sizeof text, "\x1b[%zuA\r\x1b[J", drawn_rows(p));
-        write_out(text, (size_t)n);
-    }
-    p->drawn = 0;
-}
+/* ---- lines that are kept ---- */
 
-void progress_say(struct progress *p, const char *format, ...)
+static void keep(struct progress *p, enum style style, const char *styled, const char *rest)
 {
-    char text[1400];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(text, sizeof text - 1, format, args);
-    va_end(args);
+    char text[LINE + 1];
+    if (p->terminal) {
+        struct kept_line kept = {style, styled, rest};
+        screen_draw(&p->screen, p, &kept);
+        return;
+    }
+    int n = snprintf(text, sizeof text - 1, "%s%s", styled, rest);
     if (n < 0)
         return;
     size_t size = strlen(text);
     text[size++] = '\n';
-    wipe(p);
-    write_out(text, size);
-    if (p->terminal)
-        draw(p);
+    progress_write(text, size);
 }
 
-void progress_begin(struct progress *p, size_t total)
+void progress_say(struct progress *p, const char *format, ...)
 {
-    const char *kind = getenv("TERM");
-    *p = (struct progress){.start = progress_clock(), .total = total};
-    p->terminal = isatty(STDERR_FILENO) && kind && strcmp(kind, "dumb") != 0;
+    char text[LINE];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n >= 0)
+        keep(p, STYLE_NONE, "", text);
 }
+
+void progress_warn(struct progress *p, const char *format, ...)
+{
+    char text[LINE];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n >= 0)
+        keep(p, STYLE_YELLOW, text, "");
+}
+
+/* ---- the life of a stage ---- */
 
 void progress_start_quietly(struct progress *p, const char *name)
 {
@@ -250,42 +196,7 @@ void progress_start(struct progress *p, const char *stage)
         progress_say(p, "%s: started", stage);
 }
 
-static void copy_text(char *to, size_t size, const json_t *value)
-{
-    const char *text = json_string_value(value);
-    size_t n = 0;
-    for (; text && *text && n + 1 < size; text++)
-        if ((unsigned char)*text >= 0x20 && *text != 0x7f) /* no control bytes to the terminal */
-            to[n++] = *text;
-    to[n] = 0;
-}
-
-void progress_update(struct progress *p, const char *stage, const json_t *line)
-{
-    struct activity *a = progress_find(p, stage);
-    if (!a || !json_is_number(json_object_get(line, "done")))
-        return;
-    double now = progress_clock();
-    a->done = json_number_value(json_object_get(line, "done"));
-    a->total = json_number_value(json_object_get(line, "total"));
-    a->rate = json_number_value(json_object_get(line, "rate"));
-    copy_text(a->unit, sizeof a->unit, json_object_get(line, "unit"));
-    copy_text(a->rate_unit, sizeof a->rate_unit, json_object_get(line, "rate_unit"));
-    copy_text(a->note, sizeof a->note, json_object_get(line, "note"));
-    a->heard = now;
-    if (a->spoke == 0) {
-        a->spoke = now;
-        a->first = a->done;
-    }
-    if (!p->terminal && now - a->printed >= PLAIN_EVERY) {
-        char what[256];
-        describe(a, now, what, sizeof what);
-        a->printed = now;
-        progress_say(p, "%s: %s", stage, what);
-    }
-}
-
-void progress_stop(struct progress *p, const char *stage, const char *what)
+static void forget(struct progress *p, const char *stage)
 {
     struct activity *a = progress_find(p, stage);
     if (a) {
@@ -293,20 +204,82 @@ void progress_stop(struct progress *p, const char *stage, const char *what)
         memmove(a, a + 1, (p->count - place - 1) * sizeof *a);
         p->count--;
     }
+}
+
+void progress_stop(struct progress *p, const char *stage, const char *what)
+{
+    forget(p, stage);
     if (what)
-        progress_say(p, "%s: %s", stage, what);
+        progress_warn(p, "%s: %s", stage, what);
+}
+
+/* "✓ train/vgg19/full  done in 41 s · loss 0.3", on one row: without the note, and with the name
+ * cut, where it is too narrow. */
+static void keep_done(struct progress *p, const struct activity *a, double seconds)
+{
+    const struct screen *s = &p->screen;
+    char rest[LINE / 2], name[LINE / 2], text[LINE], time[32];
+    size_t width = screen_width(), columns = width > 3 ? width - 3 : 0; /* behind the mark */
+    int n =
+        snprintf(rest, sizeof rest, "  done in %s", progress_duration(seconds, time, sizeof time));
+    size_t needed = display_width(rest);
+    display_shorten(name, sizeof name, a->stage, columns > needed ? columns - needed : 0,
+                    s->utf8 ? "…" : "..");
+    if (a->total > 0 && *a->note)
+        snprintf(rest + n, sizeof rest - (size_t)n, "%s%s", screen_separator(s), a->note);
+    if (display_width(name) + display_width(rest) > columns)
+        rest[n] = 0;
+    snprintf(text, sizeof text, " %s%s", name, rest);
+    if (!s->utf8)
+        display_ascii(text);
+    keep(p, STYLE_GREEN, s->utf8 ? "✓" : "+", text);
+}
+
+void progress_done(struct progress *p, const char *stage, double seconds)
+{
+    const struct activity *a = progress_find(p, stage);
+    struct activity last = a ? *a : (struct activity){.stage = stage};
+    char time[32];
+    forget(p, stage);
+    if (!p->terminal)
+        progress_say(p, "%s: done in %s", stage, progress_duration(seconds, time, sizeof time));
+    else if (seconds >= KEPT_FROM)
+        keep_done(p, &last, seconds);
+}
+
+void progress_failed(struct progress *p, const char *stage, const char *message)
+{
+    char text[LINE];
+    forget(p, stage);
+    if (!p->terminal) {
+        progress_say(p, "ferdag: stage %s failed: %s", stage, message);
+        return;
+    }
+    if (snprintf(text, sizeof text, "%s %s failed: %s", p->screen.utf8 ? "✗" : "x", stage,
+                 message) >= 0)
+        keep(p, STYLE_RED, text, "");
+}
+
+/* ---- the life of a run ---- */
+
+void progress_begin(struct progress *p, size_t total)
+{
+    *p = (struct progress){.start = progress_clock(), .total = total, .remaining = -1};
+    p->terminal = screen_possible();
+    if (p->terminal)
+        screen_begin(&p->screen);
 }
 
 void progress_tick(struct progress *p)
 {
     if (p->terminal)
-        draw(p);
+        screen_draw(&p->screen, p, NULL);
 }
 
 void progress_end(struct progress *p)
 {
     if (p->terminal)
-        wipe(p);
+        screen_end(&p->screen);
     free(p->activities);
     p->activities = NULL;
     p->count = p->room = 0;

@@ -1,51 +1,76 @@
-/* What a run shows while it goes: on a terminal some lines that are redrawn in place, into a pipe
- * plain lines. All of it goes to stderr. */
+/* What a run shows while it goes: on a terminal lines that are redrawn in place (screen.h) below
+ * those that are kept, elsewhere plain lines. All of it goes to stderr. */
 #ifndef FERDAG_DAG_PROGRESS_H
 #define FERDAG_DAG_PROGRESS_H
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include "dag/screen.h"
 
-/* What one running stage last said of itself. */
+/* What one running stage last reported. */
 struct activity {
     const char *stage;
     double since;       /* clock when it started */
-    double done, total; /* of `unit`s; total 0: nothing said yet */
-    char unit[24], rate_unit[24], note[80];
+    double done, total; /* of `unit`s; total 0: not known */
+    char unit[24], rate_unit[24], note[240];
     double rate;
-    double first; /* `done` when it first spoke: an earlier sitting may have done it */
-    double spoke, heard, printed; /* clock of its first, last and last printed word */
+    double first; /* `done` in its first report: an interrupted run may have done it */
+    double spoke, heard, printed; /* clock of its first and last report, and of the last one that
+                                     was printed as a plain line */
 };
 
 struct progress {
     bool terminal;
     double start; /* clock */
     size_t total, cached, ran, failed, not_run;
-    double remaining; /* seconds until the end of the run as estimated, or -1 while that is not known */
-    size_t drawn;                /* lines on the screen that are ours */
-    unsigned short lengths[256]; /* and how long each is: a narrower terminal wraps them */
+    double remaining; /* seconds until the end of the run as estimated, or -1 while that is not
+                         known */
     struct activity *activities; /* the running stages, in the order in which they started */
     size_t count, room;
+    struct screen screen;
 };
 
 void progress_begin(struct progress *p, size_t total);
 void progress_start(struct progress *p, const char *stage);
-/* The same of what only a terminal need see. */
+/* The same without a plain line. */
 void progress_start_quietly(struct progress *p, const char *name);
-/* A line that a stage wrote: {"done", "total", "unit", "rate", "rate_unit", "note"}. */
+/* A report of a stage: {"done", "total", "unit", "rate", "rate_unit", "note"}; with a total of 0
+ * the note is the last line of the output of a user's program. */
 void progress_update(struct progress *p, const char *stage, const json_t *line);
-/* What a running stage last said, or NULL. */
+/* What a running stage last reported, or NULL. */
 struct activity *progress_find(const struct progress *p, const char *stage);
-/* The stage is no longer running; ends with a line "name: WHAT" unless what is NULL. */
+/* The stage is no longer running, without a result; ends with a line "name: WHAT" unless what is
+ * NULL. */
 void progress_stop(struct progress *p, const char *stage, const char *what);
+/* The stage has a result, computed in so many seconds. On a terminal only a stage that took a
+ * second or more gets a line. */
+void progress_done(struct progress *p, const char *stage, double seconds);
+/* The stage has failed, for the reason `message`. */
+void progress_failed(struct progress *p, const char *stage, const char *message);
 /* A line that stays. */
 void progress_say(struct progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same of what needs attention. */
+void progress_warn(struct progress *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Redraws; call some times a second. */
 void progress_tick(struct progress *p);
-/* Wipes what was drawn. */
+/* Removes what was drawn. */
 void progress_end(struct progress *p);
+
+/* Which facts of a stage are shown, the most important first where the end may be cut. */
+enum progress_form {
+    PROGRESS_PLAIN, /* "epoch 3/10 · 210 images/s · 41 s left · loss 0.3" */
+    PROGRESS_WIDE,  /* "epoch 3/10 · 41 s left · loss 0.3 · 210 images/s" */
+    PROGRESS_NARROW /* "41 s left · loss 0.3" */
+};
+
+/* The facts that the stage reported, on one line; "" if there are none. */
+void progress_describe(const struct activity *activity, double now, const char *separator,
+                       enum progress_form form, char *text, size_t size);
+/* Writes to stderr; that it can't be written is ignored. */
+void progress_write(const char *text, size_t size);
 
 double progress_clock(void); /* monotonic seconds */
 

@@ -48,7 +48,7 @@ static bool claim(struct scheduler *s, struct task *task, int *lock)
     *lock = work_lock(cache, task->key, &error);
     if (*lock == -EAGAIN) {
         if (!runs_here(s, task->key))
-            progress_say(&s->progress, "%s: waiting: another run is computing this stage",
+            progress_warn(&s->progress, "%s: waiting: another run is computing this stage",
                          task->stage->name);
         task->blocked = true;
         return false;
@@ -166,7 +166,7 @@ static void cancel_running(struct run_loop *run)
         s->interrupted = s->stopping = run->cancelling = true;
         s->cancelled = progress_clock();
         execution_cancel_all(s, again);
-        progress_say(&s->progress, "ferdag: interrupted; run again to resume");
+        progress_warn(&s->progress, "ferdag: interrupted; run again to resume");
     }
     if (s->cancelled > 0 && !run->cancelling) {
         run->cancelling = true;
@@ -326,7 +326,7 @@ static const struct task *first_to_start(const struct scheduler *s)
 
 static void print_notice(void *data, const char *text)
 {
-    progress_say(data, "ferdag: cache: %s", text);
+    progress_warn(data, "ferdag: cache: %s", text);
 }
 
 static int open_executor(struct scheduler *s)

@@ -18,7 +18,7 @@
 
 enum { FIXED_ARGUMENTS = 16 };
 
-/* Signals that we take one by one, with sigwaitinfo. */
+/* Signals that we take one by one, with sigtimedwait. */
 static void awaited(sigset_t *set)
 {
     sigemptyset(set);
@@ -112,17 +112,20 @@ static void end_all(struct cgroup *cgroup)
     cgroup_close(cgroup);
 }
 
-/* Waits for the child; ends with it when we are told to. */
-static int wait_for(pid_t child, struct cgroup *cgroup, const sigset_t *signals, int *status)
+/* Waits for the child, and meanwhile reports its progress; ends with it when we are told to. */
+static int wait_for(pid_t child, struct cgroup *cgroup, const sigset_t *signals,
+                    struct program_progress *progress, int *status)
 {
+    static const struct timespec interval = {.tv_nsec = 1000000L * PROGRAM_LOOK_MS};
     for (;;) {
         pid_t ended = waitpid(child, status, WNOHANG);
+        program_progress_look(progress, ended == child);
         if (ended == child)
             return 0;
         if (ended < 0 && errno != EINTR)
             return -errno;
         siginfo_t signal;
-        int number = sigwaitinfo(signals, &signal);
+        int number = sigtimedwait(signals, &signal, &interval);
         if (number == SIGTERM || number == SIGINT) {
             end_all(cgroup);
             _exit(1);
@@ -142,7 +145,7 @@ static int run(const char *const *arguments, const struct launch *l, int *status
     pid_t parent = getpid(), child = cgroup_fork(&cgroup);
     if (child == 0)
         become(arguments, l->environment, &before, parent);
-    int rc = child < 0 ? -errno : wait_for(child, &cgroup, &signals, status);
+    int rc = child < 0 ? -errno : wait_for(child, &cgroup, &signals, l->progress, status);
     end_all(&cgroup);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return rc < 0 ? error_errno(err, -rc, "cannot run '%.200s'", l->text) : 0;

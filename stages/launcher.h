@@ -4,6 +4,7 @@
 #define FERDAG_STAGES_LAUNCHER_H
 
 #include "base/error.h"
+#include "stages/program_progress.h"
 
 /* A file that the program sees at another place, where it can't write to it; who moves or replaces
  * the source meanwhile changes nothing for the program. */
@@ -13,9 +14,10 @@ struct mount {
 };
 
 struct launch {
-    const char *text;           /* what /bin/sh -c runs, in the current folder */
-    char *const *environment;   /* "NAME=VALUE", ..., NULL */
-    const struct mount *mounts; /* one without a source at the end; NULL: none */
+    const char *text;                  /* what /bin/sh -c runs, in the current folder */
+    char *const *environment;          /* "NAME=VALUE", ..., NULL */
+    const struct mount *mounts;        /* one without a source at the end; NULL: none */
+    struct program_progress *progress; /* is looked at while the program runs */
 };
 
 /* Runs it to its end, then ends what it left running. *status is as of waitpid. With mounts a

@@ -234,12 +234,12 @@ static bool declares(const json_t *list, const char *name)
 }
 
 /* malloc'd; NULL without memory. */
-static char **make_environment(const struct job *job)
+static char **make_environment(const struct job *job, const char *progress)
 {
     const json_t *declared = json_object_get(job->root, "env");
-    char **all = calloc(BASIC + json_array_size(declared) + 1, sizeof *all);
+    char **all = calloc(1 + BASIC + json_array_size(declared) + 1, sizeof *all);
     size_t n = 0;
-    int rc = all ? 0 : -ENOMEM;
+    int rc = all ? add_variable(all, &n, "FERDAG_PROGRESS", progress) : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < BASIC; i++)
         if (!declares(declared, basic[i].name))
             rc = add_variable(all, &n, basic[i].name, basic[i].value);
@@ -324,10 +324,17 @@ static int run_on_copies(const struct job *job, const struct launch *how,
     return rc < 0 ? rc : launch(how, status, err);
 }
 
-static int run_program(const struct job *job, char *const *environment, int *status,
+static int run_program(const struct job *job, struct program_progress *progress, int *status,
                        struct error *err)
 {
-    struct launch how = {.text = job_string(job, "run"), .environment = environment};
+    char **environment = make_environment(job, progress->path);
+    if (!environment)
+        return error_set(err, ENOMEM, "out of memory");
+    struct launch how = {
+        .text = job_string(job, "run"),
+        .environment = environment,
+        .progress = progress,
+    };
     struct inputs inputs = {0};
     int rc = list_folder(&inputs, "", 0, err);
     if (rc == 0)
@@ -341,17 +348,20 @@ static int run_program(const struct job *job, char *const *environment, int *sta
         rc = rc < 0 ? rc : run_on_copies(job, &how, &inputs, status, err);
     }
     free_inputs(&inputs);
+    free_environment(environment);
     return rc;
 }
 
 static int run(struct job *job, struct error *err)
 {
     const char *text = job_string(job, "run");
-    char **environment = make_environment(job);
+    struct program_progress progress;
     int status = 0;
-    int rc = environment ? run_program(job, environment, &status, err)
-                         : error_set(err, ENOMEM, "out of memory");
-    free_environment(environment);
+    int rc = program_progress_open(&progress, job, err);
+    if (rc < 0)
+        return rc;
+    rc = run_program(job, &progress, &status, err);
+    program_progress_close(&progress);
     if (rc < 0)
         return rc;
     if (WIFSIGNALED(status))

@@ -41,3 +41,21 @@ kill_both() {
     kill -KILL "$run" "$stage"
     wait "$run" 2> /dev/null
 }
+
+# ---- terminals: sessions of a tmux of the story's own, by name ----
+
+# terminal NAME WIDTH HEIGHT COMMAND: a terminal that runs the command, and then stays
+terminal() {
+    command -v tmux > /dev/null || { echo 'skipped: no tmux'; exit 77; }
+    trap 'tmux -L "ferdag-$$" kill-server 2> /dev/null' EXIT
+    env -u TMUX tmux -u -L "ferdag-$$" -f /dev/null new-session -d -s "$1" -x "$2" -y "$3" \
+        "tmux -L ferdag-$$ pipe-pane -t '$1' 'cat > $1.raw'; env -u NO_COLOR LC_ALL=C.UTF-8 $4; sleep 300"
+}
+
+# screen NAME OPTION...: what it shows: -e with colours, -S - with what has scrolled up
+screen() { tmux -u -L "ferdag-$$" capture-pane -p -t "$@"; }
+
+# shows NAME WORD: it shows the word
+shows() { [[ $(screen "$1") == *"$2"* ]]; }
+
+resize() { tmux -L "ferdag-$$" resize-window -t "$1" -x "$2" -y "$3"; }

@@ -1,0 +1,51 @@
+/* The lines that a run redraws at the bottom of a terminal: one for each running stage, then the
+ * total. What scrolls up above them is printed through screen_draw as well, so that both reach the
+ * terminal in one write and nothing flickers.
+ *
+ * The size is read at each redraw, and no line is as wide as the screen. Between two redraws the
+ * cursor stands at the first of the lines: wherever a terminal that changes its size moves them,
+ * and whether it wraps or cuts them, what is to be replaced begins at the cursor. */
+#ifndef FERDAG_DAG_SCREEN_H
+#define FERDAG_DAG_SCREEN_H
+
+#include <locale.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct progress;
+
+enum style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_GREEN, STYLE_RED, STYLE_YELLOW };
+
+/* A line that scrolls up: its beginning in a style, and the rest. */
+struct kept_line {
+    enum style style;
+    const char *styled, *rest;
+};
+
+struct screen {
+    bool colour;             /* no if NO_COLOR is set and not empty */
+    bool utf8;               /* the user's locale is UTF-8; else all is ASCII */
+    locale_t locale, before; /* the one that widths come from; the thread's own */
+    char *drawn;             /* the text of the lines that are on the screen, or NULL */
+    size_t width, height;    /* of the screen then */
+};
+
+/* Whether stderr is a terminal that lines can be redrawn on. */
+bool screen_possible(void);
+
+/* Sets the thread's LC_CTYPE until screen_end, which removes the redrawn lines. */
+void screen_begin(struct screen *screen);
+void screen_end(struct screen *screen);
+
+/* Prints `kept` (NULL: none) above the redrawn lines, and draws these anew; does nothing if nothing
+ * has changed. */
+void screen_draw(struct screen *screen, const struct progress *progress,
+                 const struct kept_line *kept);
+
+/* Columns of the terminal now. */
+size_t screen_width(void);
+
+/* The separator between facts on a line, " · " or ", "; it depends on the locale. */
+const char *screen_separator(const struct screen *screen);
+
+#endif
