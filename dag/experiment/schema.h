@@ -50,9 +50,6 @@ json_t *schema_json(const struct node *node, const struct param *param);
 /* A default as JSON. */
 json_t *schema_standard(const struct param *param);
 
-/* Bytes of a SIZE; false if it is none. */
-bool schema_size(const char *text, uint64_t *size);
-
 /* A problem at a node; NULL: of the file as a whole. Returns -EINVAL. */
 int node_problem(struct problems *problems, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
