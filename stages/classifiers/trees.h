@@ -2,7 +2,7 @@
 #ifndef FERDAG_STAGES_CLASSIFIERS_TREES_H
 #define FERDAG_STAGES_CLASSIFIERS_TREES_H
 
-#include "kernels/classifiers/trees/forest.h"
+#include "kernels/classifiers/trees/forest_grow.h"
 #include "stages/job.h"
 
 /* Ports: `features` and, optional, `layout` in. */

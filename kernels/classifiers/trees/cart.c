@@ -35,7 +35,7 @@ static struct split_node node_of(const struct grower *g, const struct task *task
                                  const uint32_t *totals)
 {
     struct split_node node = {.x = g->data->x,
-                              .codes = g->data->codes,
+                              .bins = g->data->bins,
                               .m = task->end - task->start,
                               .rows = g->rows + task->start,
                               .labels = g->labels + task->start,
@@ -107,17 +107,17 @@ static double threshold_of(const struct grower *g, size_t column, uint32_t below
 }
 
 /* Moves the rows that go left to the front, all keeping their order; returns where the others
- * begin, and the threshold half-way between the two sides' values, which rows of one code may
+ * begin, and the threshold half-way between the two sides' values, which rows of one bin may
  * differ in. */
 static size_t partition(struct grower *g, const struct task *task, const struct split_node *node,
                         const struct split *split, double *threshold)
 {
     size_t left = task->start, right = 0;
     uint32_t below = 0, above = 0, highest = 0, lowest = UINT32_MAX;
-    bool coded = !split->by_value && !g->data->codes->exact[split->column];
+    bool binned = !split->by_value && !g->data->bins->exact[split->column];
     for (size_t i = 0; i < node->m; i++) {
         uint32_t row = node->rows[i], key = split_key(node, split, i);
-        uint32_t value = coded ? codes_order(g->data->x[row * g->data->d + split->column]) : key;
+        uint32_t value = binned ? order_key(g->data->x[row * g->data->d + split->column]) : key;
         uint8_t label = node->labels[i];
         uint32_t weight = node->weights ? node->weights[i] : 1;
         if (key <= split->cut) {

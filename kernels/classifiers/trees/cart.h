@@ -8,13 +8,13 @@
 #include <stdint.h>
 #include "base/error.h"
 #include "base/random.h"
-#include "kernels/classifiers/trees/codes.h"
+#include "kernels/classifiers/trees/bins.h"
 
 struct cart_data {
-    const float *x;            /* (n, d), finite */
-    const uint8_t *labels;     /* (n), 0 .. classes-1 */
-    size_t n, d, classes;      /* n and d below 2^32 */
-    const struct codes *codes; /* of x */
+    const float *x;          /* (n, d), finite */
+    const uint8_t *labels;   /* (n), 0 .. classes-1 */
+    size_t n, d, classes;    /* n and d below 2^32 */
+    const struct bins *bins; /* of x */
 };
 
 struct cart_spec {

@@ -1,4 +1,4 @@
-/* See split.h. A node's codes of a column are counted, class by class, in some tens of ranges; the
+/* See split.h. A node's bins of a column are counted, class by class, in some tens of ranges; the
  * splits between ranges come out exactly, and for those within a range there is a bound.
  *
  * With A(l) = sum of l_c^2 / |l| for class weights l, |l| their sum, a split scores A(left) +
@@ -22,7 +22,7 @@
 enum { FEW = 24, MOST_RANGES = 256, ROWS_A_RANGE = 8 };
 
 struct split_scratch {
-    uint16_t *codes;      /* (n) the node's, of the column */
+    uint16_t *bins;       /* (n) the node's, of the column */
     uint16_t *slots;      /* (n) class * ranges + range */
     uint32_t *counts;     /* (classes, ranges), then cumulated over the ranges */
     uint32_t *numbers;    /* (n) rows, by their number in the node */
@@ -31,7 +31,7 @@ struct split_scratch {
     /* Of each range, with itself on the left: weight on the left, A(left), A(right). */
     double weight[MOST_RANGES + 1], left_part[MOST_RANGES + 1], right_part[MOST_RANGES + 1];
     double bound[MOST_RANGES];       /* of the scores of splits within a range; below 0: none */
-    uint32_t lowest, factor, ranges; /* range = (code - lowest) * factor >> 16 */
+    uint32_t lowest, factor, ranges; /* range = (bin - lowest) * factor >> 16 */
     bool fine;                       /* no range has two different values */
 };
 
@@ -40,14 +40,14 @@ struct split_scratch *split_scratch_make(size_t n, size_t classes)
     struct split_scratch *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->codes = malloc(n * sizeof *s->codes);
+    s->bins = malloc(n * sizeof *s->bins);
     s->slots = malloc(n * sizeof *s->slots);
     s->counts = malloc(classes * MOST_RANGES * sizeof *s->counts);
     s->numbers = malloc(n * sizeof *s->numbers);
     s->keys = malloc(2 * n * sizeof *s->keys);
     s->left = malloc(classes * sizeof *s->left);
     s->right = malloc(classes * sizeof *s->right);
-    if (s->codes && s->slots && s->counts && s->numbers && s->keys && s->left && s->right)
+    if (s->bins && s->slots && s->counts && s->numbers && s->keys && s->left && s->right)
         return s;
     split_scratch_free(s);
     return NULL;
@@ -57,7 +57,7 @@ void split_scratch_free(struct split_scratch *s)
 {
     if (!s)
         return;
-    free(s->codes);
+    free(s->bins);
     free(s->slots);
     free(s->counts);
     free(s->numbers);
@@ -89,14 +89,14 @@ static bool may_win(double bound, const struct split *best)
 
 static uint32_t key_of(const struct split_node *node, size_t column, size_t i)
 {
-    return codes_order(node->x[node->rows[i] * node->codes->d + column]);
+    return order_key(node->x[node->rows[i] * node->bins->d + column]);
 }
 
 uint32_t split_key(const struct split_node *node, const struct split *split, size_t i)
 {
-    const struct codes *codes = node->codes;
+    const struct bins *bins = node->bins;
     return split->by_value ? key_of(node, split->column, i)
-                           : codes->code[split->column * codes->n + node->rows[i]];
+                           : bins->bin[split->column * bins->n + node->rows[i]];
 }
 
 /* ---- counting ---- */
@@ -109,20 +109,20 @@ static uint32_t ranges_for(size_t m)
     return ranges;
 }
 
-static void gather(const uint16_t *code, const uint32_t *rows, size_t m, uint16_t *out)
+static void gather(const uint16_t *bin, const uint32_t *rows, size_t m, uint16_t *out)
 {
     for (size_t i = 0; i < m; i++)
-        out[i] = code[rows[i]];
+        out[i] = bin[rows[i]];
 }
 
 WIDEST static void lay_ranges(struct split_scratch *s, const uint8_t *labels, size_t m)
 {
     uint16_t low = UINT16_MAX, high = 0;
-    const uint16_t *codes = s->codes;
+    const uint16_t *bins = s->bins;
 #pragma omp simd reduction(min : low) reduction(max : high)
     for (size_t i = 0; i < m; i++) {
-        low = codes[i] < low ? codes[i] : low;
-        high = codes[i] > high ? codes[i] : high;
+        low = bins[i] < low ? bins[i] : low;
+        high = bins[i] > high ? bins[i] : high;
     }
     s->lowest = low;
     s->fine = (uint32_t)(high - low) < s->ranges;
@@ -131,7 +131,7 @@ WIDEST static void lay_ranges(struct split_scratch *s, const uint8_t *labels, si
     uint16_t *slots = s->slots;
 #pragma omp simd
     for (size_t i = 0; i < m; i++)
-        slots[i] = (uint16_t)(labels[i] * ranges + (((uint32_t)(codes[i] - low) * factor) >> 16));
+        slots[i] = (uint16_t)(labels[i] * ranges + (((uint32_t)(bins[i] - low) * factor) >> 16));
 }
 
 static void count(struct split_scratch *s, const struct split_node *node)
@@ -223,11 +223,11 @@ WIDEST static void bound_ranges(struct split_scratch *s, const uint32_t *totals,
 static bool between_ranges(const struct split_node *node, size_t column, size_t place,
                            struct split_scratch *s, struct split *best)
 {
-    const struct codes *codes = node->codes;
+    const struct bins *bins = node->bins;
     s->ranges = ranges_for(node->m);
-    gather(codes->code + column * codes->n, node->rows, node->m, s->codes);
+    gather(bins->bin + column * bins->n, node->rows, node->m, s->bins);
     lay_ranges(s, node->labels, node->m);
-    s->fine = s->fine && codes->exact[column];
+    s->fine = s->fine && bins->exact[column];
     count(s, node);
     score_ranges(s, node->totals, node->classes, node->weight);
     if (!s->fine)
@@ -292,12 +292,12 @@ static void walk(const struct split_node *node, struct split_scratch *s, const u
 static void by_sorting(const struct split_node *node, size_t column, size_t place,
                        struct split_scratch *s, struct split *best)
 {
-    const struct codes *codes = node->codes;
-    const uint16_t *code = codes->code + column * codes->n;
+    const struct bins *bins = node->bins;
+    const uint16_t *bin = bins->bin + column * bins->n;
     uint32_t all = 0, any = UINT32_MAX;
-    bool exact = codes->exact[column];
+    bool exact = bins->exact[column];
     for (size_t i = 0; i < node->m; i++) {
-        uint32_t key = exact ? code[node->rows[i]] : key_of(node, column, i);
+        uint32_t key = exact ? bin[node->rows[i]] : key_of(node, column, i);
         all |= key;
         any &= key;
         s->keys[i] = (uint64_t)key << 32 | i;
@@ -325,7 +325,7 @@ static bool one_class(const struct split_scratch *s, const struct split_node *no
 static void within_ranges(const struct split_node *node, size_t column, size_t place,
                           struct split_scratch *s, struct split *best)
 {
-    bool exact = node->codes->exact[column];
+    bool exact = node->bins->exact[column];
     uint32_t start[MOST_RANGES], end[MOST_RANGES], ranges = s->ranges;
     bool open[MOST_RANGES], any = false;
     for (size_t r = 0; r < ranges; r++) {
@@ -350,7 +350,7 @@ static void within_ranges(const struct split_node *node, size_t column, size_t p
     }
     for (size_t k = 0; k < m; k++) {
         uint32_t i = s->numbers[k], r = s->slots[i] - node->labels[i] * ranges;
-        uint32_t key = exact ? s->codes[i] : key_of(node, column, i);
+        uint32_t key = exact ? s->bins[i] : key_of(node, column, i);
         s->keys[end[r]++] = (uint64_t)key << 32 | i;
     }
     struct split split = {.place = place, .column = column, .by_value = !exact};

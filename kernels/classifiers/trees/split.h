@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
-#include "kernels/classifiers/trees/codes.h"
+#include "kernels/classifiers/trees/bins.h"
 
 /* Rows of which a split is sought. */
 struct split_node {
-    const float *x; /* (n, d), for columns whose codes aren't exact */
-    const struct codes *codes;
+    const float *x; /* (n, d), for columns whose bins aren't exact */
+    const struct bins *bins;
     size_t m;
     const uint32_t *rows;    /* (m) */
     const uint8_t *labels;   /* (m) theirs */
@@ -29,7 +29,7 @@ struct split {
     double score, left;
     size_t place; /* of the column among those tried */
     size_t column;
-    uint32_t cut; /* a row goes left if its code (by_value: codes_order of its value) is <= cut */
+    uint32_t cut; /* a row goes left if its bin (by_value: order_key of its value) is <= cut */
     bool by_value;
 };
 
