@@ -1,5 +1,5 @@
-/* Trees against plain words for the same thing: every node's split against an exhaustive search,
- * and a forest's predictions against walks through its trees one by one. */
+/* Trees against a slow reference: the split of every node against an exhaustive search, and a
+ * forest's predictions against walks through its trees one by one. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ struct set {
     uint32_t *weights;
 };
 
-/* values > 0: so many different ones a column, else any; labels depend on the first columns. */
+/* values > 0: number of distinct values in a column; 0: any. Labels depend on two columns. */
 static void draw(struct set *s, size_t n, size_t d, size_t values, uint64_t seed)
 {
     struct random r = random_start(seed, 0);
@@ -95,7 +95,7 @@ static double exhaustive(const struct set *s, const uint32_t *rows, size_t m, bo
     return best;
 }
 
-/* Checks that the node's split is as good as any and that the counts fit; then its children. */
+/* Checks the node's split against the best one, and its counts, then its children. */
 static void check_node(const struct set *s, const struct cart *t, size_t node, uint32_t *rows,
                        size_t m, bool weighted)
 {
@@ -174,7 +174,7 @@ static void splits_are_the_best(void **state)
     }
 }
 
-/* More different values in a column than there are bins. */
+/* More distinct values in a column than bins. */
 static void splits_among_many_values(void **state)
 {
     (void)state;
@@ -185,7 +185,7 @@ static void splits_among_many_values(void **state)
     draw(&s, ROWS, 2, 0, 1);
     for (size_t i = 0; i < ROWS; i++)
         s.x[2 * i] = (float)(i * 7919 % ROWS) - 100;
-    for (size_t i = 0; i < ROWS; i++) { /* borders within a bin; and a few rows that take turns */
+    for (size_t i = 0; i < ROWS; i++) { /* class borders within a bin, and some rows of alternating classes */
         float x = s.x[2 * i];
         s.labels[i] = (uint8_t)(x < -80 ? 2 + (long)x % 2 : x < 4321 ? 0 : x < 4322 ? 3 : 4);
     }
@@ -271,8 +271,8 @@ static void predicts_as_walking(void **state)
     drop(&q);
 }
 
-/* More values than bins: rows of one bin have different values, and each row must still come to
- * the leaf that it grew. */
+/* More values than bins: rows of one bin have different values, and each row must still reach
+ * the leaf that it was put into in training. */
 static void thresholds_among_many_values(void **state)
 {
     (void)state;
@@ -325,7 +325,7 @@ static void thresholds_between_floats(void **state)
     forest_free(&f);
 }
 
-/* Rows that a tree's sample lacks, found one by one. */
+/* Rows that aren't in a tree's sample, found one by one. */
 static void out_of_bag(void **state)
 {
     (void)state;
@@ -333,7 +333,7 @@ static void out_of_bag(void **state)
     draw(&s, 333, 6, 0, 1);
     struct cart_data data = {s.x, s.labels, s.n, s.d, CLASSES, NULL};
     struct error err = {""};
-    for (size_t trees = 1; trees <= 25; trees += 8) { /* with few, some rows are in all samples */
+    for (size_t trees = 1; trees <= 25; trees += 8) { /* with few trees, some rows are in all samples */
         struct forest_spec spec = {
             .trees = trees, .bootstrap = true, .seed = 9, .threads = 2, .tree = {.features = 2}};
         struct forest f;
@@ -373,8 +373,8 @@ static void out_of_bag(void **state)
     drop(&s);
 }
 
-/* Four rows, of which the first column sets two of a class apart and the third parts the rest:
- * n Gini goes from 2.5 to 1 and from 1 to 0. */
+/* Four rows: the first column separates two rows of one class, the third column the other two, so
+ * that n Gini goes from 2.5 to 1 and from 1 to 0. */
 static void importance_by_hand(void **state)
 {
     (void)state;
@@ -390,14 +390,14 @@ static void importance_by_hand(void **state)
     assert_true(importance[1] == 0);
     assert_true(fabs(importance[2] - 1 / 2.5) < 1e-12);
     forest_free(&f);
-    memset(labels, 1, 4); /* no split at all */
+    memset(labels, 1, 4); /* no split */
     grow(&f, &s, (struct forest_spec){.trees = 2, .threads = 1});
     assert_int_equal(forest_importance(&f, importance, &err), 0);
     assert_true(importance[0] == 0 && importance[1] == 0 && importance[2] == 0);
     forest_free(&f);
 }
 
-/* Columns that decide matter, and those of noise hardly do. */
+/* Columns that decide the class are important, columns of noise are not. */
 static void importance_of_a_forest(void **state)
 {
     (void)state;
