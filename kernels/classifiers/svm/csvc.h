@@ -39,6 +39,10 @@ int csvc_model_make(struct csvc_model *model, size_t classes, size_t d, size_t c
                     struct error *err);
 void csvc_model_free(struct csvc_model *model);
 
+/* The class with the most votes, ties to the first; scores (classes (classes-1) / 2) are the
+ * decisions of the pairs. */
+size_t csvc_vote(size_t classes, const double *scores);
+
 struct csvc_training {
     struct csvc_kernel kernel;
     double c, tolerance;

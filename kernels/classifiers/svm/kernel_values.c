@@ -1,6 +1,6 @@
-/* See kernel_values.h. A block is made tile by tile: while a tile of products is in the second-level
- * cache it becomes kernel values, is checked, and is copied to the transposed. exp is our own,
- * because libm's takes one value at a time and would cost more than the products. */
+/* See kernel_values.h. A block is made tile by tile: while a tile of products is in the
+ * second-level cache it becomes kernel values, is checked, and is copied to the transposed. exp is
+ * our own, because libm's takes one value at a time and would cost more than the products. */
 #include "kernels/classifiers/svm/kernel_values.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include "kernels/math/blas.h"
 #include "kernels/math/target_clones.h"
+#include "kernels/math/thread_scratch.h"
 
 enum { CHUNK = 256, TILE = 512, DEPTH = 256, EDGE = 16 };
 
@@ -221,7 +222,8 @@ static double *wide_products(const float *a, size_t n, const float *b, size_t m,
 /* Values of rows i.. of a with rows j.. of b, and where they go. scratch: NULL for products in
  * float32. */
 static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *a, size_t i,
-                      const struct csvc_rows *b, size_t j, float *out, float *back, double *scratch)
+                      const struct csvc_rows *b, size_t j, float *out, float *transposed,
+                      double *scratch)
 {
     size_t n = smaller(TILE, a->n - i), m = smaller(TILE, b->n - j), d = a->d;
     const float *from_a = a->x + i * d, *from_b = b->x + j * d;
@@ -235,45 +237,14 @@ static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *
         blas_tile(from_a, n, from_b, m, d, out, b->n);
         finite = csvc_kernel_apply(kernel, out, n, m, b->n, norms_a, norms_b);
     }
-    if (back)
-        transpose_tile(out, b->n, n, m, back + j * a->n + i, a->n);
+    if (transposed)
+        transpose_tile(out, b->n, n, m, transposed + j * a->n + i, a->n);
     return finite;
 }
 
-/* What a thread finds out, or lacks. */
-static int outcome(bool no_memory, bool finite)
-{
-    return no_memory ? -ENOMEM : finite ? 0 : -ERANGE;
-}
-
-int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
-                      const struct csvc_rows *b, bool wide, float *out, float *back,
-                      struct spill *spill, int threads)
-{
-    size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
-    bool finite = true, no_memory = false;
-    blas_single_threaded();
-#pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
-    {
-        double *scratch = wide ? malloc(csvc_kernel_scratch()) : NULL;
-        no_memory = wide && !scratch;
-#pragma omp for schedule(dynamic)
-        for (size_t t = 0; t < rows * columns; t++)
-            if (!no_memory) {
-                finite = make_tile(kernel, a, t / columns * TILE, b, t % columns * TILE, out, back,
-                                   scratch) &&
-                         finite;
-                touch_tile(spill, TILE, TILE, b->n);
-                touch_tile(spill, TILE, TILE, a->n);
-            }
-        free(scratch);
-    }
-    return outcome(no_memory, finite);
-}
-
-/* Makes a tile on the diagonal equal to its transposed. A row's distance to itself is 0 whatever
- * the rounding of the products says. */
-static void mend_diagonal(const struct csvc_kernel *kernel, float *out, size_t n, size_t i)
+/* Makes a tile on the diagonal symmetric. The distance of a row to itself is 0 whatever the
+ * rounding of the products. */
+static void fix_diagonal(const struct csvc_kernel *kernel, float *out, size_t n, size_t i)
 {
     for (size_t r = i; r < smaller(i + TILE, n); r++) {
         for (size_t c = i; c < r; c++)
@@ -283,30 +254,47 @@ static void mend_diagonal(const struct csvc_kernel *kernel, float *out, size_t n
     }
 }
 
+/* As csvc_kernel_block. With symmetric, a and b are the same rows, and only tiles on and above the
+ * diagonal are computed. */
+static int make_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
+                      const struct csvc_rows *b, bool wide, bool symmetric, float *out,
+                      float *transposed, struct spill *spill, int threads)
+{
+    size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
+    bool finite = true;
+    struct thread_scratch scratch = {0};
+    if (wide && thread_scratch_make(&scratch, threads, csvc_kernel_scratch()) < 0)
+        return -ENOMEM;
+    blas_single_threaded();
+#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : finite)
+    for (size_t t = 0; t < rows * columns; t++) {
+        size_t i = t / columns * TILE, j = t % columns * TILE;
+        if (symmetric && j < i)
+            continue;
+        float *mirror = !symmetric ? transposed : i < j ? out : NULL;
+        finite = make_tile(kernel, a, i, b, j, out, mirror,
+                           wide ? thread_scratch_mine(&scratch) : NULL) &&
+                 finite;
+        if (symmetric && i == j)
+            fix_diagonal(kernel, out, a->n, i);
+        touch_tile(spill, TILE, TILE, b->n);
+        touch_tile(spill, TILE, TILE, a->n);
+    }
+    thread_scratch_free(&scratch);
+    return finite ? 0 : -ERANGE;
+}
+
+int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
+                      const struct csvc_rows *b, bool wide, float *out, float *transposed,
+                      struct spill *spill, int threads)
+{
+    return make_block(kernel, a, b, wide, false, out, transposed, spill, threads);
+}
+
 int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
                        float *out, struct spill *spill, int threads)
 {
-    size_t tiles = (a->n + TILE - 1) / TILE;
-    bool finite = true, no_memory = false;
-    blas_single_threaded();
-#pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
-    {
-        double *scratch = wide ? malloc(csvc_kernel_scratch()) : NULL;
-        no_memory = wide && !scratch;
-#pragma omp for schedule(dynamic)
-        for (size_t t = 0; t < tiles * tiles; t++) {
-            size_t i = t / tiles * TILE, j = t % tiles * TILE;
-            if (j < i || no_memory)
-                continue;
-            finite = make_tile(kernel, a, i, a, j, out, i < j ? out : NULL, scratch) && finite;
-            if (i == j)
-                mend_diagonal(kernel, out, a->n, i);
-            touch_tile(spill, TILE, TILE, a->n);
-            touch_tile(spill, TILE, TILE, a->n);
-        }
-        free(scratch);
-    }
-    return outcome(no_memory, finite);
+    return make_block(kernel, a, a, wide, true, out, NULL, spill, threads);
 }
 
 void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,

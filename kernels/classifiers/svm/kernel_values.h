@@ -43,19 +43,4 @@ void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms,
 void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out,
                     struct spill *spill);
 
-/* Says that rows of class a have kernel values with rows of b that are beyond float32. -ERANGE */
-int csvc_not_finite(size_t a, size_t b, struct error *err);
-
-/* The class of most votes, ties to the first; scores (classes (classes-1) / 2) are decisions. */
-size_t csvc_vote(size_t classes, const double *scores);
-
-/* The upper bound of a training's alphas of a class. */
-double csvc_bound(const struct csvc_training *training, double c, size_t class);
-
-/* Opens the training's file for kernel values that would take `bytes` in memory. Solving the
- * largest pair, of `rows` rows, takes some memory all the same. -ENOMEM if there is no
- * file, or too little memory for that; or why there is none. */
-int csvc_spill(const struct csvc_training *training, double bytes, double rows, struct spill *spill,
-               struct error *err);
-
 #endif

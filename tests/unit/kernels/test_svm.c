@@ -348,7 +348,7 @@ static void too_little_memory(void **state)
     struct error err = {""};
     t.memory = 100000;
     assert_true(csvc_train(&t, train_x, counts, CLASSES, D, &model, &report, &err) < 0);
-    assert_non_null(strstr(err.text, "memory for them is 0.1 MB"));
+    assert_non_null(strstr(err.text, "only 0.1 MB are allowed"));
     csvc_model_free(&model);
 }
 

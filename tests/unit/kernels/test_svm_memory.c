@@ -128,10 +128,10 @@ static void too_little_even_so(void **state)
     struct error err;
     assert_int_equal(run_stage("train_svm", "\"kernel\":\"rbf\"", 20, &err), -ENOMEM);
     assert_non_null(
-        strstr(err.text, "if the others lie in a file, but memory for them is 20.0 MB"));
+        strstr(err.text, "with a file for the rest, but only 20.0 MB are allowed"));
     assert_int_equal(run_stage("cross_validate_svm", "\"kernel\":\"rbf\"", 20, &err), -ENOMEM);
     assert_non_null(
-        strstr(err.text, "if the others lie in a file, but memory for them is 20.0 MB"));
+        strstr(err.text, "with a file for the rest, but only 20.0 MB are allowed"));
 }
 
 static size_t file_pages_kb(void)
