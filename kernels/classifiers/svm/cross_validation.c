@@ -1,7 +1,7 @@
-/* See cross_validation.h. What is dear is the products of rows with rows; a fold, a gamma and a C
- * each only need other parts of them, turned into other kernel values. So the blocks of products of
- * each two classes are kept, and fold by fold the problems of all pairs are gathered, solved for
- * every C, and put to the fold's own rows. */
+/* See cross_validation.h. Products of rows with rows are the expensive part, and they don't depend
+ * on fold, gamma and C. So they are computed once, as a block for each two classes. For each fold
+ * the kernel values of all pairs of classes are copied from the blocks, the pairs are solved for
+ * every C, and the rows of the fold are predicted. */
 #include "kernels/classifiers/svm/cross_validation.h"
 
 #include <errno.h>
@@ -24,19 +24,20 @@ struct cross {
     size_t *sizes; /* (classes): rows of each class */
     struct csvc_pairs pairs;
     struct csvc_memory memory;
-    double *norms, *diagonal; /* (n) */
-    float **block;            /* (classes, classes): of class a with b >= a; else NULL */
-    bool ready;               /* blocks hold kernel values; else products */
+    double *norms;    /* (n): squared norms of the rows */
+    double *diagonal; /* (n): kernel values of rows with themselves */
+    float **block;    /* (classes, classes): rows of class a with those of b >= a; else NULL */
+    bool ready;       /* blocks hold kernel values; otherwise dot products */
     struct csvc_kernel kernel;
-    double *coef; /* (c_count, others, n): as in csvc_model, of one fold */
-    double *rho;  /* (c_count, pairs) */
-    size_t done;  /* problems */
-    bool beyond;  /* rows of these classes have kernel values that aren't finite */
-    size_t beyond_a, beyond_b;
+    double *coef;  /* (c_count, others, n): as in csvc_model, for one fold */
+    double *rho;   /* (c_count, pairs) */
+    size_t done;   /* problems solved */
+    bool infinite; /* a kernel value of rows of these classes isn't finite */
+    size_t infinite_a, infinite_b;
     struct csvc_report report;
 };
 
-/* Rows from start on, numbered within their class. */
+/* Rows start .. start + count - 1, numbered within their class. */
 struct range {
     size_t start, count;
 };
@@ -57,8 +58,8 @@ static struct range held_out(const struct cross *t, size_t c, size_t fold)
     return (struct range){s[fold] - s[0], s[fold + 1] - s[fold]};
 }
 
-/* What lies before and behind the rows held out. */
-static void others_of(const struct cross *t, size_t c, size_t fold, struct range rest[2])
+/* The training rows of a class: those before and those after the rows held out. */
+static void training_rows(const struct cross *t, size_t c, size_t fold, struct range rest[2])
 {
     struct range out = held_out(t, c, fold);
     rest[0] = (struct range){0, out.start};
@@ -99,7 +100,7 @@ static int make(struct cross *t, struct error *err)
 static void destroy(struct cross *t)
 {
     for (size_t i = 0; t->block && i < t->classes * t->classes; i++)
-        spill_give(t->memory.spill, t->block[i]);
+        spill_free(t->memory.spill, t->block[i]);
     free(t->norms);
     free(t->diagonal);
     free(t->block);
@@ -110,7 +111,7 @@ static void destroy(struct cross *t)
     csvc_memory_free(&t->memory);
 }
 
-/* Kernel values of the largest problem. */
+/* How many kernel values the largest problem has. */
 static size_t problem_size(const struct cross *t)
 {
     size_t most = 0;
@@ -135,7 +136,7 @@ static int plan_memory(struct cross *t, struct error *err)
     return csvc_memory_plan(&t->memory, t->training, shared, each, rows, err);
 }
 
-/* Fills the blocks with products, or with kernel values if they are wide. */
+/* Fills the blocks with dot products, or with kernel values where these are final. */
 static int fill_blocks(struct cross *t, struct error *err)
 {
     const struct csvc_training *training = t->training;
@@ -147,7 +148,7 @@ static int fill_blocks(struct cross *t, struct error *err)
             struct csvc_rows of_a = rows_of(t, a), of_b = rows_of(t, b);
             float **to = &t->block[a * t->classes + b];
             if (!*to)
-                *to = spill_take(t->memory.spill, of_a.n * of_b.n, sizeof **to);
+                *to = spill_alloc(t->memory.spill, of_a.n * of_b.n, sizeof **to);
             int rc = !*to     ? -ENOMEM
                      : a == b ? csvc_kernel_square(kernel, &of_a, training->wide, *to,
                                                    t->memory.spill, t->memory.threads)
@@ -164,7 +165,7 @@ static int fill_blocks(struct cross *t, struct error *err)
 
 /* Memory of a thread. */
 struct scratch {
-    float *k; /* kernel values of a problem, or a tile of those of rows with vectors */
+    float *k; /* kernel values of a problem, or of a tile of rows with vectors */
     double *beta, *diagonal;
     double *wide, *parts, *scores; /* as in predict.c */
 };
@@ -172,7 +173,8 @@ struct scratch {
 static int scratch_make(struct scratch *s, const struct cross *t)
 {
     size_t size = problem_size(t), columns = t->grid->c_count * t->others;
-    s->k = spill_take(t->memory.spill, size > ROWS * VECTORS ? size : ROWS * VECTORS, sizeof *s->k);
+    s->k =
+        spill_alloc(t->memory.spill, size > ROWS * VECTORS ? size : ROWS * VECTORS, sizeof *s->k);
     s->beta = malloc((t->n + 1) * sizeof *s->beta);
     s->diagonal = malloc((t->n + 1) * sizeof *s->diagonal);
     s->wide = malloc(ROWS * VECTORS * sizeof *s->wide);
@@ -183,7 +185,7 @@ static int scratch_make(struct scratch *s, const struct cross *t)
 
 static void scratch_free(struct scratch *s, const struct cross *t)
 {
-    spill_give(t->memory.spill, s->k);
+    spill_free(t->memory.spill, s->k);
     free(s->beta);
     free(s->diagonal);
     free(s->wide);
@@ -191,7 +193,8 @@ static void scratch_free(struct scratch *s, const struct cross *t)
     free(s->scores);
 }
 
-/* Kernel values of rows of a in the ranges with those of b >= a; false if one isn't finite. */
+/* out: kernel values of the rows of class a in two ranges with those of class b >= a. Returns
+ * whether all are finite. */
 static bool gather(const struct cross *t, size_t a, const struct range rows[2], size_t b,
                    const struct range columns[2], float *out)
 {
@@ -211,7 +214,7 @@ static bool gather(const struct cross *t, size_t a, const struct range rows[2], 
             }
             spill_touch(t->memory.spill, 1, 2 * count * sizeof *out, SIZE_MAX);
             if (a == b && t->kernel.type == SVM_RBF)
-                out[at] = 1; /* whatever the rounding of the products says */
+                out[at] = 1; /* whatever the rounding of the products */
         }
     return finite;
 }
@@ -223,9 +226,9 @@ static void gather_diagonal(const struct cross *t, size_t c, const struct range 
         memcpy(out, t->diagonal + first_row(t, c) + rows[i].start, rows[i].count * sizeof *out);
 }
 
-/* Puts what was found for rows of a class where predictions look for it. */
-static void keep(struct cross *t, size_t point, size_t c, size_t other, const struct range rows[2],
-                 const double *beta)
+/* Copies beta of the rows of a class to coef. */
+static void store_coef(struct cross *t, size_t point, size_t c, size_t other,
+                       const struct range rows[2], const double *beta)
 {
     double *to = t->coef + (point * t->others + other) * t->n + first_row(t, c);
     for (size_t i = 0; i < 2; beta += rows[i++].count)
@@ -239,8 +242,8 @@ static int solve_pair(struct cross *t, size_t index, size_t fold, const struct s
     const struct csvc_training *training = t->training;
     size_t a = pair->a, b = pair->b, n = training_size(t, a, fold), m = training_size(t, b, fold);
     struct range of_a[2], of_b[2];
-    others_of(t, a, fold, of_a);
-    others_of(t, b, fold, of_b);
+    training_rows(t, a, fold, of_a);
+    training_rows(t, b, fold, of_b);
     float *across = s->k + n * n, *back = across + n * m, *own = back + n * m;
     if (!gather(t, a, of_a, a, of_a, s->k) || !gather(t, a, of_a, b, of_b, across) ||
         !gather(t, b, of_b, b, of_b, own))
@@ -262,8 +265,8 @@ static int solve_pair(struct cross *t, size_t index, size_t fold, const struct s
         int rc = smo_solve(&problem, &result, &pair->error);
         if (rc < 0)
             return rc;
-        keep(t, i, a, b - 1, of_a, s->beta);
-        keep(t, i, b, a, of_b, s->beta + n);
+        store_coef(t, i, a, b - 1, of_a, s->beta);
+        store_coef(t, i, b, a, of_b, s->beta + n);
         t->rho[i * t->pairs.count + index] = result.rho;
         report->iterations += result.iterations;
         report->unconverged += !result.converged;
@@ -271,10 +274,10 @@ static int solve_pair(struct cross *t, size_t index, size_t fold, const struct s
     return 0;
 }
 
-/* Kernel values of rows of class c with vectors of class v, into s->wide; false if one isn't
- * finite, which training need not have seen. */
-static bool tile(const struct cross *t, size_t c, struct range rows, size_t v, struct range vectors,
-                 const struct scratch *s)
+/* s->wide: kernel values of rows of class c with vectors of class v. Returns whether all are
+ * finite; training checks other rows than these. */
+static bool fill_tile(const struct cross *t, size_t c, struct range rows, size_t v,
+                      struct range vectors, const struct scratch *s)
 {
     size_t at = first_row(t, c) + rows.start, to = first_row(t, v) + vectors.start;
     if (c <= v) {
@@ -297,23 +300,24 @@ static bool tile(const struct cross *t, size_t c, struct range rows, size_t v, s
     return finite;
 }
 
-/* Adds the share of class v's vectors in the decisions of some rows held out. */
+/* Adds the share of the vectors of class v to the decisions of some rows held out. */
 static void add_share(struct cross *t, size_t c, struct range rows, size_t v, size_t fold,
                       const struct scratch *s, double *part)
 {
     size_t columns = t->grid->c_count * t->others;
     struct range rest[2];
-    others_of(t, v, fold, rest);
+    training_rows(t, v, fold, rest);
     for (size_t i = 0; i < 2; i++)
         for (size_t done = 0; done < rest[i].count; done += VECTORS) {
             size_t left = rest[i].count - done;
             struct range vectors = {rest[i].start + done, left < VECTORS ? left : VECTORS};
-            if (!tile(t, c, rows, v, vectors, s)) {
-#pragma omp critical(svm_beyond)
-                if (!t->beyond || c < t->beyond_a || (c == t->beyond_a && v < t->beyond_b)) {
-                    t->beyond = true;
-                    t->beyond_a = c;
-                    t->beyond_b = v;
+            if (!fill_tile(t, c, rows, v, vectors, s)) {
+#pragma omp critical(svm_infinite)
+                if (!t->infinite || c < t->infinite_a ||
+                    (c == t->infinite_a && v < t->infinite_b)) {
+                    t->infinite = true;
+                    t->infinite_a = c;
+                    t->infinite_b = v;
                 }
             }
             blas_add_product(s->wide, VECTORS, rows.count,
@@ -322,7 +326,7 @@ static void add_share(struct cross *t, size_t c, struct range rows, size_t v, si
         }
 }
 
-/* Predicts at most ROWS rows of class c with the machines of all C. */
+/* Predicts at most ROWS rows of class c with the models of all C. */
 static void predict(struct cross *t, size_t c, struct range rows, size_t fold,
                     const struct scratch *s, uint8_t *predicted)
 {
@@ -343,7 +347,7 @@ static void predict(struct cross *t, size_t c, struct range rows, size_t fold,
         }
 }
 
-/* All rows of a fold, by tiles that any thread may take. */
+/* Predicts all rows of a fold; threads share the tiles. */
 static void predict_fold(struct cross *t, size_t fold, const struct scratch *s, uint8_t *predicted)
 {
     for (size_t c = 0; c < t->classes; c++) {
@@ -376,10 +380,10 @@ static void solve_next(struct cross *t, size_t index, size_t fold, const struct 
 static bool failed(const struct cross *t)
 {
     struct error ignored;
-    return t->beyond || csvc_pairs_error(&t->pairs, &ignored) < 0;
+    return t->infinite || csvc_pairs_error(&t->pairs, &ignored) < 0;
 }
 
-/* All folds at one gamma. predicted (c_count, n). */
+/* Runs all folds at one gamma. predicted is (c_count, n). */
 static int run_gamma(struct cross *t, uint8_t *predicted, struct error *err)
 {
     size_t total = t->grid->gamma_count * t->grid->c_count * t->folds * t->pairs.count;
@@ -410,7 +414,7 @@ static int run_gamma(struct cross *t, uint8_t *predicted, struct error *err)
     if (no_memory)
         return error_set(err, ENOMEM, "out of memory for kernel values of two classes");
     int rc = csvc_pairs_error(&t->pairs, err);
-    return rc < 0 ? rc : t->beyond ? csvc_not_finite(t->beyond_a, t->beyond_b, err) : 0;
+    return rc < 0 ? rc : t->infinite ? csvc_not_finite(t->infinite_a, t->infinite_b, err) : 0;
 }
 
 static int run(struct cross *t, uint8_t *predicted, struct error *err)

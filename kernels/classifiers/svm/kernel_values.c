@@ -1,6 +1,6 @@
-/* See kernel_values.h. A block is made tile by tile: while a tile of products is in the
- * second-level cache it becomes kernel values, is checked, and is copied to the transposed. exp is
- * our own, because libm's takes one value at a time and would cost more than the products. */
+/* See kernel_values.h. A block is computed tile by tile: while a tile of products is in the
+ * second-level cache, it is converted to kernel values, checked and transposed. exp is implemented
+ * here, because libm's handles one value at a time and would take longer than the products. */
 #include "kernels/classifiers/svm/kernel_values.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 
 enum { CHUNK = 256, TILE = 512, DEPTH = 256, EDGE = 16 };
 
-/* e^x to about 1e-11 of it, more than enough for float32: 2^k e^r with |r| <= ln 2 / 2, e^r by its
- * series. |x| is at most LARGEST, whose power is infinite in float32. */
+/* e^x with a relative error of about 1e-11: 2^k e^r with |r| <= ln 2 / 2, and e^r by its series.
+ * |x| is at most LARGEST; e^LARGEST is infinite in float32. */
 static inline double exponential(double x)
 {
     static const double ROUND = 0x1.8p52, PER_LN2 = 0x1.71547652b82fep0,
@@ -35,15 +35,14 @@ static inline double exponential(double x)
         double real;
         uint64_t bits;
     } scale = {.real = shifted};
-    scale.bits = (scale.bits + 1023) << 52; /* what is above k in `shifted` leaves at the top */
+    scale.bits = (scale.bits + 1023) << 52; /* the bits above k in `shifted` are shifted out */
     return e * scale.real;
 }
 
 static const double LARGEST = 700;
 
-/* Each of these turns up to CHUNK dot products into kernel values. The exponents are written to
- * memory before the powers are taken: in one loop the compiler makes branches around the bounds,
- * one value at a time. */
+/* Each apply_ function converts up to CHUNK dot products to kernel values. Exponents are stored
+ * before the powers are taken: with one loop gcc doesn't vectorise, but branches at the bounds. */
 WIDEST static void apply_rbf(double gamma, double *z, size_t n, double norm, const double *norms)
 {
 #pragma omp simd
@@ -118,7 +117,7 @@ WIDEST static void narrow(const double *in, float *out, size_t n)
 
 WIDEST static bool all_finite(const float *row, size_t m)
 {
-    float sum = 0; /* of zeros, or of what isn't finite: then it is no number */
+    float sum = 0; /* a sum of zeros, or NaN if a value isn't finite */
 #pragma omp simd reduction(+ : sum)
     for (size_t j = 0; j < m; j++)
         sum += row[j] * 0;
@@ -158,7 +157,7 @@ static void transpose_tile(const float *in, size_t ld_in, size_t n, size_t m, fl
                     out[c * ld_out + r] = in[r * ld_in + c];
 }
 
-/* Says that a tile of n rows and m columns was touched. */
+/* Reports to the spill that a tile of n rows and m columns was touched. */
 static void touch_tile(struct spill *spill, size_t n, size_t m, size_t ld)
 {
     spill_touch(spill, n, m * sizeof(float), ld * sizeof(float));
@@ -176,7 +175,7 @@ void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *ou
         }
 }
 
-/* As csvc_kernel_apply, from products (n, m) in double, TILE a row. */
+/* As csvc_kernel_apply, from dot products (n, m) in double, rows TILE values apart. */
 static bool apply_wide(const struct csvc_kernel *kernel, double *dots, size_t n, size_t m,
                        const double *norms_a, const double *norms_b, float *out, size_t ld)
 {
@@ -202,8 +201,8 @@ static void widen_rows(const float *in, size_t n, size_t d, size_t depth, double
         widen(in + r * d, out + r * DEPTH, depth);
 }
 
-/* Products in double of rows a (n, d) with rows b (m, d), TILE a row, behind what scratch has for
- * some columns of both: so few that they stay in cache. */
+/* Dot products in double of rows a (n, d) with rows b (m, d). Returns them in scratch, rows TILE
+ * values apart. DEPTH columns at a time are widened, so that these stay in cache. */
 static double *wide_products(const float *a, size_t n, const float *b, size_t m, size_t d,
                              double *scratch)
 {
@@ -219,8 +218,8 @@ static double *wide_products(const float *a, size_t n, const float *b, size_t m,
     return dots;
 }
 
-/* Values of rows i.. of a with rows j.. of b, and where they go. scratch: NULL for products in
- * float32. */
+/* Computes the tile of out, and of transposed unless NULL, of rows a from i on and rows b from j
+ * on. scratch: NULL for products in float32. Returns whether all values are finite. */
 static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *a, size_t i,
                       const struct csvc_rows *b, size_t j, float *out, float *transposed,
                       double *scratch)

@@ -1,5 +1,6 @@
-/* See csvc.h. Each support vector meets each row once, in matrix products, whatever the number of
- * pairs that share it; with the linear kernel a pair's vectors collapse into one hyperplane. */
+/* See csvc.h. The kernel value of a row and a support vector is computed once, whatever the number
+ * of pairs that share the vector. With the linear kernel, the vectors of a pair add up to one
+ * hyperplane. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #include "kernels/classifiers/svm/csvc.h"
 #include "kernels/classifiers/svm/kernel_values.h"
 
-enum { ROWS = 256, VECTORS = 1024 }; /* of a tile; part of the results' definition */
+enum { ROWS = 256, VECTORS = 1024 }; /* of a tile; results depend on them */
 
 static size_t pair_count(const struct csvc_model *model)
 {
@@ -33,7 +34,7 @@ static void add_vectors(const struct csvc_model *m, size_t c, size_t row, double
     }
 }
 
-static int collapse(struct csvc_predictor *p, struct error *err)
+static int make_hyperplanes(struct csvc_predictor *p, struct error *err)
 {
     const struct csvc_model *m = p->model;
     double *w = malloc(m->d * sizeof *w);
@@ -60,7 +61,7 @@ int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_mode
 {
     *predictor = (struct csvc_predictor){.model = model, .threads = threads};
     if (model->kernel.type == SVM_LINEAR)
-        return collapse(predictor, err);
+        return make_hyperplanes(predictor, err);
     predictor->norms = calloc(model->count + 1, sizeof *predictor->norms);
     if (!predictor->norms)
         return error_set(err, ENOMEM, "out of memory for the norms of %zu vectors", model->count);
@@ -112,7 +113,8 @@ static void decide_linear(const struct csvc_predictor *p, const float *x, size_t
             s->scores[i * pairs + j] = (double)s->values[i * pairs + j] - p->model->rho[j];
 }
 
-/* Adds the share of up to VECTORS vectors from `start` on to part (n, classes - 1). */
+/* part (n, classes - 1) += the share of vectors start .. start + count - 1, at most VECTORS, in the
+ * decisions. */
 static void add_share(const struct csvc_predictor *p, const float *x, size_t n, size_t start,
                       size_t count, struct scratch *s, double *part)
 {

@@ -1,6 +1,6 @@
-/* See csvc.h. The kernel matrix of 28,709 rows would take 3.3 GB. The blocks of one class with
- * itself, which six pairs need, take 0.6 GB and are computed once; the block of two classes with
- * each other is needed by one pair only, so it lives as long as that pair is solved. */
+/* See csvc.h. The kernel matrix of FER2013's 28,709 rows would take 3.3 GB. The block of a class
+ * with itself is needed by all pairs of that class, so these blocks, 0.6 GB, are computed once. The
+ * block of two classes is needed by one pair only, so it exists while that pair is solved. */
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -48,7 +48,7 @@ static int make(struct trainer *t, struct error *err)
 static void destroy(struct trainer *t)
 {
     for (size_t c = 0; t->own && c < t->classes; c++)
-        spill_give(t->memory.spill, t->own[c]);
+        spill_free(t->memory.spill, t->own[c]);
     for (size_t p = 0; t->result && p < t->pairs.count; p++)
         free(t->result[p].beta);
     free(t->starts);
@@ -61,7 +61,7 @@ static void destroy(struct trainer *t)
 }
 
 /* Decides where kernel values lie, and on how many threads pairs are solved. A solver takes the
- * block of two classes, its transposed, what smo.c copies to shrink it, and the solver's own. */
+ * block of two classes, its transpose, what smo.c copies to shrink it, and the solver's own. */
 static int plan_memory(struct trainer *t, struct error *err)
 {
     double shared = 0, each = 0, rows = 0;
@@ -89,7 +89,7 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     const struct csvc_training *training = t->training;
     struct csvc_rows rows = rows_of(t, c);
     size_t n = rows.n;
-    float *k = t->own[c] = spill_take(t->memory.spill, n * n, sizeof *k);
+    float *k = t->own[c] = spill_alloc(t->memory.spill, n * n, sizeof *k);
     if (!k)
         return error_set(err, ENOMEM, "out of memory for %zu x %zu kernel values", n, n);
     int rc = csvc_kernel_square(&training->kernel, &rows, training->wide, k, t->memory.spill,
@@ -105,9 +105,9 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     return csvc_not_finite(c, c, err);
 }
 
-/* Memory of a thread for the pair that it solves: the block of two classes, and its transposed. */
+/* Memory of a thread for the pair that it solves: the block of two classes and its transpose. */
 struct across {
-    float *values, *back;
+    float *values, *transposed;
     double *diagonal;
 };
 
@@ -118,16 +118,16 @@ static int across_make(struct across *a, const struct trainer *t)
         size_t size = t->counts[t->pairs.pair[p].a] * t->counts[t->pairs.pair[p].b];
         most = size > most ? size : most;
     }
-    a->values = spill_take(t->memory.spill, most, sizeof *a->values);
-    a->back = spill_take(t->memory.spill, most, sizeof *a->back);
+    a->values = spill_alloc(t->memory.spill, most, sizeof *a->values);
+    a->transposed = spill_alloc(t->memory.spill, most, sizeof *a->transposed);
     a->diagonal = malloc(t->n * sizeof *a->diagonal);
-    return a->values && a->back && a->diagonal ? 0 : -ENOMEM;
+    return a->values && a->transposed && a->diagonal ? 0 : -ENOMEM;
 }
 
 static void across_free(struct across *a, const struct trainer *t)
 {
-    spill_give(t->memory.spill, a->values);
-    spill_give(t->memory.spill, a->back);
+    spill_free(t->memory.spill, a->values);
+    spill_free(t->memory.spill, a->transposed);
     free(a->diagonal);
 }
 
@@ -142,7 +142,7 @@ static int solve_pair(const struct trainer *t, size_t p, const struct across *ac
         return error_set(&pair->error, ENOMEM, "out of memory for a pair of %zu rows", n + m);
     const struct csvc_training *training = t->training;
     int rc = csvc_kernel_block(&training->kernel, &of_a, &of_b, training->wide, across->values,
-                               across->back, t->memory.spill, 1);
+                               across->transposed, t->memory.spill, 1);
     if (rc == -ERANGE)
         return csvc_not_finite(a, b, &pair->error);
     if (rc < 0)
@@ -151,7 +151,7 @@ static int solve_pair(const struct trainer *t, size_t p, const struct across *ac
         across->diagonal[i] = t->diagonal[i < n ? t->starts[a] + i : t->starts[b] + i - n];
     struct smo_problem problem = {
         .n = {n, m},
-        .k = {{t->own[a], across->values}, {across->back, t->own[b]}},
+        .k = {{t->own[a], across->values}, {across->transposed, t->own[b]}},
         .diagonal = training->wide ? across->diagonal : NULL,
         .c = {csvc_bound(training, training->c, a), csvc_bound(training, training->c, b)},
         .spill = t->memory.spill,
@@ -213,7 +213,7 @@ static bool is_support(const struct trainer *t, size_t c, size_t r)
     return false;
 }
 
-/* Copies a support vector and its coefficients to place `at` of the model. */
+/* Copies a support vector and its coefficients to index `at` of the model. */
 static void add_support(const struct trainer *t, size_t c, size_t r, struct csvc_model *model,
                         size_t at)
 {
@@ -273,7 +273,7 @@ int csvc_train(const struct csvc_training *training, const float *x, const size_
     if (rc == 0)
         rc = solve_pairs(&t, err);
     for (size_t c = 0; t.own && c < classes; c++) {
-        spill_give(t.memory.spill, t.own[c]); /* before the model is made, to keep the peak low */
+        spill_free(t.memory.spill, t.own[c]); /* before the model is made, to keep the peak low */
         t.own[c] = NULL;
     }
     if (rc == 0)
