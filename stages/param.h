@@ -51,6 +51,13 @@ struct param {
     const char *text;     /* one line of help */
 };
 
+/* A seed: any integer that JSON and YAML readers keep exactly. */
+/* clang-format off */
+#define SEED_PARAM(TEXT)                                                                           \
+    {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9007199254740992.0,      \
+     .text = (TEXT)}
+/* clang-format on */
+
 /* Whether x lies within min and max, or the param has no bounds. */
 bool param_in_range(const struct param *param, double x);
 

@@ -3,9 +3,9 @@
  * LIBSVM is the definition: its problem, its choice of pairs, stopping rule, offset and votes. But
  * Debian's library offers only svm_train, which computes kernel values one element at a time over
  * sparse nodes (hours for 28,709 x 2,560) or takes them precomputed at 16 bytes each (2.4 GB for
- * the largest pair of classes). So the solver is our own (kernels/classifiers/svm/smo.c), on float32 kernel values
- * from matrix products; the unit test trains with the library too and compares objectives and
- * predictions. */
+ * the largest pair of classes). So the solver is our own (kernels/classifiers/svm/smo.c), on
+ * float32 kernel values from matrix products; the unit test trains with the library too and
+ * compares objectives and predictions. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +32,6 @@ static int sort_by_class(struct features *f, const size_t counts[CLASSES], struc
     int rc = svm_permute(f, target, err);
     free(target);
     return rc;
-}
-
-static void progress(void *context, size_t done, size_t total)
-{
-    job_progress(context, (double)done, (double)total, "pair", 0, NULL, NULL);
 }
 
 /* c and gamma as cross_validate_svm found them best. */
@@ -86,8 +81,6 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
     int rc = svm_training_read(job, counts, &training, weights, err);
     training.c = job_real(job, "c");
     training.kernel.gamma = job_real(job, "gamma");
-    training.progress = progress;
-    training.context = job;
     if (rc == 0 && job_input_count(job, "best") > 0)
         rc = read_best(job_input(job, "best", 0), job_string(job, "kernel"), &training, err);
     if (rc == 0 && training.kernel.gamma == 0 && training.kernel.type != SVM_LINEAR)
