@@ -4,7 +4,6 @@
 #include "stages/progress_lines.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,71 +18,6 @@ static const char *string_of(const json_t *object, const char *name, const char 
 {
     const char *text = json_string_value(json_object_get(object, name));
     return text ? text : otherwise;
-}
-
-static bool is_choice(const char *choices, const char *text)
-{
-    size_t n = strlen(text);
-    for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
-        if (strcspn(c, "|") == n && strncmp(c, text, n) == 0)
-            return true;
-    return false;
-}
-
-/* Whether a value has the type of the param and is in its range. */
-static bool fits(const struct param *param, const json_t *value)
-{
-    bool bounded = param->min != 0 || param->max != 0;
-    double x = json_number_value(value);
-    switch (param->type) {
-    case PARAM_INT:
-        return json_is_integer(value) && (!bounded || (x >= param->min && x <= param->max));
-    case PARAM_REAL:
-        return json_is_number(value) && isfinite(x) &&
-               (!bounded || (x >= param->min && x <= param->max));
-    case PARAM_BOOL:
-        return json_is_boolean(value);
-    case PARAM_ENUM:
-        return json_is_string(value) && is_choice(param->choices, json_string_value(value));
-    case PARAM_STRING:
-        return json_is_string(value);
-    case PARAM_SIZE:
-        return json_is_integer(value);
-    case PARAM_LIST:
-        return json_is_array(value);
-    case PARAM_MAP:
-    case PARAM_NAMED:
-        return json_is_object(value);
-    case PARAM_JSON:
-        return true;
-    }
-    return false;
-}
-
-/* The param's default as a JSON value; NULL if it has none. */
-static json_t *standard_value(const struct param *param)
-{
-    const char *text = param->standard;
-    if (!text)
-        return NULL;
-    switch (param->type) {
-    case PARAM_INT:
-        return json_integer(strtoll(text, NULL, 10));
-    case PARAM_REAL:
-        return json_real(strtod(text, NULL));
-    case PARAM_BOOL:
-        return json_boolean(strcmp(text, "true") == 0);
-    case PARAM_ENUM:
-    case PARAM_STRING:
-        return json_string(text);
-    case PARAM_SIZE:
-    case PARAM_LIST:
-    case PARAM_MAP:
-    case PARAM_NAMED:
-    case PARAM_JSON:
-        return json_loads(text, JSON_DECODE_ANY, NULL);
-    }
-    return NULL;
 }
 
 /* Rejects names that the kind doesn't have, as they would be ignored. */
@@ -104,6 +38,27 @@ static int check_param_names(const struct kind *kind, const json_t *params, stru
     return 0;
 }
 
+static int check_param(const struct param *param, const json_t *value, struct error *err)
+{
+    char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    int rc = shown ? param_check(param, value,
+                                 json_is_string(value) ? json_string_value(value) : shown, err)
+                   : error_set(err, ENOMEM, "out of memory");
+    free(shown);
+    return rc;
+}
+
+static int take_default(const struct param *param, json_t *params, struct error *err)
+{
+    json_t *value;
+    if (!param->standard)
+        return error_set(err, EINVAL, "must be given");
+    int rc = param_default(param, &value, err);
+    if (rc == 0 && json_object_set_new(params, param->name, value) < 0)
+        rc = error_set(err, ENOMEM, "out of memory");
+    return rc;
+}
+
 static int check_params(struct job *job, struct error *err)
 {
     json_t *params = json_object_get(job->root, "params");
@@ -113,17 +68,11 @@ static int check_params(struct job *job, struct error *err)
         return -EINVAL;
     for (const struct param *p = job->kind->params; p->name; p++) {
         json_t *value = json_object_get(params, p->name);
-        if (!value && p->standard) {
-            value = standard_value(p);
-            if (!value || json_object_set_new(params, p->name, value) < 0)
-                return error_set(err, ENOMEM, "out of memory reading job.json");
+        int rc = value ? check_param(p, value, err) : take_default(p, params, err);
+        if (rc < 0) {
+            error_prefix(err, "job.json: param %s of %s", p->name, job->kind->name);
+            return rc;
         }
-        if (!value)
-            return error_set(err, EINVAL, "job.json: param %s of %s must be given", p->name,
-                             job->kind->name);
-        if (!fits(p, value))
-            return error_set(err, EINVAL, "job.json: param %s of %s: wrong type or out of range",
-                             p->name, job->kind->name);
     }
     return 0;
 }

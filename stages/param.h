@@ -1,10 +1,12 @@
-/* A setting: its name, its type, what it may be, one line of help. Tables of settings describe the
- * params of a stage kind and every section of an experiment file; the checker, `ferdag kinds`, the
- * JSON Schema and `ferdag migrate` are driven by them, so they can't disagree. */
+/* A param: name, type, range, default and one line of help. Tables of params describe the settings
+ * of a stage kind and every section of an experiment file. The checker, `ferdag kinds`, the JSON
+ * Schema, `ferdag migrate` and the stages all read these tables, so that they can't disagree. */
 #ifndef FERDAG_STAGES_PARAM_H
 #define FERDAG_STAGES_PARAM_H
 
+#include <jansson.h>
 #include <stdbool.h>
+#include "base/error.h"
 
 enum param_type {
     PARAM_INT,
@@ -47,5 +49,29 @@ struct param {
                              differs in this alone, being smaller; see job_earlier in job.h */
     const char *text;     /* one line of help */
 };
+
+/* A seed: any integer that JSON and YAML readers keep exactly. */
+/* clang-format off */
+#define SEED_PARAM(TEXT)                                                                           \
+    {.name = "seed", .type = PARAM_INT, .standard = "1", .min = 0, .max = 9007199254740992.0,      \
+     .text = (TEXT)}
+/* clang-format on */
+
+/* Whether x lies within min and max, or the param has no bounds. */
+bool param_in_range(const struct param *param, double x);
+
+/* Converts text to a value of the param's type and checks that with param_check. The text of a
+ * scalar is written as in YAML without quotes; that of a JSON, LIST, MAP or NAMED is JSON. A SIZE
+ * becomes a number of bytes. The caller owns *value, which is NULL after an error. Returns 0,
+ * -EINVAL with what was expected in err (without the param's name), or -ENOMEM. */
+int param_parse(const struct param *param, const char *text, json_t **value, struct error *err);
+
+/* The value of the param's default, which it must have; otherwise as param_parse. */
+int param_default(const struct param *param, json_t **value, struct error *err);
+
+/* Checks the type and range of a value; of a LIST, MAP or NAMED the type alone, without the
+ * members. `shown` is the value as the user wrote it, for the message. Errors as param_parse. */
+int param_check(const struct param *param, const json_t *value, const char *shown,
+                struct error *err);
 
 #endif

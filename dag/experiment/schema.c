@@ -3,7 +3,6 @@
 #include "base/nearest.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,133 +50,25 @@ bool schema_absent(const struct node *node)
 
 /* ---- scalars ---- */
 
-static bool in_range(const struct param *p, double x)
+/* The value of a scalar; NULL with a problem if the table doesn't allow it. */
+static json_t *read_scalar(const struct param *p, const struct node *node,
+                           struct problems *problems)
 {
-    return (p->min == 0 && p->max == 0) || (x >= p->min && x <= p->max);
-}
-
-static int check_range(const struct param *p, const struct node *node, double x,
-                       struct problems *problems)
-{
-    return in_range(p, x)
-               ? 0
-               : node_problem(problems, node, "%s: %s is out of range; expected %.10g to %.10g",
-                              p->name, node->text, p->min, p->max);
-}
-
-static bool read_int(const char *text, long long *value)
-{
-    char *end;
-    errno = 0;
-    *value = strtoll(text, &end, 10);
-    return end != text && !*end && !errno;
-}
-
-static bool read_real(const char *text, double *value)
-{
-    char *end;
-    *value = strtod(text, &end);
-    return end != text && !*end && isfinite(*value) && !strpbrk(text, "xX");
-}
-
-static int check_int(const struct param *p, const struct node *node, struct problems *problems)
-{
-    long long value;
-    return read_int(node->text, &value)
-               ? check_range(p, node, (double)value, problems)
-               : node_problem(problems, node, "%s: expected an integer, not '%s'", p->name,
-                              node->text);
-}
-
-static int check_real(const struct param *p, const struct node *node, struct problems *problems)
-{
-    double value;
-    return read_real(node->text, &value)
-               ? check_range(p, node, value, problems)
-               : node_problem(problems, node, "%s: expected a number, not '%s'", p->name,
-                              node->text);
-}
-
-/* "one|two|three" as "one, two or three". */
-static const char *say_choices(const char *choices, char text[300])
-{
-    size_t used = 0;
-    for (const char *c = choices; *c && used < 280; c++) {
-        const char *between = strchr(c + 1, '|') ? ", " : " or ";
-        used += *c == '|' ? (size_t)snprintf(text + used, 300 - used, "%s", between)
-                          : (size_t)snprintf(text + used, 300 - used, "%c", *c);
-    }
-    return text;
-}
-
-static int check_enum(const struct param *p, const struct node *node, struct problems *problems)
-{
-    struct nearest nearest = {.wrong = node->text};
-    char *choices = must(strdup(p->choices)), *rest = choices, *choice;
-    char said[300] = "";
-    bool found = false;
-    while ((choice = strsep(&rest, "|"))) {
-        found |= strcmp(choice, node->text) == 0;
-        nearest_offer(&nearest, choice);
-    }
-    int rc = found
-                 ? 0
-                 : node_problem(problems, node, "%s: unknown value '%s'%s; expected %s", p->name,
-                                node->text, nearest_hint(&nearest), say_choices(p->choices, said));
-    free(choices);
-    return rc;
-}
-
-/* NUMBER[UNIT]: digits with an optional fraction, then an optional K, M, G or T, optionally
- * followed by "B" or "iB". Units are powers of 1024. Less than one byte is refused. */
-bool schema_size(const char *text, uint64_t *size)
-{
-    static const char units[] = "KMGT", digits[] = "0123456789";
-    static const double most = 1e18;
-    size_t whole = strspn(text, digits);
-    const char *end = text + whole;
-    size_t fraction = *end == '.' ? strspn(end + 1, digits) : 0;
-    end += fraction ? fraction + 1 : 0;
-    double value = strtod(text, NULL);
-    const char *unit = whole && *end ? strchr(units, *end) : NULL;
-    for (const char *u = units; unit && u <= unit; u++)
-        value *= 1024;
-    if (unit)
-        end += strcmp(end + 1, "iB") == 0 ? 3 : strcmp(end + 1, "B") == 0 ? 2 : 1;
-    if (!whole || *end || !(value >= 1 && value < most))
-        return false;
-    *size = (uint64_t)value;
-    return true;
+    struct error why = {""};
+    json_t *value;
+    int rc = param_parse(p, node->text, &value, &why);
+    if (rc == -ENOMEM)
+        must(NULL);
+    if (rc < 0)
+        node_problem(problems, node, "%s: %s", p->name, why.text);
+    return value;
 }
 
 static int check_scalar(const struct param *p, const struct node *node, struct problems *problems)
 {
-    uint64_t size;
-    switch (p->type) {
-    case PARAM_INT:
-        return check_int(p, node, problems);
-    case PARAM_REAL:
-        return check_real(p, node, problems);
-    case PARAM_BOOL:
-        return strcmp(node->text, "true") == 0 || strcmp(node->text, "false") == 0
-                   ? 0
-                   : node_problem(problems, node, "%s: expected true or false, not '%s'", p->name,
-                                  node->text);
-    case PARAM_ENUM:
-        return check_enum(p, node, problems);
-    case PARAM_SIZE:
-        return schema_size(node->text, &size)
-                   ? 0
-                   : node_problem(
-                         problems, node,
-                         "%s: expected a size above 0 such as 500M, 1.5G or 2GiB (a number, "
-                         "then nothing for bytes, or K, M, G or T), not '%s'",
-                         p->name, node->text);
-    default:
-        return p->max > 0 && (double)strlen(node->text) > p->max
-                   ? node_problem(problems, node, "%s: longer than %.0f bytes", p->name, p->max)
-                   : 0;
-    }
+    json_t *value = read_scalar(p, node, problems);
+    json_decref(value);
+    return value ? 0 : -EINVAL;
 }
 
 /* ---- maps and lists ---- */
@@ -320,7 +211,7 @@ static int check_count(const struct node *node, const struct param *param, const
                        struct problems *problems)
 {
     char count[40] = "none";
-    if (in_range(param, (double)node->count))
+    if (param_in_range(param, (double)node->count))
         return 0;
     if (node->count > 0)
         snprintf(count, sizeof count, "%zu", node->count);
@@ -435,37 +326,11 @@ int schema_check(const struct node *node, const struct param *param, const char 
 
 /* ---- values ---- */
 
-static json_t *scalar_json(const char *text, const struct param *param)
-{
-    double real = 0;
-    uint64_t size = 0;
-    switch (param->type) {
-    case PARAM_INT:
-        return json_integer(strtoll(text, NULL, 10));
-    case PARAM_REAL:
-        read_real(text, &real);
-        return json_real(real + 0.0); /* -0 becomes 0 */
-    case PARAM_BOOL:
-        return json_boolean(strcmp(text, "true") == 0);
-    case PARAM_SIZE:
-        schema_size(text, &size);
-        return json_integer((json_int_t)size);
-    default:
-        return json_string(text);
-    }
-}
-
 json_t *schema_standard(const struct param *param)
 {
-    switch (param->type) {
-    case PARAM_JSON:
-    case PARAM_LIST:
-    case PARAM_MAP:
-    case PARAM_NAMED:
-        return must(json_loads(param->standard, JSON_DECODE_ANY, NULL));
-    default:
-        return must(scalar_json(param->standard, param));
-    }
+    json_t *value;
+    struct error why = {""};
+    return param_default(param, &value, &why) < 0 ? must(NULL) : value;
 }
 
 static void put(json_t *object, const char *name, json_t *value)
@@ -560,7 +425,7 @@ static json_t *checked_scalar(const struct node *node, const struct param *param
         return NULL;
     if (node_is_null(node))
         return json_null();
-    return check_scalar(param, node, NULL) == 0 ? must(scalar_json(node->text, param)) : NULL;
+    return read_scalar(param, node, NULL);
 }
 
 json_t *schema_json(const struct node *node, const struct param *param)

@@ -50,9 +50,6 @@ json_t *schema_json(const struct node *node, const struct param *param);
 /* A param's default as JSON (a new reference). */
 json_t *schema_standard(const struct param *param);
 
-/* Converts a SIZE such as "1.5G" to bytes. False if it is not one. */
-bool schema_size(const char *text, uint64_t *size);
-
 /* Adds an error with the node's place (NULL: without a place). Returns -EINVAL. */
 int node_problem(struct problems *problems, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,13 +1,13 @@
-/* See knn.h. A tile of queries meets the training rows some at a time; their products are looked at
- * while they are in the first-level cache and never stored beyond.
+/* See knn.h. A tile of queries is multiplied with some training rows at a time; the products are
+ * used while they are in the first-level cache and not stored.
  *
- * Write q = q' + q" with q' in bf16, and so for a row x. Then q.x = q'.x' + q".x + q'.x", and with
- * the product's own rounding, by Cauchy and Schwarz,
+ * Write q = q' + q" with q' in bf16, and likewise for a row x. Then q.x = q'.x' + q".x + q'.x", and
+ * with the rounding of the product, by the Cauchy-Schwarz inequality,
  *   |q.x - product| <= |q"| |x| + |q'| |x"| + g |q'| |x'|,   g = (d + 16) 2^-22,
- * where |q'| and |x'| are at most 1.01 times |q| and |x|. Twice that, and some for rounding in the
- * sum, is how far |q|^2 + |x|^2 - 2 product is off at most. The k-th smallest upper bound so far
- * limits how far the k nearest can be: a row whose lower bound is beyond isn't one of them. With
- * products in float32 q" and x" are 0. */
+ * where |q'| and |x'| are at most 1.01 times |q| and |x|. Twice that, plus the rounding of the sum,
+ * bounds the error of |q|^2 + |x|^2 - 2 product as the squared distance. The k-th smallest upper
+ * bound so far limits the distance of the k nearest: a row whose lower bound is greater isn't one
+ * of them. With products in float32, q" and x" are 0. */
 #include "kernels/classifiers/knn.h"
 
 #include <errno.h>
@@ -19,31 +19,31 @@
 #include "kernels/classifiers/knn_products.h"
 #include "kernels/math/target_clones.h"
 
-/* Of a tile; groups of queries, and rows with a product in float32. */
+/* Sizes of a tile: groups of queries, and rows of a product in float32. */
 enum { GROUPS = 32, QUERIES = GROUPS * DOTS_QUERIES, ROWS = 1024, LABELS = 256 };
 
-/* A training row at a distance, or at no less than that. */
+/* A training row and its squared distance, or a lower bound of it. */
 struct neighbour {
     double distance;
     uint32_t row;
 };
 
-/* What is known of one query's neighbours. */
+/* The candidates for the neighbours of one query. */
 struct search {
-    float square, norm; /* |q|^2, |q| rounded up */
-    float by_norm;      /* what a row's norm counts in the error: 2 (|q"| + 1.03 g |q|) */
-    float by_rest;      /* ... and what the norm of its rest does */
-    float limit;        /* the k-th smallest upper bound; infinite until there are k */
-    float *upper;       /* (k) the smallest upper bounds, ascending */
-    size_t known;       /* of them */
-    struct neighbour *found;
-    size_t count, room;
+    float square, norm;      /* |q|^2, |q| rounded up */
+    float norm_factor;       /* of a row's norm in the error: 2 (|q"| + 1.03 g |q|) */
+    float rest_factor;       /* of the norm of a row's rounding errors in the error */
+    float limit;             /* the k-th smallest upper bound; infinite until there are k */
+    float *upper;            /* (k): the smallest upper bounds, ascending */
+    size_t known;            /* number of upper bounds */
+    struct neighbour *found; /* candidates */
+    size_t count, capacity;  /* of found */
 };
 
 struct scratch {
     struct search *search; /* (queries) */
     float *upper;          /* (queries, k) */
-    uint32_t *packed;      /* queries */
+    uint32_t *packed;      /* the queries in bf16 */
     float *products;       /* (queries, ROWS) */
 };
 
@@ -99,19 +99,19 @@ static void start_search(const struct knn *knn, const float *query, float rest, 
 {
     double g = (double)(knn->d + 16) / 4194304;
     s->norm = norm_of(query, knn->d, &s->square);
-    s->by_norm = (float)(2 * 1.0001 * (rest + 1.03 * g * s->norm));
-    s->by_rest = (float)(2 * 1.0001 * 1.01 * s->norm);
+    s->norm_factor = (float)(2 * 1.0001 * (rest + 1.03 * g * s->norm));
+    s->rest_factor = (float)(2 * 1.0001 * 1.01 * s->norm);
     s->limit = INFINITY;
     s->known = s->count = 0;
 }
 
-/* Rounding in sums of these sizes. */
+/* A bound of the rounding error of a sum of these. */
 static inline float slack_of(float square, float other)
 {
     return 2e-6f * (square + other) + 1e-30f;
 }
 
-/* Notes the row's upper bound; the list stays in order. */
+/* Adds an upper bound to the sorted list. */
 static void lower_limit(const struct knn *knn, struct search *s, float bound)
 {
     size_t i = s->known < knn->k ? s->known++ : knn->k - 1;
@@ -122,29 +122,30 @@ static void lower_limit(const struct knn *knn, struct search *s, float bound)
         s->limit = s->upper[knn->k - 1];
 }
 
-/* Drops what the limit has excluded since; makes room if that isn't enough. */
-static int make_room(struct search *s)
+/* Removes candidates beyond the limit, and enlarges the list unless it is then less than half full.
+ */
+static int drop_excluded(struct search *s)
 {
     size_t kept = 0;
     for (size_t i = 0; i < s->count; i++)
         if (s->found[i].distance <= s->limit)
             s->found[kept++] = s->found[i];
     s->count = kept;
-    if (2 * kept < s->room)
+    if (2 * kept < s->capacity)
         return 0;
-    size_t room = 2 * s->room + 64;
-    struct neighbour *grown = realloc(s->found, room * sizeof *grown);
+    size_t capacity = 2 * s->capacity + 64;
+    struct neighbour *grown = realloc(s->found, capacity * sizeof *grown);
     if (!grown)
         return -ENOMEM;
     s->found = grown;
-    s->room = room;
+    s->capacity = capacity;
     return 0;
 }
 
-/* How far a row is off its computed distance at most. */
+/* A bound of the error of the computed squared distance of a row. */
 static float error_of(const struct knn *knn, const struct search *s, size_t row)
 {
-    return s->by_norm * knn->norm[row] + s->by_rest * knn->rest[row] +
+    return s->norm_factor * knn->norm[row] + s->rest_factor * knn->rest[row] +
            slack_of(s->square, knn->square[row]);
 }
 
@@ -155,29 +156,32 @@ static int consider(const struct knn *knn, struct search *s, size_t row, float p
         return 0;
     if (distance + error < s->limit)
         lower_limit(knn, s, distance + error);
-    if (s->count == s->room && make_room(s) < 0)
+    if (s->count == s->capacity && drop_excluded(s) < 0)
         return -ENOMEM;
     s->found[s->count++] = (struct neighbour){distance - error, (uint32_t)row};
     return 0;
 }
 
-/* Whether a row of first .. first + count - 1, at most DOTS_ROWS, may be near enough. */
+/* Whether one of the rows first .. first + count - 1, at most DOTS_ROWS, may be among the nearest.
+ */
 WIDEST static bool any_near(const struct knn *knn, const struct search *s, const float *products,
                             size_t first, size_t count)
 {
     const float *square = knn->square + first, *norm = knn->norm + first, *rest = knn->rest + first;
-    float base = s->square, by_norm = s->by_norm, by_rest = s->by_rest, limit = s->limit;
+    float base = s->square, norm_factor = s->norm_factor, rest_factor = s->rest_factor,
+          limit = s->limit;
     int near = 0;
 #pragma omp simd reduction(| : near)
     for (size_t r = 0; r < count; r++) {
         float distance = base + square[r] - 2 * products[r];
-        float error = by_norm * norm[r] + by_rest * rest[r] + slack_of(base, square[r]);
+        float error = norm_factor * norm[r] + rest_factor * rest[r] + slack_of(base, square[r]);
         near |= distance - error <= limit * 1.000001f;
     }
     return near;
 }
 
-/* Products of a query with rows first .. first + count - 1. */
+/* Adds the candidates among rows first .. first + count - 1, given their products with the query.
+ */
 static int scan(const struct knn *knn, struct search *s, const float *products, size_t first,
                 size_t count)
 {
@@ -298,7 +302,7 @@ static void scratch_free(struct scratch *s, size_t queries)
     free(s->products);
 }
 
-/* For tiles of so many queries. */
+/* Allocates memory for tiles of `queries` queries. */
 static int scratch_make(struct scratch *s, const struct knn *knn, size_t queries)
 {
     size_t groups = (queries + DOTS_QUERIES - 1) / DOTS_QUERIES;

@@ -1,6 +1,6 @@
-/* k nearest neighbours by brute force, exactly: products in bf16 or float32 with a bound of their
- * error choose the rows that may be among the nearest, and their distances are computed in double.
- */
+/* k nearest neighbours, exact, by brute force. Dot products in bf16 or float32, with a bound of
+ * their error, select the rows that may be among the nearest; the distances of these are computed
+ * in double. */
 #ifndef FERDAG_KERNELS_CLASSIFIERS_KNN_H
 #define FERDAG_KERNELS_CLASSIFIERS_KNN_H
 
@@ -10,26 +10,26 @@
 
 struct knn {
     size_t n, d, k;        /* k in 1 .. n */
-    const float *x;        /* (n, d) training rows, borrowed */
+    const float *x;        /* (n, d): training rows, borrowed */
     const uint8_t *labels; /* (n), borrowed */
-    float *square;         /* (n) squared norms */
-    float *norm;           /* (n) norms, rounded up */
-    float *rest;           /* (n) norms of what bf16 leaves out; 0 without */
+    float *square;         /* (n): squared norms */
+    float *norm;           /* (n): norms, rounded up */
+    float *rest;           /* (n): norms of the rounding errors of bf16; 0 with float32 */
     uint32_t *packed;      /* rows in bf16 for knn_products.h; NULL: products in float32 */
     int threads;
 };
 
-/* Keeps x and labels, which must outlive it; values must be finite and at most 1e15. Takes 2 n d
- * bytes where the CPU has bf16 instructions. -ENOMEM. knn_free frees, also after an error. */
+/* Prepares predictions from x and labels, which must outlive knn; absolute values of x are at most
+ * 1e15. Takes 2 n d bytes if the CPU has bf16 instructions. -ENOMEM; -EINVAL if k > n. knn_free
+ * frees, also after an error. */
 int knn_start(struct knn *knn, const float *x, const uint8_t *labels, size_t n, size_t d, size_t k,
               int threads, struct error *err);
 void knn_free(struct knn *knn);
 
-/* Class of each of m queries (m, d): Euclidean distance, majority of the k nearest, ties to the
- * tied class whose nearest member is nearest; of rows at the same distance the earlier counts as
- * nearer. Distances that decide are sums in double; whatever chooses the rows for which they are
- * computed can't leave one of the k nearest out, so the classes are the same on any CPU. -ENOMEM.
- */
+/* out (m): the class of each query (m, d), by majority of the k nearest training rows in Euclidean
+ * distance; ties to the tied class with the nearest row. Among rows at the same distance the first
+ * counts as nearest. The distances that decide are sums in double, and the selection never excludes
+ * one of the k nearest, so the result is the same on any CPU and any number of threads. -ENOMEM. */
 int knn_predict(const struct knn *knn, const float *queries, size_t m, uint8_t *out,
                 struct error *err);
 

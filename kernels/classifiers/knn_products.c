@@ -1,12 +1,11 @@
-/* See knn_products.h. Two neighbouring columns make a word; words of a group stand together, column
- * pair by column pair, as the kernel reads them. */
+/* See knn_products.h. A word holds two neighbouring columns of a row. The words of a group are
+ * stored column pair by column pair, in the order in which dots_multiply reads them. */
 #include "kernels/classifiers/knn_products.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/math/bf16.h"
-#include "kernels/backends/cpu/onednn.h"
 
 static void pack(const float *x, size_t count, size_t d, size_t group, uint32_t *packed,
                  float *rest)
@@ -51,7 +50,9 @@ void dots_pack_rows(const float *x, size_t count, size_t d, uint32_t *packed, fl
 
 bool dots_available(void)
 {
-    return dnn_has_bf16();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bf16");
 }
 
 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"))) void

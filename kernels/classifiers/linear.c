@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/math/blas.h"
+#include "kernels/math/thread_scratch.h"
 #include "kernels/classifiers/vote.h"
 
 enum { ROWS = 32 }; /* of a tile, which becomes double in the second-level cache */
@@ -37,34 +38,30 @@ void linear_scores(const struct linear *model, const double *x, size_t n, double
     blas_add_product(x, d, n, model->weights, d, classes, d, out, classes);
 }
 
+/* Predicts up to ROWS rows. scratch is (ROWS, d + classes). */
+static void predict_tile(const struct linear *model, const float *x, size_t n, double *scratch,
+                         uint8_t *out)
+{
+    double *wide = scratch, *scores = scratch + ROWS * model->d;
+    for (size_t k = 0; k < n * model->d; k++)
+        wide[k] = x[k];
+    linear_scores(model, wide, n, scores);
+    for (size_t r = 0; r < n; r++)
+        out[r] = vote_highest(scores + r * model->classes, model->classes);
+}
+
 int linear_predict(const struct linear *model, const float *x, size_t n, uint8_t *out,
                    struct error *err)
 {
-    size_t d = model->d, classes = model->classes;
-    int failed = 0;
+    struct thread_scratch scratch;
+    size_t bytes = ROWS * (model->d + model->classes) * sizeof(double);
+    if (thread_scratch_make(&scratch, model->threads, bytes) < 0)
+        return error_set(err, ENOMEM, "out of memory to predict %zu rows", n);
     blas_single_threaded();
-#pragma omp parallel num_threads(model->threads)
-    {
-        double *wide = malloc(ROWS * d * sizeof *wide),
-               *scores = malloc(ROWS * classes * sizeof *scores);
-        if (!wide || !scores) {
-#pragma omp atomic write
-            failed = 1;
-        }
-#pragma omp barrier
-#pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < n; i += ROWS) {
-            size_t rows = n - i < ROWS ? n - i : ROWS;
-            if (failed)
-                continue;
-            for (size_t k = 0; k < rows * d; k++)
-                wide[k] = x[i * d + k];
-            linear_scores(model, wide, rows, scores);
-            for (size_t r = 0; r < rows; r++)
-                out[i + r] = vote_highest(scores + r * classes, classes);
-        }
-        free(wide);
-        free(scores);
-    }
-    return failed ? error_set(err, ENOMEM, "out of memory to predict %zu rows", n) : 0;
+#pragma omp parallel for schedule(dynamic) num_threads(model->threads)
+    for (size_t i = 0; i < n; i += ROWS)
+        predict_tile(model, x + i * model->d, n - i < ROWS ? n - i : ROWS,
+                     thread_scratch_mine(&scratch), out + i);
+    thread_scratch_free(&scratch);
+    return 0;
 }

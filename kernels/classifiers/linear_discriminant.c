@@ -1,7 +1,8 @@
-/* See linear_discriminant.h. The singular values of scikit-learn's scaled rows are the roots of the
- * eigenvalues of their (d, d) product, which is what is decomposed here: d is far below n. Its
- * second decomposition, which drops directions where the classes' means differ 10,000 times less
- * than in the best, changes nothing that matters and is left out. */
+/* See linear_discriminant.h. scikit-learn takes the singular values of the scaled rows (n, d). They
+ * are the square roots of the eigenvalues of the scatter matrix (d, d), which is decomposed here,
+ * because d is much less than n. scikit-learn's second decomposition drops directions in which the
+ * means of the classes differ 10,000 times less than in the best one; it has no visible effect and
+ * is left out. */
 #include "kernels/classifiers/linear_discriminant.h"
 
 #include <errno.h>
@@ -14,21 +15,23 @@
 
 enum { ROWS = 256, TILE = 256 };
 
-/* A deviation this small beside the column's mean is rounding: the column is constant. */
+/* A standard deviation of this share of the column's mean is rounding: the column is constant. */
 static const double ROUNDING = 1e-11;
 
 struct fit {
     const struct discriminant *problem;
-    size_t *counts;            /* (classes) */
-    double *means, *centre;    /* (classes, d); (d), over all rows */
-    double *scale;             /* (d): 1 / deviation within the classes; 0: constant */
-    double *scatter, *vectors; /* (d, d) each; of which the first is used up */
-    double *values;            /* (d): eigenvalues, rising */
-    double *block;             /* (d, ROWS): centred and scaled rows, transposed */
-    double *projected;         /* (d, classes) */
+    size_t *counts;    /* (classes): rows */
+    double *means;     /* (classes, d) */
+    double *centre;    /* (d): means over all rows */
+    double *scale;     /* (d): 1 / standard deviation within the classes; 0: constant column */
+    double *scatter;   /* (d, d); overwritten by the decomposition */
+    double *vectors;   /* (d, d): eigenvectors */
+    double *values;    /* (d): eigenvalues, ascending */
+    double *block;     /* (d, ROWS): centred and scaled rows, transposed */
+    double *projected; /* (d, classes): means along the eigenvectors */
 };
 
-static int make(struct fit *f, struct error *err)
+static int fit_make(struct fit *f, struct error *err)
 {
     size_t d = f->problem->d, classes = f->problem->classes;
     f->counts = calloc(classes, sizeof *f->counts);
@@ -46,7 +49,7 @@ static int make(struct fit *f, struct error *err)
                : error_set(err, ENOMEM, "out of memory for covariances of %zu columns", d);
 }
 
-static void free_all(struct fit *f)
+static void fit_free(struct fit *f)
 {
     free(f->counts);
     free(f->means);
@@ -85,7 +88,7 @@ static int find_means(struct fit *f, struct error *err)
                            p->n, p->classes);
 }
 
-/* scale = 1 / deviation within the classes; with shrinkage columns stay as they are. */
+/* scale = 1 / standard deviation within the classes; 1 with shrinkage. */
 static void find_scale(struct fit *f)
 {
     const struct discriminant *p = f->problem;
@@ -103,7 +106,7 @@ static void find_scale(struct fit *f)
     }
 }
 
-/* scatter = sum over the rows of (row - mean)(row - mean)^T, scaled. */
+/* scatter = sum over the rows of (row - mean)(row - mean)^T, with scaled columns. */
 static void find_scatter(struct fit *f)
 {
     const struct discriminant *p = f->problem;
@@ -119,7 +122,7 @@ static void find_scatter(struct fit *f)
 #pragma omp parallel for schedule(dynamic) num_threads(p->threads)
         for (size_t t = 0; t < tiles * tiles; t++) {
             size_t i = t / tiles * TILE, j = t % tiles * TILE;
-            if (j <= i) /* the other half is the same */
+            if (j <= i) /* the matrix is symmetric */
                 blas_add_product(f->block + i * ROWS, ROWS, d - i < TILE ? d - i : TILE,
                                  f->block + j * ROWS, ROWS, d - j < TILE ? d - j : TILE, rows,
                                  f->scatter + i * d + j, d);
@@ -130,7 +133,7 @@ static void find_scatter(struct fit *f)
             f->scatter[j * d + i] = f->scatter[i * d + j];
 }
 
-/* The covariance's eigenvalues and vectors; returns how many are used, which are the last ones. */
+/* Computes eigenvalues and eigenvectors of the covariance. The last *rank ones are used. */
 static int decompose(struct fit *f, size_t *rank, struct error *err)
 {
     const struct discriminant *p = f->problem;
@@ -156,7 +159,7 @@ static int decompose(struct fit *f, size_t *rank, struct error *err)
                : error_set(err, EINVAL, "no column varies among the training rows of a class");
 }
 
-/* weights = means^T V diag(1 / values) V^T, in the columns' own scale; biases by the priors. */
+/* weights = means^T V diag(1 / values) V^T, scaled back to the columns; biases from the priors. */
 static void find_weights(struct fit *f, size_t rank, struct linear *model)
 {
     const struct discriminant *p = f->problem;
@@ -191,7 +194,7 @@ int discriminant_fit(const struct discriminant *problem, struct linear *model,
     *report = (struct discriminant_report){0};
     int rc = linear_make(model, problem->classes, problem->d, problem->threads, err);
     if (rc == 0)
-        rc = make(&f, err);
+        rc = fit_make(&f, err);
     if (rc == 0)
         rc = find_means(&f, err);
     if (rc == 0) {
@@ -202,6 +205,6 @@ int discriminant_fit(const struct discriminant *problem, struct linear *model,
     }
     if (rc == 0)
         find_weights(&f, report->rank, model);
-    free_all(&f);
+    fit_free(&f);
     return rc;
 }

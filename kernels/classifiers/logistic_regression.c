@@ -1,6 +1,7 @@
-/* See logistic_regression.h. Rows go in tiles: scores by one product, their softmax less the true
- * class, and the gradient by a second product while the tile is hot, so the features are read once.
- * Tiles belong to parts, each with a gradient of its own; the parts are added up in order. */
+/* See logistic_regression.h. For each tile of rows, one product gives the scores, then the
+ * residuals are computed (softmax minus 1 at the true class), and a second product adds to the
+ * gradient while the tile is in cache, so the features are read once. Tiles belong to parts, each
+ * with its own gradient; the gradients are added up in the order of the parts. */
 #include "kernels/classifiers/logistic_regression.h"
 
 #include <errno.h>
@@ -8,15 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/math/blas.h"
+#include "kernels/math/thread_scratch.h"
 
-enum { ROWS = 32, PARTS = 16 }; /* both are part of the results' definition */
+enum { ROWS = 32, PARTS = 16 }; /* rows of a tile, parts; results depend on both */
 
-/* What a thread needs for a tile. */
-struct scratch {
-    double *wide, *scores; /* (ROWS, d), (ROWS, classes) */
-};
-
-/* Turns scores of a row into their softmax less 1 at the label. Returns the cross-entropy. */
+/* Replaces the scores of a row by their softmax minus 1 at the label. Returns the cross-entropy. */
 static double residuals(double *scores, size_t classes, size_t label)
 {
     double most = scores[0], sum = 0, own;
@@ -31,29 +28,30 @@ static double residuals(double *scores, size_t classes, size_t label)
     return log(sum) - own;
 }
 
-/* Rows `from` to `to`: returns the sum of their cross-entropies, and adds to the gradient. */
+/* Adds the gradient of rows from .. to-1. scratch is (ROWS, d + classes). Returns the sum of their
+ * cross-entropies. */
 static double part_loss(const struct logistic *p, const struct linear *model, size_t from,
-                        size_t to, const struct scratch *s, double *gradient)
+                        size_t to, double *scratch, double *gradient)
 {
     size_t d = p->d, classes = p->classes;
-    double *biases = gradient + classes * d, sum = 0;
+    double *biases = gradient + classes * d, *wide = scratch, *scores = scratch + ROWS * d, sum = 0;
     for (size_t i = from; i < to; i += ROWS) {
         size_t rows = to - i < ROWS ? to - i : ROWS;
         const float *x = p->x + i * d;
         for (size_t k = 0; k < rows * d; k++)
-            s->wide[k] = x[k];
-        linear_scores(model, s->wide, rows, s->scores);
+            wide[k] = x[k];
+        linear_scores(model, wide, rows, scores);
         for (size_t r = 0; r < rows; r++) {
-            sum += residuals(s->scores + r * classes, classes, p->labels[i + r]);
+            sum += residuals(scores + r * classes, classes, p->labels[i + r]);
             for (size_t c = 0; c < classes; c++)
-                biases[c] += s->scores[r * classes + c];
+                biases[c] += scores[r * classes + c];
         }
-        blas_add_transposed_product(s->scores, classes, classes, s->wide, d, d, rows, gradient, d);
+        blas_add_transposed_product(scores, classes, classes, wide, d, d, rows, gradient, d);
     }
     return sum;
 }
 
-/* The parts' gradients in order, their mean, and the penalty. */
+/* Adds up the gradients of the parts, takes the mean, and adds the penalty. Returns the loss. */
 static double add_parts(const struct logistic *p, const double *weights, const double *losses,
                         const double *parts, double *gradient)
 {
@@ -80,31 +78,23 @@ int logistic_loss(const struct logistic *problem, const double *weights, double 
     size_t n = problem->n, d = problem->d, classes = problem->classes, size = classes * (d + 1);
     struct linear model = {.classes = classes, .d = d, .weights = (double *)weights};
     double losses[PARTS] = {0}, *parts = calloc(PARTS, size * sizeof *parts);
-    int failed = !parts;
-    blas_single_threaded();
-#pragma omp parallel num_threads(problem->threads)
-    {
-        struct scratch s = {malloc(ROWS * d * sizeof(double)),
-                            malloc(ROWS * classes * sizeof(double))};
-        if (!s.wide || !s.scores) {
-#pragma omp atomic write
-            failed = 1;
-        }
-#pragma omp barrier
-#pragma omp for schedule(dynamic)
-        for (size_t k = 0; k < PARTS; k++)
-            if (!failed)
-                losses[k] = part_loss(problem, &model, n * k / PARTS, n * (k + 1) / PARTS, &s,
-                                      parts + k * size);
-        free(s.wide);
-        free(s.scores);
+    struct thread_scratch scratch;
+    int rc = thread_scratch_make(&scratch, problem->threads, ROWS * (d + classes) * sizeof(double));
+    if (rc < 0 || !parts) {
+        thread_scratch_free(&scratch);
+        free(parts);
+        return error_set(err, ENOMEM, "out of memory for gradients of %zu x %zu weights", classes,
+                         d);
     }
-    if (!failed)
-        *value = add_parts(problem, weights, losses, parts, gradient);
+    blas_single_threaded();
+#pragma omp parallel for schedule(dynamic) num_threads(problem->threads)
+    for (size_t k = 0; k < PARTS; k++)
+        losses[k] = part_loss(problem, &model, n * k / PARTS, n * (k + 1) / PARTS,
+                              thread_scratch_mine(&scratch), parts + k * size);
+    *value = add_parts(problem, weights, losses, parts, gradient);
+    thread_scratch_free(&scratch);
     free(parts);
-    return failed ? error_set(err, ENOMEM, "out of memory for gradients of %zu x %zu weights",
-                              classes, d)
-                  : 0;
+    return 0;
 }
 
 static int evaluate(void *context, const double *x, double *value, double *gradient,

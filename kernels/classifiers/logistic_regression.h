@@ -14,16 +14,16 @@ struct logistic {
     int threads;
 };
 
-/* The mean cross-entropy of the rows plus |weights|^2 / (2 c n), biases not penalised, and its
- * gradient in the order of struct linear's weights: (classes, d), then (classes). Cross-entropies
- * and gradients are products in double over parts of fixed size, so the same at any number of
- * threads. -ENOMEM. */
+/* *value: the mean cross-entropy of the rows plus |weights|^2 / (2 c n), without the biases in the
+ * penalty. gradient: its gradient, in the order of the weights of struct linear: (classes, d), then
+ * (classes). Sums are in double over parts of fixed size, so the result doesn't depend on the
+ * number of threads. -ENOMEM. */
 int logistic_loss(const struct logistic *problem, const double *weights, double *value,
                   double *gradient, struct error *err);
 
-/* Minimises that from zero weights, by L-BFGS, until no component of the gradient is above
- * tolerance or the iterations are used up (which is no error: see the report). The model is made;
- * linear_free frees it, also after an error. */
+/* Trains a model: minimises logistic_loss with L-BFGS from zero weights, until no component of the
+ * gradient is above the tolerance or the limit on iterations is reached (see report->converged).
+ * -ENOMEM. linear_free frees the model, also after an error. */
 int logistic_fit(const struct logistic *problem, double tolerance, size_t most_iterations,
                  void (*progress)(void *context, size_t done, size_t total), void *context,
                  struct linear *model, struct lbfgs_report *report, struct error *err);

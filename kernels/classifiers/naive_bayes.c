@@ -7,7 +7,8 @@
 
 static const double TWO_PI = 6.28318530717958647692;
 
-/* Means and variances of the columns of the rows with labels[i] == only (all rows: only < 0). */
+/* mean, variance (d): of the columns, over the rows with labels[i] == only, or over all if only <
+ * 0. Returns the number of rows. */
 static size_t moments(const float *x, const uint8_t *labels, size_t n, size_t d, int only,
                       double *mean, double *variance)
 {
@@ -36,7 +37,7 @@ static size_t moments(const float *x, const uint8_t *labels, size_t n, size_t d,
     return count;
 }
 
-/* Turns the variances of class c into weights and its count into the constant. */
+/* Computes weight and constant of class c from its variances, which are in weight. */
 static int finish_class(struct bayes *bayes, size_t c, double share, double added,
                         struct error *err)
 {
@@ -65,7 +66,7 @@ int bayes_fit(struct bayes *bayes, const float *x, const uint8_t *labels, size_t
         return error_set(err, ENOMEM, "out of memory for %zu x %zu means and variances", classes,
                          d);
 
-    double largest = 0; /* variance of a column over all rows */
+    double largest = 0; /* largest variance of a column over all rows */
     moments(x, labels, n, d, -1, bayes->mean, bayes->weight);
     for (size_t j = 0; j < d; j++)
         largest = fmax(largest, bayes->weight[j]);

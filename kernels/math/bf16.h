@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* To the nearest, of equally near ones the even; value is no NaN. */
+/* Rounds to nearest, ties to even. value must not be NaN. */
 static inline uint16_t bf16_narrow(float value)
 {
     uint32_t bits;

@@ -21,7 +21,7 @@ void blas_tile(const float *a, size_t n, const float *b, size_t m, size_t d, flo
 {
     if (n == 0 || m == 0)
         return;
-    if (n == 1) /* a product of matrices would first copy all of b */
+    if (n == 1) /* sgemm would copy all of b first */
         cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)m, (int)d, 1, b, (int)d, a, 1, 0, out, 1);
     else
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)m, (int)d, 1, a, (int)d,
@@ -72,7 +72,7 @@ void blas_add_transposed_product(const double *a, size_t lda, size_t n, const do
                 (int)ldb, 1, out, (int)ld);
 }
 
-/* The same for a block of n rows within a matrix of ld values a row, one element at a time. */
+/* Factors a block of n rows in a matrix whose rows are ld values apart, element by element. */
 static int cholesky_block(double *a, size_t n, size_t ld)
 {
     for (size_t j = 0; j < n; j++) {

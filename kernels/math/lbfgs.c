@@ -9,17 +9,17 @@
 
 enum { HISTORY = 10, SEARCH_LIMIT = 30 };
 
-static const double DECREASE = 1e-4, CURVATURE = 0.9; /* the Wolfe conditions' constants */
-static const double FLAT = 64 * DBL_EPSILON;          /* of the value: less is no progress */
+static const double DECREASE = 1e-4, CURVATURE = 0.9; /* constants of the Wolfe conditions */
+static const double FLAT = 64 * DBL_EPSILON; /* a smaller relative decrease is no progress */
 
 struct state {
     const struct lbfgs *problem;
     struct lbfgs_report *report;
-    double *x, *gradient; /* (n) each: where it stands */
+    double *x, *gradient; /* (n) each: the current point */
     double *trial, *trial_gradient, *direction;
-    double *steps, *changes;  /* (HISTORY, n): of x and of the gradient, a ring */
+    double *steps, *changes;  /* (HISTORY, n): of x and of the gradient, ring buffers */
     double products[HISTORY]; /* step . change */
-    size_t kept, next;        /* of the ring */
+    size_t kept, next;        /* entries in the ring buffers; the next to be overwritten */
 };
 
 static double dot(const double *a, const double *b, size_t n)
@@ -52,7 +52,7 @@ static void choose_direction(struct state *s)
     double factors[HISTORY];
     for (size_t i = 0; i < n; i++)
         s->direction[i] = -s->gradient[i];
-    for (size_t k = 0; k < s->kept; k++) { /* from the newest on */
+    for (size_t k = 0; k < s->kept; k++) { /* from the newest to the oldest */
         size_t at = (s->next + HISTORY - 1 - k) % HISTORY;
         factors[at] = dot(s->steps + at * n, s->direction, n) / s->products[at];
         add(s->direction, -factors[at], s->changes + at * n, n);
@@ -71,12 +71,12 @@ static void choose_direction(struct state *s)
     }
 }
 
-/* A point on the line: how far along the direction, the value and its slope there. */
+/* A point x + t direction on the line of the search: the value and its derivative by t. */
 struct point {
     double t, value, slope;
 };
 
-static int look(struct state *s, double t, struct point *p, struct error *err)
+static int evaluate_at(struct state *s, double t, struct point *p, struct error *err)
 {
     size_t n = s->problem->n;
     for (size_t i = 0; i < n; i++)
@@ -90,9 +90,9 @@ static int look(struct state *s, double t, struct point *p, struct error *err)
     return rc;
 }
 
-/* Between two points, where the cubic through both values and slopes is lowest; the middle where
- * that is too near an end to shorten the bracket. */
-static double between(const struct point *a, const struct point *b)
+/* The minimum between two points of the cubic with the same values and slopes; the middle if that
+ * is too near to an end. */
+static double interpolate(const struct point *a, const struct point *b)
 {
     double middle = (a->t + b->t) / 2, width = fabs(b->t - a->t);
     if (!isfinite(b->value))
@@ -108,15 +108,16 @@ static double between(const struct point *a, const struct point *b)
                : middle;
 }
 
-/* Finds a t that satisfies the strong Wolfe conditions and leaves trial and its gradient there. *at
- * is the point found; its t is 0 if no lower value was. */
+/* Finds a t that satisfies the strong Wolfe conditions; trial and trial_gradient are left there.
+ * *at: the point found; at->t is 0 if no lower value was found. */
 static int search(struct state *s, const struct point *start, double t, struct point *at,
                   struct error *err)
 {
-    struct point low = *start, high = {0}, p; /* low: the best so far; the goal lies towards high */
+    struct point low = *start, high = {0},
+                 p; /* low: the best so far; the minimum is between low and high */
     bool bracket = false;
     for (int i = 0; i < SEARCH_LIMIT; i++) {
-        int rc = look(s, t, &p, err);
+        int rc = evaluate_at(s, t, &p, err);
         if (rc < 0)
             return rc;
         if (p.value > start->value + DECREASE * t * start->slope ||
@@ -133,15 +134,16 @@ static int search(struct state *s, const struct point *start, double t, struct p
             }
             low = p;
         }
-        t = bracket ? between(&low, &high) : 4 * t;
+        t = bracket ? interpolate(&low, &high) : 4 * t;
         if (bracket && fabs(high.t - low.t) <= DBL_EPSILON * fabs(high.t))
             break;
     }
     *at = low;
-    return low.t > 0 ? look(s, low.t, at, err) : 0; /* for the gradient */
+    return low.t > 0 ? evaluate_at(s, low.t, at, err) : 0; /* for the gradient */
 }
 
-/* Remembers the step to trial, if the gradient changed as that of a convex function does. */
+/* Stores the step to trial if its product with the change of the gradient is positive, as for a
+ * convex function. */
 static void remember(struct state *s)
 {
     size_t n = s->problem->n;
@@ -183,7 +185,7 @@ static int iterate(struct state *s, struct error *err)
         double size = fmax(1, fmax(fabs(start.value), fabs(end.value)));
         bool flat = start.value - end.value <= FLAT * size;
         if (flat && s->kept > 0 && end.t == 0) {
-            s->kept = 0; /* the fault may be the direction's: try the gradient's own */
+            s->kept = 0; /* the direction may be bad: continue with steepest descent */
             continue;
         }
         report->converged = flat;

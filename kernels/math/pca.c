@@ -1,5 +1,5 @@
-/* See pca.h. Sums over many rows are BLAS products in float32; the eigenvalues and the normal
- * equations are solved in float64 by LAPACK. */
+/* See pca.h. Sums over many rows are products in float32; the eigenvalue problem and the normal
+ * equations are solved in double by LAPACK. */
 #include "kernels/math/pca.h"
 
 #include <cblas.h>
@@ -14,7 +14,7 @@
 void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b,
             const int *ldb, int *info);
 
-static const double LEAST_VARIANCE = 1e-6; /* of a component, as a share of the first one's */
+static const double LEAST_VARIANCE = 1e-6; /* of a component, relative to the first */
 static const double RIDGE = 50; /* added to the normal equations; scores have variance 1 */
 
 static void centre(float *x, size_t n, size_t d, double *mean)
@@ -30,7 +30,7 @@ static void centre(float *x, size_t n, size_t d, double *mean)
             x[i * d + j] -= (float)mean[j];
 }
 
-/* Covariance of the centred x, as the full d x d matrix of which LAPACK reads one half. */
+/* a (d, d): the covariance of the centred x, symmetric. half is scratch. */
 static void covariance(const float *x, size_t n, size_t d, float *half, double *a)
 {
     cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)d, (int)n, 1.0f / (float)n, x, (int)d,
@@ -40,7 +40,8 @@ static void covariance(const float *x, size_t n, size_t d, float *half, double *
             a[i * d + j] = a[j * d + i] = half[i * d + j];
 }
 
-/* basis (d, k): component c, largest first, divided by its deviation; deviations to sd. */
+/* basis (d, k): the components, largest first, each divided by its standard deviation; sd: these
+ * standard deviations. Returns how many are kept. */
 static size_t scaled_basis(const double *w, const double *z, size_t d, size_t k, float *basis,
                            double *sd)
 {
@@ -56,7 +57,7 @@ static size_t scaled_basis(const double *w, const double *z, size_t d, size_t k,
     return kept;
 }
 
-static void measure(const float *x, size_t d, size_t near, const double *sd, struct subspace *s)
+static void measure(const float *x, size_t d, size_t near, const double *sd, struct pca *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         double length = 0, within = 0, rarity = 0;
@@ -72,10 +73,10 @@ static void measure(const float *x, size_t d, size_t near, const double *sd, str
     }
 }
 
-int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct subspace *s,
-                 struct error *err)
+int pca_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct pca *s,
+            struct error *err)
 {
-    *s = (struct subspace){.n = n};
+    *s = (struct pca){.n = n};
     size_t k = most < d ? most : d;
     double *a = malloc(d * d * sizeof *a), *w = malloc(d * sizeof *w),
            *z = malloc(d * k * sizeof *z);
@@ -85,7 +86,7 @@ int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct 
     s->rarity = malloc(n * sizeof *s->rarity);
     int rc = 0;
     if (!a || !w || !z || !sd || !half || !basis || !s->distance || !s->rarity)
-        rc = error_set(err, ENOMEM, "out of memory for a subspace of %zu vectors", n);
+        rc = error_set(err, ENOMEM, "out of memory for the components of %zu vectors", n);
     if (rc == 0) {
         blas_single_threaded();
         centre(x, n, d, w);
@@ -96,7 +97,7 @@ int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct 
         s->k = scaled_basis(w, z, d, k, basis, sd);
         s->scores = calloc(n * s->k + 1, sizeof *s->scores);
         if (!s->scores)
-            rc = error_set(err, ENOMEM, "out of memory for a subspace of %zu vectors", n);
+            rc = error_set(err, ENOMEM, "out of memory for the components of %zu vectors", n);
     }
     if (rc == 0 && s->k > 0)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)s->k, (int)d, 1, x,
@@ -110,20 +111,20 @@ int subspace_fit(float *x, size_t n, size_t d, size_t most, size_t near, struct 
     free(half);
     free(basis);
     if (rc < 0)
-        subspace_free(s);
+        pca_free(s);
     return rc;
 }
 
-void subspace_free(struct subspace *s)
+void pca_free(struct pca *s)
 {
     free(s->scores);
     free(s->distance);
     free(s->rarity);
-    *s = (struct subspace){0};
+    *s = (struct pca){0};
 }
 
-/* The regressors of one vector: scores, then squares less their mean of 1. */
-static void regressors(const struct subspace *s, size_t squares, size_t row, double *q)
+/* q: the regressors of one vector: scores, then squares of scores minus their mean of 1. */
+static void regressors(const struct pca *s, size_t squares, size_t row, double *q)
 {
     const float *score = s->scores + row * s->k;
     for (size_t c = 0; c < s->k; c++)
@@ -132,8 +133,8 @@ static void regressors(const struct subspace *s, size_t squares, size_t row, dou
         q[s->k + c] = (double)score[c] * score[c] - 1;
 }
 
-/* Gathers regressors of used rows, less their means, into blocks and adds q'q and q't. */
-static void normal_equations(const struct subspace *s, size_t squares, const double *target,
+/* a += q'q and b += q't over the rows used, with q the regressors and t the centred target. */
+static void normal_equations(const struct pca *s, size_t squares, const double *target,
                              const uint8_t *use, double centre_of_target, double *block,
                              size_t rows, double *a, double *b)
 {
@@ -154,8 +155,8 @@ static void normal_equations(const struct subspace *s, size_t squares, const dou
     }
 }
 
-int subspace_predict(const struct subspace *s, size_t squares, const double *target,
-                     const uint8_t *use, double *predicted, struct error *err)
+int pca_regress(const struct pca *s, size_t squares, const double *target, const uint8_t *use,
+                double *predicted, struct error *err)
 {
     enum { ROWS = 512 };
     squares = squares < s->k ? squares : s->k;
@@ -180,7 +181,8 @@ int subspace_predict(const struct subspace *s, size_t squares, const double *tar
         normal_equations(s, squares, target, use, mean, block, ROWS, a, b);
         for (size_t c = 0; c < p; c++)
             a[c * p + c] += RIDGE;
-        dposv_("U", &size, &one, a, &size, b, &size, &info); /* its U is our row-major L */
+        dposv_("U", &size, &one, a, &size, b, &size,
+               &info); /* the column-major U is the row-major L */
         if (info != 0)
             rc = error_set(err, EINVAL, "a regression on %zu values has no solution", p);
     }

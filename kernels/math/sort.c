@@ -1,4 +1,4 @@
-/* See sort.h: insertion for a few, merging for some, radix for many. */
+/* See sort.h: insertion sort for a few keys, merge sort for some, radix sort for many. */
 #include "kernels/math/sort.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ static void merge(uint64_t *keys, uint64_t *spare, size_t n)
     merge(keys, spare, half);
     merge(keys + half, spare, n - half);
     memcpy(spare, keys, half * sizeof *keys);
-    while (i < half && j < n) { /* no branch on the comparison: it can't be foretold */
+    while (i < half && j < n) { /* no branch on the comparison, which can't be predicted */
         uint64_t a = spare[i], b = keys[j];
         size_t right = b >> 32 < a >> 32;
         keys[at++] = right ? b : a;
@@ -45,7 +45,7 @@ static uint64_t *radix(uint64_t *keys, uint64_t *spare, size_t n)
     for (size_t digit = 0; digit < DIGITS; digit++) {
         size_t *count = counts[digit], shift = 32 + 8 * digit, sum = 0;
         if (count[keys[0] >> shift & (VALUES - 1)] == n)
-            continue; /* all alike in this digit */
+            continue; /* all keys have the same digit */
         for (size_t v = 0; v < VALUES; v++) {
             size_t here = count[v];
             count[v] = sum;

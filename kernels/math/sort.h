@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Sorts n keys by their upper 32 bits, ascending; equal ones keep their order. spare is as long;
- * the result is in one of the two, which is returned. */
+/* Sorts n keys by their upper 32 bits, ascending and stable. spare has n elements too. The result
+ * is in keys or in spare; returns which. */
 uint64_t *sort_by_high_half(uint64_t *keys, uint64_t *spare, size_t n);
 
 #endif

@@ -1,5 +1,5 @@
-/* A function that the compiler makes for AVX-512, for AVX2 and for any CPU, of which the program
- * picks when it starts. Only gcc does so here, and not beside the address sanitizer. */
+/* WIDEST before a function: compiled for AVX-512, for AVX2 and for any CPU; the version for the CPU
+ * is chosen when the program starts. Only with gcc, and not with the address sanitizer. */
 #ifndef FERDAG_KERNELS_MATH_TARGET_CLONES_H
 #define FERDAG_KERNELS_MATH_TARGET_CLONES_H
 

@@ -140,8 +140,13 @@ static int open_file(void *context)
     return file < 0 ? -errno : file;
 }
 
-int svm_training_read(const struct job *job, const size_t counts[CLASSES],
-                      struct csvc_training *training, double weights[CLASSES], struct error *err)
+static void progress(void *context, size_t done, size_t total)
+{
+    job_progress(context, (double)done, (double)total, "pair", 0, NULL, NULL);
+}
+
+int svm_training_read(struct job *job, const size_t counts[CLASSES], struct csvc_training *training,
+                      double weights[CLASSES], struct error *err)
 {
     const char *kernel = job_string(job, "kernel");
     *training = (struct csvc_training){
@@ -154,6 +159,8 @@ int svm_training_read(const struct job *job, const size_t counts[CLASSES],
         .memory = (size_t)job_int(job, "memory_mb") * 1000000,
         .open_file = open_file,
         .threads = job->threads,
+        .progress = progress,
+        .context = job,
     };
     return read_weights(job_json(job, "class_weight"), counts, weights, err);
 }

@@ -36,8 +36,8 @@
 
 /* Fills in what these params and the job say: all but c, gamma, progress. weights
  * (CLASSES) is filled too and used by the training. counts: rows of each class. */
-int svm_training_read(const struct job *job, const size_t counts[CLASSES],
-                      struct csvc_training *training, double weights[CLASSES], struct error *err);
+int svm_training_read(struct job *job, const size_t counts[CLASSES], struct csvc_training *training,
+                      double weights[CLASSES], struct error *err);
 
 /* Adds what is wrong with class_weight. */
 void svm_check_class_weight(const json_t *params, struct problems *problems);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernels/classifiers/trees/forest_predict.h"
+#include "kernels/classifiers/trees/out_of_bag.h"
 #include "stages/classifiers/classifier.h"
 
 const struct port trees_inputs[] = {
@@ -101,8 +103,8 @@ static int describe(const struct job *job, const struct forest *forest,
     int rc = importance && summary ? forest_importance(forest, importance, err)
                                    : error_set(err, ENOMEM, "out of memory for a summary");
     if (rc == 0 && spec->bootstrap) {
-        struct forest_out_of_bag bag;
-        rc = forest_out_of_bag(forest, data, spec, &bag, err);
+        struct out_of_bag bag;
+        rc = out_of_bag_test(forest, data, spec, &bag, err);
         if (rc == 0) {
             json_t *accuracy = bag.n ? json_real((double)bag.correct / (double)bag.n) : json_null();
             json_object_set_new(summary, "out_of_bag",

@@ -2,7 +2,7 @@
 #ifndef FERDAG_STAGES_CLASSIFIERS_TREES_H
 #define FERDAG_STAGES_CLASSIFIERS_TREES_H
 
-#include "kernels/classifiers/trees/forest.h"
+#include "kernels/classifiers/trees/forest_grow.h"
 #include "stages/job.h"
 
 /* Ports: `features` and, optional, `layout` in. */
@@ -16,6 +16,9 @@ extern const struct port trees_inputs[];
              "importance [{input, first, columns, share}]"},                                       \
     {.name = "importance", .form = PORT_FILE, .file = "importance.npy",                            \
      .text = "(columns) float64: Gini importance of each column, their sum 1"}
+#define TREES_DEPTH_PARAM                                                                          \
+    {.name = "max_depth", .was = "depth", .key_name = "depth", .type = PARAM_INT, .standard = "0", \
+     .min = 0, .max = 1000, .text = "greatest depth of a leaf; 0: no limit, split until pure"}
 /* clang-format on */
 
 /* Reads `features`, grows the forest, predicts, and writes `predictions`, `summary`, `importance`

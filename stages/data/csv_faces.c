@@ -13,7 +13,7 @@
 enum { PIXELS = FACE_SIZE * FACE_SIZE, SHOWN = 24 };
 
 static const char header[] = "emotion,pixels,Usage";
-static const char *const usages[SPLITS] = {"Training", "PublicTest", "PrivateTest"};
+const char *const csv_usage_names[SPLITS] = {"Training", "PublicTest", "PrivateTest"};
 
 struct cursor {
     const struct csv_faces *faces;
@@ -116,7 +116,7 @@ static int parse_usage(struct cursor *c, enum split *split, struct error *err)
     if (quoted && size > 0 && c->end[-1] == '"')
         size--;
     for (int s = 0; s < SPLITS; s++) {
-        if (size == strlen(usages[s]) && memcmp(start, usages[s], size) == 0) {
+        if (size == strlen(csv_usage_names[s]) && memcmp(start, csv_usage_names[s], size) == 0) {
             *split = (enum split)s;
             return 0;
         }

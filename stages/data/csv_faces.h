@@ -13,6 +13,9 @@ enum {
     CSV_MAX_LINE = 1 << 14, /* bytes; a row of FER2013 has at most 9,230 */
 };
 
+/* "Training", "PublicTest", "PrivateTest". */
+extern const char *const csv_usage_names[SPLITS];
+
 struct csv_faces {
     const char *path;             /* for errors only; borrowed */
     struct images splits[SPLITS]; /* what was read so far; shapes are set by csv_faces_finish */

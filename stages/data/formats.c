@@ -103,12 +103,8 @@ int images_write(const char *folder, enum split split, const struct images *imag
     return rc;
 }
 
-int images_write_counts(const char *folder, const struct images splits[SPLITS], struct error *err)
+static json_t *counts_json(const struct images splits[SPLITS])
 {
-    char path[PATH_LIMIT];
-    int n = snprintf(path, sizeof path, "%s/counts.json", folder);
-    if (n < 0 || n >= PATH_LIMIT)
-        return error_set(err, ENAMETOOLONG, "%s: path too long", folder);
     json_t *root = json_object();
     for (int s = 0; s < SPLITS; s++) {
         size_t counts[CLASSES];
@@ -118,7 +114,22 @@ int images_write_counts(const char *folder, const struct images splits[SPLITS], 
             json_array_append_new(list, json_integer((json_int_t)counts[c]));
         json_object_set_new(root, split_names[s], list);
     }
-    return job_write_json(path, root, err);
+    return root;
+}
+
+int images_write_set(const char *folder, const char *counts, const struct images splits[SPLITS],
+                     struct error *err)
+{
+    char path[PATH_LIMIT];
+    int n = snprintf(path, sizeof path, "%s/counts.json", folder);
+    if (n < 0 || n >= PATH_LIMIT)
+        return error_set(err, ENAMETOOLONG, "%s: path too long", folder);
+    int rc = 0;
+    for (int s = 0; s < SPLITS && rc == 0; s++)
+        rc = images_write(folder, (enum split)s, &splits[s], err);
+    if (rc == 0)
+        rc = job_write_json(path, counts_json(splits), err);
+    return rc < 0 ? rc : job_write_json(counts, counts_json(splits), err);
 }
 
 void images_free(struct images *images)

@@ -37,6 +37,9 @@ void array_free(struct array *a); /* a zeroed array is fine */
  *   the CSV it came from (0 = first after the header).
  * counts.json: {"train": [n0..n6], "public": [...], "private": [...]}. */
 
+/* What a port of counts.json holds, for struct port. */
+#define COUNTS_HOLDS "/train|public|private/0|1|2|3|4|5|6"
+
 enum split { SPLIT_TRAIN, SPLIT_PUBLIC, SPLIT_PRIVATE, SPLITS };
 enum { CLASSES = 7, FACE_SIZE = 48 };
 
@@ -54,8 +57,9 @@ struct images {
 int images_read(const char *folder, enum split split, struct images *images, struct error *err);
 int images_write(const char *folder, enum split split, const struct images *images,
                  struct error *err);
-/* Writes counts.json from the labels of the three splits. */
-int images_write_counts(const char *folder, const struct images splits[SPLITS], struct error *err);
+/* Writes all splits and counts.json to the folder, and counts.json also to the path `counts`. */
+int images_write_set(const char *folder, const char *counts, const struct images splits[SPLITS],
+                     struct error *err);
 void images_free(struct images *images);
 
 /* ---- features: what ports called `features` hold ----

@@ -53,11 +53,6 @@ struct person {
     int hair_style, beard, glasses;
 };
 
-static double between(struct random *r, double low, double high)
-{
-    return low + (high - low) * random_unit(r);
-}
-
 static bool chance(struct random *r, double p)
 {
     return random_unit(r) < p;
@@ -66,43 +61,43 @@ static bool chance(struct random *r, double p)
 static struct person draw_person(struct random *r)
 {
     struct person p = {
-        .skin = between(r, .38, .82),
-        .hair = between(r, .04, .40),
-        .iris = between(r, .05, .28),
-        .jaw = between(r, 2.0, 2.7),
-        .width = between(r, .68, .80),
-        .brow_thick = between(r, .030, .060),
-        .brow_dark = between(r, .10, .35),
-        .brow_height = between(r, -.40, -.32),
-        .eye_x = between(r, .30, .36),
-        .eye_y = between(r, -.17, -.11),
-        .eye_wide = between(r, .14, .18),
-        .eye_open = between(r, .055, .085),
-        .nose_long = between(r, .22, .32),
-        .nose_wide = between(r, .11, .16),
-        .mouth_y = between(r, .54, .62),
-        .mouth_wide = between(r, .26, .34),
-        .lip = between(r, .030, .060),
-        .lip_dark = between(r, .55, .85),
+        .skin = drawn_between(r, .38, .82),
+        .hair = drawn_between(r, .04, .40),
+        .iris = drawn_between(r, .05, .28),
+        .jaw = drawn_between(r, 2.0, 2.7),
+        .width = drawn_between(r, .68, .80),
+        .brow_thick = drawn_between(r, .030, .060),
+        .brow_dark = drawn_between(r, .10, .35),
+        .brow_height = drawn_between(r, -.40, -.32),
+        .eye_x = drawn_between(r, .30, .36),
+        .eye_y = drawn_between(r, -.17, -.11),
+        .eye_wide = drawn_between(r, .14, .18),
+        .eye_open = drawn_between(r, .055, .085),
+        .nose_long = drawn_between(r, .22, .32),
+        .nose_wide = drawn_between(r, .11, .16),
+        .mouth_y = drawn_between(r, .54, .62),
+        .mouth_wide = drawn_between(r, .26, .34),
+        .lip = drawn_between(r, .030, .060),
+        .lip_dark = drawn_between(r, .55, .85),
         .age = random_unit(r),
         .hair_style = (int)random_below(r, 6),
         .beard = chance(r, .15) ? 1 + (int)random_below(r, 3) : 0,
         .glasses = chance(r, .12),
     };
     if (chance(r, .15))
-        p.hair = between(r, .5, .9);
+        p.hair = drawn_between(r, .5, .9);
     return p;
 }
 
 static void draw_movements(struct random *r, int class, double difficulty, double m[MOVEMENTS])
 {
-    double intensity = between(r, 1.8 - difficulty, 2.1);
+    double intensity = drawn_between(r, 1.8 - difficulty, 2.1);
     if (chance(r, difficulty)) /* a face that hardly shows what its label says */
-        intensity = between(r, 0, .6);
-    double form = between(r, 0, 1), blend = 0;
+        intensity = drawn_between(r, 0, .6);
+    double form = drawn_between(r, 0, 1), blend = 0;
     int other = (int)random_below(r, CLASSES);
     if (chance(r, .6 * difficulty))
-        blend = between(r, .1, .5);
+        blend = drawn_between(r, .1, .5);
     form = form < .4 ? 0 : form > .6 ? 1 : (form - .4) * 5; /* mostly one or the other */
     for (int i = 0; i < MOVEMENTS; i++) {
         const double(*own)[MOVEMENTS] = forms[class], (*strange)[MOVEMENTS] = forms[other];
@@ -296,7 +291,7 @@ static void draw_extras(struct canvas *c, const struct person *p, struct random 
 /* Something in front of the face: a hand, a bar, a cup. */
 static void draw_occlusion(struct canvas *c, const struct person *p, struct random *r)
 {
-    double side = chance(r, .5) ? 1 : -1, lean = between(r, -.5, .5);
+    double side = chance(r, .5) ? 1 : -1, lean = drawn_between(r, -.5, .5);
     switch (random_below(r, 3)) {
     case 0: /* fingers at the cheek and chin */
         for (int i = 0; i < 4; i++)
@@ -307,8 +302,8 @@ static void draw_occlusion(struct canvas *c, const struct person *p, struct rand
         stroke(c, side * .1, -1, side * .7, -.6, side * .55, .4, .12, .04, mix(p->hair, .95));
         break;
     default: { /* something held up from below */
-        double x = side * between(r, .1, .5), high = between(r, .2, .42),
-               value = between(r, .1, .9);
+        double x = side * drawn_between(r, .1, .5), high = drawn_between(r, .2, .42),
+               value = drawn_between(r, .1, .9);
         canvas_ellipse(c, x, 1.0, .30, high, lean, 4, mix(value, 1));
     }
     }
@@ -318,11 +313,12 @@ static void draw_occlusion(struct canvas *c, const struct person *p, struct rand
 
 void drawn_background(struct canvas *c, struct random *r)
 {
-    canvas_fill(c, between(r, .05, .95));
+    canvas_fill(c, drawn_between(r, .05, .95));
     for (int i = (int)random_below(r, 5); i > 0; i--) {
-        double x = between(r, 0, FACE_SIZE), y = between(r, 0, FACE_SIZE), turn = between(r, 0, 3);
-        double a = between(r, .2, 1.2), b = between(r, .2, 1.2);
-        double value = between(r, 0, 1), alpha = between(r, .2, .8);
+        double x = drawn_between(r, 0, FACE_SIZE), y = drawn_between(r, 0, FACE_SIZE),
+               turn = drawn_between(r, 0, 3);
+        double a = drawn_between(r, .2, 1.2), b = drawn_between(r, .2, 1.2);
+        double value = drawn_between(r, 0, 1), alpha = drawn_between(r, .2, .8);
         canvas_frame(c, x, y, turn, 24);
         canvas_ellipse(c, 0, 0, a, b, 0, 2.5, (struct paint){value, alpha, .3, PAINT_MIX});
     }
@@ -358,11 +354,12 @@ void drawn_head(struct canvas *c, struct random *r, int class, double difficulty
 
 void drawn_photograph(struct canvas *c, struct random *r, double difficulty)
 {
-    double slope = .3 * difficulty * between(r, -1, 1), angle = between(r, 0, 6.2832);
-    double contrast = between(r, 1 - .25 * difficulty, 1.2), bright = .15 * between(r, -1, 1);
-    double noise = between(r, .004, .006 + .015 * difficulty);
+    double slope = .3 * difficulty * drawn_between(r, -1, 1), angle = drawn_between(r, 0, 6.2832);
+    double contrast = drawn_between(r, 1 - .25 * difficulty, 1.2),
+           bright = .15 * drawn_between(r, -1, 1);
+    double noise = drawn_between(r, .004, .006 + .015 * difficulty);
     double gx = cos(angle) * slope / FACE_SIZE, gy = sin(angle) * slope / FACE_SIZE;
-    canvas_blur(c, between(r, .05, .15 + .3 * difficulty));
+    canvas_blur(c, drawn_between(r, .05, .15 + .3 * difficulty));
     for (int y = 0; y < FACE_SIZE; y++)
         for (int x = 0; x < FACE_SIZE; x++) {
             float *p = &c->pixels[y * FACE_SIZE + x];
@@ -378,7 +375,7 @@ void drawn_face(struct canvas *c, struct random *r, int class, double difficulty
     double wild = .3 + .4 * difficulty;
     struct head_place place = {.x = 24 + 1.6 * wild * random_normal(r),
                                .y = 24 + 1.6 * wild * random_normal(r),
-                               .scale = between(r, 24 - 3 * wild, 24 + 2 * wild)};
+                               .scale = drawn_between(r, 24 - 3 * wild, 24 + 2 * wild)};
     drawn_background(c, r);
     drawn_head(c, r, class, difficulty, place);
     drawn_photograph(c, r, difficulty);

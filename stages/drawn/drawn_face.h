@@ -11,6 +11,12 @@ struct head_place {
     double scale; /* pixels in half the height of the head */
 };
 
+/* Uniform in [low, high). */
+static inline double drawn_between(struct random *r, double low, double high)
+{
+    return low + (high - low) * random_unit(r);
+}
+
 /* Fills the canvas with some background. */
 void drawn_background(struct canvas *c, struct random *r);
 

@@ -119,19 +119,12 @@ static int sort(struct features *f, struct search *s, struct error *err)
     return rc;
 }
 
-static void progress(void *context, size_t done, size_t total)
-{
-    job_progress(context, (double)done, (double)total, "pair", 0, NULL, NULL);
-}
-
 static int read_settings(struct job *job, const struct features *f, struct search *s,
                          struct error *err)
 {
     s->folds = (size_t)job_int(job, "folds");
     count_labels(f->labels.data, f->n, s->counts);
     int rc = svm_training_read(job, s->counts, &s->training, s->weights, err);
-    s->training.progress = progress;
-    s->training.context = job;
     for (size_t c = 0; rc == 0 && c < CLASSES; c++)
         if (s->counts[c] < s->folds)
             rc = error_set(err, EINVAL,
@@ -328,12 +321,7 @@ static const struct param params[] = {
      .min = 2,
      .max = MOST_FOLDS,
      .text = "parts of the training split, of equal shares of each class; each is held out once"},
-    {.name = "seed",
-     .type = PARAM_INT,
-     .standard = "1",
-     .min = 0,
-     .max = 9007199254740992.0,
-     .text = "of the shuffle that deals rows to folds"},
+    SEED_PARAM("of the shuffle that deals rows to folds"),
     SVM_OTHER_PARAMS,
     {0},
 };

@@ -56,26 +56,14 @@ static const struct port outputs[] = {
 };
 
 static const struct param params[] = {
-    {.name = "max_depth",
-     .was = "depth",
-     .key_name = "depth",
-     .type = PARAM_INT,
-     .standard = "0",
-     .min = 0,
-     .max = 1000,
-     .text = "of the deepest leaf; 0: grown until pure"},
+    TREES_DEPTH_PARAM,
     {.name = "max_features",
      .type = PARAM_INT,
      .standard = "0",
      .min = 0,
      .max = 1000000,
      .text = "columns tried at a node, drawn at random; 0: all, and then nothing is random"},
-    {.name = "seed",
-     .type = PARAM_INT,
-     .standard = "1",
-     .min = 0,
-     .max = 9007199254740992,
-     .text = "of the columns drawn"},
+    SEED_PARAM("of the columns drawn"),
     {0},
 };
 

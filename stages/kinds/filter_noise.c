@@ -306,22 +306,6 @@ static int drop_removed(struct images *train, const struct judged *j, struct err
     return rc;
 }
 
-static int write_images(const struct job *job, struct images splits[SPLITS], struct error *err)
-{
-    const char *folder = job_output(job, "images");
-    int rc = 0;
-    for (int s = 0; s < SPLITS && rc == 0; s++)
-        rc = images_write(folder, (enum split)s, &splits[s], err);
-    if (rc == 0)
-        rc = images_write_counts(folder, splits, err);
-    char *counts = rc == 0 ? file_path("%s/counts.json", folder) : NULL;
-    if (rc == 0)
-        rc = counts ? file_copy(counts, job_output(job, "counts"), err)
-                    : error_set(err, ENOMEM, "out of memory writing %s", folder);
-    free(counts);
-    return rc;
-}
-
 static int filter(struct job *job, struct images splits[SPLITS], struct error *err)
 {
     struct images *train = &splits[SPLIT_TRAIN];
@@ -341,7 +325,7 @@ static int filter(struct job *job, struct images splits[SPLITS], struct error *e
     if (rc == 0)
         rc = drop_removed(train, &j, err);
     if (rc == 0)
-        rc = write_images(job, splits, err);
+        rc = images_write_set(job_output(job, "images"), job_output(job, "counts"), splits, err);
     judged_free(&j);
     return rc;
 }
@@ -373,7 +357,7 @@ static const struct port outputs[] = {
     {.name = "counts",
      .form = PORT_FILE,
      .file = "counts.json",
-     .holds = "/train|public|private/0|1|2|3|4|5|6",
+     .holds = COUNTS_HOLDS,
      .text = "rows of each class in each split that stay"},
     {.name = "removed",
      .form = PORT_FILE,

@@ -3,7 +3,6 @@
  * shares. */
 #include <errno.h>
 #include <stdlib.h>
-#include "base/file.h"
 #include "stages/data/csv_faces.h"
 #include "stages/data/csv_source.h"
 #include "stages/job.h"
@@ -59,24 +58,6 @@ static int take_subset(struct images splits[SPLITS], size_t limit, uint64_t seed
     return rc;
 }
 
-static int write_outputs(struct job *job, struct images splits[SPLITS], struct error *err)
-{
-    const char *folder = job_output(job, "images");
-    int rc = 0;
-    for (int s = 0; s < SPLITS && rc == 0; s++)
-        rc = images_write(folder, (enum split)s, &splits[s], err);
-    if (rc == 0)
-        rc = images_write_counts(folder, splits, err);
-    if (rc < 0)
-        return rc;
-    char *counts = file_path("%s/counts.json", folder);
-    if (!counts)
-        return error_set(err, ENOMEM, "out of memory writing counts");
-    rc = file_copy(counts, job_output(job, "counts"), err);
-    free(counts);
-    return rc;
-}
-
 static int run(struct job *job, struct error *err)
 {
     struct csv_faces faces;
@@ -85,7 +66,8 @@ static int run(struct job *job, struct error *err)
         rc = take_subset(faces.splits, (size_t)job_int(job, "max_train_rows"),
                          (uint64_t)job_int(job, "seed"), err);
     if (rc == 0)
-        rc = write_outputs(job, faces.splits, err);
+        rc = images_write_set(job_output(job, "images"), job_output(job, "counts"), faces.splits,
+                              err);
     csv_faces_free(&faces);
     return rc;
 }
@@ -105,7 +87,7 @@ static const struct port outputs[] = {
     {.name = "counts",
      .form = PORT_FILE,
      .file = "counts.json",
-     .holds = "/train|public|private/0|1|2|3|4|5|6",
+     .holds = COUNTS_HOLDS,
      .text = "rows of each class in each split"},
     {0},
 };
@@ -119,12 +101,7 @@ static const struct param params[] = {
      .min = 0,
      .max = CSV_MAX_ROWS,
      .text = "training rows to take, shares of classes kept; other splits shrink alike; 0: all"},
-    {.name = "seed",
-     .type = PARAM_INT,
-     .standard = "1",
-     .min = 0,
-     .max = 9007199254740992.0,
-     .text = "which rows `max_train_rows` takes"},
+    SEED_PARAM("which rows `max_train_rows` takes"),
     {0},
 };
 

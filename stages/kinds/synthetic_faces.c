@@ -4,12 +4,13 @@
  * stream i of the seed, so that other row counts or noise leave a row's person as it was. */
 #include <errno.h>
 #include <math.h>
-#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
 #include "base/random.h"
+#include "stages/data/csv_faces.h"
+#include "stages/data/grey_png.h"
 #include "stages/drawn/drawn_face.h"
 #include "stages/job.h"
 
@@ -35,21 +36,18 @@ struct row {
     uint8_t noise;
 };
 
-static double between(struct random *r, double low, double high)
-{
-    return low + (high - low) * random_unit(r);
-}
-
 /* ---- rows that are not one face ----
  * Here and in drawn_face.c no two draws stand in one call: the order of arguments is free in C. */
 
 static void draw_blank(struct canvas *c, struct random *r)
 {
-    double grey = between(r, 0, 1);
+    double grey = drawn_between(r, 0, 1);
     canvas_fill(c, grey);
     if (random_unit(r) < .5) { /* two tones: an icon that stands for a missing picture */
-        double turn = between(r, -.5, .5), x = between(r, -.3, .3), y = between(r, -.3, .3);
-        double a = between(r, .2, .6), b = between(r, .2, .6), power = random_unit(r) < .5 ? 2 : 8;
+        double turn = drawn_between(r, -.5, .5), x = drawn_between(r, -.3, .3),
+               y = drawn_between(r, -.3, .3);
+        double a = drawn_between(r, .2, .6), b = drawn_between(r, .2, .6),
+               power = random_unit(r) < .5 ? 2 : 8;
         canvas_frame(c, 24, 24, turn, 24);
         canvas_ellipse(c, x, y, a, b, 0, power, (struct paint){grey < .5 ? 1 : 0, 1, 0, PAINT_MIX});
     }
@@ -57,20 +55,22 @@ static void draw_blank(struct canvas *c, struct random *r)
 
 static void draw_texture(struct canvas *c, struct random *r)
 {
-    double fx = between(r, -1.2, 1.2), fy = between(r, -1.2, 1.2), phase = between(r, 0, 6);
-    double stripes = between(r, 0, .4), grain = between(r, .05, .5), base = between(r, .3, .7);
+    double fx = drawn_between(r, -1.2, 1.2), fy = drawn_between(r, -1.2, 1.2),
+           phase = drawn_between(r, 0, 6);
+    double stripes = drawn_between(r, 0, .4), grain = drawn_between(r, .05, .5),
+           base = drawn_between(r, .3, .7);
     for (int y = 0; y < FACE_SIZE; y++)
         for (int x = 0; x < FACE_SIZE; x++)
             c->pixels[y * FACE_SIZE + x] = (float)(base + stripes * sin(fx * x + fy * y + phase) +
                                                    grain * (random_unit(r) - .5));
-    canvas_blur(c, between(r, 0, 1.5));
+    canvas_blur(c, drawn_between(r, 0, 1.5));
 }
 
 static void draw_text(struct canvas *c, struct random *r)
 {
-    double paper = random_unit(r) < .7 ? between(r, .8, 1) : between(r, 0, .2);
-    double ink = paper > .5 ? between(r, 0, .3) : between(r, .7, 1);
-    double height = between(r, 3, 7), start = between(r, 1, 20);
+    double paper = random_unit(r) < .7 ? drawn_between(r, .8, 1) : drawn_between(r, 0, .2);
+    double ink = paper > .5 ? drawn_between(r, 0, .3) : drawn_between(r, .7, 1);
+    double height = drawn_between(r, 3, 7), start = drawn_between(r, 1, 20);
     int lines = 1 + (int)random_below(r, 4);
     canvas_fill(c, paper);
     for (int line = 0; line < lines; line++)
@@ -89,7 +89,8 @@ static void draw_text(struct canvas *c, struct random *r)
 
 static void draw_tiny(struct canvas *c, struct random *r, int class, double difficulty)
 {
-    struct head_place place = {between(r, 14, 34), between(r, 14, 34), between(r, 7, 11)};
+    struct head_place place = {drawn_between(r, 14, 34), drawn_between(r, 14, 34),
+                               drawn_between(r, 7, 11)};
     drawn_background(c, r);
     drawn_head(c, r, class, difficulty, place);
     drawn_photograph(c, r, difficulty);
@@ -97,13 +98,13 @@ static void draw_tiny(struct canvas *c, struct random *r, int class, double diff
 
 static void draw_several(struct canvas *c, struct random *r, int class, double difficulty)
 {
-    double split = between(r, -1.5, 1.5);
+    double split = drawn_between(r, -1.5, 1.5);
     int upright = random_unit(r) < .3;
     drawn_background(c, r);
     for (int i = 0; i < 2; i++) {
-        double at = 24 + (i ? 13 : -13) + split, other = between(r, 21, 27);
+        double at = 24 + (i ? 13 : -13) + split, other = drawn_between(r, 21, 27);
         struct head_place place = {upright ? other : at, upright ? at : other,
-                                   between(r, 14, 16.5)};
+                                   drawn_between(r, 14, 16.5)};
         drawn_head(c, r, i ? (int)random_below(r, CLASSES) : class, difficulty, place);
     }
     drawn_photograph(c, r, difficulty);
@@ -222,8 +223,6 @@ struct set {
     uint8_t *pixels; /* (n, 48, 48) */
 };
 
-static const char *const usage_names[SPLITS] = {"Training", "PublicTest", "PrivateTest"};
-
 static enum split split_of(const struct set *set, size_t row)
 {
     return row < set->count[0]                   ? SPLIT_TRAIN
@@ -239,7 +238,7 @@ static int write_csv(const struct set *set, const char *path, struct error *err)
     p = stpcpy(p, "emotion,pixels,Usage\n");
     for (size_t i = 0; i < set->n; i++)
         p = put_row(p, &set->rows[i], set->pixels + i * FACE_SIZE * FACE_SIZE,
-                    usage_names[split_of(set, i)]);
+                    csv_usage_names[split_of(set, i)]);
     int rc = file_write(path, text, (size_t)(p - text), err);
     free(text);
     return rc;
@@ -254,7 +253,7 @@ static int write_truth(const struct set *set, const char *path, struct error *er
         return error_errno(err, errno, "cannot write %s", path);
     fprintf(f, "row,usage,emotion,label,noise\n");
     for (size_t i = 0; i < set->n; i++)
-        fprintf(f, "%zu,%s,%s,%s,%s\n", i, usage_names[split_of(set, i)],
+        fprintf(f, "%zu,%s,%s,%s,%s\n", i, csv_usage_names[split_of(set, i)],
                 class_names[set->rows[i].drawn], class_names[set->rows[i].label],
                 noise_names[set->rows[i].noise]);
     int rc = fclose(f) == 0 ? 0 : error_errno(err, errno, "cannot write %s", path);
@@ -285,16 +284,7 @@ static int write_sheet(const struct set *set, const char *path, struct error *er
             memcpy(to + y * WIDTH, set->pixels + (i * FACE_SIZE + (size_t)y) * FACE_SIZE,
                    FACE_SIZE);
     }
-    png_image image = {
-        .version = PNG_IMAGE_VERSION, .width = WIDTH, .height = HEIGHT, .format = PNG_FORMAT_GRAY};
-    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
-    uint8_t *png = malloc(size);
-    int rc = 0;
-    if (!png || !png_image_write_to_memory(&image, png, &size, 0, sheet, 0, NULL))
-        rc = error_set(err, ENOMEM, "%s: %s", path, png ? image.message : "out of memory");
-    if (rc == 0)
-        rc = file_write(path, png, size, err);
-    free(png);
+    int rc = grey_png_write(path, sheet, WIDTH, HEIGHT, err);
     free(sheet);
     return rc;
 }

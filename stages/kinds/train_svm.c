@@ -34,11 +34,6 @@ static int sort_by_class(struct features *f, const size_t counts[CLASSES], struc
     return rc;
 }
 
-static void progress(void *context, size_t done, size_t total)
-{
-    job_progress(context, (double)done, (double)total, "pair", 0, NULL, NULL);
-}
-
 /* c and gamma as cross_validate_svm found them best. */
 static int read_best(const char *path, const char *kernel, struct csvc_training *training,
                      struct error *err)
@@ -86,8 +81,6 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
     int rc = svm_training_read(job, counts, &training, weights, err);
     training.c = job_real(job, "c");
     training.kernel.gamma = job_real(job, "gamma");
-    training.progress = progress;
-    training.context = job;
     if (rc == 0 && job_input_count(job, "best") > 0)
         rc = read_best(job_input(job, "best", 0), job_string(job, "kernel"), &training, err);
     if (rc == 0 && training.kernel.gamma == 0 && training.kernel.type != SVM_LINEAR)

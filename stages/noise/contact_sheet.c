@@ -3,11 +3,10 @@
 #include "stages/noise/contact_sheet.h"
 
 #include <errno.h>
-#include <png.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/file.h"
 #include "stages/data/formats.h"
+#include "stages/data/grey_png.h"
 
 enum {
     GAP = 2,
@@ -60,24 +59,6 @@ static void draw_cell(uint8_t *at, size_t stride, const struct sheet_cell *cell)
         draw_glyph(caption + i * (GLYPH_WIDTH + 1), stride, cell->caption[i]);
 }
 
-static int encode(const char *path, const uint8_t *canvas, unsigned width, unsigned height,
-                  struct error *err)
-{
-    png_image image = {
-        .version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_GRAY};
-    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
-    void *bytes = malloc(size);
-    if (!bytes)
-        return error_set(err, ENOMEM, "out of memory writing %s", path);
-    int rc = 0;
-    if (!png_image_write_to_memory(&image, bytes, &size, 0, canvas, (png_int_32)width, NULL))
-        rc = error_set(err, EIO, "cannot make %s: %s", path, image.message);
-    if (rc == 0)
-        rc = file_write(path, bytes, size, err);
-    free(bytes);
-    return rc;
-}
-
 int sheet_write(const char *path, const struct sheet_cell *cells, size_t n, struct error *err)
 {
     if (n > SHEET_MAX_IMAGES)
@@ -93,7 +74,7 @@ int sheet_write(const char *path, const struct sheet_cell *cells, size_t n, stru
         size_t x = i % SHEET_COLUMNS * CELL_WIDTH + GAP, y = i / SHEET_COLUMNS * CELL_HEIGHT + GAP;
         draw_cell(canvas + y * width + x, width, &cells[i]);
     }
-    int rc = encode(path, canvas, (unsigned)width, (unsigned)height, err);
+    int rc = grey_png_write(path, canvas, (unsigned)width, (unsigned)height, err);
     free(canvas);
     return rc;
 }

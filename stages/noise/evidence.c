@@ -173,22 +173,22 @@ static void measure_tones(const uint8_t *pixels, int threads, struct noise_evide
 
 static int measure_pixels(const uint8_t *pixels, struct noise_evidence *e, struct error *err)
 {
-    struct subspace space;
+    struct pca space;
     float *x = malloc(e->n * SMALL_SIZE * sizeof *x);
     if (!x)
         return error_set(err, ENOMEM, "out of memory for %zu images", e->n);
     for (size_t i = 0; i < e->n; i++)
         image_small(pixels + i * PIXELS, x + i * SMALL_SIZE);
-    int rc = subspace_fit(x, e->n, SMALL_SIZE, PIXEL_COMPONENTS, PIXEL_COMPONENTS, &space, err);
+    int rc = pca_fit(x, e->n, SMALL_SIZE, PIXEL_COMPONENTS, PIXEL_COMPONENTS, &space, err);
     free(x);
     if (rc == 0)
         memcpy(e->values[PIXEL_DISTANCE], space.distance, e->n * sizeof *space.distance);
-    subspace_free(&space);
+    pca_free(&space);
     return rc;
 }
 
 /* Fits support and window size to shape, and predicts both for every image. */
-static int predict_from_shape(const struct subspace *space, int enough, struct noise_evidence *e,
+static int predict_from_shape(const struct pca *space, int enough, struct noise_evidence *e,
                               struct error *err)
 {
     double *target = malloc(e->n * sizeof *target), *predicted = malloc(e->n * sizeof *predicted);
@@ -200,7 +200,7 @@ static int predict_from_shape(const struct subspace *space, int enough, struct n
     for (size_t i = 0; rc == 0 && i < e->n; i++)
         target[i] = log1p(e->values[SUPPORT][i]);
     if (rc == 0)
-        rc = subspace_predict(space, SHAPE_SQUARES, target, NULL, predicted, err);
+        rc = pca_regress(space, SHAPE_SQUARES, target, NULL, predicted, err);
     for (size_t i = 0; rc == 0 && i < e->n; i++) {
         e->values[PREDICTED_SUPPORT][i] = (float)predicted[i];
         target[i] = predicted[i] = e->window[i];
@@ -208,7 +208,7 @@ static int predict_from_shape(const struct subspace *space, int enough, struct n
         trust += trusted[i];
     }
     if (rc == 0 && trust > 0) /* without any trusted size, the windows speak for themselves */
-        rc = subspace_predict(space, SHAPE_SQUARES, target, trusted, predicted, err);
+        rc = pca_regress(space, SHAPE_SQUARES, target, trusted, predicted, err);
     for (size_t i = 0; rc == 0 && i < e->n; i++)
         e->predicted_window[i] = (float)predicted[i];
     free(target);
@@ -220,21 +220,21 @@ static int predict_from_shape(const struct subspace *space, int enough, struct n
 static int measure_shapes(const uint8_t *pixels, const struct look_settings *settings,
                           struct noise_evidence *e, struct error *err)
 {
-    struct subspace space = {0};
+    struct pca space = {0};
     float *x = malloc(e->n * SHAPE_SIZE * sizeof *x);
     if (!x)
         return error_set(err, ENOMEM, "out of memory for %zu images", e->n);
 #pragma omp parallel for num_threads(settings->threads) schedule(static)
     for (size_t i = 0; i < e->n; i++)
         image_shape(pixels + i * PIXELS, x + i * SHAPE_SIZE);
-    int rc = subspace_fit(x, e->n, SHAPE_SIZE, SHAPE_COMPONENTS, SHAPE_NEAR, &space, err);
+    int rc = pca_fit(x, e->n, SHAPE_SIZE, SHAPE_COMPONENTS, SHAPE_NEAR, &space, err);
     free(x);
     if (rc == 0) {
         memcpy(e->values[SHAPE_DISTANCE], space.distance, e->n * sizeof *space.distance);
         memcpy(e->values[SHAPE_RARITY], space.rarity, e->n * sizeof *space.rarity);
         rc = predict_from_shape(&space, settings->enough, e, err);
     }
-    subspace_free(&space);
+    pca_free(&space);
     return rc;
 }
 

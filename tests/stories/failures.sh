@@ -76,4 +76,6 @@ job() {
 }
 job command '[1]' ':1:1: expected an object'
 job command '{"params": 1}' ': params: expected an object'
-job train_cnn '{"params": {"model": "vgg"}}' ': param model of train_cnn: wrong type or out of range'
+job train_cnn '{"params": {"model": "vgg"}}' \
+    ": param model of train_cnn: unknown value 'vgg'; expected vgg19, resnet18, preact_resnet18 or resnext29"
+job knn '{"params": {"k": 0}}' ': param k of knn: 0 is out of range; expected 1 to 1000'

@@ -1,7 +1,7 @@
-/* See cross_validation.h. What is dear is the products of rows with rows; a fold, a gamma and a C
- * each only need other parts of them, turned into other kernel values. So the blocks of products of
- * each two classes are kept, and fold by fold the problems of all pairs are gathered, solved for
- * every C, and put to the fold's own rows. */
+/* See cross_validation.h. Products of rows with rows are the expensive part, and they don't depend
+ * on fold, gamma and C. So they are computed once, as a block for each two classes. For each fold
+ * the kernel values of all pairs of classes are copied from the blocks, the pairs are solved for
+ * every C, and the rows of the fold are predicted. */
 #include "kernels/classifiers/svm/cross_validation.h"
 
 #include <errno.h>
@@ -10,39 +10,34 @@
 #include <string.h>
 #include "kernels/math/blas.h"
 #include "kernels/classifiers/svm/kernel_values.h"
+#include "kernels/classifiers/svm/pairs.h"
 #include "kernels/classifiers/svm/smo.h"
 
 enum { ROWS = 256, VECTORS = 1024 }; /* of a tile of predictions */
-
-struct pair {
-    size_t a, b;
-    int rc;
-    struct error error;
-};
 
 struct cross {
     const struct csvc_training *training;
     const struct csvc_grid *grid;
     const float *x;
     const size_t *starts;
-    size_t classes, folds, d, n, pairs, others;
-    struct spill *spill;      /* where kernel values lie; NULL: in memory */
-    int threads;              /* that kernel values are computed on */
-    double *norms, *diagonal; /* (n) */
-    float **block;            /* (classes, classes): of class a with b >= a; else NULL */
-    bool ready;               /* blocks hold kernel values; else products */
+    size_t classes, folds, d, n, others;
+    size_t *sizes; /* (classes): rows of each class */
+    struct csvc_pairs pairs;
+    struct csvc_memory memory;
+    double *norms;    /* (n): squared norms of the rows */
+    double *diagonal; /* (n): kernel values of rows with themselves */
+    float **block;    /* (classes, classes): rows of class a with those of b >= a; else NULL */
+    bool ready;       /* blocks hold kernel values; otherwise dot products */
     struct csvc_kernel kernel;
-    struct pair *pair; /* (pairs), 0-1, 0-2, ... */
-    size_t *order;     /* (pairs): largest first, so that threads end together */
-    double *coef;      /* (c_count, others, n): as in csvc_model, of one fold */
-    double *rho;       /* (c_count, pairs) */
-    size_t done;       /* problems */
-    bool beyond;       /* rows of these classes have kernel values that aren't finite */
-    size_t beyond_a, beyond_b;
+    double *coef;  /* (c_count, others, n): as in csvc_model, for one fold */
+    double *rho;   /* (c_count, pairs) */
+    size_t done;   /* problems solved */
+    bool infinite; /* a kernel value of rows of these classes isn't finite */
+    size_t infinite_a, infinite_b;
     struct csvc_report report;
 };
 
-/* Rows from start on, numbered within their class. */
+/* Rows start .. start + count - 1, numbered within their class. */
 struct range {
     size_t start, count;
 };
@@ -63,8 +58,8 @@ static struct range held_out(const struct cross *t, size_t c, size_t fold)
     return (struct range){s[fold] - s[0], s[fold + 1] - s[fold]};
 }
 
-/* What lies before and behind the rows held out. */
-static void others_of(const struct cross *t, size_t c, size_t fold, struct range rest[2])
+/* The training rows of a class: those before and those after the rows held out. */
+static void training_rows(const struct cross *t, size_t c, size_t fold, struct range rest[2])
 {
     struct range out = held_out(t, c, fold);
     rest[0] = (struct range){0, out.start};
@@ -87,92 +82,61 @@ static int make(struct cross *t, struct error *err)
 {
     t->n = t->starts[t->classes * (t->folds + 1) - 1];
     t->others = t->classes - 1;
-    t->pairs = t->classes * t->others / 2;
     t->norms = calloc(t->n + 1, sizeof *t->norms);
     t->diagonal = calloc(t->n + 1, sizeof *t->diagonal);
     t->block = calloc(t->classes * t->classes, sizeof *t->block);
-    t->pair = calloc(t->pairs, sizeof *t->pair);
-    t->order = calloc(t->pairs, sizeof *t->order);
     t->coef = calloc(t->grid->c_count * t->others * t->n + 1, sizeof *t->coef);
-    t->rho = calloc(t->grid->c_count * t->pairs, sizeof *t->rho);
-    if (!t->norms || !t->diagonal || !t->block || !t->pair || !t->order || !t->coef || !t->rho)
+    t->rho = calloc(t->grid->c_count * t->classes * t->others / 2, sizeof *t->rho);
+    t->sizes = calloc(t->classes, sizeof *t->sizes);
+    for (size_t c = 0; t->sizes && c < t->classes; c++)
+        t->sizes[c] = class_size(t, c);
+    int rc = t->sizes ? csvc_pairs_make(&t->pairs, t->classes, t->sizes) : -ENOMEM;
+    if (rc < 0 || !t->norms || !t->diagonal || !t->block || !t->coef || !t->rho)
         return error_set(err, ENOMEM, "out of memory for %zu rows of %zu classes", t->n,
                          t->classes);
-    size_t p = 0;
-    for (size_t a = 0; a < t->classes; a++)
-        for (size_t b = a + 1; b < t->classes; b++, p++) {
-            t->pair[p] = (struct pair){.a = a, .b = b};
-            size_t at = p;
-            for (; at > 0; at--) {
-                const struct pair *q = &t->pair[t->order[at - 1]];
-                if (class_size(t, q->a) + class_size(t, q->b) >=
-                    class_size(t, a) + class_size(t, b))
-                    break;
-                t->order[at] = t->order[at - 1];
-            }
-            t->order[at] = p;
-        }
     return 0;
 }
 
 static void destroy(struct cross *t)
 {
     for (size_t i = 0; t->block && i < t->classes * t->classes; i++)
-        spill_give(t->spill, t->block[i]);
+        spill_free(t->memory.spill, t->block[i]);
     free(t->norms);
     free(t->diagonal);
     free(t->block);
-    free(t->pair);
-    free(t->order);
     free(t->coef);
     free(t->rho);
+    free(t->sizes);
+    csvc_pairs_free(&t->pairs);
+    csvc_memory_free(&t->memory);
 }
 
-/* Kernel values of the largest problem. */
+/* How many kernel values the largest problem has. */
 static size_t problem_size(const struct cross *t)
 {
     size_t most = 0;
-    for (size_t p = 0; p < t->pairs; p++)
+    for (size_t p = 0; p < t->pairs.count; p++)
         for (size_t f = 0; f < t->folds; f++) {
-            size_t n = training_size(t, t->pair[p].a, f) + training_size(t, t->pair[p].b, f);
+            size_t n =
+                training_size(t, t->pairs.pair[p].a, f) + training_size(t, t->pairs.pair[p].b, f);
             most = n * n > most ? n * n : most;
         }
     return most;
 }
 
-/* How many threads fit in memory; 0 if not even one. *bytes is what one needs. */
-static int threads_that_fit(const struct cross *t, double *bytes)
+/* Decides where kernel values lie, and on how many threads pairs are solved. */
+static int plan_memory(struct cross *t, struct error *err)
 {
-    double shared = 0, each = (double)problem_size(t), limit = (double)t->training->memory;
+    double values = (double)problem_size(t), rows = sqrt(values), shared = 0;
     for (size_t a = 0; a < t->classes; a++)
         for (size_t b = a; b < t->classes; b++)
             shared += sizeof(float) * (double)class_size(t, a) * (double)class_size(t, b);
-    double free_rows = fmin(sqrt(each), SMO_MOST_FREE);
-    each = sizeof(float) * each * 4 / 3 + sizeof(double) * free_rows * free_rows +
-           (t->training->wide ? (double)csvc_kernel_scratch() : 0);
     shared += sizeof(double) * (double)t->grid->c_count * (double)t->others * (double)t->n;
-    *bytes = shared + each;
-    int threads = t->training->threads;
-    while (threads > 0 && shared + threads * each > limit)
-        threads--;
-    return threads;
+    double each = sizeof(float) * values * 4 / 3 + csvc_solver_bytes(t->training, rows);
+    return csvc_memory_plan(&t->memory, t->training, shared, each, rows, err);
 }
 
-/* Decides where kernel values lie, and on how many threads pairs are solved. */
-static int place_values(struct cross *t, struct spill *spill, int *solving, struct error *err)
-{
-    double bytes;
-    *solving = threads_that_fit(t, &bytes);
-    t->threads = t->training->threads;
-    if (*solving > 0)
-        return 0;
-    int rc = csvc_spill(t->training, bytes, sqrt((double)problem_size(t)), spill, err);
-    t->spill = spill;
-    t->threads = *solving = 1;
-    return rc;
-}
-
-/* Fills the blocks with products, or with kernel values if they are wide. */
+/* Fills the blocks with dot products, or with kernel values where these are final. */
 static int fill_blocks(struct cross *t, struct error *err)
 {
     const struct csvc_training *training = t->training;
@@ -184,12 +148,12 @@ static int fill_blocks(struct cross *t, struct error *err)
             struct csvc_rows of_a = rows_of(t, a), of_b = rows_of(t, b);
             float **to = &t->block[a * t->classes + b];
             if (!*to)
-                *to = spill_take(t->spill, of_a.n * of_b.n, sizeof **to);
+                *to = spill_alloc(t->memory.spill, of_a.n * of_b.n, sizeof **to);
             int rc = !*to     ? -ENOMEM
-                     : a == b ? csvc_kernel_square(kernel, &of_a, training->wide, *to, t->spill,
-                                                   t->threads)
+                     : a == b ? csvc_kernel_square(kernel, &of_a, training->wide, *to,
+                                                   t->memory.spill, t->memory.threads)
                               : csvc_kernel_block(kernel, &of_a, &of_b, training->wide, *to, NULL,
-                                                  t->spill, t->threads);
+                                                  t->memory.spill, t->memory.threads);
             if (rc == -ERANGE)
                 return csvc_not_finite(a, b, err);
             if (rc < 0)
@@ -201,7 +165,7 @@ static int fill_blocks(struct cross *t, struct error *err)
 
 /* Memory of a thread. */
 struct scratch {
-    float *k; /* kernel values of a problem, or a tile of those of rows with vectors */
+    float *k; /* kernel values of a problem, or of a tile of rows with vectors */
     double *beta, *diagonal;
     double *wide, *parts, *scores; /* as in predict.c */
 };
@@ -209,18 +173,19 @@ struct scratch {
 static int scratch_make(struct scratch *s, const struct cross *t)
 {
     size_t size = problem_size(t), columns = t->grid->c_count * t->others;
-    s->k = spill_take(t->spill, size > ROWS * VECTORS ? size : ROWS * VECTORS, sizeof *s->k);
+    s->k =
+        spill_alloc(t->memory.spill, size > ROWS * VECTORS ? size : ROWS * VECTORS, sizeof *s->k);
     s->beta = malloc((t->n + 1) * sizeof *s->beta);
     s->diagonal = malloc((t->n + 1) * sizeof *s->diagonal);
     s->wide = malloc(ROWS * VECTORS * sizeof *s->wide);
     s->parts = malloc(t->classes * ROWS * columns * sizeof *s->parts);
-    s->scores = malloc(t->pairs * sizeof *s->scores);
+    s->scores = malloc(t->pairs.count * sizeof *s->scores);
     return s->k && s->beta && s->diagonal && s->wide && s->parts && s->scores ? 0 : -ENOMEM;
 }
 
 static void scratch_free(struct scratch *s, const struct cross *t)
 {
-    spill_give(t->spill, s->k);
+    spill_free(t->memory.spill, s->k);
     free(s->beta);
     free(s->diagonal);
     free(s->wide);
@@ -228,7 +193,8 @@ static void scratch_free(struct scratch *s, const struct cross *t)
     free(s->scores);
 }
 
-/* Kernel values of rows of a in the ranges with those of b >= a; false if one isn't finite. */
+/* out: kernel values of the rows of class a in two ranges with those of class b >= a. Returns
+ * whether all are finite. */
 static bool gather(const struct cross *t, size_t a, const struct range rows[2], size_t b,
                    const struct range columns[2], float *out)
 {
@@ -246,9 +212,9 @@ static bool gather(const struct cross *t, size_t a, const struct range rows[2], 
                     finite &= csvc_kernel_apply(&t->kernel, to, 1, c.count, c.count, norms_a + r,
                                                 norms_b + c.start);
             }
-            spill_touch(t->spill, 1, 2 * count * sizeof *out, SIZE_MAX);
+            spill_touch(t->memory.spill, 1, 2 * count * sizeof *out, SIZE_MAX);
             if (a == b && t->kernel.type == SVM_RBF)
-                out[at] = 1; /* whatever the rounding of the products says */
+                out[at] = 1; /* whatever the rounding of the products */
         }
     return finite;
 }
@@ -260,9 +226,9 @@ static void gather_diagonal(const struct cross *t, size_t c, const struct range 
         memcpy(out, t->diagonal + first_row(t, c) + rows[i].start, rows[i].count * sizeof *out);
 }
 
-/* Puts what was found for rows of a class where predictions look for it. */
-static void keep(struct cross *t, size_t point, size_t c, size_t other, const struct range rows[2],
-                 const double *beta)
+/* Copies beta of the rows of a class to coef. */
+static void store_coef(struct cross *t, size_t point, size_t c, size_t other,
+                       const struct range rows[2], const double *beta)
 {
     double *to = t->coef + (point * t->others + other) * t->n + first_row(t, c);
     for (size_t i = 0; i < 2; beta += rows[i++].count)
@@ -272,17 +238,17 @@ static void keep(struct cross *t, size_t point, size_t c, size_t other, const st
 static int solve_pair(struct cross *t, size_t index, size_t fold, const struct scratch *s,
                       struct csvc_report *report)
 {
-    struct pair *pair = &t->pair[index];
+    struct csvc_pair *pair = &t->pairs.pair[index];
     const struct csvc_training *training = t->training;
     size_t a = pair->a, b = pair->b, n = training_size(t, a, fold), m = training_size(t, b, fold);
     struct range of_a[2], of_b[2];
-    others_of(t, a, fold, of_a);
-    others_of(t, b, fold, of_b);
+    training_rows(t, a, fold, of_a);
+    training_rows(t, b, fold, of_b);
     float *across = s->k + n * n, *back = across + n * m, *own = back + n * m;
     if (!gather(t, a, of_a, a, of_a, s->k) || !gather(t, a, of_a, b, of_b, across) ||
         !gather(t, b, of_b, b, of_b, own))
         return csvc_not_finite(a, b, &pair->error);
-    csvc_transpose(across, m, n, m, back, n, t->spill);
+    csvc_transpose(across, m, n, m, back, n, t->memory.spill);
     gather_diagonal(t, a, of_a, s->diagonal);
     gather_diagonal(t, b, of_b, s->diagonal + n);
     for (size_t i = 0; i < t->grid->c_count; i++) {
@@ -292,26 +258,26 @@ static int solve_pair(struct cross *t, size_t index, size_t fold, const struct s
             .k = {{s->k, across}, {back, own}},
             .diagonal = training->wide ? s->diagonal : NULL,
             .c = {csvc_bound(training, c, a), csvc_bound(training, c, b)},
-            .spill = t->spill,
+            .spill = t->memory.spill,
             .tolerance = training->tolerance,
         };
         struct smo_result result = {.beta = s->beta};
         int rc = smo_solve(&problem, &result, &pair->error);
         if (rc < 0)
             return rc;
-        keep(t, i, a, b - 1, of_a, s->beta);
-        keep(t, i, b, a, of_b, s->beta + n);
-        t->rho[i * t->pairs + index] = result.rho;
+        store_coef(t, i, a, b - 1, of_a, s->beta);
+        store_coef(t, i, b, a, of_b, s->beta + n);
+        t->rho[i * t->pairs.count + index] = result.rho;
         report->iterations += result.iterations;
         report->unconverged += !result.converged;
     }
     return 0;
 }
 
-/* Kernel values of rows of class c with vectors of class v, into s->wide; false if one isn't
- * finite, which training need not have seen. */
-static bool tile(const struct cross *t, size_t c, struct range rows, size_t v, struct range vectors,
-                 const struct scratch *s)
+/* s->wide: kernel values of rows of class c with vectors of class v. Returns whether all are
+ * finite; training checks other rows than these. */
+static bool fill_tile(const struct cross *t, size_t c, struct range rows, size_t v,
+                      struct range vectors, const struct scratch *s)
 {
     size_t at = first_row(t, c) + rows.start, to = first_row(t, v) + vectors.start;
     if (c <= v) {
@@ -319,11 +285,12 @@ static bool tile(const struct cross *t, size_t c, struct range rows, size_t v, s
         const float *from = t->block[c * t->classes + v] + rows.start * width + vectors.start;
         for (size_t r = 0; r < rows.count; r++)
             memcpy(s->k + r * VECTORS, from + r * width, vectors.count * sizeof *from);
-        spill_touch(t->spill, rows.count, vectors.count * sizeof *from, width * sizeof *from);
+        spill_touch(t->memory.spill, rows.count, vectors.count * sizeof *from,
+                    width * sizeof *from);
     } else {
         size_t width = class_size(t, c);
         csvc_transpose(t->block[v * t->classes + c] + vectors.start * width + rows.start, width,
-                       vectors.count, rows.count, s->k, VECTORS, t->spill);
+                       vectors.count, rows.count, s->k, VECTORS, t->memory.spill);
     }
     bool finite = t->ready || csvc_kernel_apply(&t->kernel, s->k, rows.count, vectors.count,
                                                 VECTORS, t->norms + at, t->norms + to);
@@ -333,23 +300,24 @@ static bool tile(const struct cross *t, size_t c, struct range rows, size_t v, s
     return finite;
 }
 
-/* Adds the share of class v's vectors in the decisions of some rows held out. */
+/* Adds the share of the vectors of class v to the decisions of some rows held out. */
 static void add_share(struct cross *t, size_t c, struct range rows, size_t v, size_t fold,
                       const struct scratch *s, double *part)
 {
     size_t columns = t->grid->c_count * t->others;
     struct range rest[2];
-    others_of(t, v, fold, rest);
+    training_rows(t, v, fold, rest);
     for (size_t i = 0; i < 2; i++)
         for (size_t done = 0; done < rest[i].count; done += VECTORS) {
             size_t left = rest[i].count - done;
             struct range vectors = {rest[i].start + done, left < VECTORS ? left : VECTORS};
-            if (!tile(t, c, rows, v, vectors, s)) {
-#pragma omp critical(svm_beyond)
-                if (!t->beyond || c < t->beyond_a || (c == t->beyond_a && v < t->beyond_b)) {
-                    t->beyond = true;
-                    t->beyond_a = c;
-                    t->beyond_b = v;
+            if (!fill_tile(t, c, rows, v, vectors, s)) {
+#pragma omp critical(svm_infinite)
+                if (!t->infinite || c < t->infinite_a ||
+                    (c == t->infinite_a && v < t->infinite_b)) {
+                    t->infinite = true;
+                    t->infinite_a = c;
+                    t->infinite_b = v;
                 }
             }
             blas_add_product(s->wide, VECTORS, rows.count,
@@ -358,7 +326,7 @@ static void add_share(struct cross *t, size_t c, struct range rows, size_t v, si
         }
 }
 
-/* Predicts at most ROWS rows of class c with the machines of all C. */
+/* Predicts at most ROWS rows of class c with the models of all C. */
 static void predict(struct cross *t, size_t c, struct range rows, size_t fold,
                     const struct scratch *s, uint8_t *predicted)
 {
@@ -368,18 +336,18 @@ static void predict(struct cross *t, size_t c, struct range rows, size_t fold,
         add_share(t, c, rows, v, fold, s, s->parts + v * ROWS * columns);
     for (size_t i = 0; i < t->grid->c_count; i++)
         for (size_t r = 0; r < rows.count; r++) {
-            for (size_t p = 0; p < t->pairs; p++) {
-                const struct pair *pair = &t->pair[p];
+            for (size_t p = 0; p < t->pairs.count; p++) {
+                const struct csvc_pair *pair = &t->pairs.pair[p];
                 const double *of_a = s->parts + (pair->a * ROWS + r) * columns + i * t->others,
                              *of_b = s->parts + (pair->b * ROWS + r) * columns + i * t->others;
-                s->scores[p] = of_a[pair->b - 1] + of_b[pair->a] - t->rho[i * t->pairs + p];
+                s->scores[p] = of_a[pair->b - 1] + of_b[pair->a] - t->rho[i * t->pairs.count + p];
             }
             predicted[i * t->n + first_row(t, c) + rows.start + r] =
                 (uint8_t)csvc_vote(t->classes, s->scores);
         }
 }
 
-/* All rows of a fold, by tiles that any thread may take. */
+/* Predicts all rows of a fold; threads share the tiles. */
 static void predict_fold(struct cross *t, size_t fold, const struct scratch *s, uint8_t *predicted)
 {
     for (size_t c = 0; c < t->classes; c++) {
@@ -398,7 +366,7 @@ static void solve_next(struct cross *t, size_t index, size_t fold, const struct 
 {
     const struct csvc_training *training = t->training;
     struct csvc_report report = {0};
-    t->pair[index].rc = solve_pair(t, index, fold, s, &report);
+    t->pairs.pair[index].rc = solve_pair(t, index, fold, s, &report);
 #pragma omp critical(svm_progress)
     {
         t->report.iterations += report.iterations;
@@ -411,21 +379,17 @@ static void solve_next(struct cross *t, size_t index, size_t fold, const struct 
 
 static bool failed(const struct cross *t)
 {
-    if (t->beyond)
-        return true;
-    for (size_t p = 0; p < t->pairs; p++)
-        if (t->pair[p].rc < 0)
-            return true;
-    return false;
+    struct error ignored;
+    return t->infinite || csvc_pairs_error(&t->pairs, &ignored) < 0;
 }
 
-/* All folds at one gamma. predicted (c_count, n). */
-static int run_gamma(struct cross *t, int threads, uint8_t *predicted, struct error *err)
+/* Runs all folds at one gamma. predicted is (c_count, n). */
+static int run_gamma(struct cross *t, uint8_t *predicted, struct error *err)
 {
-    size_t total = t->grid->gamma_count * t->grid->c_count * t->folds * t->pairs;
+    size_t total = t->grid->gamma_count * t->grid->c_count * t->folds * t->pairs.count;
     bool no_memory = false, stop = false;
     blas_single_threaded();
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(t->memory.solvers)
     {
         struct scratch s;
         if (scratch_make(&s, t) < 0) {
@@ -437,8 +401,8 @@ static int run_gamma(struct cross *t, int threads, uint8_t *predicted, struct er
 #pragma omp single
             memset(t->coef, 0, t->grid->c_count * t->others * t->n * sizeof *t->coef);
 #pragma omp for schedule(dynamic, 1)
-            for (size_t i = 0; i < t->pairs; i++)
-                solve_next(t, t->order[i], fold, &s, total);
+            for (size_t i = 0; i < t->pairs.count; i++)
+                solve_next(t, t->pairs.order[i], fold, &s, total);
 #pragma omp single
             stop = failed(t);
             if (!stop)
@@ -449,17 +413,13 @@ static int run_gamma(struct cross *t, int threads, uint8_t *predicted, struct er
     }
     if (no_memory)
         return error_set(err, ENOMEM, "out of memory for kernel values of two classes");
-    for (size_t p = 0; p < t->pairs; p++)
-        if (t->pair[p].rc < 0) {
-            *err = t->pair[p].error;
-            return t->pair[p].rc;
-        }
-    return t->beyond ? csvc_not_finite(t->beyond_a, t->beyond_b, err) : 0;
+    int rc = csvc_pairs_error(&t->pairs, err);
+    return rc < 0 ? rc : t->infinite ? csvc_not_finite(t->infinite_a, t->infinite_b, err) : 0;
 }
 
-static int run(struct cross *t, struct spill *spill, uint8_t *predicted, struct error *err)
+static int run(struct cross *t, uint8_t *predicted, struct error *err)
 {
-    int threads, rc = place_values(t, spill, &threads, err);
+    int rc = plan_memory(t, err);
     if (rc < 0)
         return rc;
     blas_squared_norms(t->x, t->n, t->d, t->norms, t->training->threads);
@@ -469,7 +429,7 @@ static int run(struct cross *t, struct spill *spill, uint8_t *predicted, struct 
         if (g == 0 || t->training->wide)
             rc = fill_blocks(t, err);
         if (rc == 0)
-            rc = run_gamma(t, threads, predicted + g * t->grid->c_count * t->n, err);
+            rc = run_gamma(t, predicted + g * t->grid->c_count * t->n, err);
     }
     return rc;
 }
@@ -486,12 +446,10 @@ int csvc_cross_validate(const struct csvc_training *training, const float *x, co
                       .folds = folds,
                       .d = d,
                       .kernel = training->kernel};
-    struct spill spill = {0};
     int rc = make(&t, err);
     if (rc == 0)
-        rc = run(&t, &spill, predicted, err);
+        rc = run(&t, predicted, err);
     *report = t.report;
     destroy(&t);
-    spill_close(&spill);
     return rc;
 }

@@ -1,6 +1,6 @@
-/* See kernel_values.h. A block is made tile by tile: while a tile of products is in the
- * second-level cache it becomes kernel values, is checked, and is copied to the transposed. exp is
- * our own, because libm's takes one value at a time and would cost more than the products. */
+/* See kernel_values.h. A block is computed tile by tile: while a tile of products is in the
+ * second-level cache, it is converted to kernel values, checked and transposed. exp is implemented
+ * here, because libm's handles one value at a time and would take longer than the products. */
 #include "kernels/classifiers/svm/kernel_values.h"
 
 #include <errno.h>
@@ -9,11 +9,12 @@
 #include <string.h>
 #include "kernels/math/blas.h"
 #include "kernels/math/target_clones.h"
+#include "kernels/math/thread_scratch.h"
 
 enum { CHUNK = 256, TILE = 512, DEPTH = 256, EDGE = 16 };
 
-/* e^x to about 1e-11 of it, more than enough for float32: 2^k e^r with |r| <= ln 2 / 2, e^r by its
- * series. |x| is at most LARGEST, whose power is infinite in float32. */
+/* e^x with a relative error of about 1e-11: 2^k e^r with |r| <= ln 2 / 2, and e^r by its series.
+ * |x| is at most LARGEST; e^LARGEST is infinite in float32. */
 static inline double exponential(double x)
 {
     static const double ROUND = 0x1.8p52, PER_LN2 = 0x1.71547652b82fep0,
@@ -34,15 +35,14 @@ static inline double exponential(double x)
         double real;
         uint64_t bits;
     } scale = {.real = shifted};
-    scale.bits = (scale.bits + 1023) << 52; /* what is above k in `shifted` leaves at the top */
+    scale.bits = (scale.bits + 1023) << 52; /* the bits above k in `shifted` are shifted out */
     return e * scale.real;
 }
 
 static const double LARGEST = 700;
 
-/* Each of these turns up to CHUNK dot products into kernel values. The exponents are written to
- * memory before the powers are taken: in one loop the compiler makes branches around the bounds,
- * one value at a time. */
+/* Each apply_ function converts up to CHUNK dot products to kernel values. Exponents are stored
+ * before the powers are taken: with one loop gcc doesn't vectorise, but branches at the bounds. */
 WIDEST static void apply_rbf(double gamma, double *z, size_t n, double norm, const double *norms)
 {
 #pragma omp simd
@@ -117,7 +117,7 @@ WIDEST static void narrow(const double *in, float *out, size_t n)
 
 WIDEST static bool all_finite(const float *row, size_t m)
 {
-    float sum = 0; /* of zeros, or of what isn't finite: then it is no number */
+    float sum = 0; /* a sum of zeros, or NaN if a value isn't finite */
 #pragma omp simd reduction(+ : sum)
     for (size_t j = 0; j < m; j++)
         sum += row[j] * 0;
@@ -157,7 +157,7 @@ static void transpose_tile(const float *in, size_t ld_in, size_t n, size_t m, fl
                     out[c * ld_out + r] = in[r * ld_in + c];
 }
 
-/* Says that a tile of n rows and m columns was touched. */
+/* Reports to the spill that a tile of n rows and m columns was touched. */
 static void touch_tile(struct spill *spill, size_t n, size_t m, size_t ld)
 {
     spill_touch(spill, n, m * sizeof(float), ld * sizeof(float));
@@ -175,7 +175,7 @@ void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *ou
         }
 }
 
-/* As csvc_kernel_apply, from products (n, m) in double, TILE a row. */
+/* As csvc_kernel_apply, from dot products (n, m) in double, rows TILE values apart. */
 static bool apply_wide(const struct csvc_kernel *kernel, double *dots, size_t n, size_t m,
                        const double *norms_a, const double *norms_b, float *out, size_t ld)
 {
@@ -201,8 +201,8 @@ static void widen_rows(const float *in, size_t n, size_t d, size_t depth, double
         widen(in + r * d, out + r * DEPTH, depth);
 }
 
-/* Products in double of rows a (n, d) with rows b (m, d), TILE a row, behind what scratch has for
- * some columns of both: so few that they stay in cache. */
+/* Dot products in double of rows a (n, d) with rows b (m, d). Returns them in scratch, rows TILE
+ * values apart. DEPTH columns at a time are widened, so that these stay in cache. */
 static double *wide_products(const float *a, size_t n, const float *b, size_t m, size_t d,
                              double *scratch)
 {
@@ -218,10 +218,11 @@ static double *wide_products(const float *a, size_t n, const float *b, size_t m,
     return dots;
 }
 
-/* Values of rows i.. of a with rows j.. of b, and where they go. scratch: NULL for products in
- * float32. */
+/* Computes the tile of out, and of transposed unless NULL, of rows a from i on and rows b from j
+ * on. scratch: NULL for products in float32. Returns whether all values are finite. */
 static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *a, size_t i,
-                      const struct csvc_rows *b, size_t j, float *out, float *back, double *scratch)
+                      const struct csvc_rows *b, size_t j, float *out, float *transposed,
+                      double *scratch)
 {
     size_t n = smaller(TILE, a->n - i), m = smaller(TILE, b->n - j), d = a->d;
     const float *from_a = a->x + i * d, *from_b = b->x + j * d;
@@ -235,45 +236,14 @@ static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *
         blas_tile(from_a, n, from_b, m, d, out, b->n);
         finite = csvc_kernel_apply(kernel, out, n, m, b->n, norms_a, norms_b);
     }
-    if (back)
-        transpose_tile(out, b->n, n, m, back + j * a->n + i, a->n);
+    if (transposed)
+        transpose_tile(out, b->n, n, m, transposed + j * a->n + i, a->n);
     return finite;
 }
 
-/* What a thread finds out, or lacks. */
-static int outcome(bool no_memory, bool finite)
-{
-    return no_memory ? -ENOMEM : finite ? 0 : -ERANGE;
-}
-
-int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
-                      const struct csvc_rows *b, bool wide, float *out, float *back,
-                      struct spill *spill, int threads)
-{
-    size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
-    bool finite = true, no_memory = false;
-    blas_single_threaded();
-#pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
-    {
-        double *scratch = wide ? malloc(csvc_kernel_scratch()) : NULL;
-        no_memory = wide && !scratch;
-#pragma omp for schedule(dynamic)
-        for (size_t t = 0; t < rows * columns; t++)
-            if (!no_memory) {
-                finite = make_tile(kernel, a, t / columns * TILE, b, t % columns * TILE, out, back,
-                                   scratch) &&
-                         finite;
-                touch_tile(spill, TILE, TILE, b->n);
-                touch_tile(spill, TILE, TILE, a->n);
-            }
-        free(scratch);
-    }
-    return outcome(no_memory, finite);
-}
-
-/* Makes a tile on the diagonal equal to its transposed. A row's distance to itself is 0 whatever
- * the rounding of the products says. */
-static void mend_diagonal(const struct csvc_kernel *kernel, float *out, size_t n, size_t i)
+/* Makes a tile on the diagonal symmetric. The distance of a row to itself is 0 whatever the
+ * rounding of the products. */
+static void fix_diagonal(const struct csvc_kernel *kernel, float *out, size_t n, size_t i)
 {
     for (size_t r = i; r < smaller(i + TILE, n); r++) {
         for (size_t c = i; c < r; c++)
@@ -283,30 +253,47 @@ static void mend_diagonal(const struct csvc_kernel *kernel, float *out, size_t n
     }
 }
 
+/* As csvc_kernel_block. With symmetric, a and b are the same rows, and only tiles on and above the
+ * diagonal are computed. */
+static int make_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
+                      const struct csvc_rows *b, bool wide, bool symmetric, float *out,
+                      float *transposed, struct spill *spill, int threads)
+{
+    size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
+    bool finite = true;
+    struct thread_scratch scratch = {0};
+    if (wide && thread_scratch_make(&scratch, threads, csvc_kernel_scratch()) < 0)
+        return -ENOMEM;
+    blas_single_threaded();
+#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : finite)
+    for (size_t t = 0; t < rows * columns; t++) {
+        size_t i = t / columns * TILE, j = t % columns * TILE;
+        if (symmetric && j < i)
+            continue;
+        float *mirror = !symmetric ? transposed : i < j ? out : NULL;
+        finite = make_tile(kernel, a, i, b, j, out, mirror,
+                           wide ? thread_scratch_mine(&scratch) : NULL) &&
+                 finite;
+        if (symmetric && i == j)
+            fix_diagonal(kernel, out, a->n, i);
+        touch_tile(spill, TILE, TILE, b->n);
+        touch_tile(spill, TILE, TILE, a->n);
+    }
+    thread_scratch_free(&scratch);
+    return finite ? 0 : -ERANGE;
+}
+
+int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
+                      const struct csvc_rows *b, bool wide, float *out, float *transposed,
+                      struct spill *spill, int threads)
+{
+    return make_block(kernel, a, b, wide, false, out, transposed, spill, threads);
+}
+
 int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
                        float *out, struct spill *spill, int threads)
 {
-    size_t tiles = (a->n + TILE - 1) / TILE;
-    bool finite = true, no_memory = false;
-    blas_single_threaded();
-#pragma omp parallel num_threads(threads) reduction(&& : finite) reduction(|| : no_memory)
-    {
-        double *scratch = wide ? malloc(csvc_kernel_scratch()) : NULL;
-        no_memory = wide && !scratch;
-#pragma omp for schedule(dynamic)
-        for (size_t t = 0; t < tiles * tiles; t++) {
-            size_t i = t / tiles * TILE, j = t % tiles * TILE;
-            if (j < i || no_memory)
-                continue;
-            finite = make_tile(kernel, a, i, a, j, out, i < j ? out : NULL, scratch) && finite;
-            if (i == j)
-                mend_diagonal(kernel, out, a->n, i);
-            touch_tile(spill, TILE, TILE, a->n);
-            touch_tile(spill, TILE, TILE, a->n);
-        }
-        free(scratch);
-    }
-    return outcome(no_memory, finite);
+    return make_block(kernel, a, a, wide, true, out, NULL, spill, threads);
 }
 
 void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,

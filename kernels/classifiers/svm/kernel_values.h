@@ -1,6 +1,5 @@
-/* Kernel values from dot products, and whole blocks of them; shared by the csvc_*.c. Squared norms
- * of rows are read for rbf only. Values are computed in double and kept in float32, as LIBSVM's
- * are. */
+/* Kernel values from dot products, and blocks of them. Squared norms of rows are read for rbf only.
+ * Values are computed in double and stored in float32, as in LIBSVM. */
 #ifndef FERDAG_KERNELS_CLASSIFIERS_SVM_KERNEL_VALUES_H
 #define FERDAG_KERNELS_CLASSIFIERS_SVM_KERNEL_VALUES_H
 
@@ -8,8 +7,8 @@
 #include "kernels/classifiers/svm/csvc.h"
 #include "kernels/classifiers/svm/spill.h"
 
-/* Turns dots (n, m), ld values a row, of rows a with rows b into kernel values, in place. Returns
- * false if one of them isn't finite. No threads. */
+/* Replaces dots (n, m), the dot products of rows a with rows b, by kernel values; consecutive rows
+ * are ld values apart. Returns whether all are finite. One thread. */
 bool csvc_kernel_apply(const struct csvc_kernel *kernel, float *dots, size_t n, size_t m, size_t ld,
                        const double *norms_a, const double *norms_b);
 
@@ -20,42 +19,29 @@ struct csvc_rows {
     size_t n, d;
 };
 
-/* out (a.n, b.n): kernel values of rows a with rows b; back (b.n, a.n) is the transposed, or NULL.
- * wide: of products in double, in twice the time. spill: where out and back lie, NULL or with one
- * thread. -ERANGE if a value isn't finite, -ENOMEM (wide only). The same at any number of
- * threads. */
+/* out (a.n, b.n): kernel values of rows a with rows b; transposed (b.n, a.n): the same, or NULL.
+ * wide: from dot products in double, which takes twice the time. spill: holds out and transposed,
+ * and needs threads == 1; or NULL. -ERANGE if a value isn't finite; -ENOMEM (with wide). The result
+ * doesn't depend on the number of threads. */
 int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
-                      const struct csvc_rows *b, bool wide, float *out, float *back,
+                      const struct csvc_rows *b, bool wide, float *out, float *transposed,
                       struct spill *spill, int threads);
 
-/* out (a.n, a.n): kernel values of rows with each other, exactly symmetric, in half the work. */
+/* out (a.n, a.n): kernel values of rows with each other, exactly symmetric. Otherwise as
+ * csvc_kernel_block, in half the time. */
 int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
                        float *out, struct spill *spill, int threads);
 
-/* Bytes that each thread of the two above takes if wide. */
+/* Bytes of scratch memory of each thread of these two with wide. */
 size_t csvc_kernel_scratch(void);
 
 /* out (n): kernel values of rows with themselves, in double. */
 void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,
                           double *out);
 
-/* out (m, n) = in (n, m) transposed; ld are values a row. spill: where they lie, or NULL. */
+/* out (m, n) = in (n, m) transposed; consecutive rows are ld_in and ld_out values apart. spill:
+ * holds them, or NULL. */
 void csvc_transpose(const float *in, size_t ld_in, size_t n, size_t m, float *out, size_t ld_out,
                     struct spill *spill);
-
-/* Says that rows of class a have kernel values with rows of b that are beyond float32. -ERANGE */
-int csvc_not_finite(size_t a, size_t b, struct error *err);
-
-/* The class of most votes, ties to the first; scores (classes (classes-1) / 2) are decisions. */
-size_t csvc_vote(size_t classes, const double *scores);
-
-/* The upper bound of a training's alphas of a class. */
-double csvc_bound(const struct csvc_training *training, double c, size_t class);
-
-/* Opens the training's file for kernel values that would take `bytes` in memory. Solving the
- * largest pair, of `rows` rows, takes some memory all the same. -ENOMEM if there is no
- * file, or too little memory for that; or why there is none. */
-int csvc_spill(const struct csvc_training *training, double bytes, double rows, struct spill *spill,
-               struct error *err);
 
 #endif

@@ -1,14 +1,16 @@
-/* See csvc.h. Each support vector meets each row once, in matrix products, whatever the number of
- * pairs that share it; with the linear kernel a pair's vectors collapse into one hyperplane. */
+/* See csvc.h. The kernel value of a row and a support vector is computed once, whatever the number
+ * of pairs that share the vector. With the linear kernel, the vectors of a pair add up to one
+ * hyperplane. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/math/blas.h"
+#include "kernels/math/thread_scratch.h"
 #include "kernels/classifiers/svm/csvc.h"
 #include "kernels/classifiers/svm/kernel_values.h"
 
-enum { ROWS = 256, VECTORS = 1024 }; /* of a tile; part of the results' definition */
+enum { ROWS = 256, VECTORS = 1024 }; /* of a tile; results depend on them */
 
 static size_t pair_count(const struct csvc_model *model)
 {
@@ -32,7 +34,7 @@ static void add_vectors(const struct csvc_model *m, size_t c, size_t row, double
     }
 }
 
-static int collapse(struct csvc_predictor *p, struct error *err)
+static int make_hyperplanes(struct csvc_predictor *p, struct error *err)
 {
     const struct csvc_model *m = p->model;
     double *w = malloc(m->d * sizeof *w);
@@ -59,7 +61,7 @@ int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_mode
 {
     *predictor = (struct csvc_predictor){.model = model, .threads = threads};
     if (model->kernel.type == SVM_LINEAR)
-        return collapse(predictor, err);
+        return make_hyperplanes(predictor, err);
     predictor->norms = calloc(model->count + 1, sizeof *predictor->norms);
     if (!predictor->norms)
         return error_set(err, ENOMEM, "out of memory for the norms of %zu vectors", model->count);
@@ -74,33 +76,31 @@ void csvc_predictor_free(struct csvc_predictor *predictor)
     *predictor = (struct csvc_predictor){0};
 }
 
-/* Memory of one thread. */
+/* Memory of one thread; parts and norms aren't used with the linear kernel. */
 struct scratch {
-    float *values;  /* (ROWS, VECTORS) products, then kernel values */
-    double *wide;   /* (ROWS, VECTORS) the same in double */
+    double *scores; /* (ROWS, pairs): decisions */
+    double *wide;   /* (ROWS, VECTORS): kernel values in double */
     double *parts;  /* (classes, ROWS, classes - 1): each class's share of the decisions */
     double *norms;  /* (ROWS) */
-    double *scores; /* (ROWS, pairs): decisions */
+    float *values;  /* (ROWS, VECTORS): products, then kernel values; linear: (ROWS, pairs) */
 };
 
-static void scratch_free(struct scratch *s)
-{
-    free(s->values);
-    free(s->wide);
-    free(s->parts);
-    free(s->norms);
-    free(s->scores);
-}
-
-static int scratch_make(struct scratch *s, const struct csvc_model *m)
+static size_t scratch_bytes(const struct csvc_model *m)
 {
     size_t pairs = pair_count(m), width = m->kernel.type == SVM_LINEAR ? pairs : VECTORS;
-    s->values = malloc(ROWS * width * sizeof *s->values);
-    s->wide = malloc(ROWS * width * sizeof *s->wide);
-    s->parts = malloc(m->classes * ROWS * (m->classes - 1) * sizeof *s->parts);
-    s->norms = malloc(ROWS * sizeof *s->norms);
-    s->scores = calloc(ROWS * pairs, sizeof *s->scores);
-    return s->values && s->wide && s->parts && s->norms && s->scores ? 0 : -ENOMEM;
+    size_t each = pairs + width + m->classes * (m->classes - 1) + 1;
+    return ROWS * (each * sizeof(double) + width * sizeof(float));
+}
+
+static struct scratch scratch_of(const struct csvc_model *m, double *memory)
+{
+    size_t pairs = pair_count(m), width = m->kernel.type == SVM_LINEAR ? pairs : VECTORS;
+    struct scratch s = {.scores = memory};
+    s.wide = s.scores + ROWS * pairs;
+    s.parts = s.wide + ROWS * width;
+    s.norms = s.parts + ROWS * m->classes * (m->classes - 1);
+    s.values = (float *)(s.norms + ROWS);
+    return s;
 }
 
 static void decide_linear(const struct csvc_predictor *p, const float *x, size_t n,
@@ -113,7 +113,8 @@ static void decide_linear(const struct csvc_predictor *p, const float *x, size_t
             s->scores[i * pairs + j] = (double)s->values[i * pairs + j] - p->model->rho[j];
 }
 
-/* Adds the share of up to VECTORS vectors from `start` on to part (n, classes - 1). */
+/* part (n, classes - 1) += the share of vectors start .. start + count - 1, at most VECTORS, in the
+ * decisions. */
 static void add_share(const struct csvc_predictor *p, const float *x, size_t n, size_t start,
                       size_t count, struct scratch *s, double *part)
 {
@@ -150,36 +151,36 @@ static void decide_kernel(const struct csvc_predictor *p, const float *x, size_t
     }
 }
 
+/* Predicts up to ROWS rows. */
+static void predict_tile(const struct csvc_predictor *p, const float *x, size_t n, double *memory,
+                         uint8_t *out, double *decisions)
+{
+    const struct csvc_model *m = p->model;
+    size_t pairs = pair_count(m);
+    struct scratch s = scratch_of(m, memory);
+    if (p->weights)
+        decide_linear(p, x, n, &s);
+    else
+        decide_kernel(p, x, n, &s);
+    for (size_t r = 0; r < n; r++)
+        out[r] = (uint8_t)m->labels[csvc_vote(m->classes, s.scores + r * pairs)];
+    if (decisions)
+        memcpy(decisions, s.scores, n * pairs * sizeof *decisions);
+}
+
 int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n,
                       uint8_t *out, double *decisions, struct error *err)
 {
     const struct csvc_model *m = predictor->model;
-    size_t pairs = pair_count(m);
-    int failed = 0;
+    struct thread_scratch scratch;
+    if (thread_scratch_make(&scratch, predictor->threads, scratch_bytes(m)) < 0)
+        return error_set(err, ENOMEM, "out of memory to predict %zu rows", n);
     blas_single_threaded();
-#pragma omp parallel num_threads(predictor->threads)
-    {
-        struct scratch s;
-        if (scratch_make(&s, m) < 0) {
-#pragma omp atomic write
-            failed = 1;
-        }
-#pragma omp barrier
-#pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < n; i += ROWS) {
-            size_t rows = n - i < ROWS ? n - i : ROWS;
-            if (failed)
-                continue;
-            if (predictor->weights)
-                decide_linear(predictor, x + i * m->d, rows, &s);
-            else
-                decide_kernel(predictor, x + i * m->d, rows, &s);
-            for (size_t r = 0; r < rows; r++)
-                out[i + r] = (uint8_t)m->labels[csvc_vote(m->classes, s.scores + r * pairs)];
-            if (decisions)
-                memcpy(decisions + i * pairs, s.scores, rows * pairs * sizeof *decisions);
-        }
-        scratch_free(&s);
-    }
-    return failed ? error_set(err, ENOMEM, "out of memory to predict") : 0;
+#pragma omp parallel for schedule(dynamic) num_threads(predictor->threads)
+    for (size_t i = 0; i < n; i += ROWS)
+        predict_tile(predictor, x + i * m->d, n - i < ROWS ? n - i : ROWS,
+                     thread_scratch_mine(&scratch), out + i,
+                     decisions ? decisions + i * pair_count(m) : NULL);
+    thread_scratch_free(&scratch);
+    return 0;
 }

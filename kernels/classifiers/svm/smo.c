@@ -1,13 +1,13 @@
-/* See smo.h. With beta_i = y_i alpha_i every row has its own box [lo, hi] and labels leave the
- * loops. value_i = -y_i * gradient_i; the pair to change is the row of largest value that may rise
- * and, among those that may fall, the one that promises the greatest decrease of the objective. Of
- * equals the last is taken, as LIBSVM does: with a kernel that isn't positive (sigmoid) the first
- * step already decides which of many solutions is found.
+/* See smo.h. With beta_i = y_i alpha_i every row has its own box [lo, hi], and the loops need no
+ * labels. value_i = -y_i * gradient_i. A step changes a pair of rows: the row i of largest value
+ * whose beta may rise, and the row j whose beta may fall and which gives the greatest decrease of
+ * the objective together with i. Among equals the last is taken, as in LIBSVM: with a kernel that
+ * isn't positive definite (sigmoid) the first step decides which of many solutions is found.
  *
- * Problems that aren't solved after as many steps as they have rows get help, for single pairs may
- * need millions of steps (linear kernel, fewer columns than rows): Newton steps on the free rows,
- * and rows that rest at a bound are set aside, on a copy of the other rows' kernel values. Neither
- * changes where it ends: the whole problem must pass the same stopping rule. */
+ * Steps of pairs alone may take millions of iterations (linear kernel, fewer columns than rows). So
+ * after every n steps of a problem of n rows come Newton steps on the free rows, and shrinking:
+ * rows at a bound are left out, and the others are solved on a copy of their kernel values. Neither
+ * changes the result: the whole problem must meet the same stopping rule. */
 #include "kernels/classifiers/svm/smo.h"
 
 #include <errno.h>
@@ -18,21 +18,22 @@
 #include "kernels/math/blas.h"
 #include "kernels/math/target_clones.h"
 
-enum { BLOCK = 256 };            /* rows whose maximum is kept together, to find it again fast */
-static const double TAU = 1e-12; /* stands in for a curvature that isn't positive */
+enum { BLOCK = 256 };            /* rows with one maximum: only one block is searched for its row */
+static const double TAU = 1e-12; /* replaces a curvature that isn't positive */
 static const size_t LEAST_LIMIT = 10000000, LIMIT_PER_ROW = 100;
-static const size_t PATIENCE = 1; /* steps a row before a Newton step and shrinking */
+static const size_t PATIENCE = 1; /* steps per row before Newton steps and shrinking */
 
-/* Newton steps: most free rows, most bounds met on one factorisation, and what is added to the
- * diagonal, in units of its mean times the root of the rows: somewhat over float32's rounding. */
+/* Newton steps: most free rows, most bounds reached with one factorisation, and the ridge added to
+ * the diagonal in units of its mean times sqrt(rows), which is somewhat more than the rounding of
+ * float32. */
 enum { MOST_FREE = SMO_MOST_FREE, MOST_CONSTRAINTS = 128 };
 static const double RIDGE = 2e-7;
 
 struct solver {
     const struct smo_problem *problem;
     size_t n;
-    size_t *iterations, limit; /* shared by all levels */
-    bool *no_memory;           /* so is this: an allocation failed, so stop */
+    size_t *iterations, limit; /* shared with the inner solvers of shrinking */
+    bool *no_memory;           /* shared too: an allocation failed; stop */
     double *beta, *value;
     double *rise; /* 0 where beta < hi, -inf elsewhere: added to value before a maximum */
     double *fall; /* 0 where beta > lo, +inf elsewhere */
@@ -62,8 +63,8 @@ WIDEST static void shift(size_t n, double *restrict value, const float *restrict
         value[t] -= step * (double)a[t];
 }
 
-/* Decrease of the objective (times 2) that row t promises when paired with a row of value top;
- * below 0 if the pair doesn't violate optimality. */
+/* Twice the decrease of the objective by a step of two rows, with values `top` and `value`; below 0
+ * if the pair doesn't violate optimality. */
 static inline double gain(double top, double value, double curvature)
 {
     double violation = top - value;
@@ -118,18 +119,18 @@ static double kernel_value(const struct solver *s, size_t i, size_t j)
     return kernel_row(s, i, class)[class ? j - s->problem->n[0] : j];
 }
 
-/* After each use of a row, whose parts lie in two stretches. */
+/* Call it after each use of a row of k, which has two parts. */
 static void touch_row(const struct solver *s)
 {
     spill_touch(s->problem->spill, 2, s->n * sizeof(float), SIZE_MAX);
 }
 
-/* A stretch of at most BLOCK rows of one class. */
+/* At most BLOCK consecutive rows of one class. */
 struct block {
-    size_t class, start, offset, size; /* start counts all rows, offset those of the class */
+    size_t class, start, offset, size; /* first row: start in the problem, offset in the class */
 };
 
-/* Goes to the next block; false after the last. Start with a zeroed block. */
+/* Moves to the next block, from a zeroed block to the first. Returns false after the last. */
 static bool next_block(const struct solver *s, struct block *b)
 {
     const size_t *n = s->problem->n;
@@ -146,8 +147,8 @@ static bool next_block(const struct solver *s, struct block *b)
     return true;
 }
 
-/* Moves value along the rows of i and j; returns the index of the largest value that may rise, n if
- * none may. */
+/* Updates value after a step of i and j. Returns the row of largest value whose beta may rise; n if
+ * there is none. */
 static size_t update(struct solver *s, size_t i, size_t j, double step)
 {
     double best = -INFINITY;
@@ -167,7 +168,7 @@ static size_t update(struct solver *s, size_t i, size_t j, double step)
     return s->n;
 }
 
-/* The partner of i; n when i has none or no pair violates optimality by the tolerance. */
+/* The row to be paired with i; n if no pair violates optimality by more than the tolerance. */
 static size_t partner(const struct solver *s, size_t i)
 {
     double best = -1, lowest = INFINITY, top = s->value[i], own = s->diagonal[i];
@@ -183,7 +184,8 @@ static size_t partner(const struct solver *s, size_t i)
     }
     if (top - lowest < s->problem->tolerance || best <= 0)
         return s->n;
-    /* The maximum itself, not `best`: the compiler may fuse operations differently here. */
+    /* Search for the maximum again instead of for `best`: the compiler may fuse operations
+     * differently here. */
     const float *row = kernel_row(s, i, found.class) + found.offset;
     size_t chosen = s->n;
     double most = -1;
@@ -199,21 +201,22 @@ static size_t partner(const struct solver *s, size_t i)
     return chosen;
 }
 
-/* Takes the best step for the pair within both boxes; returns its length. */
+/* Takes the best step of the pair within both boxes. Returns its length. */
 static double step_pair(struct solver *s, size_t i, size_t j)
 {
     double curvature = s->diagonal[i] + s->diagonal[j] - 2 * kernel_value(s, i, j);
     double step = (s->value[i] - s->value[j]) / (curvature > 0 ? curvature : TAU);
-    double room_i = high(s, i) - s->beta[i], room_j = s->beta[j] - low(s, j);
-    step = fmin(step, fmin(room_i, room_j));
-    s->beta[i] = step == room_i ? high(s, i) : s->beta[i] + step;
-    s->beta[j] = step == room_j ? low(s, j) : s->beta[j] - step;
+    double most_i = high(s, i) - s->beta[i], most_j = s->beta[j] - low(s, j);
+    step = fmin(step, fmin(most_i, most_j));
+    s->beta[i] = step == most_i ? high(s, i) : s->beta[i] + step;
+    s->beta[j] = step == most_j ? low(s, j) : s->beta[j] - step;
     note_bounds(s, i);
     note_bounds(s, j);
     return step;
 }
 
-/* LIBSVM's offset: the mean over free rows, or the middle of what the bounded ones allow. */
+/* LIBSVM's offset: the mean over the free rows; without any, the middle of the interval that the
+ * rows at bounds allow. */
 static void finish(const struct solver *s, struct smo_result *result)
 {
     double least = INFINITY, most = -INFINITY, sum = 0, objective = 0;
@@ -234,8 +237,9 @@ static void finish(const struct solver *s, struct smo_result *result)
     result->objective = objective / 2;
 }
 
-/* Rows that can still be part of a pair, in order: those that are free, and those at a bound that
- * violate optimality with some row. kept[c] becomes how many of them are of class c. */
+/* active: the rows that can still be part of a pair, in order: free rows, and rows at a bound that
+ * violate optimality with some row. kept[c]: how many of them are of class c. Returns their
+ * number. */
 static size_t find_active(const struct solver *s, size_t *active, size_t kept[2])
 {
     double top = -INFINITY, bottom = INFINITY;
@@ -272,8 +276,8 @@ static void solver_free(struct solver *s)
     free(s->diagonal);
 }
 
-/* Copies the kernel values of the active rows with each other: (count, count) in all, as four
- * blocks in `to`, which `inner` is made to point to. */
+/* Copies the kernel values of the active rows with each other to `to` (count, count), as four
+ * blocks, and fills `inner`, which borrows them. */
 static void gather(const struct solver *s, const size_t *active, const size_t kept[2], float *to,
                    struct smo_problem *inner)
 {
@@ -296,23 +300,23 @@ static void gather(const struct solver *s, const size_t *active, const size_t ke
 
 static bool solve(struct solver *s);
 
-/* value follows a change of beta_i */
-static void follow(struct solver *s, size_t i, double change)
+/* Updates value after a change of beta_i. */
+static void update_values(struct solver *s, size_t i, double change)
 {
     for (size_t class = 0, start = 0; class < 2; start += s->problem->n[class ++])
         shift(s->problem->n[class], s->value + start, kernel_row(s, i, class), change);
     touch_row(s);
 }
 
-/* Takes over what the inner solver found for the active rows, and its effect on the others. */
-static void adopt(struct solver *s, const struct solver *inner, const size_t *active)
+/* Copies beta of the active rows from the inner solver and updates value of all rows. */
+static void copy_back(struct solver *s, const struct solver *inner, const size_t *active)
 {
     for (size_t a = 0; a < inner->n; a++) {
         size_t i = active[a];
         double change = inner->beta[a] - s->beta[i];
         if (change == 0)
             continue;
-        follow(s, i, change);
+        update_values(s, i, change);
         s->beta[i] = inner->beta[a];
         note_bounds(s, i);
     }
@@ -320,7 +324,7 @@ static void adopt(struct solver *s, const struct solver *inner, const size_t *ac
         s->value[active[a]] = inner->value[a];
 }
 
-/* Solves for the active rows alone, if they are few enough for that to pay. */
+/* Shrinking: solves the problem of the active rows alone, if they are at most half of the rows. */
 static void shrink(struct solver *s)
 {
     size_t kept[2], *active = malloc(s->n * sizeof *active);
@@ -336,7 +340,7 @@ static void shrink(struct solver *s)
                            .no_memory = s->no_memory};
     if (count > 1 && count <= s->n / 2) {
         struct spill *spill = s->problem->spill;
-        float *k = spill_take(spill, count * count, sizeof *k);
+        float *k = spill_alloc(spill, count * count, sizeof *k);
         double *diagonal = malloc(count * sizeof *diagonal);
         inner.beta = malloc(count * sizeof *inner.beta);
         *s->no_memory = !k || !diagonal || !inner.beta || solver_make(&inner) < 0;
@@ -349,44 +353,45 @@ static void shrink(struct solver *s)
                 inner.value[a] = s->value[active[a]];
             }
             solve(&inner);
-            adopt(s, &inner, active);
+            copy_back(s, &inner, active);
         }
         solver_free(&inner);
         free(inner.beta);
         free(diagonal);
-        spill_give(spill, k);
+        spill_free(spill, k);
     }
     free(active);
 }
 
-/* The face of the box that beta lies on, for Newton steps: its free rows, the factor of their
- * kernel matrix K, and constraints A step = 0. Row 0 of A is all ones (labels balance); one more
- * row for each bound met picks the row of beta that met it. */
+/* The face of the box that beta lies on, for Newton steps: the free rows, the Cholesky factor of
+ * their kernel matrix K, and constraints A step = 0. Row 0 of A is all ones, because the sum of
+ * beta stays 0; each bound that was reached adds a row that selects one free row. */
 struct face {
     size_t n, *rows;
-    double *k;                /* (n, n) Cholesky factor of K plus a ridge */
-    double *target;           /* (n) K^-1 value: the step without constraints */
-    double *step;             /* (n) */
-    double *change;           /* (n) of beta, so far */
-    size_t constraints, *met; /* met[c]: what constraint c > 0 picks */
-    double *z;                /* (MOST_CONSTRAINTS, n): K^-1 times the rows of A */
-    double *schur, *force;    /* A K^-1 A' and the solution of it */
+    double *k;                    /* (n, n): Cholesky factor of K plus a ridge */
+    double *target;               /* (n): K^-1 value, the step without constraints */
+    double *step;                 /* (n) */
+    double *change;               /* (n): of beta, so far */
+    size_t constraints, *reached; /* reached[c]: the free row that constraint c > 0 selects */
+    double *z;                    /* (MOST_CONSTRAINTS, n): K^-1 times the rows of A */
+    double *schur, *multiplier;   /* A K^-1 A' and the Lagrange multipliers */
 };
 
 static void face_free(struct face *f)
 {
     free(f->rows);
-    free(f->met);
+    free(f->reached);
     free(f->k);
     free(f->target);
     free(f->step);
     free(f->change);
     free(f->z);
     free(f->schur);
-    free(f->force);
+    free(f->multiplier);
 }
 
-/* Finds the free rows and makes the arrays; false: too few, too many, or no memory. */
+/* Finds the free rows and allocates the arrays. Returns false if there are too few or too many free
+ * rows, or no memory. */
 static bool face_make(struct face *f, const struct solver *s)
 {
     *f = (struct face){.rows = malloc(s->n * sizeof *f->rows)};
@@ -396,20 +401,20 @@ static bool face_make(struct face *f, const struct solver *s)
             f->rows[f->n++] = i;
     if (f->n < 2 || f->n > MOST_FREE)
         return false;
-    f->met = malloc(MOST_CONSTRAINTS * sizeof *f->met);
+    f->reached = malloc(MOST_CONSTRAINTS * sizeof *f->reached);
     f->k = malloc(f->n * f->n * sizeof *f->k);
     f->target = malloc(f->n * sizeof *f->target);
     f->step = malloc(f->n * sizeof *f->step);
     f->change = calloc(f->n, sizeof *f->change);
     f->z = malloc(MOST_CONSTRAINTS * f->n * sizeof *f->z);
     f->schur = malloc(MOST_CONSTRAINTS * MOST_CONSTRAINTS * sizeof *f->schur);
-    f->force = malloc(MOST_CONSTRAINTS * sizeof *f->force);
-    *s->no_memory =
-        !(f->met && f->k && f->target && f->step && f->change && f->z && f->schur && f->force);
+    f->multiplier = malloc(MOST_CONSTRAINTS * sizeof *f->multiplier);
+    *s->no_memory = !(f->reached && f->k && f->target && f->step && f->change && f->z && f->schur &&
+                      f->multiplier);
     return !*s->no_memory;
 }
 
-/* False if the kernel matrix of the free rows isn't positive definite. */
+/* Returns false if the kernel matrix of the free rows isn't positive definite. */
 static bool face_factor(struct face *f, const struct solver *s)
 {
     double trace = 0;
@@ -435,45 +440,45 @@ static bool face_factor(struct face *f, const struct solver *s)
 static double constraint_of(const struct face *f, size_t c, const double *x)
 {
     if (c > 0)
-        return x[f->met[c]];
+        return x[f->reached[c]];
     double sum = 0;
     for (size_t a = 0; a < f->n; a++)
         sum += x[a];
     return sum;
 }
 
-/* The best step under the constraints: K^-1 (value - A' force) with A step = 0. */
+/* The best step under the constraints: K^-1 (value - A' multiplier) with A step = 0. */
 static bool face_direction(struct face *f)
 {
     size_t q = f->constraints;
     for (size_t c = 0; c < q; c++) {
         for (size_t b = 0; b <= c; b++)
             f->schur[c * q + b] = constraint_of(f, c, f->z + b * f->n);
-        f->force[c] = constraint_of(f, c, f->target);
+        f->multiplier[c] = constraint_of(f, c, f->target);
     }
     if (blas_cholesky(f->schur, q) < 0)
         return false;
-    blas_cholesky_solve(f->schur, q, f->force);
+    blas_cholesky_solve(f->schur, q, f->multiplier);
     memcpy(f->step, f->target, f->n * sizeof *f->step);
     for (size_t c = 0; c < q; c++)
         for (size_t a = 0; a < f->n; a++)
-            f->step[a] -= f->force[c] * f->z[c * f->n + a];
+            f->step[a] -= f->multiplier[c] * f->z[c * f->n + a];
     for (size_t c = 1; c < q; c++)
-        f->step[f->met[c]] = 0;
+        f->step[f->reached[c]] = 0;
     return true;
 }
 
-/* Goes along the step until its end or the first bound, which becomes a constraint; false: it was
- * the end, or there is no room for another constraint. */
+/* Moves beta along the step to its end or to the first bound, which becomes a constraint. Returns
+ * false at the end, or if there are MOST_CONSTRAINTS. */
 static bool face_advance(struct face *f, struct solver *s)
 {
     double length = 1;
     size_t stop = f->n;
     for (size_t a = 0; a < f->n; a++) {
         size_t i = f->rows[a];
-        double room = f->step[a] > 0 ? high(s, i) - s->beta[i] : s->beta[i] - low(s, i);
-        if (fabs(f->step[a]) * length > room) {
-            length = room / fabs(f->step[a]);
+        double most = f->step[a] > 0 ? high(s, i) - s->beta[i] : s->beta[i] - low(s, i);
+        if (fabs(f->step[a]) * length > most) {
+            length = most / fabs(f->step[a]);
             stop = a;
         }
     }
@@ -493,13 +498,12 @@ static bool face_advance(struct face *f, struct solver *s)
     memset(z, 0, f->n * sizeof *z);
     z[stop] = 1;
     blas_cholesky_solve(f->k, f->n, z);
-    f->met[f->constraints++] = stop;
+    f->reached[f->constraints++] = stop;
     return true;
 }
 
-/* Newton steps on the face that beta lies on, from bound to bound. They do in a moment what takes
- * single pairs millions of steps when the kernel matrix is ill-conditioned, as that of the linear
- * kernel with fewer columns than rows is. */
+/* Newton steps on the face that beta lies on, from bound to bound. They replace millions of steps
+ * of pairs where the kernel matrix is ill-conditioned. */
 static void newton(struct solver *s)
 {
     struct face f;
@@ -508,14 +512,15 @@ static void newton(struct solver *s)
             ;
         for (size_t a = 0; a < f.n; a++)
             if (f.change[a] != 0) {
-                follow(s, f.rows[a], f.change[a]);
+                update_values(s, f.rows[a], f.change[a]);
                 note_bounds(s, f.rows[a]);
             }
     }
     face_free(&f);
 }
 
-/* Goes on from beta and value until no pair violates optimality; false: the limit came first. */
+/* Continues from beta and value until no pair violates optimality. Returns false if the limit on
+ * iterations was reached or memory ran out. */
 static bool solve(struct solver *s)
 {
     size_t rest = s->n * PATIENCE;

@@ -8,7 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PAGE = 1 << 12, AROUND = 1 << 16 }; /* what a touched page brings in with it */
+enum {
+    PAGE = 1 << 12,
+    AROUND = 1 << 16
+}; /* bytes that the system may read around a touched page */
 
 struct spill_map {
     void *at;
@@ -25,13 +28,13 @@ void spill_close(struct spill *spill)
     if (spill->limit == 0)
         return;
     while (spill->count > 0)
-        spill_give(spill, spill->maps[0].at);
+        spill_free(spill, spill->maps[0].at);
     free(spill->maps);
     close(spill->file);
     *spill = (struct spill){0};
 }
 
-/* The room is set aside at once: a write to a page that the disk has no room for would kill us. */
+/* Allocates the disk space at once: a write to a mapped page without disk space raises SIGBUS. */
 static void *map(struct spill *spill, size_t bytes)
 {
     struct spill_map *maps = realloc(spill->maps, (spill->count + 1) * sizeof *maps);
@@ -49,7 +52,7 @@ static void *map(struct spill *spill, size_t bytes)
     return at;
 }
 
-void *spill_take(struct spill *spill, size_t count, size_t size)
+void *spill_alloc(struct spill *spill, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - PAGE)
@@ -58,7 +61,7 @@ void *spill_take(struct spill *spill, size_t count, size_t size)
     return spill ? map(spill, bytes) : malloc(bytes);
 }
 
-void spill_give(struct spill *spill, void *array)
+void spill_free(struct spill *spill, void *array)
 {
     if (!spill) {
         free(array);
@@ -69,7 +72,7 @@ void spill_give(struct spill *spill, void *array)
             struct spill_map *m = &spill->maps[i];
             munmap(m->at, m->bytes);
             fallocate(spill->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)m->offset,
-                      (off_t)m->bytes); /* if it can't, the room stays taken until the end */
+                      (off_t)m->bytes); /* if this fails, the space is freed at the end */
             *m = spill->maps[--spill->count];
             return;
         }

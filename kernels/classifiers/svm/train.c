@@ -1,6 +1,6 @@
-/* See csvc.h. The kernel matrix of 28,709 rows would take 3.3 GB. The blocks of one class with
- * itself, which six pairs need, take 0.6 GB and are computed once; the block of two classes with
- * each other is needed by one pair only, so it lives as long as that pair is solved. */
+/* See csvc.h. The kernel matrix of FER2013's 28,709 rows would take 3.3 GB. The block of a class
+ * with itself is needed by all pairs of that class, so these blocks, 0.6 GB, are computed once. The
+ * block of two classes is needed by one pair only, so it exists while that pair is solved. */
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -10,127 +10,70 @@
 #include "kernels/math/blas.h"
 #include "kernels/classifiers/svm/csvc.h"
 #include "kernels/classifiers/svm/kernel_values.h"
+#include "kernels/classifiers/svm/pairs.h"
 #include "kernels/classifiers/svm/smo.h"
-
-/* Two classes a < b and what came of them. */
-struct pair {
-    size_t a, b;
-    struct smo_result result;
-    int rc;
-    struct error error;
-};
 
 struct trainer {
     const struct csvc_training *training;
     const float *x;
     const size_t *counts;
-    size_t classes, d, n, pairs;
-    size_t *starts;      /* (classes): first row of each class */
-    int threads;         /* that kernel values are computed on */
-    double *norms;       /* (n) */
-    struct spill *spill; /* where kernel values lie; NULL: in memory */
-    double *diagonal;    /* (n), if wide: kernel values of rows with themselves */
-    float **own;         /* (classes): kernel values of a class with itself */
-    struct pair *pair;   /* (pairs) in the model's order */
-    size_t *order;       /* (pairs): largest first, so that threads end together */
+    size_t classes, d, n;
+    size_t *starts;   /* (classes): first row of each class */
+    double *norms;    /* (n): squared norms of the rows */
+    double *diagonal; /* (n): kernel values of rows with themselves */
+    float **own;      /* (classes): kernel values of a class with itself */
+    struct csvc_pairs pairs;
+    struct smo_result *result; /* (pairs) */
+    struct csvc_memory memory;
 };
 
 static int make(struct trainer *t, struct error *err)
 {
     for (size_t c = 0; c < t->classes; c++)
         t->n += t->counts[c];
-    t->pairs = t->classes * (t->classes - 1) / 2;
+    int rc = csvc_pairs_make(&t->pairs, t->classes, t->counts);
     t->starts = calloc(t->classes, sizeof *t->starts);
     t->norms = calloc(t->n + 1, sizeof *t->norms);
     t->diagonal = calloc(t->n + 1, sizeof *t->diagonal);
     t->own = calloc(t->classes, sizeof *t->own);
-    t->pair = calloc(t->pairs, sizeof *t->pair);
-    t->order = calloc(t->pairs, sizeof *t->order);
-    if (!t->starts || !t->norms || !t->diagonal || !t->own || !t->pair || !t->order)
+    t->result = calloc(t->pairs.count, sizeof *t->result);
+    if (rc < 0 || !t->starts || !t->norms || !t->diagonal || !t->own || !t->result)
         return error_set(err, ENOMEM, "out of memory for %zu rows of %zu classes", t->n,
                          t->classes);
     for (size_t c = 1; c < t->classes; c++)
         t->starts[c] = t->starts[c - 1] + t->counts[c - 1];
-    size_t p = 0;
-    for (size_t a = 0; a < t->classes; a++)
-        for (size_t b = a + 1; b < t->classes; b++, p++) {
-            t->pair[p].a = a;
-            t->pair[p].b = b;
-            t->order[p] = p;
-        }
     return 0;
 }
 
 static void destroy(struct trainer *t)
 {
     for (size_t c = 0; t->own && c < t->classes; c++)
-        spill_give(t->spill, t->own[c]);
-    for (size_t p = 0; t->pair && p < t->pairs; p++)
-        free(t->pair[p].result.beta);
+        spill_free(t->memory.spill, t->own[c]);
+    for (size_t p = 0; t->result && p < t->pairs.count; p++)
+        free(t->result[p].beta);
     free(t->starts);
     free(t->norms);
     free(t->diagonal);
     free(t->own);
-    free(t->pair);
-    free(t->order);
+    free(t->result);
+    csvc_pairs_free(&t->pairs);
+    csvc_memory_free(&t->memory);
 }
 
-static double pair_size(const struct trainer *t, size_t p)
+/* Decides where kernel values lie, and on how many threads pairs are solved. A solver takes the
+ * block of two classes, its transpose, what smo.c copies to shrink it, and the solver's own. */
+static int plan_memory(struct trainer *t, struct error *err)
 {
-    return (double)(t->counts[t->pair[p].a] + t->counts[t->pair[p].b]);
-}
-
-static void order_pairs(struct trainer *t)
-{
-    for (size_t i = 1; i < t->pairs; i++)
-        for (size_t j = i; j > 0 && pair_size(t, t->order[j]) > pair_size(t, t->order[j - 1]);
-             j--) {
-            size_t swap = t->order[j];
-            t->order[j] = t->order[j - 1];
-            t->order[j - 1] = swap;
-        }
-}
-
-/* Bytes that solving a pair takes at most: its block and the transposed, and the solver's own. */
-static double pair_bytes(const struct trainer *t, size_t p)
-{
-    double n = (double)t->counts[t->pair[p].a], m = (double)t->counts[t->pair[p].b];
-    double free_rows = fmin(n + m, SMO_MOST_FREE);
-    return sizeof(float) * (2 * n * m + (n + m) * (n + m) / 3) +
-           sizeof(double) * free_rows * free_rows +
-           (t->training->wide ? (double)csvc_kernel_scratch() : 0);
-}
-
-/* How many threads solve in memory; 0 if not even one fits. *bytes is what one needs. */
-static int threads_that_fit(const struct trainer *t, double *bytes)
-{
-    double shared = 0, largest = 0, limit = (double)t->training->memory;
+    double shared = 0, each = 0, rows = 0;
     for (size_t c = 0; c < t->classes; c++)
         shared += sizeof(float) * (double)t->counts[c] * (double)t->counts[c];
-    for (size_t p = 0; p < t->pairs; p++)
-        largest = fmax(largest, pair_bytes(t, p));
-    *bytes = shared + largest;
-    int threads = t->training->threads;
-    while (threads > 0 && shared + threads * largest > limit)
-        threads--;
-    return threads;
-}
-
-/* Decides where kernel values lie, and on how many threads pairs are solved. */
-static int place_values(struct trainer *t, struct spill *spill, int *solving, struct error *err)
-{
-    double bytes;
-    *solving = threads_that_fit(t, &bytes);
-    t->threads = t->training->threads;
-    if (*solving > 0)
-        return 0;
-    double rows = 0;
-    for (size_t p = 0; p < t->pairs; p++)
-        rows = fmax(rows, pair_size(t, p));
-    int rc = csvc_spill(t->training, bytes, rows, spill, err);
-    t->spill = spill;
-    t->threads = *solving = 1;
-    return rc;
+    for (size_t p = 0; p < t->pairs.count; p++) {
+        double n = (double)t->counts[t->pairs.pair[p].a], m = (double)t->counts[t->pairs.pair[p].b];
+        double values = sizeof(float) * (2 * n * m + (n + m) * (n + m) / 3);
+        each = fmax(each, values + csvc_solver_bytes(t->training, n + m));
+        rows = fmax(rows, n + m);
+    }
+    return csvc_memory_plan(&t->memory, t->training, shared, each, rows, err);
 }
 
 static struct csvc_rows rows_of(const struct trainer *t, size_t c)
@@ -146,10 +89,11 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     const struct csvc_training *training = t->training;
     struct csvc_rows rows = rows_of(t, c);
     size_t n = rows.n;
-    float *k = t->own[c] = spill_take(t->spill, n * n, sizeof *k);
+    float *k = t->own[c] = spill_alloc(t->memory.spill, n * n, sizeof *k);
     if (!k)
         return error_set(err, ENOMEM, "out of memory for %zu x %zu kernel values", n, n);
-    int rc = csvc_kernel_square(&training->kernel, &rows, training->wide, k, t->spill, t->threads);
+    int rc = csvc_kernel_square(&training->kernel, &rows, training->wide, k, t->memory.spill,
+                                t->memory.threads);
     if (rc != -ERANGE)
         return rc < 0 ? error_set(err, -rc, "out of memory for products in double") : 0;
     for (size_t i = 0; i < n; i++)
@@ -161,42 +105,44 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     return csvc_not_finite(c, c, err);
 }
 
-/* Memory of a thread for the pair that it solves: the block of two classes, and its transposed. */
+/* Memory of a thread for the pair that it solves: the block of two classes and its transpose. */
 struct across {
-    float *values, *back;
+    float *values, *transposed;
     double *diagonal;
 };
 
 static int across_make(struct across *a, const struct trainer *t)
 {
     size_t most = 0;
-    for (size_t p = 0; p < t->pairs; p++) {
-        size_t size = t->counts[t->pair[p].a] * t->counts[t->pair[p].b];
+    for (size_t p = 0; p < t->pairs.count; p++) {
+        size_t size = t->counts[t->pairs.pair[p].a] * t->counts[t->pairs.pair[p].b];
         most = size > most ? size : most;
     }
-    a->values = spill_take(t->spill, most, sizeof *a->values);
-    a->back = spill_take(t->spill, most, sizeof *a->back);
+    a->values = spill_alloc(t->memory.spill, most, sizeof *a->values);
+    a->transposed = spill_alloc(t->memory.spill, most, sizeof *a->transposed);
     a->diagonal = malloc(t->n * sizeof *a->diagonal);
-    return a->values && a->back && a->diagonal ? 0 : -ENOMEM;
+    return a->values && a->transposed && a->diagonal ? 0 : -ENOMEM;
 }
 
 static void across_free(struct across *a, const struct trainer *t)
 {
-    spill_give(t->spill, a->values);
-    spill_give(t->spill, a->back);
+    spill_free(t->memory.spill, a->values);
+    spill_free(t->memory.spill, a->transposed);
     free(a->diagonal);
 }
 
-static int solve_pair(const struct trainer *t, struct pair *pair, const struct across *across)
+static int solve_pair(const struct trainer *t, size_t p, const struct across *across)
 {
+    struct csvc_pair *pair = &t->pairs.pair[p];
+    struct smo_result *result = &t->result[p];
     size_t a = pair->a, b = pair->b, n = t->counts[a], m = t->counts[b];
     struct csvc_rows of_a = rows_of(t, a), of_b = rows_of(t, b);
-    pair->result.beta = calloc(n + m, sizeof *pair->result.beta);
-    if (!pair->result.beta)
+    result->beta = calloc(n + m, sizeof *result->beta);
+    if (!result->beta)
         return error_set(&pair->error, ENOMEM, "out of memory for a pair of %zu rows", n + m);
     const struct csvc_training *training = t->training;
     int rc = csvc_kernel_block(&training->kernel, &of_a, &of_b, training->wide, across->values,
-                               across->back, t->spill, 1);
+                               across->transposed, t->memory.spill, 1);
     if (rc == -ERANGE)
         return csvc_not_finite(a, b, &pair->error);
     if (rc < 0)
@@ -205,13 +151,13 @@ static int solve_pair(const struct trainer *t, struct pair *pair, const struct a
         across->diagonal[i] = t->diagonal[i < n ? t->starts[a] + i : t->starts[b] + i - n];
     struct smo_problem problem = {
         .n = {n, m},
-        .k = {{t->own[a], across->values}, {across->back, t->own[b]}},
+        .k = {{t->own[a], across->values}, {across->transposed, t->own[b]}},
         .diagonal = training->wide ? across->diagonal : NULL,
         .c = {csvc_bound(training, training->c, a), csvc_bound(training, training->c, b)},
-        .spill = t->spill,
+        .spill = t->memory.spill,
         .tolerance = training->tolerance,
     };
-    return smo_solve(&problem, &pair->result, &pair->error);
+    return smo_solve(&problem, result, &pair->error);
 }
 
 static void progress(const struct csvc_training *training, size_t *done, size_t total)
@@ -224,12 +170,12 @@ static void progress(const struct csvc_training *training, size_t *done, size_t 
     }
 }
 
-static int solve_pairs(struct trainer *t, int threads, struct error *err)
+static int solve_pairs(struct trainer *t, struct error *err)
 {
     size_t done = 0;
     bool no_memory = false;
     blas_single_threaded();
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(t->memory.solvers)
     {
         struct across across;
         if (across_make(&across, t) < 0) {
@@ -238,50 +184,46 @@ static int solve_pairs(struct trainer *t, int threads, struct error *err)
         }
 #pragma omp barrier
 #pragma omp for schedule(dynamic, 1)
-        for (size_t i = 0; i < t->pairs; i++) {
-            struct pair *pair = &t->pair[t->order[i]];
+        for (size_t i = 0; i < t->pairs.count; i++) {
+            size_t p = t->pairs.order[i];
             if (no_memory)
                 continue;
-            pair->rc = solve_pair(t, pair, &across);
-            progress(t->training, &done, t->pairs);
+            t->pairs.pair[p].rc = solve_pair(t, p, &across);
+            progress(t->training, &done, t->pairs.count);
         }
         across_free(&across, t);
     }
     if (no_memory)
         return error_set(err, ENOMEM, "out of memory for kernel values of two classes");
-    for (size_t p = 0; p < t->pairs; p++)
-        if (t->pair[p].rc < 0) {
-            *err = t->pair[p].error;
-            return t->pair[p].rc;
-        }
-    return 0;
+    return csvc_pairs_error(&t->pairs, err);
 }
 
-/* Row r of class c in the problem of pair p, which c is part of. */
-static double beta_of(const struct trainer *t, const struct pair *p, size_t c, size_t r)
+/* beta of row r of class c, which is one of the pair's two classes. */
+static double beta_of(const struct trainer *t, size_t p, size_t c, size_t r)
 {
-    return p->result.beta[c == p->a ? r : t->counts[p->a] + r];
+    size_t a = t->pairs.pair[p].a;
+    return t->result[p].beta[c == a ? r : t->counts[a] + r];
 }
 
 static bool is_support(const struct trainer *t, size_t c, size_t r)
 {
-    for (size_t p = 0; p < t->pairs; p++)
-        if ((t->pair[p].a == c || t->pair[p].b == c) && beta_of(t, &t->pair[p], c, r) != 0)
+    for (size_t p = 0; p < t->pairs.count; p++)
+        if ((t->pairs.pair[p].a == c || t->pairs.pair[p].b == c) && beta_of(t, p, c, r) != 0)
             return true;
     return false;
 }
 
-/* Copies a support vector and its coefficients to place `at` of the model. */
+/* Copies a support vector and its coefficients to index `at` of the model. */
 static void add_support(const struct trainer *t, size_t c, size_t r, struct csvc_model *model,
                         size_t at)
 {
     memcpy(model->vectors + at * t->d, t->x + (t->starts[c] + r) * t->d,
            t->d * sizeof *model->vectors);
-    for (size_t p = 0; p < t->pairs; p++) {
-        const struct pair *pair = &t->pair[p];
+    for (size_t p = 0; p < t->pairs.count; p++) {
+        const struct csvc_pair *pair = &t->pairs.pair[p];
         if (pair->a == c || pair->b == c)
             model->coef[(pair->a == c ? pair->b - 1 : pair->a) * model->count + at] =
-                beta_of(t, pair, c, r);
+                beta_of(t, p, c, r);
     }
 }
 
@@ -303,8 +245,8 @@ static int build_model(const struct trainer *t, struct csvc_model *model,
                 model->class_counts[c]++;
             }
     *report = (struct csvc_report){0};
-    for (size_t p = 0; p < t->pairs; p++) {
-        const struct smo_result *r = &t->pair[p].result;
+    for (size_t p = 0; p < t->pairs.count; p++) {
+        const struct smo_result *r = &t->result[p];
         model->rho[p] = r->rho;
         report->iterations += r->iterations;
         report->unconverged += !r->converged;
@@ -319,12 +261,9 @@ int csvc_train(const struct csvc_training *training, const float *x, const size_
 {
     struct trainer t = {.training = training, .x = x, .counts = counts, .classes = classes, .d = d};
     *model = (struct csvc_model){0};
-    struct spill spill = {0};
-    int rc = make(&t, err), threads = 0;
+    int rc = make(&t, err);
     if (rc == 0)
-        order_pairs(&t);
-    if (rc == 0)
-        rc = place_values(&t, &spill, &threads, err);
+        rc = plan_memory(&t, err);
     if (rc == 0)
         blas_squared_norms(x, t.n, d, t.norms, training->threads);
     if (rc == 0)
@@ -332,14 +271,13 @@ int csvc_train(const struct csvc_training *training, const float *x, const size_
     for (size_t c = 0; rc == 0 && c < classes; c++)
         rc = compute_own(&t, c, err);
     if (rc == 0)
-        rc = solve_pairs(&t, threads, err);
+        rc = solve_pairs(&t, err);
     for (size_t c = 0; t.own && c < classes; c++) {
-        spill_give(t.spill, t.own[c]); /* before the model is made, to keep the peak low */
+        spill_free(t.memory.spill, t.own[c]); /* before the model is made, to keep the peak low */
         t.own[c] = NULL;
     }
     if (rc == 0)
         rc = build_model(&t, model, report, err);
     destroy(&t);
-    spill_close(&spill);
     return rc;
 }

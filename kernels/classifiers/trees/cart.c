@@ -1,5 +1,5 @@
-/* See cart.h. The rows of a node stand together, with their labels and weights; a split moves those
- * that go left to the front. */
+/* See cart.h. The rows of a node are contiguous, and so are their labels and weights; a split moves
+ * the rows that go left to the front. */
 #include "kernels/classifiers/trees/cart.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include "kernels/classifiers/trees/split.h"
 
-/* Rows start .. end-1 of `rows`, to become node `node`. */
+/* A node to be split: it holds entries start .. end-1 of `rows`. */
 struct task {
     size_t start, end, depth, node;
 };
@@ -20,12 +20,12 @@ struct grower {
     struct random *random;
     int threads;
     struct cart *tree;
-    uint32_t *rows;                 /* (n) those of each node together */
-    uint32_t *weights;              /* (n) theirs; NULL: all 1 */
-    uint8_t *labels;                /* (n) theirs */
-    uint32_t *spare;                /* (2 n) */
+    uint32_t *rows;                 /* (n): row numbers, grouped by node */
+    uint32_t *weights;              /* (n): weights of these rows; NULL: all 1 */
+    uint8_t *labels;                /* (n): labels of these rows */
+    uint32_t *spare;                /* (2 n): rows and weights that go right */
     uint8_t *spare_labels;          /* (n) */
-    uint32_t *order;                /* (d) columns, for drawing */
+    uint32_t *order;                /* (d): the columns, shuffled as they are drawn */
     struct split_scratch **scratch; /* (threads) */
     struct task *task;              /* stack */
     size_t tasks, task_capacity;
@@ -35,7 +35,7 @@ static struct split_node node_of(const struct grower *g, const struct task *task
                                  const uint32_t *totals)
 {
     struct split_node node = {.x = g->data->x,
-                              .codes = g->data->codes,
+                              .bins = g->data->bins,
                               .m = task->end - task->start,
                               .rows = g->rows + task->start,
                               .labels = g->labels + task->start,
@@ -47,21 +47,21 @@ static struct split_node node_of(const struct grower *g, const struct task *task
     return node;
 }
 
-/* Tries columns first .. last-1 of the order. A pure split can't be bettered, nor can a later equal
- * to it win. */
+/* Tries columns first .. last-1 of the order. No split is better than a pure one, and among pure
+ * ones the first wins, so the search stops there. */
 static void try_part(const struct grower *g, const struct split_node *node, size_t first,
                      size_t last, struct split_scratch *scratch, struct split *best)
 {
     for (size_t p = first; p < last; p++)
-        if (best->score != node->weight || p < best->place)
+        if (best->score != node->weight || p < best->position)
             split_try(node, g->order[p], p, scratch, best);
 }
 
-/* The best split by the columns first .. last-1 of the order; of equals the earliest. */
+/* The best split by columns first .. last-1 of the order; among equals the first. */
 static struct split try_columns(const struct grower *g, const struct split_node *node, size_t first,
                                 size_t last)
 {
-    enum { WORTH_SHARING = 20000, TOGETHER = 16 }; /* values; columns */
+    enum { WORTH_SHARING = 20000, TOGETHER = 16 }; /* values of a node; columns of a chunk */
     struct split best = {.score = -1};
     if (g->threads == 1 || node->m * (last - first) < WORTH_SHARING) {
         try_part(g, node, first, last, g->scratch[0], &best);
@@ -81,7 +81,7 @@ static struct split try_columns(const struct grower *g, const struct split_node 
     return best;
 }
 
-/* Draws the columns first: `features` of them, and while none of them can be split, one more. */
+/* The best split by `features` columns drawn at random, and one more while none can be split. */
 static struct split try_some(struct grower *g, const struct split_node *node)
 {
     struct split best = {.score = -1};
@@ -106,18 +106,18 @@ static double threshold_of(const struct grower *g, size_t column, uint32_t below
     return g->data->x[below * d + column] / 2.0 + g->data->x[above * d + column] / 2.0;
 }
 
-/* Moves the rows that go left to the front, all keeping their order; returns where the others
- * begin, and the threshold half-way between the two sides' values, which rows of one code may
- * differ in. */
+/* Moves the rows that go left to the front; both sides keep their order. Returns where the right
+ * side begins. *threshold becomes the middle between the greatest value on the left and the least
+ * on the right; rows of one bin may have different values. */
 static size_t partition(struct grower *g, const struct task *task, const struct split_node *node,
                         const struct split *split, double *threshold)
 {
     size_t left = task->start, right = 0;
     uint32_t below = 0, above = 0, highest = 0, lowest = UINT32_MAX;
-    bool coded = !split->by_value && !g->data->codes->exact[split->column];
+    bool binned = !split->by_value && !g->data->bins->exact[split->column];
     for (size_t i = 0; i < node->m; i++) {
         uint32_t row = node->rows[i], key = split_key(node, split, i);
-        uint32_t value = coded ? codes_order(g->data->x[row * g->data->d + split->column]) : key;
+        uint32_t value = binned ? order_key(g->data->x[row * g->data->d + split->column]) : key;
         uint8_t label = node->labels[i];
         uint32_t weight = node->weights ? node->weights[i] : 1;
         if (key <= split->cut) {
@@ -150,7 +150,7 @@ static size_t partition(struct grower *g, const struct task *task, const struct 
     return left;
 }
 
-/* Makes `count` new nodes; their first index, or -ENOMEM. */
+/* Adds `count` zeroed nodes. Returns the number of the first, or -ENOMEM. */
 static int64_t add_nodes(struct cart *tree, size_t count)
 {
     if (tree->nodes + count > tree->capacity) {
@@ -186,7 +186,7 @@ static int push(struct grower *g, struct task task)
     return 0;
 }
 
-/* Counts the node's rows; true if it must be a leaf. */
+/* Adds up the classes of the node's rows. Returns whether the node must be a leaf. */
 static bool count_rows(const struct grower *g, const struct task *task, uint32_t *totals)
 {
     size_t classes = 0;
@@ -205,11 +205,11 @@ static int grow_node(struct grower *g, struct task task)
     bool every = g->spec->features == 0 || g->spec->features >= g->data->d;
     struct split_node node = node_of(g, &task, totals);
     struct split split = every ? try_columns(g, &node, 0, g->data->d) : try_some(g, &node);
-    if (split.score < 0) /* rows of several classes with the same values */
+    if (split.score < 0) /* rows of several classes have the same values */
         return 0;
     double threshold;
     size_t middle = partition(g, &task, &node, &split, &threshold);
-    int64_t first = add_nodes(g->tree, 2); /* moves totals */
+    int64_t first = add_nodes(g->tree, 2); /* `totals` is no longer valid */
     if (first < 0)
         return (int)first;
     g->tree->node[task.node] = (struct cart_node){
@@ -218,7 +218,7 @@ static int grow_node(struct grower *g, struct task task)
     return rc < 0 ? rc : push(g, (struct task){task.start, middle, task.depth + 1, (size_t)first});
 }
 
-/* Takes the rows with a weight. */
+/* Copies the rows with a weight above 0 to the root. Returns their number. */
 static size_t take_rows(struct grower *g, const uint32_t *weights)
 {
     size_t n = 0;

@@ -1,6 +1,6 @@
-/* Classification trees: CART with the Gini index and exact splits, as scikit-learn's
- * DecisionTreeClassifier defines them (thresholds half-way between neighbouring values, nodes grown
- * until pure, no pruning). */
+/* Classification trees: CART (Breiman et al. 1984) with the Gini index and exact splits, as
+ * scikit-learn's DecisionTreeClassifier defines them: thresholds half-way between neighbouring
+ * values, nodes split until pure, no pruning. */
 #ifndef FERDAG_KERNELS_CLASSIFIERS_TREES_CART_H
 #define FERDAG_KERNELS_CLASSIFIERS_TREES_CART_H
 
@@ -8,22 +8,22 @@
 #include <stdint.h>
 #include "base/error.h"
 #include "base/random.h"
-#include "kernels/classifiers/trees/codes.h"
+#include "kernels/classifiers/trees/bins.h"
 
 struct cart_data {
-    const float *x;            /* (n, d), finite */
-    const uint8_t *labels;     /* (n), 0 .. classes-1 */
-    size_t n, d, classes;      /* n and d below 2^32 */
-    const struct codes *codes; /* of x */
+    const float *x;          /* (n, d), finite */
+    const uint8_t *labels;   /* (n), 0 .. classes-1 */
+    size_t n, d, classes;    /* n and d below 2^32 */
+    const struct bins *bins; /* bins of x */
 };
 
 struct cart_spec {
-    size_t depth;    /* of the deepest leaf; 0: no limit */
-    size_t features; /* columns tried at a node; 0 or d: all, in order */
+    size_t depth;    /* greatest depth of a leaf; 0: no limit */
+    size_t features; /* columns tried at a node, drawn at random; 0 or d: all, in order */
 };
 
-/* A row goes to child `first` if its value in `column` is <= threshold, else to first + 1.
- * first == 0 makes a leaf. Node 0 is the root. */
+/* A row goes to child `first` if its value in `column` is <= threshold, else to child first + 1.
+ * A leaf has first == 0. Node 0 is the root. */
 struct cart_node {
     double threshold;
     uint32_t column, first;
@@ -35,16 +35,16 @@ struct cart {
     uint32_t *counts;       /* (nodes, classes): training rows of each class in the node */
 };
 
-/* Grows a tree. weights (n): how many times each row counts, NULL for once each. A node tries
- * spec->features columns drawn from *random without repetition (and goes on until one isn't
- * constant there); the best split wins, of equals the first column tried and the lowest threshold.
- * Columns of a node are shared by `threads` threads when all are tried; the tree is the same at any
- * number. -ENOMEM; cart_free also after an error. */
+/* Trains a tree. weights (n): how many times each row counts; NULL: once each. A node tries
+ * spec->features columns, drawn from *random without repetition, and more until one isn't constant
+ * in the node. The split with the best Gini index wins; among equals the first column tried, then
+ * the lowest threshold. Threads share the columns of a node; the tree doesn't depend on their
+ * number. -ENOMEM; cart_free frees the tree, also after an error. */
 int cart_grow(struct cart *tree, const struct cart_data *data, const struct cart_spec *spec,
               const uint32_t *weights, struct random *random, int threads, struct error *err);
 void cart_free(struct cart *tree);
 
-/* The leaf that a row (d values) falls into. */
+/* The number of the leaf that a row (d values) falls into. */
 size_t cart_leaf(const struct cart *tree, const float *row);
 
 #endif

@@ -1,76 +1,79 @@
-/* See forest.h; predicting is in forest_predict.c. */
+/* See forest.h. */
 #include "kernels/classifiers/trees/forest.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernels/classifiers/vote.h"
 
-struct random forest_sample(const struct forest_spec *spec, size_t tree, size_t n,
-                            uint32_t *weights)
+static float not_above(double threshold)
 {
-    struct random random = random_start(spec->seed, tree);
-    memset(weights, 0, n * sizeof *weights);
-    for (size_t i = 0; i < n; i++)
-        weights[random_below(&random, n)]++;
-    return random;
+    float t = (float)threshold;
+    return t > threshold ? nextafterf(t, -INFINITY) : t;
 }
 
-static int grow_one(struct cart *tree, const struct cart_data *data, const struct forest_spec *spec,
-                    size_t number, int threads, struct error *err)
+/* Writes the shares of a leaf to row `row` of share and returns it; for a pure leaf returns instead
+ * the row of its class, which are the first ones. */
+static uint32_t make_shares(struct forest *f, const uint32_t *counts, size_t row)
 {
-    struct random random = random_start(spec->seed, number);
-    if (!spec->bootstrap)
-        return cart_grow(tree, data, &spec->tree, NULL, &random, threads, err);
-    uint32_t *weights = malloc(data->n * sizeof *weights);
-    if (!weights)
-        return error_set(err, ENOMEM, "out of memory for a sample of %zu rows", data->n);
-    random = forest_sample(spec, number, data->n, weights);
-    int rc = cart_grow(tree, data, &spec->tree, weights, &random, threads, err);
-    free(weights);
-    return rc;
+    double sum = 0, *share = f->share + row * f->classes;
+    for (size_t c = 0; c < f->classes; c++)
+        sum += counts[c];
+    for (size_t c = 0; c < f->classes; c++) {
+        if (counts[c] == sum)
+            return (uint32_t)c;
+        share[c] = counts[c] / sum;
+    }
+    f->class[row] = vote_highest(share, f->classes);
+    return (uint32_t)row;
 }
 
-static int grow_all(struct forest *forest, const struct cart_data *data,
-                    const struct forest_spec *spec, struct error *err)
+static void flatten_tree(struct forest *f, const struct cart *tree, uint32_t base, size_t *rows)
 {
-    *forest = (struct forest){
-        .trees = spec->trees, .classes = data->classes, .d = data->d, .threads = spec->threads};
-    forest->tree = calloc(spec->trees, sizeof *forest->tree);
-    if (!forest->tree)
-        return error_set(err, ENOMEM, "out of memory for %zu trees", spec->trees);
-    size_t done = 0;
-    int failed = 0, outer = spec->trees > 1 ? spec->threads : 1;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(outer)
-    for (size_t t = 0; t < spec->trees; t++) {
-        struct error error = {""};
-        int rc = grow_one(&forest->tree[t], data, spec, t, outer > 1 ? 1 : spec->threads, &error);
-#pragma omp critical(forest_progress)
-        {
-            done++;
-            if (rc < 0) {
-                failed = rc;
-                if (err)
-                    *err = error;
-            } else if (spec->progress) {
-                spec->progress(spec->context, done, spec->trees);
-            }
+    for (size_t i = 0; i < tree->nodes; i++) {
+        const struct cart_node *from = &tree->node[i];
+        struct forest_node *to = &f->node[base + i];
+        if (from->first) {
+            *to =
+                (struct forest_node){not_above(from->threshold), from->column, base + from->first};
+        } else {
+            *to = (struct forest_node){INFINITY, 0, base + (uint32_t)i};
+            f->leaf[base + i] = make_shares(f, tree->counts + i * tree->classes, *rows);
+            *rows += f->leaf[base + i] == *rows;
         }
     }
-    return failed;
 }
 
-int forest_grow(struct forest *forest, const struct cart_data *data, const struct forest_spec *spec,
-                struct error *err)
+int forest_flatten(struct forest *forest, struct error *err)
 {
-    struct codes codes;
-    struct cart_data coded = *data;
-    int rc = codes_make(&codes, data->x, data->n, data->d, spec->threads, err);
-    coded.codes = &codes;
-    *forest = (struct forest){0};
-    if (rc == 0)
-        rc = grow_all(forest, &coded, spec, err);
-    codes_free(&codes);
-    return rc < 0 ? rc : forest_flatten(forest, err);
+    size_t nodes = 0, rows = forest->classes;
+    for (size_t t = 0; t < forest->trees; t++) {
+        nodes += forest->tree[t].nodes;
+        rows += forest->tree[t].nodes / 2 + 1; /* a node has two children or none */
+    }
+    if (nodes > UINT32_MAX)
+        return error_set(err, EFBIG, "%zu nodes, but a forest may have at most 2^32 - 1", nodes);
+    forest->node = malloc(nodes * sizeof *forest->node);
+    forest->leaf = calloc(nodes, sizeof *forest->leaf);
+    forest->root = malloc(forest->trees * sizeof *forest->root);
+    forest->share = calloc(rows * forest->classes, sizeof *forest->share);
+    forest->class = malloc(rows);
+    if (!forest->node || !forest->leaf || !forest->root || !forest->share || !forest->class)
+        return error_set(err, ENOMEM, "out of memory for %zu nodes", nodes);
+    for (size_t c = 0; c < forest->classes; c++) {
+        forest->share[c * forest->classes + c] = 1;
+        forest->class[c] = (uint8_t)c;
+    }
+    nodes = 0;
+    rows = forest->classes;
+    for (size_t t = 0; t < forest->trees; t++) {
+        forest->root[t] = (uint32_t)nodes;
+        flatten_tree(forest, &forest->tree[t], (uint32_t)nodes, &rows);
+        nodes += forest->tree[t].nodes;
+    }
+    return 0;
 }
 
 void forest_free(struct forest *forest)
@@ -97,7 +100,8 @@ static double purity(const uint32_t *counts, size_t classes)
     return squares / sum;
 }
 
-/* Adds what each column of the tree purified, as a share; own (d) is scratch. True if any did. */
+/* Adds the shares of the columns in the tree's decrease in impurity; own (d) is scratch. Returns
+ * whether the tree has a split that decreases it. */
 static bool add_importance(const struct cart *tree, size_t d, double *own, double *importance)
 {
     double total = 0;

@@ -1,5 +1,6 @@
-/* See split.h. A node's codes of a column are counted, class by class, in some tens of ranges; the
- * splits between ranges come out exactly, and for those within a range there is a bound.
+/* See split.h. The bins of a column are grouped into at most 256 ranges, and the weights of each
+ * class are summed in each range. This gives the exact scores of all splits between ranges, and an
+ * upper bound of the scores of the splits within a range.
  *
  * With A(l) = sum of l_c^2 / |l| for class weights l, |l| their sum, a split scores A(left) +
  * A(right). A split within a range whose weights are b has l + t on the left and r - t on the
@@ -8,10 +9,9 @@
  * on the right with q = r / |r| and -t. Squares of differences of shares are at most 1 + p.p, so
  * the score is at most A(l) + A(r) + sum of b_c max(0, 2 (p_c - q_c) - p.p + q.q)
  *     + |b|^2 ((1 + p.p) / (|l| + |b|) + (1 + q.q) / (|r| - |b|)).
- * At most it is A(l) + A(r - b) + |b|, too, for A(x + y) <= A(x) + A(y). Only the rows of ranges
- * whose bounds aren't below the best score known are sorted, and when the best of all columns'
- * splits between ranges is known those are few. In a range of one class the splits at its ends are
- * the best ones, as A is convex. */
+ * It is also at most A(l) + A(r - b) + |b|, because A(x + y) <= A(x) + A(y). Only ranges whose
+ * bound isn't below the best score so far are sorted; once the best split between ranges is known,
+ * these are few. In a range of one class the best splits are at its ends, because A is convex. */
 #include "kernels/classifiers/trees/split.h"
 
 #include <stdlib.h>
@@ -19,20 +19,20 @@
 #include "kernels/math/sort.h"
 #include "kernels/math/target_clones.h"
 
-enum { FEW = 24, MOST_RANGES = 256, ROWS_A_RANGE = 8 };
+enum { FEW = 24, MOST_RANGES = 256, ROWS_PER_RANGE = 8 };
 
 struct split_scratch {
-    uint16_t *codes;      /* (n) the node's, of the column */
-    uint16_t *slots;      /* (n) class * ranges + range */
-    uint32_t *counts;     /* (classes, ranges), then cumulated over the ranges */
-    uint32_t *numbers;    /* (n) rows, by their number in the node */
+    uint16_t *bins;       /* (n): bins of the node's rows in the column */
+    uint16_t *slots;      /* (n): class * ranges + range */
+    uint32_t *counts;     /* (classes, ranges): weights, cumulated over the ranges */
+    uint32_t *numbers;    /* (n): positions of rows in the node */
     uint64_t *keys;       /* (2 n) */
-    double *left, *right; /* (classes) weights, while rows are walked */
-    /* Of each range, with itself on the left: weight on the left, A(left), A(right). */
+    double *left, *right; /* (classes): weights of both sides in `walk` */
+    /* For the split after range r - 1: weight on the left, A(left), A(right). */
     double weight[MOST_RANGES + 1], left_part[MOST_RANGES + 1], right_part[MOST_RANGES + 1];
-    double bound[MOST_RANGES];       /* of the scores of splits within a range; below 0: none */
-    uint32_t lowest, factor, ranges; /* range = (code - lowest) * factor >> 16 */
-    bool fine;                       /* no range has two different values */
+    double bound[MOST_RANGES];       /* of scores of splits within a range; below 0: no split */
+    uint32_t lowest, factor, ranges; /* range = (bin - lowest) * factor >> 16 */
+    bool fine;                       /* every range holds one value */
 };
 
 struct split_scratch *split_scratch_make(size_t n, size_t classes)
@@ -40,14 +40,14 @@ struct split_scratch *split_scratch_make(size_t n, size_t classes)
     struct split_scratch *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->codes = malloc(n * sizeof *s->codes);
+    s->bins = malloc(n * sizeof *s->bins);
     s->slots = malloc(n * sizeof *s->slots);
     s->counts = malloc(classes * MOST_RANGES * sizeof *s->counts);
     s->numbers = malloc(n * sizeof *s->numbers);
     s->keys = malloc(2 * n * sizeof *s->keys);
     s->left = malloc(classes * sizeof *s->left);
     s->right = malloc(classes * sizeof *s->right);
-    if (s->codes && s->slots && s->counts && s->numbers && s->keys && s->left && s->right)
+    if (s->bins && s->slots && s->counts && s->numbers && s->keys && s->left && s->right)
         return s;
     split_scratch_free(s);
     return NULL;
@@ -57,7 +57,7 @@ void split_scratch_free(struct split_scratch *s)
 {
     if (!s)
         return;
-    free(s->codes);
+    free(s->bins);
     free(s->slots);
     free(s->counts);
     free(s->numbers);
@@ -76,12 +76,12 @@ bool split_better(const struct split *a, const struct split *b)
 {
     if (a->score != b->score)
         return a->score > b->score;
-    if (a->place != b->place)
-        return a->place < b->place;
+    if (a->position != b->position)
+        return a->position < b->position;
     return a->left < b->left;
 }
 
-/* Whether something within a range of that bound can be better. */
+/* Whether a split within a range of that bound can win; the factor covers rounding. */
 static bool may_win(double bound, const struct split *best)
 {
     return bound >= 0 && bound * (1 + 1e-12) >= best->score;
@@ -89,14 +89,14 @@ static bool may_win(double bound, const struct split *best)
 
 static uint32_t key_of(const struct split_node *node, size_t column, size_t i)
 {
-    return codes_order(node->x[node->rows[i] * node->codes->d + column]);
+    return order_key(node->x[node->rows[i] * node->bins->d + column]);
 }
 
 uint32_t split_key(const struct split_node *node, const struct split *split, size_t i)
 {
-    const struct codes *codes = node->codes;
+    const struct bins *bins = node->bins;
     return split->by_value ? key_of(node, split->column, i)
-                           : codes->code[split->column * codes->n + node->rows[i]];
+                           : bins->bin[split->column * bins->n + node->rows[i]];
 }
 
 /* ---- counting ---- */
@@ -104,25 +104,25 @@ uint32_t split_key(const struct split_node *node, const struct split *split, siz
 static uint32_t ranges_for(size_t m)
 {
     uint32_t ranges = 8;
-    while (ranges < MOST_RANGES && ranges * ROWS_A_RANGE < m)
+    while (ranges < MOST_RANGES && ranges * ROWS_PER_RANGE < m)
         ranges *= 2;
     return ranges;
 }
 
-static void gather(const uint16_t *code, const uint32_t *rows, size_t m, uint16_t *out)
+static void gather(const uint16_t *bin, const uint32_t *rows, size_t m, uint16_t *out)
 {
     for (size_t i = 0; i < m; i++)
-        out[i] = code[rows[i]];
+        out[i] = bin[rows[i]];
 }
 
-WIDEST static void lay_ranges(struct split_scratch *s, const uint8_t *labels, size_t m)
+WIDEST static void assign_ranges(struct split_scratch *s, const uint8_t *labels, size_t m)
 {
     uint16_t low = UINT16_MAX, high = 0;
-    const uint16_t *codes = s->codes;
+    const uint16_t *bins = s->bins;
 #pragma omp simd reduction(min : low) reduction(max : high)
     for (size_t i = 0; i < m; i++) {
-        low = codes[i] < low ? codes[i] : low;
-        high = codes[i] > high ? codes[i] : high;
+        low = bins[i] < low ? bins[i] : low;
+        high = bins[i] > high ? bins[i] : high;
     }
     s->lowest = low;
     s->fine = (uint32_t)(high - low) < s->ranges;
@@ -131,7 +131,7 @@ WIDEST static void lay_ranges(struct split_scratch *s, const uint8_t *labels, si
     uint16_t *slots = s->slots;
 #pragma omp simd
     for (size_t i = 0; i < m; i++)
-        slots[i] = (uint16_t)(labels[i] * ranges + (((uint32_t)(codes[i] - low) * factor) >> 16));
+        slots[i] = (uint16_t)(labels[i] * ranges + (((uint32_t)(bins[i] - low) * factor) >> 16));
 }
 
 static void count(struct split_scratch *s, const struct split_node *node)
@@ -149,8 +149,8 @@ static void count(struct split_scratch *s, const struct split_node *node)
             counts[r] += counts[r - 1];
 }
 
-/* Fills weight, left_part, right_part; element r + 1 is range r, element 0 has nothing on the
- * left. */
+/* Fills weight, left_part and right_part. Element r + 1 is the split after range r; element 0 has
+ * an empty left side. */
 WIDEST static void score_ranges(struct split_scratch *s, const uint32_t *totals, size_t classes,
                                 double all)
 {
@@ -181,7 +181,7 @@ WIDEST static void score_ranges(struct split_scratch *s, const uint32_t *totals,
     }
 }
 
-/* Fills bound; see the head of the file. */
+/* Fills bound; the formula is at the top of the file. */
 WIDEST static void bound_ranges(struct split_scratch *s, const uint32_t *totals, size_t classes,
                                 double all)
 {
@@ -219,15 +219,15 @@ WIDEST static void bound_ranges(struct split_scratch *s, const uint32_t *totals,
     }
 }
 
-/* Counts the column and takes the best split between ranges. False if there are none within. */
-static bool between_ranges(const struct split_node *node, size_t column, size_t place,
-                           struct split_scratch *s, struct split *best)
+/* Tries all splits between ranges. Returns false if no range has splits within. */
+static bool try_between_ranges(const struct split_node *node, size_t column, size_t position,
+                               struct split_scratch *s, struct split *best)
 {
-    const struct codes *codes = node->codes;
+    const struct bins *bins = node->bins;
     s->ranges = ranges_for(node->m);
-    gather(codes->code + column * codes->n, node->rows, node->m, s->codes);
-    lay_ranges(s, node->labels, node->m);
-    s->fine = s->fine && codes->exact[column];
+    gather(bins->bin + column * bins->n, node->rows, node->m, s->bins);
+    assign_ranges(s, node->labels, node->m);
+    s->fine = s->fine && bins->exact[column];
     count(s, node);
     score_ranges(s, node->totals, node->classes, node->weight);
     if (!s->fine)
@@ -236,7 +236,7 @@ static bool between_ranges(const struct split_node *node, size_t column, size_t 
         double left = s->weight[r + 1];
         struct split split = {.score = s->left_part[r + 1] + s->right_part[r + 1],
                               .left = left,
-                              .place = place,
+                              .position = position,
                               .column = column};
         if (split.score < best->score || left == 0 || left == node->weight)
             continue;
@@ -249,7 +249,7 @@ static bool between_ranges(const struct split_node *node, size_t column, size_t 
 
 /* ---- walking over rows in order ---- */
 
-/* Starts a walk from the left end of range r. */
+/* Fills left, right and their sums of squares for the split before range r. */
 static void start_at(struct split_scratch *s, const struct split_node *node, size_t r,
                      double squares[2])
 {
@@ -262,8 +262,8 @@ static void start_at(struct split_scratch *s, const struct split_node *node, siz
     }
 }
 
-/* Tries all splits between m sorted rows, keys with the row's number in the node in the lower half;
- * they begin at the left end of range r. */
+/* Tries all splits between m sorted rows, of which the first is the first of range r. The lower
+ * half of a key is the row's position in the node. */
 static void walk(const struct split_node *node, struct split_scratch *s, const uint64_t *keys,
                  size_t m, size_t r, struct split *split, struct split *best)
 {
@@ -288,16 +288,16 @@ static void walk(const struct split_node *node, struct split_scratch *s, const u
     }
 }
 
-/* All splits, by sorting: for few rows. */
-static void by_sorting(const struct split_node *node, size_t column, size_t place,
-                       struct split_scratch *s, struct split *best)
+/* Tries all splits by sorting all rows. */
+static void try_by_sorting(const struct split_node *node, size_t column, size_t position,
+                           struct split_scratch *s, struct split *best)
 {
-    const struct codes *codes = node->codes;
-    const uint16_t *code = codes->code + column * codes->n;
+    const struct bins *bins = node->bins;
+    const uint16_t *bin = bins->bin + column * bins->n;
     uint32_t all = 0, any = UINT32_MAX;
-    bool exact = codes->exact[column];
+    bool exact = bins->exact[column];
     for (size_t i = 0; i < node->m; i++) {
-        uint32_t key = exact ? code[node->rows[i]] : key_of(node, column, i);
+        uint32_t key = exact ? bin[node->rows[i]] : key_of(node, column, i);
         all |= key;
         any &= key;
         s->keys[i] = (uint64_t)key << 32 | i;
@@ -305,11 +305,11 @@ static void by_sorting(const struct split_node *node, size_t column, size_t plac
     if (all == any)
         return;
     uint64_t *keys = sort_by_high_half(s->keys, s->keys + node->m, node->m);
-    struct split split = {.place = place, .column = column, .by_value = !exact};
+    struct split split = {.position = position, .column = column, .by_value = !exact};
     walk(node, s, keys, node->m, 0, &split, best);
 }
 
-/* A range of one class has its best splits at its ends. */
+/* Whether the range holds rows of one class only. */
 static bool one_class(const struct split_scratch *s, const struct split_node *node, size_t r)
 {
     size_t classes = 0;
@@ -320,12 +320,12 @@ static bool one_class(const struct split_scratch *s, const struct split_node *no
     return classes < 2;
 }
 
-/* Tries the splits within the ranges that may have a better one. Rows are put together by range
- * first, so that what remains to be sorted is short. */
-static void within_ranges(const struct split_node *node, size_t column, size_t place,
-                          struct split_scratch *s, struct split *best)
+/* Tries the splits within the ranges that may hold a winner. Rows are grouped by range first, so
+ * that only short runs are sorted. */
+static void try_within_ranges(const struct split_node *node, size_t column, size_t position,
+                              struct split_scratch *s, struct split *best)
 {
-    bool exact = node->codes->exact[column];
+    bool exact = node->bins->exact[column];
     uint32_t start[MOST_RANGES], end[MOST_RANGES], ranges = s->ranges;
     bool open[MOST_RANGES], any = false;
     for (size_t r = 0; r < ranges; r++) {
@@ -350,10 +350,10 @@ static void within_ranges(const struct split_node *node, size_t column, size_t p
     }
     for (size_t k = 0; k < m; k++) {
         uint32_t i = s->numbers[k], r = s->slots[i] - node->labels[i] * ranges;
-        uint32_t key = exact ? s->codes[i] : key_of(node, column, i);
+        uint32_t key = exact ? s->bins[i] : key_of(node, column, i);
         s->keys[end[r]++] = (uint64_t)key << 32 | i;
     }
-    struct split split = {.place = place, .column = column, .by_value = !exact};
+    struct split split = {.position = position, .column = column, .by_value = !exact};
     for (size_t r = 0; r < ranges; r++)
         if (open[r] && may_win(s->bound[r], best))
             walk(node, s,
@@ -361,11 +361,11 @@ static void within_ranges(const struct split_node *node, size_t column, size_t p
                  end[r] - start[r], r, &split, best);
 }
 
-void split_try(const struct split_node *node, size_t column, size_t place,
+void split_try(const struct split_node *node, size_t column, size_t position,
                struct split_scratch *scratch, struct split *best)
 {
     if (node->m <= FEW)
-        by_sorting(node, column, place, scratch, best);
-    else if (between_ranges(node, column, place, scratch, best))
-        within_ranges(node, column, place, scratch, best);
+        try_by_sorting(node, column, position, scratch, best);
+    else if (try_between_ranges(node, column, position, scratch, best))
+        try_within_ranges(node, column, position, scratch, best);
 }

@@ -1,5 +1,5 @@
-/* The best split of a node's rows by one column: exact, by the Gini index, without sorting what
- * can't win. */
+/* The best split of a node's rows by one column, exact, by the Gini index. Only rows among which
+ * the best split may lie are sorted. */
 #ifndef FERDAG_KERNELS_CLASSIFIERS_TREES_SPLIT_H
 #define FERDAG_KERNELS_CLASSIFIERS_TREES_SPLIT_H
 
@@ -7,46 +7,47 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
-#include "kernels/classifiers/trees/codes.h"
+#include "kernels/classifiers/trees/bins.h"
 
-/* Rows of which a split is sought. */
+/* A node to be split. */
 struct split_node {
-    const float *x; /* (n, d), for columns whose codes aren't exact */
-    const struct codes *codes;
-    size_t m;
-    const uint32_t *rows;    /* (m) */
-    const uint8_t *labels;   /* (m) theirs */
-    const uint32_t *weights; /* (m) how many times each counts, > 0; NULL: once */
+    const float *x; /* (n, d), read for columns whose bins aren't exact */
+    const struct bins *bins;
+    size_t m;                /* rows of the node */
+    const uint32_t *rows;    /* (m): their numbers in x */
+    const uint8_t *labels;   /* (m) */
+    const uint32_t *weights; /* (m): how many times each row counts, > 0; NULL: once each */
     size_t classes;
-    const uint32_t *totals; /* (classes) weights of the node, two of them > 0 */
-    double weight;          /* their sum */
+    const uint32_t *totals; /* (classes): sums of weights, at least two of them > 0 */
+    double weight;          /* sum of totals */
 };
 
-/* score is the sum of squared weights of the classes over the side's weight, left + right: the
- * greater the purer; below 0: no split. Of equal scores the lowest place wins, then the least
- * weight on the left. */
+/* score: for each side the sum of the squared weights of its classes divided by the weight of the
+ * side, added over both sides. A higher score is a lower Gini index; below 0 means no split. Among
+ * equal scores the first position wins, then the least weight on the left. */
 struct split {
-    double score, left;
-    size_t place; /* of the column among those tried */
+    double score;
+    double left;     /* weight of the left side */
+    size_t position; /* position of the column among those tried */
     size_t column;
-    uint32_t cut; /* a row goes left if its code (by_value: codes_order of its value) is <= cut */
+    uint32_t cut; /* a row goes left if its bin is <= cut, or with by_value its order_key */
     bool by_value;
 };
 
 struct split_scratch;
 
-/* For nodes of at most n rows. NULL when memory is out. */
+/* Memory for split_try on nodes of at most n rows; one for each thread. NULL: out of memory. */
 struct split_scratch *split_scratch_make(size_t n, size_t classes);
 void split_scratch_free(struct split_scratch *scratch);
 
-/* Whether a is better than b; of equals the earlier column's and, in it, the lower value's is. */
+/* Whether a wins against b. */
 bool split_better(const struct split *a, const struct split *b);
 
-/* Puts the best split by the column into *best if it is better than that. */
-void split_try(const struct split_node *node, size_t column, size_t place,
+/* Replaces *best by the best split by the column if that wins against it. */
+void split_try(const struct split_node *node, size_t column, size_t position,
                struct split_scratch *scratch, struct split *best);
 
-/* What of row number i of the node is compared with the split's cut. */
+/* The bin or order_key of row i of the node, which is compared with the split's cut. */
 uint32_t split_key(const struct split_node *node, const struct split *split, size_t i);
 
 #endif

@@ -13,7 +13,8 @@
 #include <cmocka.h>
 #include "base/random.h"
 #include "kernels/classifiers/naive_bayes.h"
-#include "kernels/classifiers/trees/forest.h"
+#include "kernels/classifiers/trees/forest_grow.h"
+#include "kernels/classifiers/trees/forest_predict.h"
 #include "kernels/classifiers/knn.h"
 #include "kernels/classifiers/knn_products.h"
 #include "tests/unit/need.h"
@@ -255,13 +256,13 @@ static void tree_without_a_split(void **state)
 {
     (void)state;
     float x[] = {1, -0.0f, 1, 0.0f, 1, 0.0f, 1, 7}; /* the first column is constant */
-    struct codes codes;
+    struct bins bins;
     uint8_t labels[] = {0, 0, 1, 1};
-    struct cart_data data = {x, labels, 4, 2, 2, &codes};
+    struct cart_data data = {x, labels, 4, 2, 2, &bins};
     struct random r = random_start(1, 0);
     struct cart t;
     struct error err = {""};
-    assert_int_equal(codes_make(&codes, x, 4, 2, 1, &err), 0);
+    assert_int_equal(bins_make(&bins, x, 4, 2, 1, &err), 0);
     for (uint64_t seed = 0; seed < 8; seed++) {
         r = random_start(seed, 0);
         struct cart_spec spec = {.features = 1};
@@ -273,7 +274,7 @@ static void tree_without_a_split(void **state)
         assert_int_equal(t.counts[1 * 2 + 1], 1);
         cart_free(&t);
     }
-    codes_free(&codes);
+    bins_free(&bins);
 }
 
 static int nearer(const double *distance, size_t a, size_t b)

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "kernels/math/blas.h"
 #include "kernels/classifiers/svm/kernel_values.h"
+#include "tests/unit/kernels/svm_kernel.h"
 
 static struct csvc_rows random_rows(size_t n, size_t d, uint64_t stream)
 {
@@ -35,22 +36,7 @@ static void rows_free(struct csvc_rows *r)
 static double value(const struct csvc_kernel *k, const struct csvc_rows *a, size_t i,
                     const struct csvc_rows *b, size_t j)
 {
-    double dot = 0, distance = 0;
-    for (size_t c = 0; c < a->d; c++) {
-        double u = a->x[i * a->d + c], v = b->x[j * b->d + c];
-        dot += u * v;
-        distance += (u - v) * (u - v);
-    }
-    switch (k->type) {
-    case SVM_POLY:
-        return pow(k->gamma * dot + k->coef0, k->degree);
-    case SVM_RBF:
-        return exp(-k->gamma * distance);
-    case SVM_SIGMOID:
-        return tanh(k->gamma * dot + k->coef0);
-    default:
-        return dot;
-    }
+    return svm_kernel(k, a->x + i * a->d, b->x + j * b->d, a->d);
 }
 
 static const struct csvc_kernel all[] = {

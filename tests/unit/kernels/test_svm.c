@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "kernels/classifiers/svm/smo.h"
 #include "kernels/classifiers/svm/csvc.h"
+#include "tests/unit/kernels/svm_kernel.h"
 #include "stages/data/svm_model.h"
 
 enum { CLASSES = 7, D = 20, EACH = 45, TEST = 1000, PAIRS = CLASSES * (CLASSES - 1) / 2 };
@@ -144,25 +145,6 @@ static struct svm_model *train_theirs(enum csvc_kernel_type type, const double *
     return svm_train(&problem, &parameter);
 }
 
-static double kernel(const struct csvc_kernel *k, const float *a, const float *b)
-{
-    double dot = 0, distance = 0;
-    for (size_t j = 0; j < D; j++) {
-        dot += (double)a[j] * b[j];
-        distance += pow((double)a[j] - b[j], 2);
-    }
-    switch (k->type) {
-    case SVM_POLY:
-        return pow(k->gamma * dot + k->coef0, k->degree);
-    case SVM_RBF:
-        return exp(-k->gamma * distance);
-    case SVM_SIGMOID:
-        return tanh(k->gamma * dot + k->coef0);
-    default:
-        return dot;
-    }
-}
-
 /* The dual objective of a pair; label * alpha of row i is beta[i], 0 outside the pair. */
 static double objective(const struct csvc_kernel *k, const double *beta)
 {
@@ -171,7 +153,7 @@ static double objective(const struct csvc_kernel *k, const double *beta)
         sum -= fabs(beta[i]);
         for (size_t j = 0; beta[i] != 0 && j < rows; j++)
             if (beta[j] != 0)
-                sum += beta[i] * beta[j] * kernel(k, train_x + i * D, train_x + j * D) / 2;
+                sum += beta[i] * beta[j] * svm_kernel(k, train_x + i * D, train_x + j * D, D) / 2;
     }
     return sum;
 }
@@ -348,7 +330,7 @@ static void too_little_memory(void **state)
     struct error err = {""};
     t.memory = 100000;
     assert_true(csvc_train(&t, train_x, counts, CLASSES, D, &model, &report, &err) < 0);
-    assert_non_null(strstr(err.text, "memory for them is 0.1 MB"));
+    assert_non_null(strstr(err.text, "only 0.1 MB are allowed"));
     csvc_model_free(&model);
 }
 

@@ -169,7 +169,7 @@ static void bad_problems(void **state)
     struct error err = {""};
     t.memory = 100000;
     assert_int_equal(predict_ours(&t, out, &err), -ENOMEM);
-    assert_non_null(strstr(err.text, "memory for them is 0.1 MB"));
+    assert_non_null(strstr(err.text, "only 0.1 MB are allowed"));
 
     /* Two folds, so that the two spoilt rows never meet in training, only in a prediction. */
     static const float pairs[] = {1e12f, 0.1f, -1e12f, 0.1f, 0.1f, 0.2f, 0.3f, 0.4f};

@@ -127,11 +127,9 @@ static void too_little_even_so(void **state)
     (void)state;
     struct error err;
     assert_int_equal(run_stage("train_svm", "\"kernel\":\"rbf\"", 20, &err), -ENOMEM);
-    assert_non_null(
-        strstr(err.text, "if the others lie in a file, but memory for them is 20.0 MB"));
+    assert_non_null(strstr(err.text, "with a file for the rest, but only 20.0 MB are allowed"));
     assert_int_equal(run_stage("cross_validate_svm", "\"kernel\":\"rbf\"", 20, &err), -ENOMEM);
-    assert_non_null(
-        strstr(err.text, "if the others lie in a file, but memory for them is 20.0 MB"));
+    assert_non_null(strstr(err.text, "with a file for the rest, but only 20.0 MB are allowed"));
 }
 
 static size_t file_pages_kb(void)
@@ -157,7 +155,7 @@ static void values_stay_in_the_file(void **state)
     uint32_t *arrays[4];
     size_t before = file_pages_kb(), most = 0;
     for (size_t a = 0; a < 4; a++) {
-        arrays[a] = spill_take(&spill, COUNT, sizeof *arrays[a]);
+        arrays[a] = spill_alloc(&spill, COUNT, sizeof *arrays[a]);
         assert_non_null(arrays[a]);
         for (size_t i = 0; i < COUNT; i++) {
             arrays[a][i] = (uint32_t)(i * 2654435761u + a);
@@ -168,12 +166,12 @@ static void values_stay_in_the_file(void **state)
         }
     }
     assert_true(most < before + SPILL_LEAST / 1024 + 1024);
-    spill_give(&spill, arrays[1]);
+    spill_free(&spill, arrays[1]);
     for (size_t a = 0; a < 4; a += a == 0 ? 2 : 1)
         for (size_t i = 0; i < COUNT; i++)
             if (arrays[a][i] != (uint32_t)(i * 2654435761u + a))
                 fail_msg("item %zu of array %zu", i, a);
-    assert_null(spill_take(&spill, SIZE_MAX / 2, 4));
+    assert_null(spill_alloc(&spill, SIZE_MAX / 2, 4));
     spill_close(&spill);
     spill_close(&spill);
 }

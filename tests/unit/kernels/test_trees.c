@@ -1,5 +1,5 @@
-/* Trees against plain words for the same thing: every node's split against an exhaustive search,
- * and a forest's predictions against walks through its trees one by one. */
+/* Trees against a slow reference: the split of every node against an exhaustive search, and a
+ * forest's predictions against walks through its trees one by one. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/random.h"
-#include "kernels/classifiers/trees/forest.h"
+#include "kernels/classifiers/trees/forest_grow.h"
+#include "kernels/classifiers/trees/forest_predict.h"
+#include "kernels/classifiers/trees/out_of_bag.h"
 
 enum { CLASSES = 5 };
 
@@ -20,7 +22,7 @@ struct set {
     uint32_t *weights;
 };
 
-/* values > 0: so many different ones a column, else any; labels depend on the first columns. */
+/* values > 0: number of distinct values in a column; 0: any. Labels depend on two columns. */
 static void draw(struct set *s, size_t n, size_t d, size_t values, uint64_t seed)
 {
     struct random r = random_start(seed, 0);
@@ -93,7 +95,7 @@ static double exhaustive(const struct set *s, const uint32_t *rows, size_t m, bo
     return best;
 }
 
-/* Checks that the node's split is as good as any and that the counts fit; then its children. */
+/* Checks the node's split against the best one, and its counts, then its children. */
 static void check_node(const struct set *s, const struct cart *t, size_t node, uint32_t *rows,
                        size_t m, bool weighted)
 {
@@ -135,12 +137,12 @@ static void check_node(const struct set *s, const struct cart *t, size_t node, u
 static void check_tree(const struct set *s, size_t depth, bool weighted, int threads)
 {
     struct error err = {""};
-    struct codes codes;
+    struct bins bins;
     struct cart tree;
     struct random r = random_start(1, 0);
     struct cart_spec spec = {.depth = depth};
-    assert_int_equal(codes_make(&codes, s->x, s->n, s->d, threads, &err), 0);
-    struct cart_data data = {s->x, s->labels, s->n, s->d, CLASSES, &codes};
+    assert_int_equal(bins_make(&bins, s->x, s->n, s->d, threads, &err), 0);
+    struct cart_data data = {s->x, s->labels, s->n, s->d, CLASSES, &bins};
     assert_int_equal(
         cart_grow(&tree, &data, &spec, weighted ? s->weights : NULL, &r, threads, &err), 0);
     uint32_t *rows = malloc(s->n * sizeof *rows);
@@ -152,7 +154,7 @@ static void check_tree(const struct set *s, size_t depth, bool weighted, int thr
     check_node(s, &tree, 0, rows, m, weighted);
     free(rows);
     cart_free(&tree);
-    codes_free(&codes);
+    bins_free(&bins);
 }
 
 static void splits_are_the_best(void **state)
@@ -172,41 +174,41 @@ static void splits_are_the_best(void **state)
     }
 }
 
-/* More different values in a column than there are codes. */
+/* More distinct values in a column than bins. */
 static void splits_among_many_values(void **state)
 {
     (void)state;
     struct set s;
-    struct codes codes;
+    struct bins bins;
     struct error err = {""};
     enum { ROWS = 70000 };
     draw(&s, ROWS, 2, 0, 1);
     for (size_t i = 0; i < ROWS; i++)
         s.x[2 * i] = (float)(i * 7919 % ROWS) - 100;
-    for (size_t i = 0; i < ROWS; i++) { /* borders within a code; and a few rows that take turns */
+    for (size_t i = 0; i < ROWS; i++) { /* class borders within a bin, and some rows of alternating classes */
         float x = s.x[2 * i];
         s.labels[i] = (uint8_t)(x < -80 ? 2 + (long)x % 2 : x < 4321 ? 0 : x < 4322 ? 3 : 4);
     }
-    assert_int_equal(codes_make(&codes, s.x, ROWS, 2, 2, &err), 0);
-    assert_false(codes.exact[0]);
+    assert_int_equal(bins_make(&bins, s.x, ROWS, 2, 2, &err), 0);
+    assert_false(bins.exact[0]);
     for (size_t i = 0; i + 1 < ROWS; i++)
-        assert_true((s.x[2 * i] < s.x[2 * i + 2]) <= (codes.code[i] <= codes.code[i + 1]));
-    codes_free(&codes);
+        assert_true((s.x[2 * i] < s.x[2 * i + 2]) <= (bins.bin[i] <= bins.bin[i + 1]));
+    bins_free(&bins);
     check_tree(&s, 0, false, 2);
     drop(&s);
 }
 
-static void codes_order_values(void **state)
+static void bins_order_values(void **state)
 {
     (void)state;
     const float x[] = {3, -0.0f, -1e30f, 0.0f, 3, 1e-40f, -1e-40f, 3.0000002f};
     const uint16_t expected[] = {4, 2, 0, 2, 4, 3, 1, 5};
-    struct codes codes;
+    struct bins bins;
     struct error err = {""};
-    assert_int_equal(codes_make(&codes, x, 8, 1, 1, &err), 0);
-    assert_true(codes.exact[0]);
-    assert_memory_equal(codes.code, expected, sizeof expected);
-    codes_free(&codes);
+    assert_int_equal(bins_make(&bins, x, 8, 1, 1, &err), 0);
+    assert_true(bins.exact[0]);
+    assert_memory_equal(bins.bin, expected, sizeof expected);
+    bins_free(&bins);
 }
 
 static void grow(struct forest *f, const struct set *s, struct forest_spec spec)
@@ -269,8 +271,8 @@ static void predicts_as_walking(void **state)
     drop(&q);
 }
 
-/* More values than codes: rows of one code have different values, and each row must still come to
- * the leaf that it grew. */
+/* More values than bins: rows of one bin have different values, and each row must still reach
+ * the leaf that it was put into in training. */
 static void thresholds_among_many_values(void **state)
 {
     (void)state;
@@ -288,12 +290,11 @@ static void thresholds_among_many_values(void **state)
         labels[i] = random_unit(&r) < (double)order[i] / N;
     }
     struct error err = {""};
-    struct codes codes;
+    struct bins bins;
     struct cart tree;
-    assert_int_equal(codes_make(&codes, x, N, 1, 2, &err), 0);
-    assert_false(codes.exact[0]);
-    struct cart_data data = {
-        .x = x, .labels = labels, .n = N, .d = 1, .classes = 2, .codes = &codes};
+    assert_int_equal(bins_make(&bins, x, N, 1, 2, &err), 0);
+    assert_false(bins.exact[0]);
+    struct cart_data data = {.x = x, .labels = labels, .n = N, .d = 1, .classes = 2, .bins = &bins};
     struct cart_spec spec = {.depth = 0};
     struct random q = random_start(1, 1);
     assert_int_equal(cart_grow(&tree, &data, &spec, NULL, &q, 2, &err), 0);
@@ -302,7 +303,7 @@ static void thresholds_among_many_values(void **state)
         assert_true(counts[labels[i]] > 0 && counts[!labels[i]] == 0);
     }
     cart_free(&tree);
-    codes_free(&codes);
+    bins_free(&bins);
     free(labels);
     free(x);
     free(order);
@@ -324,7 +325,7 @@ static void thresholds_between_floats(void **state)
     forest_free(&f);
 }
 
-/* Rows that a tree's sample lacks, found one by one. */
+/* Rows that aren't in a tree's sample, found one by one. */
 static void out_of_bag(void **state)
 {
     (void)state;
@@ -332,16 +333,16 @@ static void out_of_bag(void **state)
     draw(&s, 333, 6, 0, 1);
     struct cart_data data = {s.x, s.labels, s.n, s.d, CLASSES, NULL};
     struct error err = {""};
-    for (size_t trees = 1; trees <= 25; trees += 8) { /* with few, some rows are in all samples */
+    for (size_t trees = 1; trees <= 25; trees += 8) { /* with few trees, some rows are in all samples */
         struct forest_spec spec = {
             .trees = trees, .bootstrap = true, .seed = 9, .threads = 2, .tree = {.features = 2}};
         struct forest f;
-        struct forest_out_of_bag bag, again;
+        struct out_of_bag bag, again;
         size_t n = 0, correct = 0;
         grow(&f, &s, spec);
-        assert_int_equal(forest_out_of_bag(&f, &data, &spec, &bag, &err), 0);
+        assert_int_equal(out_of_bag_test(&f, &data, &spec, &bag, &err), 0);
         spec.threads = 1;
-        assert_int_equal(forest_out_of_bag(&f, &data, &spec, &again, &err), 0);
+        assert_int_equal(out_of_bag_test(&f, &data, &spec, &again, &err), 0);
         assert_memory_equal(&bag, &again, sizeof bag);
         for (size_t i = 0; i < s.n; i++) {
             double shares[CLASSES] = {0}, sum = 0;
@@ -372,8 +373,8 @@ static void out_of_bag(void **state)
     drop(&s);
 }
 
-/* Four rows, of which the first column sets two of a class apart and the third parts the rest:
- * n Gini goes from 2.5 to 1 and from 1 to 0. */
+/* Four rows: the first column separates two rows of one class, the third column the other two, so
+ * that n Gini goes from 2.5 to 1 and from 1 to 0. */
 static void importance_by_hand(void **state)
 {
     (void)state;
@@ -389,14 +390,14 @@ static void importance_by_hand(void **state)
     assert_true(importance[1] == 0);
     assert_true(fabs(importance[2] - 1 / 2.5) < 1e-12);
     forest_free(&f);
-    memset(labels, 1, 4); /* no split at all */
+    memset(labels, 1, 4); /* no split */
     grow(&f, &s, (struct forest_spec){.trees = 2, .threads = 1});
     assert_int_equal(forest_importance(&f, importance, &err), 0);
     assert_true(importance[0] == 0 && importance[1] == 0 && importance[2] == 0);
     forest_free(&f);
 }
 
-/* Columns that decide matter, and those of noise hardly do. */
+/* Columns that decide the class are important, columns of noise are not. */
 static void importance_of_a_forest(void **state)
 {
     (void)state;
@@ -425,7 +426,7 @@ static void importance_of_a_forest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(codes_order_values),
+        cmocka_unit_test(bins_order_values),
         cmocka_unit_test(splits_are_the_best),
         cmocka_unit_test(splits_among_many_values),
         cmocka_unit_test(predicts_as_walking),

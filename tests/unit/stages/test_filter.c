@@ -107,7 +107,7 @@ static void test_small(void **state)
         assert_true(small[i] == 0);
 }
 
-/* ---- subspace ---- */
+/* ---- principal components ---- */
 
 enum { ROWS = 400, DIMS = 12 };
 
@@ -125,15 +125,15 @@ static void plane(float x[ROWS * DIMS], double a[ROWS], double b[ROWS])
     x[ROWS * DIMS - 1] += 3;
 }
 
-static void test_subspace(void **state)
+static void test_pca(void **state)
 {
     (void)state;
     static float x[ROWS * DIMS];
     static double a[ROWS], b[ROWS], target[ROWS], predicted[ROWS];
-    struct subspace s;
+    struct pca s;
     struct error err;
     plane(x, a, b);
-    assert_int_equal(subspace_fit(x, ROWS, DIMS, 8, 2, &s, &err), 0);
+    assert_int_equal(pca_fit(x, ROWS, DIMS, 8, 2, &s, &err), 0);
     for (int i = 0; i < ROWS - 1; i++)
         assert_true(s.distance[i] < 0.1);
     assert_true(s.distance[ROWS - 1] > 5);
@@ -143,7 +143,7 @@ static void test_subspace(void **state)
     assert_true(fabs(rarity / ROWS - 2) < 0.01); /* two components of variance 1 */
     for (int i = 0; i < ROWS; i++)
         target[i] = 3 + a[i] - 2 * b[i];
-    assert_int_equal(subspace_predict(&s, 2, target, NULL, predicted, &err), 0);
+    assert_int_equal(pca_regress(&s, 2, target, NULL, predicted, &err), 0);
     double before = 0, after = 0;
     for (int i = 0; i < ROWS; i++) {
         before += (target[i] - 3) * (target[i] - 3);
@@ -151,25 +151,25 @@ static void test_subspace(void **state)
     }
     assert_true(after < 0.05 * before);
     static uint8_t use[ROWS];
-    assert_true(subspace_predict(&s, 2, target, use, predicted, &err) < 0);
-    subspace_free(&s);
+    assert_true(pca_regress(&s, 2, target, use, predicted, &err) < 0);
+    pca_free(&s);
 }
 
 /* All rows alike: no component, no distance, and the mean is predicted. */
-static void test_subspace_flat(void **state)
+static void test_pca_flat(void **state)
 {
     (void)state;
     static float x[ROWS * DIMS];
     static double target[ROWS], predicted[ROWS];
-    struct subspace s;
+    struct pca s;
     struct error err;
     for (int i = 0; i < ROWS; i++)
         target[i] = i % 2;
-    assert_int_equal(subspace_fit(x, ROWS, DIMS, 8, 2, &s, &err), 0);
+    assert_int_equal(pca_fit(x, ROWS, DIMS, 8, 2, &s, &err), 0);
     assert_int_equal(s.k, 0);
-    assert_int_equal(subspace_predict(&s, 2, target, NULL, predicted, &err), 0);
+    assert_int_equal(pca_regress(&s, 2, target, NULL, predicted, &err), 0);
     assert_true(s.distance[5] == 0 && predicted[5] == 0.5);
-    subspace_free(&s);
+    pca_free(&s);
 }
 
 /* ---- rules ---- */
@@ -543,8 +543,8 @@ int main(void)
         cmocka_unit_test(test_tones),
         cmocka_unit_test(test_shape),
         cmocka_unit_test(test_small),
-        cmocka_unit_test(test_subspace),
-        cmocka_unit_test(test_subspace_flat),
+        cmocka_unit_test(test_pca),
+        cmocka_unit_test(test_pca_flat),
         cmocka_unit_test(test_rules_plain),
         cmocka_unit_test(test_rules_one_by_one),
         cmocka_unit_test(test_rules_exact_size),
