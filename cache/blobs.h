@@ -11,15 +11,7 @@
 #include <sys/stat.h>
 #include "base/error.h"
 #include "base/stamp.h"
-#include "cache/sha256.h"
-
-/* One output: a file, or a folder of files, which is stored as its manifest (tree.h). */
-struct blob {
-    struct digest digest;
-    uint64_t size; /* bytes of the file; of a tree, of its manifest */
-    bool tree;
-    bool executable; /* a file with an executable bit */
-};
+#include "cache/blob.h"
 
 /* Path of the blob's file; malloc'd, NULL when memory is out. */
 char *blob_path(const char *cache, const struct digest *digest);

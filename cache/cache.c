@@ -376,15 +376,6 @@ static int check_outputs(struct cache *cache, struct result *result, struct erro
     return rc;
 }
 
-static bool same_outputs(const struct result *a, const struct result *b)
-{
-    bool same = a->output_count == b->output_count;
-    for (size_t i = 0; same && i < a->output_count; i++)
-        same = strcmp(a->outputs[i].port, b->outputs[i].port) == 0 &&
-               strcmp(a->outputs[i].blob.digest.hex, b->outputs[i].blob.digest.hex) == 0;
-    return same;
-}
-
 /* The result by its record, which the index then knows again. `lost` is what the index has for the
  * key, without which nothing needs to be looked at twice; or NULL. */
 static int find_record(struct cache *cache, const char *key, const struct result *lost,
@@ -395,7 +386,7 @@ static int find_record(struct cache *cache, const char *key, const struct result
         return -ENOENT; /* fsck reports a damaged record */
     if (rc < 0)
         return error_set(err, -rc, "cannot read the record of result %s", key);
-    rc = lost && !lost->incomplete && same_outputs(lost, result)
+    rc = lost && !lost->incomplete && result_same_outputs(lost, result)
              ? -ENOENT
              : check_outputs(cache, result, err);
     if (rc == 0 && !cache->read_only)

@@ -115,28 +115,17 @@ int fsck_add_fault(struct fsck *f, const char *key, const char *text, struct err
     return 0;
 }
 
-static bool same_outputs(const struct result *a, const struct result *b)
-{
-    bool same = a->output_count == b->output_count;
-    for (size_t i = 0; same && i < a->output_count; i++)
-        same = strcmp(a->outputs[i].port, b->outputs[i].port) == 0 &&
-               strcmp(a->outputs[i].blob.digest.hex, b->outputs[i].blob.digest.hex) == 0 &&
-               a->outputs[i].blob.size == b->outputs[i].blob.size &&
-               a->outputs[i].blob.tree == b->outputs[i].blob.tree;
-    return same;
-}
-
 /* What is wrong with the result of a key, or NULL. */
 static int find_fault(struct cache *cache, const char *key, const char **fault, struct error *err)
 {
     struct result known = {0}, recorded = {0};
     int in_index = index_find(cache->index, key, &known, err);
     int in_record = record_read(cache->folder, key, &recorded, NULL);
-    *fault = in_record == -ENOENT                                   ? no_record
-             : in_record < 0                                        ? damaged_record
-             : in_index == -ENOENT                                  ? not_in_index
-             : known.incomplete || !same_outputs(&known, &recorded) ? differs
-                                                                    : NULL;
+    *fault = in_record == -ENOENT                                          ? no_record
+             : in_record < 0                                               ? damaged_record
+             : in_index == -ENOENT                                         ? not_in_index
+             : known.incomplete || !result_same_outputs(&known, &recorded) ? differs
+                                                                           : NULL;
     result_free(&known);
     result_free(&recorded);
     return in_index < 0 && in_index != -ENOENT ? in_index : 0;

@@ -110,28 +110,6 @@ int index_end(struct index *index, struct error *err)
     return 0;
 }
 
-void result_free(struct result *r)
-{
-    free(r->key);
-    free(r->stage);
-    free(r->kind);
-    free(r->params);
-    free(r->inputs);
-    free(r->key_text);
-    for (size_t i = 0; i < r->output_count; i++)
-        free(r->outputs[i].port);
-    free(r->outputs);
-    *r = (struct result){0};
-}
-
-const struct blob *result_output(const struct result *result, const char *port)
-{
-    for (size_t i = 0; i < result->output_count; i++)
-        if (strcmp(result->outputs[i].port, port) == 0)
-            return &result->outputs[i].blob;
-    return NULL;
-}
-
 /* The column `tree` of an output: */
 enum { FORM_FILE, FORM_TREE, FORM_EXECUTABLE };
 

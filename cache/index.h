@@ -12,36 +12,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include "base/error.h"
-#include "cache/blobs.h"
+#include "cache/result.h"
 
 struct index;
-
-/* One output of a stage that has run. */
-struct result_output {
-    char *port;
-    struct blob blob;
-    bool stamped;       /* whether the index knows the stamp of the blob's file */
-    struct stamp stamp; /* when its digest was last known to be right */
-};
-
-/* What is known of a stage that has run. */
-struct result {
-    char *key;   /* 64 hex digits */
-    char *stage; /* the name it ran under first: others may share the result */
-    char *kind;
-    char *params;             /* JSON object, defaults filled in */
-    char *inputs;             /* JSON list of {"port", "stage", "key", "digest"} */
-    char *key_text;           /* the canonical text whose digest is the key */
-    double started, finished; /* seconds since 1970 */
-    double seconds;           /* wall time of the process */
-    double cpu_seconds;       /* user + system */
-    int64_t peak_bytes;       /* largest resident set */
-    int threads;
-    struct digest log;             /* blob of what it printed */
-    struct result_output *outputs; /* in the order of the kind's table */
-    size_t output_count;
-    bool incomplete; /* the index lost an output of it */
-};
 
 /* A stage that ran and failed; its log is kept. */
 struct failure {
@@ -65,9 +38,6 @@ int index_upgrade(struct index *index, struct error *err);
 int index_find(struct index *index, const char *key, struct result *result, struct error *err);
 /* Adds or replaces a result and forgets the key's failure. Its blobs must be stored already. */
 int index_commit(struct index *index, const struct result *result, struct error *err);
-void result_free(struct result *result); /* a zeroed one is fine */
-/* Output of that port, or NULL. */
-const struct blob *result_output(const struct result *result, const char *port);
 
 /* Keys of results of a kind whose key_text begins with `start` and ends with `end`: what differs
  * lies between the two. *keys is malloc'd. */

@@ -7,7 +7,7 @@
 #ifndef FERDAG_CACHE_RECORD_H
 #define FERDAG_CACHE_RECORD_H
 
-#include "cache/index.h"
+#include "cache/result.h"
 
 /* malloc'd CACHE/results/ab/cdef...json; NULL when memory is out. */
 char *record_path(const char *cache, const char *key);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/file.h"
+#include "cache/blobs.h"
 #include "cache/index.h"
 
 int main(int argc, char **argv)
