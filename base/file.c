@@ -99,15 +99,20 @@ static int write_all(int fd, const char *data, size_t size)
     return 0;
 }
 
-/* Opens PATH.tmp.CHANCE, a new file, for writing; *temporary is malloc'd. */
+char *file_temporary_name(const char *path)
+{
+    uint32_t number;
+    return getentropy(&number, sizeof number) < 0
+               ? NULL
+               : file_path("%s.tmp.%08x", path, (unsigned)number);
+}
+
+/* Opens a new file beside `path` for writing; *temporary is its malloc'd name. */
 static int open_temporary(const char *path, char **temporary, struct error *err)
 {
-    uint32_t chance;
-    if (getentropy(&chance, sizeof chance) < 0)
-        return error_errno(err, errno, "cannot name a temporary file for %s", path);
-    *temporary = file_path("%s.tmp.%08x", path, (unsigned)chance);
+    *temporary = file_temporary_name(path);
     if (!*temporary)
-        return error_set(err, ENOMEM, "out of memory writing %s", path);
+        return error_set(err, ENOMEM, "cannot name a temporary file for %s", path);
     int fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         int rc = error_errno(err, errno, "cannot write %s", path);
@@ -192,16 +197,16 @@ int file_copy(const char *from, const char *to, struct error *err)
     return rc;
 }
 
-/* A new file from another: by `copy`, which gets the two descriptors. */
+/* Makes a new file from another by `copy`. mode 0: as the umask gives. */
 static int make_copy(const char *from, const char *to, int mode, int (*copy)(int in, int out),
                      struct error *err)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC);
     if (in < 0)
         return error_errno(err, errno, "cannot open %s", from);
-    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode ? 0600 : 0666);
     int rc = out < 0 ? -errno : copy(in, out);
-    if (rc == 0 && fchmod(out, (mode_t)mode) < 0)
+    if (rc == 0 && mode && fchmod(out, (mode_t)mode) < 0)
         rc = -errno;
     if (out >= 0 && close(out) < 0 && rc == 0)
         rc = -errno;

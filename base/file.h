@@ -36,6 +36,9 @@ int file_make_folders(const char *path, struct error *err);
  * followed); one that is not there is fine. */
 int file_remove_tree(const char *path, struct error *err);
 
+/* PATH.tmp. and 8 random hex digits, for a file that will be renamed to PATH; as above. */
+char *file_temporary_name(const char *path);
+
 /* FOLDER/ and 16 random hex digits, malloc'd; NULL without memory or randomness. A process's number
  * won't do: two containers on one folder may both have it. */
 char *file_random_name(const char *folder);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static int64_t nanoseconds(const struct timespec *t)
+int64_t timespec_ns(const struct timespec *t)
 {
     return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
@@ -14,8 +14,8 @@ struct stamp stamp_of(const struct stat *st)
 {
     return (struct stamp){.size = (uint64_t)st->st_size,
                           .inode = (uint64_t)st->st_ino,
-                          .mtime_ns = nanoseconds(&st->st_mtim),
-                          .ctime_ns = nanoseconds(&st->st_ctim)};
+                          .mtime_ns = timespec_ns(&st->st_mtim),
+                          .ctime_ns = timespec_ns(&st->st_ctim)};
 }
 
 bool stamp_equal(const struct stamp *a, const struct stamp *b)

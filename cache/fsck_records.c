@@ -1,4 +1,4 @@
-/* See fsck.h: the index and the results' records, which say the same twice. */
+/* See fsck.h: the index and the results' records, which both hold every result. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "cache/fsck.h"
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- opening, and a new index ---- */
+/* ---- opening, and rebuilding the index ---- */
 
-static int move_aside(const char *folder, const char *name, struct error *err)
+static int quarantine(const char *folder, const char *name, struct error *err)
 {
     char *from = file_path("%s/%s", folder, name), *to = file_path("%s/damaged/%s", folder, name);
     int rc = from && to ? 0 : error_set(err, ENOMEM, "out of memory");
@@ -23,7 +23,7 @@ static int move_aside(const char *folder, const char *name, struct error *err)
     return rc;
 }
 
-/* Adds a record's result to the index; a damaged record is left to fsck_look_at_records. */
+/* Adds a record's result to the index; a damaged record is left to fsck_scan_records. */
 static int import(void *data, const char *key, struct error *err)
 {
     struct cache *cache = data;
@@ -46,7 +46,7 @@ static int import_all(struct cache *cache, struct error *err)
         if (rc == 0)
             rc = index_end(cache->index, err);
         else
-            index_abandon(cache->index);
+            index_rollback(cache->index);
     }
     free(damaged);
     return rc;
@@ -55,11 +55,11 @@ static int import_all(struct cache *cache, struct error *err)
 static int rebuild(struct cache *cache, const char *folder, struct error *err)
 {
     static const char *const names[] = {"index.sqlite", "index.sqlite-wal", "index.sqlite-shm"};
-    char *aside = file_path("%s/damaged", folder);
-    int rc = aside ? file_make_folders(aside, err) : error_set(err, ENOMEM, "out of memory");
+    char *damaged = file_path("%s/damaged", folder);
+    int rc = damaged ? file_make_folders(damaged, err) : error_set(err, ENOMEM, "out of memory");
     for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++)
-        rc = move_aside(folder, names[i], err);
-    free(aside);
+        rc = quarantine(folder, names[i], err);
+    free(damaged);
     if (rc == 0)
         rc = cache_open(cache, folder, true, err);
     if (rc < 0)
@@ -70,7 +70,7 @@ static int rebuild(struct cache *cache, const char *folder, struct error *err)
     return rc;
 }
 
-/* The codes of an index that SQLite can't use. */
+/* Whether it is the error of an index that SQLite can't read. */
 static bool is_damage(int rc)
 {
     return rc == -EUCLEAN || rc == -EIO;
@@ -100,22 +100,22 @@ static const char no_record[] = "it has no record";
 static const char not_in_index[] = "it is not in the index";
 static const char differs[] = "the index and its record have different outputs";
 
-int fsck_add_fault(struct fsck *f, const char *key, const char *text, struct error *err)
+static int add_fault(struct fsck *f, const char *key, const char *text, struct error *err)
 {
     struct fault *larger = realloc(f->faults, (f->fault_count + 1) * sizeof *larger);
     if (!larger)
-        return error_set(err, ENOMEM, "out of memory looking at the cache");
+        return error_set(err, ENOMEM, "out of memory checking the cache");
     f->faults = larger;
     struct fault *fault = &larger[f->fault_count];
     *fault = (struct fault){.text = strdup(text)};
     snprintf(fault->key.hex, sizeof fault->key.hex, "%s", key);
     if (!fault->text)
-        return error_set(err, ENOMEM, "out of memory looking at the cache");
+        return error_set(err, ENOMEM, "out of memory checking the cache");
     f->fault_count++;
     return 0;
 }
 
-/* What is wrong with the result of a key, or NULL. */
+/* *fault: what is wrong with the result of a key, or NULL. */
 static int find_fault(struct cache *cache, const char *key, const char **fault, struct error *err)
 {
     struct result known = {0}, recorded = {0};
@@ -131,43 +131,43 @@ static int find_fault(struct cache *cache, const char *key, const char **fault, 
     return in_index < 0 && in_index != -ENOENT ? in_index : 0;
 }
 
-struct look {
+struct record_scan {
     struct cache *cache;
     struct fsck *fsck;
-    bool missing_only; /* those that the index lacks */
+    bool not_in_index; /* only keys that the index lacks */
 };
 
-static int look_at(void *data, const char *key, struct error *err)
+static int scan_key(void *data, const char *key, struct error *err)
 {
-    const struct look *look = data;
+    const struct record_scan *scan = data;
     const char *fault;
     struct result known;
-    int rc = look->missing_only ? index_find(look->cache->index, key, &known, err) : -ENOENT;
+    int rc = scan->not_in_index ? index_find(scan->cache->index, key, &known, err) : -ENOENT;
     if (rc == 0)
         result_free(&known);
     if (rc != -ENOENT)
         return rc;
-    rc = find_fault(look->cache, key, &fault, err);
-    return rc == 0 && fault ? fsck_add_fault(look->fsck, key, fault, err) : rc;
+    rc = find_fault(scan->cache, key, &fault, err);
+    return rc == 0 && fault ? add_fault(scan->fsck, key, fault, err) : rc;
 }
 
-int fsck_look_at_records(struct cache *cache, struct fsck *f, struct error *err)
+int fsck_scan_records(struct cache *cache, struct fsck *f, struct error *err)
 {
-    struct look look = {.cache = cache, .fsck = f};
+    struct record_scan scan = {.cache = cache, .fsck = f};
     struct digest *keys;
     size_t count;
     int rc = index_keys(cache->index, &keys, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = look_at(&look, keys[i].hex, err);
+        rc = scan_key(&scan, keys[i].hex, err);
     free(keys);
     f->results = count;
-    look.missing_only = true;
-    return rc < 0 ? rc : record_walk(cache->folder, look_at, &look, err);
+    scan.not_in_index = true;
+    return rc < 0 ? rc : record_walk(cache->folder, scan_key, &scan, err);
 }
 
 /* ---- repair ---- */
 
-/* A sound record wins, as its bytes are checked; else it is written anew from the index. */
+/* A sound record wins, since its bytes are checked; otherwise it is rewritten from the index. */
 static int repair_result(struct cache *cache, const char *key, struct error *err)
 {
     struct result result;
@@ -177,8 +177,8 @@ static int repair_result(struct cache *cache, const char *key, struct error *err
         result_free(&result);
         return rc;
     }
-    if (rc != -ENOENT && rc != -ENOMEM) /* damaged, or nothing that can be read */
-        rc = record_set_aside(cache->folder, key, err);
+    if (rc != -ENOENT && rc != -ENOMEM) /* damaged or unreadable */
+        rc = record_quarantine(cache->folder, key, err);
     if (rc < 0 && rc != -ENOENT)
         return *err->text ? rc : error_set(err, -rc, "cannot read the record of result %s", key);
     rc = index_find(cache->index, key, &result, err);

@@ -82,7 +82,7 @@ int index_begin(struct index *index, struct error *err)
     return rc;
 }
 
-void index_abandon(struct index *index)
+void index_rollback(struct index *index)
 {
     if (index->batch > 0)
         database_execute(&index->database, "ROLLBACK", NULL);
@@ -91,7 +91,7 @@ void index_abandon(struct index *index)
 
 static int abandon(struct index *index, int rc)
 {
-    index_abandon(index);
+    index_rollback(index);
     return rc;
 }
 

@@ -86,7 +86,7 @@ int index_blob_bytes(struct index *index, uint64_t *bytes, struct error *err);
 int index_begin(struct index *index, struct error *err);
 int index_end(struct index *index, struct error *err);
 /* Undoes all since the outermost index_begin. */
-void index_abandon(struct index *index);
+void index_rollback(struct index *index);
 
 /* Copies what a damaged index still gives of latest, failures and runs. */
 void index_salvage(struct index *index, const char *damaged);

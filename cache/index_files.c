@@ -5,19 +5,14 @@
 #include <errno.h>
 #include <sqlite3.h>
 
-static sqlite3_int64 nanoseconds(const struct timespec *t)
-{
-    return (sqlite3_int64)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 static void bind_stat(sqlite3_stmt *s, const char *path, const struct stat *st)
 {
     statement_bind(s, 1, path);
     sqlite3_bind_int64(s, 2, (sqlite3_int64)st->st_dev);
     sqlite3_bind_int64(s, 3, (sqlite3_int64)st->st_ino);
     sqlite3_bind_int64(s, 4, (sqlite3_int64)st->st_size);
-    sqlite3_bind_int64(s, 5, nanoseconds(&st->st_mtim));
-    sqlite3_bind_int64(s, 6, nanoseconds(&st->st_ctim));
+    sqlite3_bind_int64(s, 5, timespec_ns(&st->st_mtim));
+    sqlite3_bind_int64(s, 6, timespec_ns(&st->st_ctim));
 }
 
 int index_stat_find(struct index *index, const char *path, const struct stat *st,

@@ -292,7 +292,7 @@ int record_walk(const char *cache, int (*each)(void *data, const char *key, stru
     return rc;
 }
 
-int record_set_aside(const char *cache, const char *key, struct error *err)
+int record_quarantine(const char *cache, const char *key, struct error *err)
 {
     char *from = record_path(cache, key);
     char *to = file_path("%s/damaged/%s.json", cache, key),

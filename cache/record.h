@@ -20,7 +20,7 @@ int record_write(const char *cache, const struct result *result, bool sync, stru
 int record_read(const char *cache, const char *key, struct result *result, struct error *err);
 
 /* Moves the record, if there is one, to CACHE/damaged. */
-int record_set_aside(const char *cache, const char *key, struct error *err);
+int record_quarantine(const char *cache, const char *key, struct error *err);
 
 /* Calls `each` with the key of every file in CACHE/results; ends at the first that returns a
  * negative code and returns it. */

@@ -1,6 +1,5 @@
 /* See tree.h. */
 #include "cache/tree.h"
-#include "base/file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANIFEST_LIMIT = 1 << 28, DIGITS = 64 };
+enum { DIGITS = 64 };
 
 bool tree_is_file(const struct tree_entry *entry)
 {
@@ -193,21 +192,6 @@ int tree_parse(char *text, size_t size, const char *name, struct tree *tree, str
     return rc == -ENOMEM
                ? error_set(err, ENOMEM, "out of memory reading %s", name)
                : error_set(err, EINVAL, "%s is damaged: not a manifest of a folder", name);
-}
-
-int tree_read(const char *cache, const struct blob *blob, struct tree *tree, struct error *err)
-{
-    *tree = (struct tree){0};
-    char *path = blob_path(cache, &blob->digest), *text = NULL;
-    size_t size = 0;
-    if (!path)
-        return error_set(err, ENOMEM, "out of memory");
-    int rc = file_read(path, MANIFEST_LIMIT, &text, &size, err);
-    if (rc == 0)
-        rc = tree_parse(text, size, path, tree, err);
-    free(path);
-    free(text);
-    return rc;
 }
 
 /* ---- writing ---- */

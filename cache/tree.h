@@ -10,7 +10,10 @@
 #ifndef FERDAG_CACHE_TREE_H
 #define FERDAG_CACHE_TREE_H
 
-#include "cache/blobs.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/error.h"
+#include "cache/sha256.h"
 
 enum tree_form { TREE_FILE, TREE_EXECUTABLE, TREE_LINK, TREE_FOLDER };
 
@@ -29,9 +32,8 @@ struct tree {
 
 bool tree_is_file(const struct tree_entry *entry);
 
-/* Reads and checks the manifest of a tree. -EINVAL for one that is malformed; tree_free frees. */
-int tree_read(const char *cache, const struct blob *blob, struct tree *tree, struct error *err);
-/* The same of a text that ends with a 0 byte; `name` is what to call it in errors. */
+/* Reads and checks a manifest: `size` bytes and a 0 byte, which are overwritten. `name` stands for
+ * it in errors. -EINVAL if it is malformed. tree_free frees. */
 int tree_parse(char *text, size_t size, const char *name, struct tree *tree, struct error *err);
 /* Sorts the entries and writes the manifest; *text is malloc'd. */
 int tree_print(struct tree *tree, char **text, size_t *size, struct error *err);

@@ -129,7 +129,7 @@ static int add_attempt(struct cache *cache, const char *name, struct attempt **a
         *attempts = larger;
     char *folder = larger ? file_path("%s/work/%s", cache->folder, name) : NULL;
     if (!folder)
-        return error_set(err, ENOMEM, "out of memory looking at interrupted stages");
+        return error_set(err, ENOMEM, "out of memory listing the folders of stages");
     struct attempt *a = &larger[(*count)++];
     *a = (struct attempt){
         .folder = folder, .touched = last_touched(folder), .checkpoint = has_checkpoint(folder)};
@@ -165,11 +165,31 @@ static int list(struct cache *cache, const char *key, struct attempt **attempts,
     return rc;
 }
 
+/* Whether the attempt began before the last failure of its key ended: each attempt removes the
+ * earlier ones, so it is the one that failed. */
+static bool has_failed(const struct cache *cache, const struct attempt *a)
+{
+    struct failure failure;
+    struct stat st;
+    if (index_find_failure(cache->index, a->key, &failure, NULL) < 0)
+        return false;
+    char *job = file_path("%s/job.json", a->folder);
+    bool failed =
+        failure.finished == 0 || /* before its process started */
+        (job && stat(job, &st) == 0 && (double)timespec_ns(&st.st_mtim) <= failure.finished * 1e9);
+    free(job);
+    failure_free(&failure);
+    return failed;
+}
+
 int work_list(struct cache *cache, struct attempt **attempts, size_t *count, struct error *err)
 {
     int rc = list(cache, NULL, attempts, count, err);
-    for (size_t i = 0; i < *count; i++)
-        (*attempts)[i].locked = work_locked(cache, (*attempts)[i].key);
+    for (size_t i = 0; i < *count; i++) {
+        struct attempt *a = &(*attempts)[i];
+        a->locked = work_locked(cache, a->key);
+        a->failed = !a->locked && has_failed(cache, a);
+    }
     return rc;
 }
 

@@ -33,7 +33,8 @@ struct attempt {
     char *folder;
     time_t touched;
     bool checkpoint; /* it can be resumed */
-    bool locked;
+    bool locked;     /* a run is computing the stage */
+    bool failed;     /* it ended with an error; else, if not locked, it was interrupted */
 };
 
 /* Days after which an untouched attempt is removed. */

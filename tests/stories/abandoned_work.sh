@@ -24,13 +24,13 @@ second=$!
 until_true waiting
 "$FERDAG" fsck > out.txt 2> err || fail "fsck: $(cat out.txt err)"
 has 'the one that runs' '  wait' "$(grep '^running' out.txt)"
-has 'the one that was killed' '  net: it can be resumed; removed in 30 days' "$(grep '^interrupted' out.txt)"
-has 'as JSON' '"stage": "net"' "$("$FERDAG" fsck --json | sed -n '/"interrupted"/,$p')"
+has 'the one that was killed' '  net: it can be resumed; its folder is removed in 30 days' "$(grep '^interrupted' out.txt)"
+has 'as JSON' '"stage": "net"' "$("$FERDAG" fsck --json | sed -n '/"attempts"/,$p')"
 kill -9 $second
 wait $first $second 2> /dev/null
 unlocked() { [[ $("$FERDAG" fsck) != *running* ]]; }
 until_true unlocked
-has 'both were killed' '  wait: it has no checkpoint; removed in 1 day' "$("$FERDAG" fsck)"
+has 'both were killed' '  wait: it has no checkpoint; its folder is removed in 1 day' "$("$FERDAG" fsck)"
 same 'folders' 2 "$(find .ferdag/work -mindepth 1 -maxdepth 1 -type d | wc -l)"
 
 folder() { dirname "$(grep -l "\"stage\": \"$1\"" .ferdag/work/*/job.json)"; }

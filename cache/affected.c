@@ -1,5 +1,5 @@
-/* See suspects.h. */
-#include "cache/suspects.h"
+/* See affected.h. */
+#include "cache/affected.h"
 #include "cache/record.h"
 #include "cache/tree.h"
 
@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void suspects_free(struct suspect *suspects, size_t count)
+void affected_free(struct affected *affected, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        free(suspects[i].stage);
-    free(suspects);
+        free(affected[i].stage);
+    free(affected);
 }
 
 static int out_of_memory(struct error *err)
@@ -27,7 +27,7 @@ struct search {
     double since;           /* when the blob was last known to be right */
     struct digest *digests; /* of the blob, and of folders that hold it */
     size_t digest_count;
-    struct suspect *suspects;
+    struct affected *affected;
     size_t count;
     struct error *err;
 };
@@ -101,7 +101,7 @@ static bool holds(const struct cache *cache, const struct blob *blob, const stru
 {
     struct tree tree;
     bool held = false;
-    if (!blob->tree || tree_read(cache->folder, blob, &tree, NULL) < 0)
+    if (!blob->tree || cache_read_tree(cache, blob, &tree, NULL) < 0)
         return false;
     for (size_t i = 0; i < tree.count; i++)
         held |= strcmp(tree.entries[i].digest.hex, digest->hex) == 0;
@@ -138,24 +138,24 @@ static bool read_unverified(const struct search *s, const struct result *r)
     return unverified;
 }
 
-static int add_suspect(struct search *s, const struct result *result)
+static int add_affected(struct search *s, const struct result *result)
 {
     if (result->finished < s->since || !read_unverified(s, result))
         return 0;
-    struct suspect *larger = realloc(s->suspects, (s->count + 1) * sizeof *larger);
+    struct affected *larger = realloc(s->affected, (s->count + 1) * sizeof *larger);
     if (!larger)
         return out_of_memory(s->err);
-    s->suspects = larger;
-    struct suspect *suspect = &larger[s->count];
-    *suspect = (struct suspect){.stage = strdup(result->stage)};
-    snprintf(suspect->key.hex, sizeof suspect->key.hex, "%s", result->key);
-    if (!suspect->stage)
+    s->affected = larger;
+    struct affected *one = &larger[s->count];
+    *one = (struct affected){.stage = strdup(result->stage)};
+    snprintf(one->key.hex, sizeof one->key.hex, "%s", result->key);
+    if (!one->stage)
         return out_of_memory(s->err);
     s->count++;
     return 0;
 }
 
-int suspects_find(struct cache *cache, const struct digest *digest, struct suspect **suspects,
+int affected_find(struct cache *cache, const struct digest *digest, struct affected **affected,
                   size_t *count, struct error *err)
 {
     struct search s = {.cache = cache, .err = err};
@@ -166,26 +166,26 @@ int suspects_find(struct cache *cache, const struct digest *digest, struct suspe
     if (rc == 0)
         rc = each_result(&s, add_folders);
     if (rc == 0)
-        rc = each_result(&s, add_suspect);
+        rc = each_result(&s, add_affected);
     free(s.digests);
     if (rc < 0) {
-        suspects_free(s.suspects, s.count);
-        s.suspects = NULL;
+        affected_free(s.affected, s.count);
+        s.affected = NULL;
         s.count = 0;
     }
-    *suspects = s.suspects;
+    *affected = s.affected;
     *count = s.count;
     return rc;
 }
 
-int suspects_forget(struct cache *cache, const struct suspect *suspects, size_t count,
+int affected_forget(struct cache *cache, const struct affected *affected, size_t count,
                     struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = record_set_aside(cache->folder, suspects[i].key.hex, err);
+        rc = record_quarantine(cache->folder, affected[i].key.hex, err);
         if (rc == 0)
-            rc = index_forget(cache->index, suspects[i].key.hex, err);
+            rc = index_forget(cache->index, affected[i].key.hex, err);
     }
     return rc;
 }
