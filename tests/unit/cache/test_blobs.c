@@ -179,8 +179,7 @@ static void trees_keep_links_modes_and_empty_folders(void **state)
     assert_true(present(f, &blob));
     for (int copy = 0; copy < 2; copy++) {
         const char *as = copy ? "copied" : "linked";
-        assert_int_equal(cache_place(&f->cache, &blob, as, copy ? BLOB_COPY : BLOB_LINK, &err),
-                         0);
+        assert_int_equal(cache_place(&f->cache, &blob, as, copy ? BLOB_COPY : BLOB_LINK, &err), 0);
         assert_int_equal(chdir(as), 0);
         assert_link("sub/a-latest", "ckpt-3");
         assert_link("sub/absolute", "../sub/ckpt-3");
