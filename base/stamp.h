@@ -19,7 +19,4 @@ bool stamp_equal(const struct stamp *a, const struct stamp *b);
  * files of a folder, in any order, changes when a file is written, added or removed. */
 uint64_t stamp_number(const char *path, const struct stamp *stamp);
 
-/* Nanoseconds since 1970. */
-int64_t timespec_ns(const struct timespec *t);
-
 #endif

@@ -2,6 +2,7 @@
  * blob_writer_finish, so that a link finds its target whatever the order of the outputs. */
 #define _GNU_SOURCE
 #include "cache/blob_writer.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "cache/cache.h"
 #include "cache/tree.h"
@@ -93,7 +94,7 @@ static int store_file(struct blob_writer *w, const char *path, bool copy, struct
                        (struct pending){.file = file,
                                         .digest = blob->digest,
                                         .size = blob->size,
-                                        .mtime_ns = timespec_ns(&st.st_mtim),
+                                        .mtime_ns = clock_ns(&st.st_mtim),
                                         .temporary = copy},
                        err);
 }
@@ -122,7 +123,7 @@ int blob_store_memory(struct blob_writer *w, const void *data, size_t size, stru
                        (struct pending){.file = file,
                                         .digest = blob->digest,
                                         .size = size,
-                                        .mtime_ns = timespec_ns(&st.st_mtim),
+                                        .mtime_ns = clock_ns(&st.st_mtim),
                                         .temporary = true},
                        err);
 }

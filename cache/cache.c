@@ -159,10 +159,3 @@ void cache_close(struct cache *cache)
     free(cache->verified);
     *cache = (struct cache){0};
 }
-
-double cache_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}

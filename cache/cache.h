@@ -51,9 +51,6 @@ struct cache {
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err);
 void cache_close(struct cache *cache); /* a zeroed one is allowed */
 
-/* Seconds since 1970. */
-double cache_now(void);
-
 /* ---- results.c ---- */
 
 /* Finds the result of a key. 0, or -ENOENT (err untouched) if there is none or one of its blobs is

@@ -1,6 +1,7 @@
 /* See check.h. A blob whose file still has the metadata (base/stamp.h) that the index has for it is
  * taken to be sound; any other is read. */
 #include "cache/check.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "cache/affected.h"
 #include "cache/tree.h"
@@ -131,7 +132,7 @@ static int verify(struct cache *cache, const struct digest *digest, uint64_t siz
     uint64_t all = 0;
     if (was_verified(cache, digest))
         return 0;
-    double began = cache_now();
+    double began = clock_now();
     int rc = store_local_verify(cache->blobs, digest, &stamp, &why);
     cache->verified_bytes += size;
     if (cache->verifying && index_blob_bytes(cache->index, &all, NULL) == 0)

@@ -1,6 +1,7 @@
 /* See fsck.h: blobs, and the results to which they belong. */
 #define _GNU_SOURCE
 #include "cache/fsck.h"
+#include "base/clock.h"
 #include "cache/check.h"
 #include "cache/tree.h"
 
@@ -40,7 +41,7 @@ static int scan_blob(void *data, const struct digest *digest, struct error *err)
     struct fsck *f = scan->fsck;
     struct error why = {""};
     struct stamp stamp;
-    double began = cache_now();
+    double began = clock_now();
     int rc = store_local_verify(scan->cache->blobs, digest, &stamp, &why);
     if (rc == -ENOENT)
         return 0; /* another run moved it to damaged/ meanwhile */

@@ -1,5 +1,6 @@
 /* See index.h: what the index knows of files, of the user's and of its own. */
 #include "cache/index.h"
+#include "base/clock.h"
 #include "cache/statements.h"
 
 #include <errno.h>
@@ -11,8 +12,8 @@ static void bind_stat(sqlite3_stmt *s, const char *path, const struct stat *st)
     sqlite3_bind_int64(s, 2, (sqlite3_int64)st->st_dev);
     sqlite3_bind_int64(s, 3, (sqlite3_int64)st->st_ino);
     sqlite3_bind_int64(s, 4, (sqlite3_int64)st->st_size);
-    sqlite3_bind_int64(s, 5, timespec_ns(&st->st_mtim));
-    sqlite3_bind_int64(s, 6, timespec_ns(&st->st_ctim));
+    sqlite3_bind_int64(s, 5, clock_ns(&st->st_mtim));
+    sqlite3_bind_int64(s, 6, clock_ns(&st->st_ctim));
 }
 
 int index_stat_find(struct index *index, const char *path, const struct stat *st,

@@ -1,5 +1,6 @@
 /* See cache.h: results, found by key and added. */
 #include "cache/cache.h"
+#include "base/clock.h"
 #include "cache/check.h"
 #include "cache/record.h"
 
@@ -74,7 +75,7 @@ int cache_find(struct cache *cache, const char *key, struct result *result, stru
 int cache_commit(struct cache *cache, const struct result *result, const struct blob_writer *writer,
                  struct error *err)
 {
-    double now = cache_now();
+    double now = clock_now();
     int rc = index_begin(cache->index, err);
     if (rc < 0)
         return rc;

@@ -1,6 +1,7 @@
 /* See store_local.h. */
 #define _GNU_SOURCE
 #include "cache/store_local.h"
+#include "base/clock.h"
 #include "base/file.h"
 
 #include <dirent.h>
@@ -171,7 +172,7 @@ static int make_prefix_folder(const struct store_local *store, const struct dige
 
 static bool has_changed(const struct stat *st, const struct hashed_file *file)
 {
-    return (uint64_t)st->st_size != file->size || timespec_ns(&st->st_mtim) != file->mtime_ns;
+    return (uint64_t)st->st_size != file->size || clock_ns(&st->st_mtim) != file->mtime_ns;
 }
 
 static int sync_and_rename(const struct store_local *store, const struct hashed_file *file,
@@ -241,7 +242,7 @@ static int put_copy(const struct store_local *store, const struct digest *digest
                     struct error *err)
 {
     struct hashed_file file = {.path = copy};
-    struct stored_blob stored;
+    struct stored_blob stored = {.digest = *digest};
     struct stat st;
     int rc = sha256_file(copy, &file.digest, &file.size, err);
     if (rc == 0 && strcmp(file.digest.hex, digest->hex) != 0)
@@ -249,7 +250,7 @@ static int put_copy(const struct store_local *store, const struct digest *digest
     if (rc == 0 && stat(copy, &st) < 0)
         rc = error_errno(err, errno, "cannot look at %s", copy);
     if (rc == 0) {
-        file.mtime_ns = timespec_ns(&st.st_mtim);
+        file.mtime_ns = clock_ns(&st.st_mtim);
         rc = store_local_adopt(store, &file, &stored, err);
     }
     if (rc < 0)

@@ -1,5 +1,6 @@
 /* See work.h. */
 #include "cache/work.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
 
@@ -176,7 +177,7 @@ static bool has_failed(const struct cache *cache, const struct attempt *a)
     char *job = file_path("%s/job.json", a->folder);
     bool failed =
         failure.finished == 0 || /* before its process started */
-        (job && stat(job, &st) == 0 && (double)timespec_ns(&st.st_mtim) <= failure.finished * 1e9);
+        (job && stat(job, &st) == 0 && (double)clock_ns(&st.st_mtim) <= failure.finished * 1e9);
     free(job);
     failure_free(&failure);
     return failed;
