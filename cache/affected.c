@@ -41,17 +41,17 @@ struct walk {
     result_action *action;
 };
 
-static int at_record(void *data, const char *key, struct error *err)
+static int at_record(void *data, const struct digest *key, struct error *err)
 {
     const struct walk *walk = data;
     struct cache *cache = walk->search->cache;
     struct result result;
-    int rc = index_find(cache->index, key, &result, err);
+    int rc = index_find(cache->index, key->hex, &result, err);
     if (rc == 0)
         result_free(&result);
     if (rc != -ENOENT)
         return rc;
-    if (record_read(cache->folder, key, &result, NULL) < 0)
+    if (record_read(cache->folder, key->hex, &result, NULL) < 0)
         return 0; /* without a sound record it is no result */
     rc = walk->action(walk->search, &result);
     result_free(&result);
@@ -74,7 +74,7 @@ static int each_result(struct search *s, result_action *action)
         rc = rc == -ENOENT ? 0 : rc;
     }
     free(keys);
-    return rc < 0 ? rc : record_walk(s->cache->folder, at_record, &walk, s->err);
+    return rc < 0 ? rc : record_list(s->cache->folder, at_record, &walk, s->err);
 }
 
 /* ---- folders with the blob ---- */

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "cache/fsck.h"
+#include "cache/quarantine.h"
 #include "cache/record.h"
 
 #include <errno.h>
@@ -12,23 +13,12 @@
 
 /* ---- opening, and rebuilding the index ---- */
 
-static int quarantine(const char *folder, const char *name, struct error *err)
-{
-    char *from = file_path("%s/%s", folder, name), *to = file_path("%s/damaged/%s", folder, name);
-    int rc = from && to ? 0 : error_set(err, ENOMEM, "out of memory");
-    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot move %s to %s", from, to);
-    free(from);
-    free(to);
-    return rc;
-}
-
 /* Adds a record's result to the index; a damaged record is left to fsck_scan_records. */
-static int import(void *data, const char *key, struct error *err)
+static int import(void *data, const struct digest *key, struct error *err)
 {
     struct cache *cache = data;
     struct result result;
-    int rc = record_read(cache->folder, key, &result, NULL);
+    int rc = record_read(cache->folder, key->hex, &result, NULL);
     if (rc < 0)
         return rc == -ENOMEM ? error_set(err, ENOMEM, "out of memory reading records") : 0;
     rc = index_commit(cache->index, &result, err);
@@ -41,7 +31,7 @@ static int import_all(struct cache *cache, struct error *err)
     char *damaged = file_path("%s/damaged/index.sqlite", cache->folder);
     int rc = damaged ? index_begin(cache->index, err) : error_set(err, ENOMEM, "out of memory");
     if (rc == 0) {
-        rc = record_walk(cache->folder, import, cache, err);
+        rc = record_list(cache->folder, import, cache, err);
         index_salvage(cache->index, damaged);
         if (rc == 0)
             rc = index_end(cache->index, err);
@@ -55,11 +45,13 @@ static int import_all(struct cache *cache, struct error *err)
 static int rebuild(struct cache *cache, const char *folder, struct error *err)
 {
     static const char *const names[] = {"index.sqlite", "index.sqlite-wal", "index.sqlite-shm"};
-    char *damaged = file_path("%s/damaged", folder);
-    int rc = damaged ? file_make_folders(damaged, err) : error_set(err, ENOMEM, "out of memory");
-    for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++)
-        rc = quarantine(folder, names[i], err);
-    free(damaged);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++) {
+        char *path = file_path("%s/%s", folder, names[i]);
+        rc = path ? quarantine(folder, path, names[i], err)
+                  : error_set(err, ENOMEM, "out of memory");
+        free(path);
+    }
     if (rc == 0)
         rc = cache_open(cache, folder, true, err);
     if (rc < 0)
@@ -100,15 +92,14 @@ static const char no_record[] = "it has no record";
 static const char not_in_index[] = "it is not in the index";
 static const char differs[] = "the index and its record have different outputs";
 
-static int add_fault(struct fsck *f, const char *key, const char *text, struct error *err)
+static int add_fault(struct fsck *f, const struct digest *key, const char *text, struct error *err)
 {
     struct fault *larger = realloc(f->faults, (f->fault_count + 1) * sizeof *larger);
     if (!larger)
         return error_set(err, ENOMEM, "out of memory checking the cache");
     f->faults = larger;
     struct fault *fault = &larger[f->fault_count];
-    *fault = (struct fault){.text = strdup(text)};
-    snprintf(fault->key.hex, sizeof fault->key.hex, "%s", key);
+    *fault = (struct fault){.key = *key, .text = strdup(text)};
     if (!fault->text)
         return error_set(err, ENOMEM, "out of memory checking the cache");
     f->fault_count++;
@@ -116,11 +107,12 @@ static int add_fault(struct fsck *f, const char *key, const char *text, struct e
 }
 
 /* *fault: what is wrong with the result of a key, or NULL. */
-static int find_fault(struct cache *cache, const char *key, const char **fault, struct error *err)
+static int find_fault(struct cache *cache, const struct digest *key, const char **fault,
+                      struct error *err)
 {
     struct result known = {0}, recorded = {0};
-    int in_index = index_find(cache->index, key, &known, err);
-    int in_record = record_read(cache->folder, key, &recorded, NULL);
+    int in_index = index_find(cache->index, key->hex, &known, err);
+    int in_record = record_read(cache->folder, key->hex, &recorded, NULL);
     *fault = in_record == -ENOENT                                          ? no_record
              : in_record < 0                                               ? damaged_record
              : in_index == -ENOENT                                         ? not_in_index
@@ -137,12 +129,12 @@ struct record_scan {
     bool not_in_index; /* only keys that the index lacks */
 };
 
-static int scan_key(void *data, const char *key, struct error *err)
+static int scan_key(void *data, const struct digest *key, struct error *err)
 {
     const struct record_scan *scan = data;
     const char *fault;
     struct result known;
-    int rc = scan->not_in_index ? index_find(scan->cache->index, key, &known, err) : -ENOENT;
+    int rc = scan->not_in_index ? index_find(scan->cache->index, key->hex, &known, err) : -ENOENT;
     if (rc == 0)
         result_free(&known);
     if (rc != -ENOENT)
@@ -158,11 +150,11 @@ int fsck_scan_records(struct cache *cache, struct fsck *f, struct error *err)
     size_t count;
     int rc = index_keys(cache->index, &keys, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = scan_key(&scan, keys[i].hex, err);
+        rc = scan_key(&scan, &keys[i], err);
     free(keys);
     f->results = count;
     scan.not_in_index = true;
-    return rc < 0 ? rc : record_walk(cache->folder, scan_key, &scan, err);
+    return rc < 0 ? rc : record_list(cache->folder, scan_key, &scan, err);
 }
 
 /* ---- repair ---- */

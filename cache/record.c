@@ -2,8 +2,9 @@
 #define _GNU_SOURCE
 #include "cache/record.h"
 #include "base/file.h"
+#include "cache/fanout.h"
+#include "cache/quarantine.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -18,7 +19,10 @@ static const char hexadecimal[] = "0123456789abcdef";
 
 char *record_path(const char *cache, const char *key)
 {
-    return file_path("%s/results/%.2s/%s.json", cache, key, key + 2);
+    char *folder = file_path("%s/results", cache);
+    char *path = folder ? fanout_path(folder, key, ".json") : NULL;
+    free(folder);
+    return path;
 }
 
 /* ---- writing ---- */
@@ -249,60 +253,23 @@ int record_read(const char *cache, const char *key, struct result *result, struc
 
 /* ---- all of them ---- */
 
-static int walk_folder(const char *folder, const char *start,
-                       int (*each)(void *data, const char *key, struct error *err), void *data,
-                       struct error *err)
-{
-    char *path = file_path("%s/%s", folder, start);
-    DIR *dir = path ? opendir(path) : NULL;
-    struct dirent *entry;
-    int rc = path ? 0 : error_set(err, ENOMEM, "out of memory");
-    if (path && !dir && errno != ENOTDIR)
-        rc = error_errno(err, errno, "cannot open folder %s", path);
-    while (dir && rc == 0 && (entry = readdir(dir))) {
-        const char *name = entry->d_name;
-        char key[KEY_LENGTH + 1];
-        if (strspn(name, hexadecimal) != KEY_LENGTH - 2 ||
-            strcmp(name + KEY_LENGTH - 2, ".json") != 0)
-            continue;
-        snprintf(key, sizeof key, "%.2s%.62s", start, name);
-        rc = each(data, key, err);
-    }
-    if (dir)
-        closedir(dir);
-    free(path);
-    return rc;
-}
-
-int record_walk(const char *cache, int (*each)(void *data, const char *key, struct error *err),
-                void *data, struct error *err)
+int record_list(const char *cache,
+                int (*visit)(void *data, const struct digest *key, struct error *err), void *data,
+                struct error *err)
 {
     char *folder = file_path("%s/results", cache);
-    DIR *dir = folder ? opendir(folder) : NULL;
-    struct dirent *entry;
-    int rc = folder ? 0 : error_set(err, ENOMEM, "out of memory");
-    if (folder && !dir && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot open folder %s", folder);
-    while (dir && rc == 0 && (entry = readdir(dir)))
-        if (strlen(entry->d_name) == 2 && strspn(entry->d_name, hexadecimal) == 2)
-            rc = walk_folder(folder, entry->d_name, each, data, err);
-    if (dir)
-        closedir(dir);
+    int rc = folder ? fanout_list(folder, ".json", visit, data, err)
+                    : error_set(err, ENOMEM, "out of memory listing %s", cache);
     free(folder);
     return rc;
 }
 
 int record_quarantine(const char *cache, const char *key, struct error *err)
 {
-    char *from = record_path(cache, key);
-    char *to = file_path("%s/damaged/%s.json", cache, key),
-         *folder = file_path("%s/damaged", cache);
-    int rc = from && to && folder ? file_make_folders(folder, err)
-                                  : error_set(err, ENOMEM, "out of memory");
-    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot move %s to %s", from, to);
-    free(from);
-    free(to);
-    free(folder);
+    char *path = record_path(cache, key), *name = file_path("%s.json", key);
+    int rc = path && name ? quarantine(cache, path, name, err)
+                          : error_set(err, ENOMEM, "out of memory moving a record");
+    free(name);
+    free(path);
     return rc;
 }

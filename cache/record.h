@@ -22,9 +22,10 @@ int record_read(const char *cache, const char *key, struct result *result, struc
 /* Moves the record, if there is one, to CACHE/damaged. */
 int record_quarantine(const char *cache, const char *key, struct error *err);
 
-/* Calls `each` with the key of every file in CACHE/results; ends at the first that returns a
- * negative code and returns it. */
-int record_walk(const char *cache, int (*each)(void *data, const char *key, struct error *err),
-                void *data, struct error *err);
+/* Calls `visit` with the key of every record until one call returns a negative value, which is
+ * returned. The records themselves are not read. */
+int record_list(const char *cache,
+                int (*visit)(void *data, const struct digest *key, struct error *err), void *data,
+                struct error *err);
 
 #endif

@@ -3,8 +3,9 @@
 #include "cache/store_local.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "cache/fanout.h"
+#include "cache/quarantine.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,9 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char hexadecimal[] = "0123456789abcdef";
-
-enum { DIGITS = 64, PREFIX = 2, PREFIXES = 256 };
+enum { PREFIXES = 256 };
 
 static int out_of_memory(struct error *err)
 {
@@ -61,7 +60,10 @@ static void close_base(struct store *store)
 
 char *store_local_path(const struct store_local *store, const struct digest *digest)
 {
-    return file_path("%s/blobs/%.2s/%s", store->folder, digest->hex, digest->hex + PREFIX);
+    char *blobs = file_path("%s/blobs", store->folder);
+    char *path = blobs ? fanout_path(blobs, digest->hex, "") : NULL;
+    free(blobs);
+    return path;
 }
 
 /* 0, -ENOENT if there is no regular file, or another error of lstat. */
@@ -228,7 +230,7 @@ int store_local_sync(const struct store_local *store, const struct stored_blob *
     bool synced[PREFIXES] = {false};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        char prefix[PREFIX + 1] = {stored[i].digest.hex[0], stored[i].digest.hex[1], 0};
+        const char prefix[3] = {stored[i].digest.hex[0], stored[i].digest.hex[1], 0};
         size_t number = strtoul(prefix, NULL, 16) % PREFIXES;
         if (!synced[number])
             rc = sync_folder(store, prefix, err);
@@ -272,7 +274,7 @@ static int put(struct store *base, const struct digest *digest, const char *path
     return rc;
 }
 
-/* ---- removing ---- */
+/* ---- removing and listing ---- */
 
 static int remove_blob(struct store *base, const struct digest *digest, struct error *err)
 {
@@ -287,63 +289,16 @@ static int remove_blob(struct store *base, const struct digest *digest, struct e
 int store_local_quarantine(const struct store_local *store, const struct digest *digest,
                            struct error *err)
 {
-    char *folder = file_path("%s/damaged", store->folder);
-    char *from = store_local_path(store, digest);
-    char *to = folder ? file_path("%s/%s", folder, digest->hex) : NULL;
-    int rc = from && to ? file_make_folders(folder, err) : out_of_memory(err);
-    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT) {
-        rc = file_remove_tree(to, err); /* a folder in its place is not replaced by rename */
-        if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
-            rc = error_errno(err, errno, "cannot move %s to %s", from, to);
-    }
-    free(to);
-    free(from);
-    free(folder);
-    return rc;
-}
-
-/* ---- listing ---- */
-
-static bool is_hexadecimal(const char *name, size_t length)
-{
-    return strlen(name) == length && strspn(name, hexadecimal) == length;
-}
-
-static int list_folder(const char *blobs, const char *prefix, store_visit *visit, void *data,
-                       struct error *err)
-{
-    char *folder = file_path("%s/%s", blobs, prefix);
-    DIR *dir = folder ? opendir(folder) : NULL;
-    struct dirent *entry;
-    int rc = folder ? 0 : out_of_memory(err);
-    if (folder && !dir && errno != ENOTDIR && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot open folder %s", folder);
-    while (dir && rc == 0 && (entry = readdir(dir))) {
-        struct digest digest;
-        if (!is_hexadecimal(entry->d_name, DIGITS - PREFIX))
-            continue;
-        snprintf(digest.hex, sizeof digest.hex, "%.2s%.62s", prefix, entry->d_name);
-        rc = visit(data, &digest, err);
-    }
-    if (dir)
-        closedir(dir);
-    free(folder);
+    char *path = store_local_path(store, digest);
+    int rc = path ? quarantine(store->folder, path, digest->hex, err) : out_of_memory(err);
+    free(path);
     return rc;
 }
 
 static int list(struct store *base, store_visit *visit, void *data, struct error *err)
 {
     char *blobs = file_path("%s/blobs", local_of(base)->folder);
-    DIR *dir = blobs ? opendir(blobs) : NULL;
-    struct dirent *entry;
-    int rc = blobs ? 0 : out_of_memory(err);
-    if (blobs && !dir && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot open folder %s", blobs);
-    while (dir && rc == 0 && (entry = readdir(dir)))
-        if (is_hexadecimal(entry->d_name, PREFIX))
-            rc = list_folder(blobs, entry->d_name, visit, data, err);
-    if (dir)
-        closedir(dir);
+    int rc = blobs ? fanout_list(blobs, "", visit, data, err) : out_of_memory(err);
     free(blobs);
     return rc;
 }
