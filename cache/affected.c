@@ -21,18 +21,18 @@ static int out_of_memory(struct error *err)
     return error_set(err, ENOMEM, "out of memory looking for results of damaged blobs");
 }
 
-/* A search in progress. */
+/* State of a search. */
 struct search {
     struct cache *cache;
-    double since;           /* when the blob was last known to be right */
-    struct digest *digests; /* of the blob, and of folders that hold it */
+    double since;           /* when the blob was last verified */
+    struct digest *digests; /* of the blob, and of folders that contain it */
     size_t digest_count;
     struct affected *affected;
     size_t count;
     struct error *err;
 };
 
-/* ---- every result, of the index or of a record that the index lacks ---- */
+/* ---- all results, in the index and in records that the index lacks ---- */
 
 typedef int result_action(struct search *s, const struct result *result);
 
@@ -52,7 +52,7 @@ static int at_record(void *data, const struct digest *key, struct error *err)
     if (rc != -ENOENT)
         return rc;
     if (record_read(cache->folder, key->hex, &result, NULL) < 0)
-        return 0; /* without a sound record it is no result */
+        return 0; /* a key without a valid record has no result */
     rc = walk->action(walk->search, &result);
     result_free(&result);
     return rc;
@@ -77,7 +77,7 @@ static int each_result(struct search *s, result_action *action)
     return rc < 0 ? rc : record_list(s->cache->folder, at_record, &walk, s->err);
 }
 
-/* ---- folders with the blob ---- */
+/* ---- folders that contain the blob ---- */
 
 static int add_digest(struct search *s, const struct digest *digest)
 {
@@ -97,16 +97,17 @@ static bool is_searched(const struct search *s, const char *hex)
     return false;
 }
 
-static bool holds(const struct cache *cache, const struct blob *blob, const struct digest *digest)
+static bool contains(const struct cache *cache, const struct blob *blob,
+                     const struct digest *digest)
 {
     struct tree tree;
-    bool held = false;
+    bool found = false;
     if (!blob->tree || cache_read_tree(cache, blob, &tree, NULL) < 0)
         return false;
     for (size_t i = 0; i < tree.count; i++)
-        held |= strcmp(tree.entries[i].digest.hex, digest->hex) == 0;
+        found |= strcmp(tree.entries[i].digest.hex, digest->hex) == 0;
     tree_free(&tree);
-    return held;
+    return found;
 }
 
 static int add_folders(struct search *s, const struct result *result)
@@ -114,15 +115,15 @@ static int add_folders(struct search *s, const struct result *result)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < result->output_count; i++) {
         const struct blob *blob = &result->outputs[i].blob;
-        if (!is_searched(s, blob->digest.hex) && holds(s->cache, blob, &s->digests[0]))
+        if (!is_searched(s, blob->digest.hex) && contains(s->cache, blob, &s->digests[0]))
             rc = add_digest(s, &blob->digest);
     }
     return rc;
 }
 
-/* ---- who read one of them ---- */
+/* ---- results that read one of them ---- */
 
-/* Whether one of the recorded inputs is such a blob, and wasn't verified by the stage. */
+/* Whether an input of the result is such a blob, and the stage didn't verify it. */
 static bool read_unverified(const struct search *s, const struct result *r)
 {
     json_t *inputs = json_loads(r->inputs, 0, NULL), *item;

@@ -44,7 +44,7 @@ void blob_writer_free(struct blob_writer *w)
     *w = (struct blob_writer){0};
 }
 
-/* Takes over file. */
+/* Takes ownership of file. */
 static int add_pending(struct blob_writer *w, struct pending pending, struct error *err)
 {
     struct pending *larger = realloc(w->pending, (w->pending_count + 1) * sizeof *larger);
@@ -59,7 +59,7 @@ static int add_pending(struct blob_writer *w, struct pending pending, struct err
     return error_set(err, ENOMEM, "out of memory storing files");
 }
 
-/* ---- hashing what is to be stored ---- */
+/* ---- hashing ---- */
 
 static int store_file(struct blob_writer *w, const char *path, bool copy, struct blob *blob,
                       struct error *err)
@@ -73,7 +73,7 @@ static int store_file(struct blob_writer *w, const char *path, bool copy, struct
             S_ISLNK(link.st_mode) ? "%s is a symbolic link to nothing" : "cannot look at %s", path);
     if (!S_ISREG(st.st_mode))
         return error_set(err, EINVAL, "%s is not a regular file", path);
-    /* A link's target or a file with a second name may be written to by others: copy those. */
+    /* Other processes may write to a link's target or to a file with a second name: copy those. */
     copy |= S_ISLNK(link.st_mode) || st.st_nlink > 1;
     *blob = (struct blob){.executable = st.st_mode & S_IXUSR};
     char *file = copy ? store_local_temporary(w->cache->blobs) : strdup(path);
@@ -130,11 +130,11 @@ int blob_store_memory(struct blob_writer *w, const void *data, size_t size, stru
 
 /* ---- folders ---- */
 
-/* A walk through one tree. */
+/* A walk through one folder. */
 struct walk {
     struct blob_writer *w;
     const char *root;
-    char *real_root; /* without links */
+    char *real_root; /* with links resolved */
     bool copy;
     struct tree *tree;
     struct error *err;
@@ -166,8 +166,8 @@ static char *relative_target(const char *path, const char *to)
     return NULL;
 }
 
-/* The target of a link at root/path whose real target is in the tree, as a manifest writes it;
- * NULL with *rc 0 if the link leads out of the tree. */
+/* The target of a link at root/path as the manifest has it, malloc'd; NULL with *rc 0 if the link
+ * leads out of the folder. */
 static char *inner_target(const struct walk *walk, const char *path, const char *full, int *rc)
 {
     char given[4096], *real = realpath(full, NULL), *target = NULL;
@@ -191,7 +191,7 @@ static char *inner_target(const struct walk *walk, const char *path, const char 
 
 static int walk_folder(const struct walk *walk, const char *below, int depth);
 
-/* Takes over path. */
+/* Takes ownership of path. */
 static int walk_link(const struct walk *walk, char *path, const char *full)
 {
     int rc;
@@ -216,7 +216,7 @@ static int walk_link(const struct walk *walk, char *path, const char *full)
                : 0;
 }
 
-/* Takes over path. */
+/* Takes ownership of path. */
 static int walk_entry(const struct walk *walk, char *path, int depth)
 {
     char *full = file_path("%s/%s", walk->root, path);
@@ -241,7 +241,7 @@ static int walk_entry(const struct walk *walk, char *path, int depth)
     return rc;
 }
 
-/* Opens a folder; a read-only one of the stage's own is made writable, since files move out. */
+/* Opens a folder. A read-only one that the stage made becomes writable, since files move out. */
 static DIR *open_folder(const struct walk *walk, const char *folder)
 {
     struct stat st;
@@ -307,7 +307,8 @@ static int store_tree(struct blob_writer *w, const char *path, bool copy, struct
     return rc;
 }
 
-/* Whether a link on the way leads elsewhere: what lies there isn't the stage's, and stays. */
+/* Whether a part of the path is a link: the files there aren't the stage's own, so they are copied.
+ */
 static bool leads_away(const char *path)
 {
     char *part = strdup(path);

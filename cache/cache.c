@@ -16,7 +16,7 @@
 
 /* ---- opening ---- */
 
-static int make_all(const char *folder, struct error *err)
+static int make_folders(const char *folder, struct error *err)
 {
     static const char *const parts[] = {"blobs", "results", "work", "tmp"};
     int rc = 0;
@@ -36,7 +36,7 @@ static void remove_entry(const char *folder, const char *name)
     free(path);
 }
 
-/* What a killed run was writing, and its trials' folders: nobody will finish what a day hasn't. */
+/* Removes temporary files and folders of killed runs: those older than a day. */
 static void remove_old_temporaries(const char *folder)
 {
     char *path = file_path("%s/tmp", folder);
@@ -53,7 +53,7 @@ static void remove_old_temporaries(const char *folder)
     free(path);
 }
 
-/* To look into a folder that isn't a cache mustn't make it one. */
+/* Whether the folder is a cache: commands that only read don't create one. */
 static bool holds_cache(const char *folder)
 {
     static const char *const parts[] = {"index.sqlite", "results"};
@@ -77,7 +77,7 @@ static bool may_write(const char *folder)
     return may;
 }
 
-/* Records of all results of an older format, which had none. */
+/* Writes a record for each result of an index of format 1, which had no records. */
 static int write_records(struct cache *cache, struct error *err)
 {
     struct digest *keys;
@@ -99,10 +99,10 @@ static int write_records(struct cache *cache, struct error *err)
     return rc;
 }
 
-/* In one transaction: a kill leaves the old format, and the next run begins anew. */
+/* In one transaction: after a kill the format is still the old one, and the next run upgrades. */
 static int upgrade(struct cache *cache, struct error *err)
 {
-    int rc = make_all(cache->folder, err);
+    int rc = make_folders(cache->folder, err);
     if (rc == 0)
         rc = index_begin(cache->index, err);
     if (rc < 0)
@@ -132,7 +132,7 @@ int cache_open(struct cache *cache, const char *folder, bool create, struct erro
     bool there = holds_cache(folder);
     *cache = (struct cache){.read_only = there && !may_write(folder)};
     create = create && !cache->read_only;
-    int rc = create ? make_all(folder, err) : 0;
+    int rc = create ? make_folders(folder, err) : 0;
     if (rc < 0)
         return rc;
     if (create)

@@ -8,9 +8,9 @@
  *   CACHE/tmp/           files that are being written
  *   CACHE/damaged/       damaged blobs, records and indexes
  *
- * The other folders of the program use this header, blob_writer.h, tree.h, index.h, record.h,
- * work.h and fsck.h. Calls go one way: cache.c and fsck.c, then work.c, results.c, check.c,
- * affected.c, place.c, then the index, the records and the store, which don't know each other. */
+ * Other folders of the program include this header, blob_writer.h, tree.h, index.h, record.h,
+ * work.h and fsck.h. Calls inside cache/ go one way: from fsck.c and cache.c to work.c, results.c,
+ * check.c, affected.c and place.c, from those to the index, the records and the store. */
 #ifndef FERDAG_CACHE_CACHE_H
 #define FERDAG_CACHE_CACHE_H
 

@@ -13,7 +13,7 @@
 
 /* ---- opening, and rebuilding the index ---- */
 
-/* Adds a record's result to the index; a damaged record is left to fsck_scan_records. */
+/* Adds a record's result to the index. fsck_scan_records reports damaged records. */
 static int import(void *data, const struct digest *key, struct error *err)
 {
     struct cache *cache = data;

@@ -1,4 +1,4 @@
-/* See index.h: what the index knows of files, of the user's and of its own. */
+/* See index.h: metadata of the user's files and of blobs' files; salvage of a damaged index. */
 #include "cache/index.h"
 #include "base/clock.h"
 #include "cache/statements.h"
@@ -102,7 +102,7 @@ int index_blob_bytes(struct index *index, uint64_t *bytes, struct error *err)
     return 0;
 }
 
-/* Copies rows of a table until the damaged file gives no more. */
+/* Copies rows of a table until one can't be read. */
 static void copy_rows(sqlite3 *from, sqlite3 *to, const char *select, const char *insert)
 {
     sqlite3_stmt *read = NULL, *write = NULL;

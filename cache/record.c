@@ -48,7 +48,7 @@ static json_t *outputs_json(const struct result *r)
     return list;
 }
 
-/* One line; NULL without memory, or if a text isn't what it should be. The caller frees it. */
+/* Malloc'd; NULL when memory is out, or params or inputs aren't JSON. */
 static char *first_line(const struct result *r)
 {
     json_t *params = json_loads(r->params, 0, NULL), *inputs = json_loads(r->inputs, 0, NULL);
@@ -74,7 +74,7 @@ static char *record_text(const struct result *r)
     return text;
 }
 
-/* Makes CACHE/results/ab and those above it; with `sync` a new one is on the disk. */
+/* Makes CACHE/results/ab and its parents; with `sync` its name is synced. */
 static int make_folder(const char *cache, const char *folder, bool sync, struct error *err)
 {
     if (mkdir(folder, 0777) < 0)
@@ -134,7 +134,7 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* The member as compact JSON; malloc'd, NULL if there is none. */
+/* The member as compact JSON, malloc'd; NULL if there is none or memory is out. */
 static char *json_of(const json_t *root, const char *name)
 {
     const json_t *value = json_object_get(root, name);
@@ -205,15 +205,15 @@ static int read_root(const json_t *root, struct result *r)
 static bool line_sound(const char *text, size_t n)
 {
     struct digest digest;
-    char *wanted = NULL;
+    char *expected = NULL;
     bool sound = text[n] == '\n' && sha256_memory(text, n, &digest, NULL) == 0 &&
-                 (wanted = file_path("{\"sha256\": \"%s\"}\n", digest.hex)) &&
-                 strcmp(text + n + 1, wanted) == 0;
-    free(wanted);
+                 (expected = file_path("{\"sha256\": \"%s\"}\n", digest.hex)) &&
+                 strcmp(text + n + 1, expected) == 0;
+    free(expected);
     return sound;
 }
 
-/* The key is the digest of its text: the record says by itself whose it is. */
+/* The key is the digest of key_text, so a record proves to which key it belongs. */
 static bool key_sound(const struct result *r, const char *key)
 {
     struct digest digest;
@@ -251,7 +251,7 @@ int record_read(const char *cache, const char *key, struct result *result, struc
     return rc;
 }
 
-/* ---- all of them ---- */
+/* ---- listing and moving ---- */
 
 int record_list(const char *cache,
                 int (*visit)(void *data, const struct digest *key, struct error *err), void *data,

@@ -16,7 +16,7 @@ static void drop_output(struct result *result, size_t i)
             (result->output_count - i) * sizeof *result->outputs);
 }
 
-/* 0 if all outputs are there, -ENOENT if not, or an error. */
+/* 0 if all blobs are there, -ENOENT if not, or an error. Drops missing outputs with a dot. */
 static int check_outputs(struct cache *cache, struct result *result, struct error *err)
 {
     int rc = result->incomplete ? -ENOENT : 0;
@@ -33,8 +33,8 @@ static int check_outputs(struct cache *cache, struct result *result, struct erro
     return rc;
 }
 
-/* The result by its record, which the index then knows again. `lost` is what the index has for the
- * key, without which nothing needs to be looked at twice; or NULL. */
+/* Finds a result by its record and adds it to the index. `lost`: what the index has for the key, if
+ * its blobs were checked already, or NULL. */
 static int find_record(struct cache *cache, const char *key, const struct result *lost,
                        struct result *result, struct error *err)
 {

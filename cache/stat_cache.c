@@ -12,8 +12,8 @@ static bool settled(const struct timespec *t, const struct timespec *now)
     return now->tv_sec - t->tv_sec > 2;
 }
 
-/* A store through a mapping (mmap) to a page that waits to be written out changes neither mtime nor
- * ctime; the first one after it was written out does. */
+/* Writing through a mapping (mmap) to a page that is dirty already changes neither mtime nor ctime;
+ * the first write after the page was written out does. */
 static void write_out(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -44,6 +44,7 @@ int cache_digest(struct cache *cache, const char *path, struct digest *digest, s
     if (rc < 0)
         return rc;
     if (settled(&st->st_mtim, &now) && settled(&st->st_ctim, &now))
-        index_stat_set(cache->index, path, st, digest, NULL); /* else it is hashed again some day */
+        index_stat_set(cache->index, path, st, digest,
+                       NULL); /* otherwise it is hashed again next time */
     return 0;
 }

@@ -40,9 +40,9 @@ int tree_add(struct tree *tree, struct tree_entry entry)
     return 0;
 }
 
-/* ---- checks: a manifest may be damaged or hostile ---- */
+/* ---- checks: a manifest may be damaged or malicious ---- */
 
-/* The component at p: its length, or 0 for "", "." and "..". */
+/* Length of the path component at p; 0 for "", "." and "..". */
 static size_t component(const char *p)
 {
     size_t n = strcspn(p, "/");
@@ -98,7 +98,7 @@ static const struct tree_entry *find(const struct tree *tree, const char *path, 
     return NULL;
 }
 
-/* Sorted, no path twice, and nothing in what isn't a folder: else a link could lead out. */
+/* Sorted, no path twice, and no path below a file or link: else a link could lead out. */
 static bool entries_sound(const struct tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++) {
@@ -114,7 +114,7 @@ static bool entries_sound(const struct tree *tree)
 
 /* ---- reading ---- */
 
-static char *take(const char *text)
+static char *copy_path(const char *text)
 {
     return path_sound(text) ? strdup(text) : NULL;
 }
@@ -162,7 +162,7 @@ static int parse_line(const char *line, struct tree *tree)
     } else if (strncmp(line, "link ", 5) == 0) {
         rc = parse_link(line + 5, &entry);
     } else if (strncmp(line, "folder ", 7) == 0) {
-        entry = (struct tree_entry){.form = TREE_FOLDER, .path = take(line + 7)};
+        entry = (struct tree_entry){.form = TREE_FOLDER, .path = copy_path(line + 7)};
         rc = entry.path ? 0 : -EINVAL;
     } else {
         rc = parse_file(line, TREE_FILE, &entry);
