@@ -56,9 +56,9 @@ void *arena_alloc(struct arena *arena, size_t size)
         must(NULL);
     size = (size + ALIGN - 1) / ALIGN * ALIGN;
     if (!b || b->size - b->used < size) {
-        size_t room = size > BLOCK ? size : BLOCK;
-        b = must_alloc(sizeof *b + room);
-        b->size = room;
+        size_t block_size = size > BLOCK ? size : BLOCK;
+        b = must_alloc(sizeof *b + block_size);
+        b->size = block_size;
         b->next = arena->blocks;
         arena->blocks = b;
     }
@@ -91,12 +91,12 @@ char *arena_print(struct arena *arena, const char *format, ...)
 
 void *arena_push(struct arena *arena, void *items, size_t count, size_t size)
 {
-    if (count == 1 || count & (count - 1)) /* full only at 0 and at powers of two from 2 */
+    if (count == 1 || count & (count - 1)) /* full only at 0, 2, 4, 8, ... items */
         return items;
     if (count > SIZE_MAX / 4 / size)
         must(NULL);
-    size_t room = count ? count * 2 : 2;
-    void *larger = arena_alloc(arena, room * size);
+    size_t capacity = count ? count * 2 : 2;
+    void *larger = arena_alloc(arena, capacity * size);
     if (count)
         memcpy(larger, items, count * size);
     return larger;

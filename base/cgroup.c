@@ -1,5 +1,5 @@
-/* See cgroup.h. Linux, Documentation/admin-guide/cgroup-v2.rst; cgroup.kill is of Linux 5.14,
- * CLONE_INTO_CGROUP of 5.7. */
+/* See cgroup.h. Linux, Documentation/admin-guide/cgroup-v2.rst; cgroup.kill needs Linux
+ * 5.14, CLONE_INTO_CGROUP 5.7. */
 #define _GNU_SOURCE
 #include "base/cgroup.h"
 #include "base/file.h"
@@ -20,11 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAITS = 1000, DEPTH = 32, LINE = 8192 };
+enum { MAX_WAITS = 1000, MAX_DEPTH = 32, LINE = 8192 };
 
-/* ---- where cgroups are ---- */
+/* ---- paths ---- */
 
-/* Where the hierarchy of version 2 is mounted, or NULL; malloc'd. */
+/* Mount point of the hierarchy of version 2, or NULL; malloc'd. */
 static char *find_mount(void)
 {
     char line[LINE], root[LINE], point[LINE], *found = NULL;
@@ -39,7 +39,7 @@ static char *find_mount(void)
     return found;
 }
 
-/* The folder of our own cgroup, or NULL; malloc'd. */
+/* Folder of this process's cgroup, or NULL; malloc'd. */
 static char *find_own(void)
 {
     char line[LINE], *mount = find_mount(), *found = NULL;
@@ -55,14 +55,14 @@ static char *find_own(void)
     return found;
 }
 
-/* By the attempt's folder. */
+/* Name of the cgroup of an attempt. */
 static void make_name(const char *folder, char name[32])
 {
     uint64_t hash = hash_add(HASH_START, folder, strlen(folder));
     snprintf(name, 32, "ferdag-%016llx", (unsigned long long)hash);
 }
 
-/* ---- ending one ---- */
+/* ---- killing and removing ---- */
 
 /* Before Linux 5.14. */
 static void kill_one_by_one(int folder)
@@ -85,14 +85,14 @@ static void kill_all(int folder)
         close(fd);
 }
 
-/* Calls `each` for the cgroups right below; the descriptor is closed. */
+/* Calls `each` for the cgroups directly below the one open on fd, which is closed. */
 static void walk(int fd, int depth,
                  void (*each)(int parent, const char *name, int depth, const void *data),
                  const void *data)
 {
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
-    while (dir && depth < DEPTH && (entry = readdir(dir)))
+    while (dir && depth < MAX_DEPTH && (entry = readdir(dir)))
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
             each(dirfd(dir), entry->d_name, depth + 1, data);
     if (dir)
@@ -106,10 +106,11 @@ static int open_below(int parent, const char *name)
     return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Removes it, with those below it, once its processes are gone. */
+/* Removes a cgroup and those below it after killing their processes. */
 static void end_one(int parent, const char *name, int depth, const void *data)
 {
-    for (int i = 0; i < WAITS && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno == EBUSY; i++) {
+    for (int i = 0; i < MAX_WAITS && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno == EBUSY;
+         i++) {
         int folder = open_below(parent, name);
         if (folder >= 0)
             kill_all(folder);
@@ -135,7 +136,7 @@ void cgroup_end(const char *folder)
     free(mount);
 }
 
-/* ---- one of our own ---- */
+/* ---- making ---- */
 
 void cgroup_open(struct cgroup *cgroup, const char *folder)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A file's name in another coding, or a character that was cut, mustn't spoil the line. */
+/* A path may hold other bytes than UTF-8 and control bytes, and truncation may cut a character. */
 static void one_line(char *text)
 {
     utf8_mend(text);
@@ -51,7 +51,7 @@ void error_prefix(struct error *err, const char *format, ...)
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
     size_t used = strlen(err->text);
-    /* The inner text loses its tail rather than the place in front of it. */
+    /* If it gets too long, the end of the inner text is cut, not the place in front of it. */
     snprintf(err->text + used, sizeof err->text - used, ": %.*s",
              (int)(sizeof err->text > used + 3 ? sizeof err->text - used - 3 : 0), inner.text);
     one_line(err->text);

@@ -16,7 +16,8 @@
 #include <unistd.h>
 #include <linux/fs.h>
 
-enum { DEEPEST = 100, PASSES = 1000 }; /* of file_remove_tree: each level holds a descriptor */
+/* Of file_remove_tree: each level of folders keeps a file descriptor open. */
+enum { MAX_DEPTH = 100, MAX_PASSES = 1000 };
 
 char *file_path(const char *format, ...)
 {
@@ -30,10 +31,10 @@ char *file_path(const char *format, ...)
 
 char *file_random_name(const char *folder)
 {
-    uint64_t chance;
-    if (getentropy(&chance, sizeof chance) < 0)
+    uint64_t number;
+    if (getentropy(&number, sizeof number) < 0)
         return NULL;
-    return file_path("%s/%016" PRIx64, folder, chance);
+    return file_path("%s/%016" PRIx64, folder, number);
 }
 
 int file_read(const char *path, size_t limit, char **data, size_t *size, struct error *err)
@@ -41,14 +42,14 @@ int file_read(const char *path, size_t limit, char **data, size_t *size, struct 
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_errno(err, errno, "cannot open %s", path);
-    size_t room = 4096, used = 0;
+    size_t capacity = 4096, used = 0;
     struct stat st;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size <= limit)
-        room = (size_t)st.st_size + 1;
-    char *buffer = malloc(room + 1);
+        capacity = (size_t)st.st_size + 1;
+    char *buffer = malloc(capacity + 1);
     int rc = 0;
     while (buffer) {
-        ssize_t n = read(fd, buffer + used, room - used);
+        ssize_t n = read(fd, buffer + used, capacity - used);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -62,14 +63,14 @@ int file_read(const char *path, size_t limit, char **data, size_t *size, struct 
         }
         if (n == 0)
             break;
-        if (used == room) {
-            char *larger = realloc(buffer, room * 2 + 1);
+        if (used == capacity) {
+            char *larger = realloc(buffer, capacity * 2 + 1);
             if (!larger) {
                 rc = error_set(err, ENOMEM, "out of memory reading %s", path);
                 break;
             }
             buffer = larger;
-            room *= 2;
+            capacity *= 2;
         }
     }
     close(fd);
@@ -99,15 +100,20 @@ static int write_all(int fd, const char *data, size_t size)
     return 0;
 }
 
-/* Opens PATH.tmp.CHANCE, a new file, for writing; *temporary is malloc'd. */
+char *file_temporary_name(const char *path)
+{
+    uint32_t number;
+    return getentropy(&number, sizeof number) < 0
+               ? NULL
+               : file_path("%s.tmp.%08x", path, (unsigned)number);
+}
+
+/* Opens a new file beside `path` for writing; *temporary is its malloc'd name. */
 static int open_temporary(const char *path, char **temporary, struct error *err)
 {
-    uint32_t chance;
-    if (getentropy(&chance, sizeof chance) < 0)
-        return error_errno(err, errno, "cannot name a temporary file for %s", path);
-    *temporary = file_path("%s.tmp.%08x", path, (unsigned)chance);
+    *temporary = file_temporary_name(path);
     if (!*temporary)
-        return error_set(err, ENOMEM, "out of memory writing %s", path);
+        return error_set(err, ENOMEM, "cannot name a temporary file for %s", path);
     int fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         int rc = error_errno(err, errno, "cannot write %s", path);
@@ -192,16 +198,16 @@ int file_copy(const char *from, const char *to, struct error *err)
     return rc;
 }
 
-/* A new file from another: by `copy`, which gets the two descriptors. */
+/* Makes a new file from another by `copy`. mode 0: as the umask gives. */
 static int make_copy(const char *from, const char *to, int mode, int (*copy)(int in, int out),
                      struct error *err)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC);
     if (in < 0)
         return error_errno(err, errno, "cannot open %s", from);
-    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode ? 0600 : 0666);
     int rc = out < 0 ? -errno : copy(in, out);
-    if (rc == 0 && fchmod(out, (mode_t)mode) < 0)
+    if (rc == 0 && mode && fchmod(out, (mode_t)mode) < 0)
         rc = -errno;
     if (out >= 0 && close(out) < 0 && rc == 0)
         rc = -errno;
@@ -259,10 +265,10 @@ int file_make_folders(const char *path, struct error *err)
     return rc;
 }
 
-/* What file_remove_tree is at. */
+/* State of file_remove_tree. */
 struct removal {
-    int top; /* the folder to remove; -1 until it is open */
-    unsigned moved;
+    int top;        /* descriptor of the folder to remove; -1 until it is open */
+    unsigned moved; /* folders moved up to it so far */
 };
 
 static int remove_entry(struct removal *r, int folder, const char *name, int depth);
@@ -289,7 +295,7 @@ static int empty_folder(struct removal *r, int fd, int depth)
 
 static int remove_folder(struct removal *r, int folder, const char *name, int depth)
 {
-    if (depth > DEEPEST) { /* to the top, for the next pass */
+    if (depth > MAX_DEPTH) { /* moved to the top, for the next pass */
         char up[40];
         snprintf(up, sizeof up, ".deep.%u", r->moved++);
         return renameat(folder, name, r->top, up) < 0 ? -errno : 0;
@@ -313,7 +319,7 @@ static int remove_entry(struct removal *r, int folder, const char *name, int dep
     struct stat st;
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
         return -code;
-    /* Programs leave read-only folders, such as Go's module cache. */
+    /* Programs leave read-only folders: Go's module cache, for one. */
     if ((st.st_mode & S_IRWXU) != S_IRWXU)
         fchmodat(folder, name, (st.st_mode & 07777) | S_IRWXU, 0);
     return remove_folder(r, folder, name, depth);
@@ -323,8 +329,8 @@ int file_remove_tree(const char *path, struct error *err)
 {
     struct removal r = {.top = -1};
     int rc = -ENOTEMPTY;
-    /* More than one pass where folders were too deep, or something still writes there. */
-    for (int pass = 0; pass < PASSES && rc == -ENOTEMPTY; pass++)
+    /* More than one pass if folders were too deep or another process still writes there. */
+    for (int pass = 0; pass < MAX_PASSES && rc == -ENOTEMPTY; pass++)
         rc = remove_entry(&r, AT_FDCWD, path, 0);
     return rc < 0 ? error_errno(err, -rc, "cannot remove %s", path) : 0;
 }

@@ -1,44 +1,49 @@
-/* Files, whole or not at all: what every part needs of the file system. */
+/* Reads, writes, copies and removes files and folders. */
 #ifndef FERDAG_BASE_FILE_H
 #define FERDAG_BASE_FILE_H
 
 #include <stddef.h>
 #include "base/error.h"
 
-/* Reads a whole file of at most `limit` bytes. On success *data is malloc'd, has a 0 byte
- * after its last, and belongs to the caller; *size is its length. -EFBIG if it is larger. */
+/* Reads a whole file of at most `limit` bytes. *data is malloc'd, with a 0 byte after the last one,
+ * and owned by the caller; *size is its length. -EFBIG if the file is larger. */
 int file_read(const char *path, size_t limit, char **data, size_t *size, struct error *err);
 
-/* Writes a file whole: to PATH.tmp.CHANCE, synced, then renamed over PATH, so that a reader finds
- * the old bytes or the new, never half of them. */
+/* Writes a file atomically: to a temporary file beside it, which is synced and renamed to `path`. A
+ * reader finds the old bytes or the new ones, also after a crash. */
 int file_write(const char *path, const void *data, size_t size, struct error *err);
 
-/* Copies a file the same way (copy-on-write where the file system can). */
+/* Copies a file as file_write writes one, copy-on-write where the file system supports it. */
 int file_copy(const char *from, const char *to, struct error *err);
 
-/* The same into a new file, where nothing is, without syncing it: for folders whose content nobody
- * needs after a power cut. An error leaves nothing there. file_copy_unsynced sets the permissions.
- */
+/* Writes a new file at `path`, where nothing may be, without syncing it: for files that are not
+ * needed after a crash. An error leaves no file. */
 int file_write_unsynced(const char *path, const void *data, size_t size, struct error *err);
+
+/* Copies a file in the same way. mode: its permissions; 0: as the umask gives. */
 int file_copy_unsynced(const char *from, const char *to, int mode, struct error *err);
 
-/* Makes a new file that shares the blocks of another until one is written to. -EOPNOTSUPP, -EXDEV
- * or -EINVAL where the file system can't; an error leaves nothing at `to`. */
+/* Makes a copy-on-write copy (FICLONE). -EOPNOTSUPP, -EXDEV or -EINVAL if the file system can't; an
+ * error leaves no file at `to`. */
 int file_reflink(const char *from, const char *to, int mode, struct error *err);
 
-/* Waits until a file's content, or a folder's list of names, is on the disk. */
+/* fsync: waits until a file's content, or the list of names of a folder, is on the disk. */
 int file_sync(const char *path, struct error *err);
 
-/* Makes a folder and those above it; one that is there already is fine. */
+/* Makes a folder and its parents; those that exist are left. -ENOTDIR: another file is there. */
 int file_make_folders(const char *path, struct error *err);
 
-/* Removes a file, or a folder with all in it, read-only folders too (links are removed, not
- * followed); one that is not there is fine. */
+/* Removes a file, or a folder with all its content, read-only folders included. Links are removed,
+ * not followed. 0 if nothing is there. */
 int file_remove_tree(const char *path, struct error *err);
 
-/* FOLDER/ and 16 random hex digits, malloc'd; NULL without memory or randomness. A process's number
- * won't do: two containers on one folder may both have it. */
+/* FOLDER/ and 16 random hex digits, malloc'd; NULL when memory or randomness is out. Process
+ * numbers aren't unique: two containers that share a folder may have the same. */
 char *file_random_name(const char *folder);
+
+/* PATH.tmp. and 8 random hex digits, for a file that is then renamed to PATH; malloc'd, NULL as
+ * above. */
+char *file_temporary_name(const char *path);
 
 /* printf into malloc'd memory; NULL when memory is out. The caller frees it. */
 char *file_path(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,4 +1,5 @@
-/* FNV-1a, 64 bits: numbers that tell texts apart where nobody is hostile. */
+/* FNV-1a, 64 bits: a fast hash that is not cryptographic
+ * (https://datatracker.ietf.org/doc/draft-eastlake-fnv/). */
 #ifndef FERDAG_BASE_HASH_H
 #define FERDAG_BASE_HASH_H
 
@@ -7,7 +8,7 @@
 
 #define HASH_START 14695981039346656037u
 
-/* The hash of what `hash` is of, and then of these bytes. */
+/* Continues a hash with more bytes; starts with HASH_START. */
 static inline uint64_t hash_add(uint64_t hash, const void *data, size_t size)
 {
     const unsigned char *p = data;

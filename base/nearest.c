@@ -1,14 +1,15 @@
-/* See nearest.h. The distance is Damerau's (optimal string alignment). */
+/* See nearest.h. The distance is the optimal string alignment distance (Damerau-Levenshtein without
+ * overlapping transpositions). */
 #include "base/nearest.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST = 64 };
+enum { MAX_LENGTH = 64 };
 
-/* How many cells of the matrix are computed in a process. It is enough for the hundred problems
- * that are printed, each among thousands of names; without it a file with thousands of mistakes
- * takes minutes. */
+/* Cells of the distance matrix that a process may still compute. Enough for the hundred errors that
+ * are printed, each among thousands of names; without a limit a file with thousands of errors takes
+ * minutes. */
 static long budget = 200000000;
 
 static size_t least(size_t a, size_t b)
@@ -16,10 +17,10 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The distance, or something larger than `far` if it is farther. */
+/* The distance, or any number above `far` if it is larger than that. */
 static size_t distance(const char *a, size_t n, const char *b, size_t m, size_t far)
 {
-    size_t rows[3][LONGEST + 1];
+    size_t rows[3][MAX_LENGTH + 1];
     size_t *before = rows[0], *above = rows[1], *row = rows[2], nearest = 0, last = 0;
     for (size_t j = 0; j <= m; j++)
         above[j] = j;
@@ -46,7 +47,7 @@ void nearest_offer(struct nearest *nearest, const char *candidate)
 {
     size_t n = strlen(nearest->wrong), m = strlen(candidate);
     size_t far = n < 3 ? 1 : (n + 2) / 3;
-    if (n > LONGEST || m > LONGEST || n == 0 || n > m + far || m > n + far || budget <= 0)
+    if (n > MAX_LENGTH || m > MAX_LENGTH || n == 0 || n > m + far || m > n + far || budget <= 0)
         return;
     size_t d = distance(nearest->wrong, n, candidate, m, far);
     if (d <= far && d < m && (!nearest->best || d < nearest->distance)) {

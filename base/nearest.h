@@ -1,4 +1,4 @@
-/* "Did you mean ...?": the name among several that is nearest to a mistyped one. */
+/* Finds the name that was probably meant by a misspelt one, for "did you mean 'x'?". */
 #ifndef FERDAG_BASE_NEAREST_H
 #define FERDAG_BASE_NEAREST_H
 
@@ -6,16 +6,16 @@
 
 struct nearest {
     const char *wrong; /* what was typed */
-    const char *best;  /* nearest candidate so far, NULL if none is near */
-    size_t distance;
+    const char *best;  /* nearest candidate so far; NULL: none is near. Borrowed */
+    size_t distance;   /* of best */
     char hint[160];
 };
 
-/* Offers a candidate. Near is at most a third of the letters changed, left out, added or swapped.
- */
+/* Compares one candidate. It is near if at most a third of the letters were changed, omitted, added
+ * or swapped with their neighbour. */
 void nearest_offer(struct nearest *nearest, const char *candidate);
 
-/* " (did you mean 'x'?)", or "" if nothing was near; lives in nearest. */
+/* " (did you mean 'x'?)", or "" if no candidate was near; valid as long as `nearest`. */
 const char *nearest_hint(struct nearest *nearest);
 
 #endif

@@ -18,7 +18,7 @@ static bool known(const struct problems *p, const struct problem *q)
     return false;
 }
 
-/* Whether there was memory for it. */
+/* False when memory is out. */
 static bool keep(struct problems *p, const struct problem *q)
 {
     struct problem *larger = realloc(p->items, (p->count + 1) * sizeof *larger);
@@ -108,8 +108,8 @@ int problems_first(const struct problems *p, struct error *err)
 
 /* ---- order ---- */
 
-/* Which place a file has among the files. */
-static size_t file_place(const struct problems *p, const char *file)
+/* Index of the first problem with that file. */
+static size_t file_order(const struct problems *p, const char *file)
 {
     size_t i = 0;
     while (strcmp(p->items[i].file, file) != 0)
@@ -119,7 +119,7 @@ static size_t file_place(const struct problems *p, const char *file)
 
 static bool before(const struct problems *p, const struct problem *a, const struct problem *b)
 {
-    size_t x = file_place(p, a->file), y = file_place(p, b->file);
+    size_t x = file_order(p, a->file), y = file_order(p, b->file);
     return x != y ? x < y : a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
@@ -127,7 +127,7 @@ void problems_sort(struct problems *p)
 {
     struct problem *sorted = malloc((p->count + 1) * sizeof *sorted);
     if (!sorted)
-        return; /* they are all there, as they were found */
+        return; /* they stay in the order in which they were found */
     for (size_t i = 0; i < p->count; i++) {
         size_t k = i;
         for (; k > 0 && before(p, &p->items[i], &sorted[k - 1]); k--)

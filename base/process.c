@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PASSES = 1000, ENVIRONMENT_LIMIT = 4 << 20 };
+enum { MAX_PASSES = 1000, ENVIRONMENT_LIMIT = 4 << 20 };
 
 void process_adopt_orphans(void)
 {
@@ -23,7 +23,7 @@ void process_adopt_orphans(void)
 
 /* ---- children ---- */
 
-/* Orphans become children of any thread of ours. */
+/* An orphan may become a child of any thread of this process. */
 static bool kill_children_of(const char *thread, bool (*keep)(void *data, pid_t pid), void *data)
 {
     char path[64];
@@ -57,13 +57,13 @@ bool process_kill_children(bool (*keep)(void *data, pid_t pid), void *data)
 
 void process_end_children(bool (*keep)(void *data, pid_t pid), void *data)
 {
-    for (int pass = 0; pass < PASSES && process_kill_children(keep, data); pass++)
+    for (int pass = 0; pass < MAX_PASSES && process_kill_children(keep, data); pass++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
-/* ---- survivors ---- */
+/* ---- processes that an attempt left ---- */
 
-static bool was_started_for(const char *pid, const char *folder)
+static bool belongs_to_attempt(const char *pid, const char *folder)
 {
     char path[64], *text = NULL;
     size_t size = 0;
@@ -87,7 +87,7 @@ void process_end_survivors(const char *folder)
     snprintf(own, sizeof own, "%ld", (long)getpid());
     while (all && (entry = readdir(all)))
         if (isdigit((unsigned char)entry->d_name[0]) && strcmp(entry->d_name, own) != 0 &&
-            was_started_for(entry->d_name, folder))
+            belongs_to_attempt(entry->d_name, folder))
             kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL);
     if (all)
         closedir(all);

@@ -39,7 +39,7 @@ double random_unit(struct random *r)
 
 double random_normal(struct random *r)
 {
-    double u = 1.0 - random_unit(r); /* (0, 1]: its logarithm is finite */
+    double u = 1.0 - random_unit(r); /* (0, 1]: so that the logarithm is finite */
     double v = random_unit(r);
     return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
 }

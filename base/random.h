@@ -1,6 +1,6 @@
-/* Random numbers that are the same everywhere: splitmix64 (Steele, Lea, Flood 2014), one
- * stream for each (seed, stream) pair, so that drawing more in one place moves nothing in
- * another. Not for secrets. */
+/* Reproducible pseudorandom numbers, the same on every machine: splitmix64 (Steele, Lea, Flood
+ * 2014). Each pair (seed, stream) is an independent sequence, so that drawing more numbers from one
+ * changes no other. Not cryptographic. */
 #ifndef FERDAG_BASE_RANDOM_H
 #define FERDAG_BASE_RANDOM_H
 
@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 struct random {
-    uint64_t state; /* all there is: save it and the stream goes on from there */
+    uint64_t state; /* the whole state: save and restore it to continue a sequence */
 };
 
-/* Starts stream number `stream` of `seed`. */
+/* Starts the sequence of (seed, stream). */
 struct random random_start(uint64_t seed, uint64_t stream);
 
 /* 64 uniform bits. */

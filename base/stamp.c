@@ -1,21 +1,17 @@
 /* See stamp.h. */
 #include "base/stamp.h"
+#include "base/clock.h"
 #include "base/hash.h"
 
 #include <stddef.h>
 #include <string.h>
 
-static int64_t nanoseconds(const struct timespec *t)
-{
-    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 struct stamp stamp_of(const struct stat *st)
 {
     return (struct stamp){.size = (uint64_t)st->st_size,
                           .inode = (uint64_t)st->st_ino,
-                          .mtime_ns = nanoseconds(&st->st_mtim),
-                          .ctime_ns = nanoseconds(&st->st_ctim)};
+                          .mtime_ns = clock_ns(&st->st_mtim),
+                          .ctime_ns = clock_ns(&st->st_ctim)};
 }
 
 bool stamp_equal(const struct stamp *a, const struct stamp *b)

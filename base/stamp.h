@@ -1,5 +1,5 @@
-/* What the file system says of a file. ctime can't be set back, so every write through the file
- * system gives another stamp; damage of the medium doesn't. */
+/* A file's metadata that changes with its content. A program can set mtime back but not ctime, so
+ * every write through the file system gives other metadata; damage of the medium does not. */
 #ifndef FERDAG_BASE_STAMP_H
 #define FERDAG_BASE_STAMP_H
 
@@ -9,14 +9,14 @@
 
 struct stamp {
     uint64_t size, inode;
-    int64_t mtime_ns, ctime_ns;
+    int64_t mtime_ns, ctime_ns; /* nanoseconds since 1970 */
 };
 
 struct stamp stamp_of(const struct stat *st);
 bool stamp_equal(const struct stamp *a, const struct stamp *b);
 
-/* A number for the stamp of the file at `path` in a folder: the sum of those of all its files, in
- * whatever order, is another one once a file was written, came or went. */
+/* A hash of the path of a file in a folder and of the file's metadata. The sum of these over all
+ * files of a folder, in any order, changes when a file is written, added or removed. */
 uint64_t stamp_number(const char *path, const struct stamp *stamp);
 
 #endif

@@ -1,19 +1,19 @@
-/* Bytes from outside that should be UTF-8 and may not be: paths, what programs say. */
+/* Text from outside that may not be valid UTF-8: paths, output of programs. */
 #ifndef FERDAG_BASE_UTF8_H
 #define FERDAG_BASE_UTF8_H
 
 #include <jansson.h>
 #include <stddef.h>
 
-/* Bytes of the UTF-8 character at p, which ends with a 0 byte; 0 if there is none: a byte that
- * begins no character, one too few, an overlong form, a surrogate, what lies beyond Unicode. */
+/* Length of the UTF-8 character at p, a text that ends with a 0 byte; 0 if it is not valid: a byte
+ * that starts no character, a truncated one, an overlong form, a surrogate, above U+10FFFF. */
 size_t utf8_character(const char *p);
 
-/* Replaces each byte that belongs to no character by a "?". */
+/* Replaces each byte that is not part of a valid character with "?". */
 void utf8_mend(char *text);
 
-/* The text as JSON, mended, since JSON is UTF-8 alone; NULL when memory is out. Only for showing: a
- * path that is to be opened can't be told from it. */
+/* The text as a JSON string, with invalid bytes replaced; NULL when memory is out. For display
+ * only: the path that it stands for may be another. */
 json_t *utf8_json(const char *text);
 
 #endif

@@ -31,8 +31,8 @@ static const char schema[] =
     " id INTEGER PRIMARY KEY, file TEXT NOT NULL, started REAL, finished REAL, stages INTEGER,"
     " cached INTEGER, ran INTEGER, failed INTEGER, status INTEGER);";
 
-/* Of format 2. blob: how each blob's file looked when its digest was last known to be right.
- * complete: how many outputs each result has. latest_failure: as latest. */
+/* Added by format 2. blob: metadata of each blob's file when its digest was last verified.
+ * complete: the number of outputs of each result. latest_failure: as latest. */
 #define TABLES_OF_2(temporary)                                                                     \
     "CREATE " temporary "TABLE blob("                                                              \
     " digest TEXT PRIMARY KEY, size INTEGER, inode INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,"   \
@@ -56,7 +56,7 @@ static int code_of(int sqlite)
         return ENOMEM;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_ERROR: /* our statements are right: the tables aren't ours any more */
+    case SQLITE_ERROR: /* our statements are correct, so the tables must have changed */
         return EUCLEAN;
     default:
         return EIO;
@@ -105,7 +105,7 @@ int database_upgrade(struct database *d, struct error *err)
     return rc < 0 ? rc : set_version(d, err);
 }
 
-/* Creates the tables unless another process was faster. */
+/* Creates the tables unless another process did meanwhile. */
 static int create_schema(struct database *d, struct error *err)
 {
     int version = 0;
@@ -124,7 +124,7 @@ static int create_schema(struct database *d, struct error *err)
     return rc;
 }
 
-/* Turning WAL on needs the file for itself for a moment and doesn't wait for it: try again. */
+/* Turning on WAL needs an exclusive lock, for which SQLite doesn't wait: try again. */
 static int use_wal(struct database *d, struct error *err)
 {
     int rc = 0;
@@ -137,7 +137,7 @@ static int use_wal(struct database *d, struct error *err)
     return rc;
 }
 
-/* Opens the file, or a URI, and reads its format. */
+/* Opens a path or URI and reads the format. */
 static int open_database(struct database *d, const char *name, int flags, int *version,
                          struct error *err)
 {
@@ -150,21 +150,21 @@ static int open_database(struct database *d, const char *name, int flags, int *v
     return get_version(d, version, err);
 }
 
-/* A table that something else dropped. */
+/* -EUCLEAN if a table is missing. */
 static int check_tables(struct database *d, struct error *err)
 {
     static const char sql[] =
         "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN"
         " ('result', 'output', 'failure', 'latest', 'stat', 'run', 'blob', 'complete',"
         " 'latest_failure')";
-    enum { OF_1 = 6, OF_2 = 9 };
+    enum { TABLES_1 = 6, TABLES_2 = 9 }; /* of format 1 and 2 */
     sqlite3_stmt *statement;
     if (sqlite3_prepare_v2(d->db, sql, -1, &statement, NULL) != SQLITE_OK)
         return database_fail(d, err);
     int rc = sqlite3_step(statement) == SQLITE_ROW ? 0 : database_fail(d, err);
     int count = rc == 0 ? sqlite3_column_int(statement, 0) : 0;
     sqlite3_finalize(statement);
-    if (rc < 0 || count >= (d->old ? OF_1 : OF_2))
+    if (rc < 0 || count >= (d->old ? TABLES_1 : TABLES_2))
         return rc;
     return error_set(err, EUCLEAN, "cache index %s: a table is missing%s", d->path,
                      database_advice);
@@ -191,11 +191,11 @@ static int connect_writing(struct database *d, struct error *err)
     }
     if (rc == 0)
         rc = check_version(d, version, err);
-    /* A commit isn't synced: what a power cut takes from the index is in the results' records. */
+    /* Commits aren't synced: what the index loses in a power cut is in the results' records. */
     return rc < 0 ? rc : database_execute(d, "PRAGMA synchronous=NORMAL", err);
 }
 
-/* Whether changes wait in the log, which only a process that may write can bring in. */
+/* Whether the write-ahead log holds changes. */
 static bool has_log(const char *path)
 {
     struct stat st;
@@ -219,8 +219,9 @@ static char *immutable_uri(const char *path)
     return uri;
 }
 
-/* A database with a log is read by way of files beside it: those of whoever writes it, if they are
- * there. Else SQLite would make them, which it can't here; but then nobody is writing. */
+/* SQLite reads a database with a write-ahead log through files beside it. If no writer has made
+ * them, SQLite would, which it can't here; but then there is no writer, and the file is immutable.
+ */
 static int connect_reading(struct database *d, struct error *err)
 {
     int version = 0;

@@ -1,7 +1,8 @@
-/* See fsck.h: the index and the results' records, which say the same twice. */
+/* See fsck.h: the index and the results' records, which both hold every result. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "cache/fsck.h"
+#include "cache/quarantine.h"
 #include "cache/record.h"
 
 #include <errno.h>
@@ -10,25 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- opening, and a new index ---- */
+/* ---- opening, and rebuilding the index ---- */
 
-static int move_aside(const char *folder, const char *name, struct error *err)
-{
-    char *from = file_path("%s/%s", folder, name), *to = file_path("%s/damaged/%s", folder, name);
-    int rc = from && to ? 0 : error_set(err, ENOMEM, "out of memory");
-    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot move %s to %s", from, to);
-    free(from);
-    free(to);
-    return rc;
-}
-
-/* Adds a record's result to the index; a damaged record is left to fsck_look_at_records. */
-static int import(void *data, const char *key, struct error *err)
+/* Adds a record's result to the index. fsck_scan_records reports damaged records. */
+static int import(void *data, const struct digest *key, struct error *err)
 {
     struct cache *cache = data;
     struct result result;
-    int rc = record_read(cache->folder, key, &result, NULL);
+    int rc = record_read(cache->folder, key->hex, &result, NULL);
     if (rc < 0)
         return rc == -ENOMEM ? error_set(err, ENOMEM, "out of memory reading records") : 0;
     rc = index_commit(cache->index, &result, err);
@@ -41,12 +31,12 @@ static int import_all(struct cache *cache, struct error *err)
     char *damaged = file_path("%s/damaged/index.sqlite", cache->folder);
     int rc = damaged ? index_begin(cache->index, err) : error_set(err, ENOMEM, "out of memory");
     if (rc == 0) {
-        rc = record_walk(cache->folder, import, cache, err);
+        rc = record_list(cache->folder, import, cache, err);
         index_salvage(cache->index, damaged);
         if (rc == 0)
             rc = index_end(cache->index, err);
         else
-            index_abandon(cache->index);
+            index_rollback(cache->index);
     }
     free(damaged);
     return rc;
@@ -55,11 +45,13 @@ static int import_all(struct cache *cache, struct error *err)
 static int rebuild(struct cache *cache, const char *folder, struct error *err)
 {
     static const char *const names[] = {"index.sqlite", "index.sqlite-wal", "index.sqlite-shm"};
-    char *aside = file_path("%s/damaged", folder);
-    int rc = aside ? file_make_folders(aside, err) : error_set(err, ENOMEM, "out of memory");
-    for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++)
-        rc = move_aside(folder, names[i], err);
-    free(aside);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++) {
+        char *path = file_path("%s/%s", folder, names[i]);
+        rc = path ? quarantine(folder, path, names[i], err)
+                  : error_set(err, ENOMEM, "out of memory");
+        free(path);
+    }
     if (rc == 0)
         rc = cache_open(cache, folder, true, err);
     if (rc < 0)
@@ -70,7 +62,7 @@ static int rebuild(struct cache *cache, const char *folder, struct error *err)
     return rc;
 }
 
-/* The codes of an index that SQLite can't use. */
+/* Whether it is the error of an index that SQLite can't read. */
 static bool is_damage(int rc)
 {
     return rc == -EUCLEAN || rc == -EIO;
@@ -100,85 +92,74 @@ static const char no_record[] = "it has no record";
 static const char not_in_index[] = "it is not in the index";
 static const char differs[] = "the index and its record have different outputs";
 
-int fsck_add_fault(struct fsck *f, const char *key, const char *text, struct error *err)
+static int add_fault(struct fsck *f, const struct digest *key, const char *text, struct error *err)
 {
     struct fault *larger = realloc(f->faults, (f->fault_count + 1) * sizeof *larger);
     if (!larger)
-        return error_set(err, ENOMEM, "out of memory looking at the cache");
+        return error_set(err, ENOMEM, "out of memory checking the cache");
     f->faults = larger;
     struct fault *fault = &larger[f->fault_count];
-    *fault = (struct fault){.text = strdup(text)};
-    snprintf(fault->key.hex, sizeof fault->key.hex, "%s", key);
+    *fault = (struct fault){.key = *key, .text = strdup(text)};
     if (!fault->text)
-        return error_set(err, ENOMEM, "out of memory looking at the cache");
+        return error_set(err, ENOMEM, "out of memory checking the cache");
     f->fault_count++;
     return 0;
 }
 
-static bool same_outputs(const struct result *a, const struct result *b)
-{
-    bool same = a->output_count == b->output_count;
-    for (size_t i = 0; same && i < a->output_count; i++)
-        same = strcmp(a->outputs[i].port, b->outputs[i].port) == 0 &&
-               strcmp(a->outputs[i].blob.digest.hex, b->outputs[i].blob.digest.hex) == 0 &&
-               a->outputs[i].blob.size == b->outputs[i].blob.size &&
-               a->outputs[i].blob.tree == b->outputs[i].blob.tree;
-    return same;
-}
-
-/* What is wrong with the result of a key, or NULL. */
-static int find_fault(struct cache *cache, const char *key, const char **fault, struct error *err)
+/* *fault: what is wrong with the result of a key, or NULL. */
+static int find_fault(struct cache *cache, const struct digest *key, const char **fault,
+                      struct error *err)
 {
     struct result known = {0}, recorded = {0};
-    int in_index = index_find(cache->index, key, &known, err);
-    int in_record = record_read(cache->folder, key, &recorded, NULL);
-    *fault = in_record == -ENOENT                                   ? no_record
-             : in_record < 0                                        ? damaged_record
-             : in_index == -ENOENT                                  ? not_in_index
-             : known.incomplete || !same_outputs(&known, &recorded) ? differs
-                                                                    : NULL;
+    int in_index = index_find(cache->index, key->hex, &known, err);
+    int in_record = record_read(cache->folder, key->hex, &recorded, NULL);
+    *fault = in_record == -ENOENT                                          ? no_record
+             : in_record < 0                                               ? damaged_record
+             : in_index == -ENOENT                                         ? not_in_index
+             : known.incomplete || !result_same_outputs(&known, &recorded) ? differs
+                                                                           : NULL;
     result_free(&known);
     result_free(&recorded);
     return in_index < 0 && in_index != -ENOENT ? in_index : 0;
 }
 
-struct look {
+struct record_scan {
     struct cache *cache;
     struct fsck *fsck;
-    bool missing_only; /* those that the index lacks */
+    bool not_in_index; /* only keys that the index lacks */
 };
 
-static int look_at(void *data, const char *key, struct error *err)
+static int scan_key(void *data, const struct digest *key, struct error *err)
 {
-    const struct look *look = data;
+    const struct record_scan *scan = data;
     const char *fault;
     struct result known;
-    int rc = look->missing_only ? index_find(look->cache->index, key, &known, err) : -ENOENT;
+    int rc = scan->not_in_index ? index_find(scan->cache->index, key->hex, &known, err) : -ENOENT;
     if (rc == 0)
         result_free(&known);
     if (rc != -ENOENT)
         return rc;
-    rc = find_fault(look->cache, key, &fault, err);
-    return rc == 0 && fault ? fsck_add_fault(look->fsck, key, fault, err) : rc;
+    rc = find_fault(scan->cache, key, &fault, err);
+    return rc == 0 && fault ? add_fault(scan->fsck, key, fault, err) : rc;
 }
 
-int fsck_look_at_records(struct cache *cache, struct fsck *f, struct error *err)
+int fsck_scan_records(struct cache *cache, struct fsck *f, struct error *err)
 {
-    struct look look = {.cache = cache, .fsck = f};
+    struct record_scan scan = {.cache = cache, .fsck = f};
     struct digest *keys;
     size_t count;
     int rc = index_keys(cache->index, &keys, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = look_at(&look, keys[i].hex, err);
+        rc = scan_key(&scan, &keys[i], err);
     free(keys);
     f->results = count;
-    look.missing_only = true;
-    return rc < 0 ? rc : record_walk(cache->folder, look_at, &look, err);
+    scan.not_in_index = true;
+    return rc < 0 ? rc : record_list(cache->folder, scan_key, &scan, err);
 }
 
 /* ---- repair ---- */
 
-/* A sound record wins, as its bytes are checked; else it is written anew from the index. */
+/* A sound record wins, since its bytes are checked; otherwise it is rewritten from the index. */
 static int repair_result(struct cache *cache, const char *key, struct error *err)
 {
     struct result result;
@@ -188,8 +169,8 @@ static int repair_result(struct cache *cache, const char *key, struct error *err
         result_free(&result);
         return rc;
     }
-    if (rc != -ENOENT && rc != -ENOMEM) /* damaged, or nothing that can be read */
-        rc = record_set_aside(cache->folder, key, err);
+    if (rc != -ENOENT && rc != -ENOMEM) /* damaged or unreadable */
+        rc = record_quarantine(cache->folder, key, err);
     if (rc < 0 && rc != -ENOENT)
         return *err->text ? rc : error_set(err, -rc, "cannot read the record of result %s", key);
     rc = index_find(cache->index, key, &result, err);

@@ -58,8 +58,8 @@ int index_upgrade(struct index *index, struct error *err)
     return rc;
 }
 
-/* Looks up what has a key, or two (or NULL): 0 with the statement on its one row, which the caller
- * resets, -ENOENT, or an error. */
+/* Runs a statement whose parameters are a key and a second text (or NULL), and which returns at
+ * most one row. 0 with the statement on that row, which the caller resets; -ENOENT; or an error. */
 static int find(struct index *index, enum statement which, const char *key, const char *second,
                 sqlite3_stmt **statement, struct error *err)
 {
@@ -82,16 +82,16 @@ int index_begin(struct index *index, struct error *err)
     return rc;
 }
 
-void index_abandon(struct index *index)
+void index_rollback(struct index *index)
 {
     if (index->batch > 0)
         database_execute(&index->database, "ROLLBACK", NULL);
     index->batch = 0;
 }
 
-static int abandon(struct index *index, int rc)
+static int rollback(struct index *index, int rc)
 {
-    index_abandon(index);
+    index_rollback(index);
     return rc;
 }
 
@@ -105,34 +105,12 @@ int index_end(struct index *index, struct error *err)
     }
     int rc = database_execute(&index->database, "COMMIT", err);
     if (rc < 0)
-        return abandon(index, rc);
+        return rollback(index, rc);
     index->batch = 0;
     return 0;
 }
 
-void result_free(struct result *r)
-{
-    free(r->key);
-    free(r->stage);
-    free(r->kind);
-    free(r->params);
-    free(r->inputs);
-    free(r->key_text);
-    for (size_t i = 0; i < r->output_count; i++)
-        free(r->outputs[i].port);
-    free(r->outputs);
-    *r = (struct result){0};
-}
-
-const struct blob *result_output(const struct result *result, const char *port)
-{
-    for (size_t i = 0; i < result->output_count; i++)
-        if (strcmp(result->outputs[i].port, port) == 0)
-            return &result->outputs[i].blob;
-    return NULL;
-}
-
-/* The column `tree` of an output: */
+/* Values of the column `tree` of an output. */
 enum { FORM_FILE, FORM_TREE, FORM_EXECUTABLE };
 
 static int form_of(const struct blob *blob)
@@ -140,7 +118,7 @@ static int form_of(const struct blob *blob)
     return blob->tree ? FORM_TREE : blob->executable ? FORM_EXECUTABLE : FORM_FILE;
 }
 
-/* The columns of FIND_OUTPUTS; -ENOMEM. */
+/* Reads the columns of FIND_OUTPUTS. */
 static int read_output(sqlite3_stmt *s, struct result_output *output)
 {
     int form = sqlite3_column_int(s, 3);
@@ -217,7 +195,7 @@ int index_find(struct index *index, const char *key, struct result *result, stru
     return rc;
 }
 
-/* The keys that a statement gives, in its first column. */
+/* Collects the first column of all rows. */
 static int read_keys(struct index *index, sqlite3_stmt *s, struct digest **keys, size_t *count,
                      struct error *err)
 {
@@ -325,7 +303,7 @@ int index_commit(struct index *index, const struct result *result, struct error 
         rc = run_with_key(index, DROP_FAILURE, result->key, err);
     if (rc == 0)
         rc = index_end(index, err);
-    return rc < 0 ? abandon(index, rc) : 0;
+    return rc < 0 ? rollback(index, rc) : 0;
 }
 
 void past_time_free(struct past_time *t)
@@ -393,7 +371,7 @@ int index_forget(struct index *index, const char *key, struct error *err)
         rc = run_with_key(index, DROP_OUTPUTS, key, err);
     if (rc == 0)
         rc = index_end(index, err);
-    return rc < 0 ? abandon(index, rc) : 0;
+    return rc < 0 ? rollback(index, rc) : 0;
 }
 
 void failure_free(struct failure *f)
@@ -482,7 +460,7 @@ int index_fail(struct index *index, const char *file, const struct failure *f, s
         rc = put_latest(index, PUT_LATEST_FAILURE, file, f->stage, f->key, err);
     if (rc == 0)
         rc = index_end(index, err);
-    return rc < 0 ? abandon(index, rc) : 0;
+    return rc < 0 ? rollback(index, rc) : 0;
 }
 
 int index_set_latest(struct index *index, const char *file, const char *stage, const char *key,
@@ -524,13 +502,13 @@ int index_check(struct index *index, struct error *err)
     sqlite3_stmt *s = statement_prepare(index, CHECK, err);
     int rc = s ? statement_row(index, s, err) : -EIO;
     if (rc < 0)
-        return rc == -ENOENT ? error_set(err, EIO, "cache index: no answer to its check") : rc;
+        return rc == -ENOENT ? error_set(err, EIO, "cache index: the check returned nothing") : rc;
     const char *found = (const char *)sqlite3_column_text(s, 0);
     if (!found || strcmp(found, "ok") != 0)
         rc = error_set(err, EUCLEAN, "cache index %s: %s%s", index->database.path,
-                       found ? found : "no answer to its check", database_advice);
+                       found ? found : "the check returned nothing", database_advice);
     sqlite3_reset(s);
-    for (int i = 0; rc == 0 && i < STATEMENTS; i++) /* whether all columns are there */
+    for (int i = 0; rc == 0 && i < STATEMENTS; i++) /* fails if a column is missing */
         if (!statement_prepare(index, (enum statement)i, err))
             rc = -EUCLEAN;
     return rc;

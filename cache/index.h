@@ -1,9 +1,13 @@
-/* The index: which key gave which outputs, in CACHE/index.sqlite (WAL, one writer at a time).
+/* The index: results by key, failures, runs, and metadata of files, in CACHE/index.sqlite.
  *
- * statements.c owns all SQL but the schema (database.c); the rest of the program calls these
- * functions. Each that writes is one transaction. What a power cut takes from the index is found
- * again in the results' records (record.h). All strings that a function fills are malloc'd and
- * freed by the struct's own _free. An index may be used by one thread at a time. */
+ * All SQL is in statements.c, the schema in database.c; the rest of the program calls these
+ * functions. Each function that writes is one transaction. What the index loses in a power cut is
+ * read from the results' records (record.h). Strings in a filled struct are malloc'd and freed by
+ * the struct's _free function. One thread at a time may use an index.
+ *
+ * All functions return 0 or a negative errno value with err filled; functions that look something
+ * up return -ENOENT with err untouched if it isn't there. -EUCLEAN: the index is damaged; -EBUSY:
+ * another process kept it locked for 30 s; -ENOSPC: the disk is full. */
 #ifndef FERDAG_CACHE_INDEX_H
 #define FERDAG_CACHE_INDEX_H
 
@@ -12,65 +16,37 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include "base/error.h"
-#include "cache/blobs.h"
+#include "cache/result.h"
 
 struct index;
 
-/* One output of a stage that has run. */
-struct result_output {
-    char *port;
-    struct blob blob;
-    bool stamped;       /* whether the index knows the stamp of the blob's file */
-    struct stamp stamp; /* when its digest was last known to be right */
-};
-
-/* What is known of a stage that has run. */
-struct result {
-    char *key;   /* 64 hex digits */
-    char *stage; /* the name it ran under first: others may share the result */
-    char *kind;
-    char *params;             /* JSON object, defaults filled in */
-    char *inputs;             /* JSON list of {"port", "stage", "key", "digest"} */
-    char *key_text;           /* the canonical text whose digest is the key */
-    double started, finished; /* seconds since 1970 */
-    double seconds;           /* wall time of the process */
-    double cpu_seconds;       /* user + system */
-    int64_t peak_bytes;       /* largest resident set */
-    int threads;
-    struct digest log;             /* blob of what it printed */
-    struct result_output *outputs; /* in the order of the kind's table */
-    size_t output_count;
-    bool incomplete; /* the index lost an output of it */
-};
-
-/* A stage that ran and failed; its log is kept. */
+/* A failed run of a stage. log: blob of its log. */
 struct failure {
     char *key, *stage, *kind, *message;
     double finished, seconds;
     struct digest log;
 };
 
-/* Opens or creates; path ":memory:" gives an index that is forgotten at the end. */
+/* Opens or creates an index; path ":memory:" makes one in memory. */
 int index_open(struct index **index, const char *path, struct error *err);
-/* Opens one that may not be written; what would be remembered of files and runs is not (latest, the
- * stat cache, stamps, runs), and a result or a failure is an error. */
-int index_open_read_only(struct index **index, const char *path, struct error *err);
-void index_close(struct index *index); /* NULL is fine */
 
-/* Whether the file has format 1. index_upgrade makes it format 2, inside index_begin. */
+/* Opens an index that is not written. Setting latest keys, metadata of files, and runs then does
+ * nothing; adding a result or a failure is an error. */
+int index_open_read_only(struct index **index, const char *path, struct error *err);
+void index_close(struct index *index); /* NULL is allowed */
+
+/* Whether the file has format 1. index_upgrade, within a transaction, makes it format 2. */
 bool index_is_old(const struct index *index);
 int index_upgrade(struct index *index, struct error *err);
 
-/* The result of a key: 0, -ENOENT if there is none (err untouched), or an error. */
+/* The result of a key. result_free frees. */
 int index_find(struct index *index, const char *key, struct result *result, struct error *err);
-/* Adds or replaces a result and forgets the key's failure. Its blobs must be stored already. */
-int index_commit(struct index *index, const struct result *result, struct error *err);
-void result_free(struct result *result); /* a zeroed one is fine */
-/* Output of that port, or NULL. */
-const struct blob *result_output(const struct result *result, const char *port);
 
-/* Keys of results of a kind whose key_text begins with `start` and ends with `end`: what differs
- * lies between the two. *keys is malloc'd. */
+/* Adds or replaces a result and removes the key's failure. Its blobs must be stored. */
+int index_commit(struct index *index, const struct result *result, struct error *err);
+
+/* Keys of the results of a kind whose key_text begins with `start` and ends with `end`. *keys is
+ * malloc'd. */
 int index_find_alike(struct index *index, const char *kind, const char *start, const char *end,
                      struct digest **keys, size_t *count, struct error *err);
 
@@ -90,61 +66,65 @@ int index_past_times(struct index *index, const char *kind, const char *file,
                      struct past_time **times, size_t *count, struct error *err);
 void past_time_free(struct past_time *time);
 
-/* Keys of all results. */
+/* Keys of all results, sorted by stage; *keys is malloc'd. */
 int index_keys(struct index *index, struct digest **keys, size_t *count, struct error *err);
 
 /* Removes a result. */
 int index_forget(struct index *index, const char *key, struct error *err);
 
-/* file: full path of the experiment's file. */
+/* Adds a failure, and makes it the latest one of its stage in an experiment. file: full path of the
+ * experiment's file. */
 int index_fail(struct index *index, const char *file, const struct failure *failure,
                struct error *err);
 int index_find_failure(struct index *index, const char *key, struct failure *failure,
                        struct error *err);
 void failure_free(struct failure *failure);
 
-/* The key that a stage of an experiment (full path of its file) last had a result under. */
+/* The key of the last result of a stage in an experiment. */
 int index_set_latest(struct index *index, const char *file, const char *stage, const char *key,
                      struct error *err);
 int index_latest(struct index *index, const char *file, const char *stage, char key[65],
                  struct error *err);
-/* The key under which it failed last, whether or not it has had a result since. */
+
+/* The key of its last failure, whether or not it has had a result since. */
 int index_latest_failure(struct index *index, const char *file, const char *stage, char key[65],
                          struct error *err);
 
-/* The stat cache: a file that still looks as it did when it was hashed needs no hashing. */
+/* The stat cache: the digest of a file outside the cache whose metadata is `st`. */
 int index_stat_find(struct index *index, const char *path, const struct stat *st,
                     struct digest *digest, struct error *err);
 int index_stat_set(struct index *index, const char *path, const struct stat *st,
                    const struct digest *digest, struct error *err);
 
-/* The stamp of a blob's file when its digest was last known to be right, and when that was, in
- * seconds since 1970 (0: not known). -ENOENT if the index has none. */
+/* The metadata of a blob's file when its digest was last verified, and the time of that, in seconds
+ * since 1970 (0: unknown). */
 int index_blob_find(struct index *index, const struct digest *digest, struct stamp *stamp,
                     double *verified, struct error *err);
 int index_blob_set(struct index *index, const struct digest *digest, const struct stamp *stamp,
                    double verified, struct error *err);
 int index_blob_forget(struct index *index, const struct digest *digest, struct error *err);
-/* Bytes of all outputs. */
+
+/* Bytes of all different outputs. */
 int index_blob_bytes(struct index *index, uint64_t *bytes, struct error *err);
 
-/* Makes one transaction of what comes between; a no-op inside another. */
+/* Make one transaction of the calls between them. They may be nested; the outermost counts. */
 int index_begin(struct index *index, struct error *err);
 int index_end(struct index *index, struct error *err);
-/* Undoes all since the outermost index_begin. */
-void index_abandon(struct index *index);
 
-/* Copies what a damaged index still gives of latest, failures and runs. */
+/* Undoes all changes since the outermost index_begin. */
+void index_rollback(struct index *index);
+
+/* Copies latest keys, failures and runs from a damaged index, as far as it can be read. */
 void index_salvage(struct index *index, const char *damaged);
 
-/* 0, or -EUCLEAN with what SQLite found wrong first. */
+/* Checks the file: -EUCLEAN with the first error that SQLite finds. */
 int index_check(struct index *index, struct error *err);
 
-/* Remembers one invocation of `run`. */
+/* Adds one invocation of `run`. */
 struct run_record {
     const char *file;
     double started, finished;
-    int stages, cached, ran, failed, status; /* status: what the program exits with */
+    int stages, cached, ran, failed, status; /* status: the exit status */
 };
 int index_add_run(struct index *index, const struct run_record *run, struct error *err);
 

@@ -1,14 +1,10 @@
-/* See index.h: what the index knows of files, of the user's and of its own. */
+/* See index.h: metadata of the user's files and of blobs' files; salvage of a damaged index. */
 #include "cache/index.h"
+#include "base/clock.h"
 #include "cache/statements.h"
 
 #include <errno.h>
 #include <sqlite3.h>
-
-static sqlite3_int64 nanoseconds(const struct timespec *t)
-{
-    return (sqlite3_int64)t->tv_sec * 1000000000 + t->tv_nsec;
-}
 
 static void bind_stat(sqlite3_stmt *s, const char *path, const struct stat *st)
 {
@@ -16,8 +12,8 @@ static void bind_stat(sqlite3_stmt *s, const char *path, const struct stat *st)
     sqlite3_bind_int64(s, 2, (sqlite3_int64)st->st_dev);
     sqlite3_bind_int64(s, 3, (sqlite3_int64)st->st_ino);
     sqlite3_bind_int64(s, 4, (sqlite3_int64)st->st_size);
-    sqlite3_bind_int64(s, 5, nanoseconds(&st->st_mtim));
-    sqlite3_bind_int64(s, 6, nanoseconds(&st->st_ctim));
+    sqlite3_bind_int64(s, 5, clock_ns(&st->st_mtim));
+    sqlite3_bind_int64(s, 6, clock_ns(&st->st_ctim));
 }
 
 int index_stat_find(struct index *index, const char *path, const struct stat *st,
@@ -106,7 +102,7 @@ int index_blob_bytes(struct index *index, uint64_t *bytes, struct error *err)
     return 0;
 }
 
-/* Copies rows of a table until the damaged file gives no more. */
+/* Copies rows of a table until one can't be read. */
 static void copy_rows(sqlite3 *from, sqlite3 *to, const char *select, const char *insert)
 {
     sqlite3_stmt *read = NULL, *write = NULL;

@@ -2,8 +2,9 @@
 #define _GNU_SOURCE
 #include "cache/record.h"
 #include "base/file.h"
+#include "cache/fanout.h"
+#include "cache/quarantine.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -18,7 +19,10 @@ static const char hexadecimal[] = "0123456789abcdef";
 
 char *record_path(const char *cache, const char *key)
 {
-    return file_path("%s/results/%.2s/%s.json", cache, key, key + 2);
+    char *folder = file_path("%s/results", cache);
+    char *path = folder ? fanout_path(folder, key, ".json") : NULL;
+    free(folder);
+    return path;
 }
 
 /* ---- writing ---- */
@@ -44,7 +48,7 @@ static json_t *outputs_json(const struct result *r)
     return list;
 }
 
-/* One line; NULL without memory, or if a text isn't what it should be. The caller frees it. */
+/* Malloc'd; NULL when memory is out, or params or inputs aren't JSON. */
 static char *first_line(const struct result *r)
 {
     json_t *params = json_loads(r->params, 0, NULL), *inputs = json_loads(r->inputs, 0, NULL);
@@ -70,7 +74,7 @@ static char *record_text(const struct result *r)
     return text;
 }
 
-/* Makes CACHE/results/ab and those above it; with `sync` a new one is on the disk. */
+/* Makes CACHE/results/ab and its parents; with `sync` its name is synced. */
 static int make_folder(const char *cache, const char *folder, bool sync, struct error *err)
 {
     if (mkdir(folder, 0777) < 0)
@@ -130,7 +134,7 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* The member as compact JSON; malloc'd, NULL if there is none. */
+/* The member as compact JSON, malloc'd; NULL if there is none or memory is out. */
 static char *json_of(const json_t *root, const char *name)
 {
     const json_t *value = json_object_get(root, name);
@@ -201,15 +205,15 @@ static int read_root(const json_t *root, struct result *r)
 static bool line_sound(const char *text, size_t n)
 {
     struct digest digest;
-    char *wanted = NULL;
+    char *expected = NULL;
     bool sound = text[n] == '\n' && sha256_memory(text, n, &digest, NULL) == 0 &&
-                 (wanted = file_path("{\"sha256\": \"%s\"}\n", digest.hex)) &&
-                 strcmp(text + n + 1, wanted) == 0;
-    free(wanted);
+                 (expected = file_path("{\"sha256\": \"%s\"}\n", digest.hex)) &&
+                 strcmp(text + n + 1, expected) == 0;
+    free(expected);
     return sound;
 }
 
-/* The key is the digest of its text: the record says by itself whose it is. */
+/* The key is the digest of key_text, so a record proves to which key it belongs. */
 static bool key_sound(const struct result *r, const char *key)
 {
     struct digest digest;
@@ -247,62 +251,25 @@ int record_read(const char *cache, const char *key, struct result *result, struc
     return rc;
 }
 
-/* ---- all of them ---- */
+/* ---- listing and moving ---- */
 
-static int walk_folder(const char *folder, const char *start,
-                       int (*each)(void *data, const char *key, struct error *err), void *data,
-                       struct error *err)
-{
-    char *path = file_path("%s/%s", folder, start);
-    DIR *dir = path ? opendir(path) : NULL;
-    struct dirent *entry;
-    int rc = path ? 0 : error_set(err, ENOMEM, "out of memory");
-    if (path && !dir && errno != ENOTDIR)
-        rc = error_errno(err, errno, "cannot open folder %s", path);
-    while (dir && rc == 0 && (entry = readdir(dir))) {
-        const char *name = entry->d_name;
-        char key[KEY_LENGTH + 1];
-        if (strspn(name, hexadecimal) != KEY_LENGTH - 2 ||
-            strcmp(name + KEY_LENGTH - 2, ".json") != 0)
-            continue;
-        snprintf(key, sizeof key, "%.2s%.62s", start, name);
-        rc = each(data, key, err);
-    }
-    if (dir)
-        closedir(dir);
-    free(path);
-    return rc;
-}
-
-int record_walk(const char *cache, int (*each)(void *data, const char *key, struct error *err),
-                void *data, struct error *err)
+int record_list(const char *cache,
+                int (*visit)(void *data, const struct digest *key, struct error *err), void *data,
+                struct error *err)
 {
     char *folder = file_path("%s/results", cache);
-    DIR *dir = folder ? opendir(folder) : NULL;
-    struct dirent *entry;
-    int rc = folder ? 0 : error_set(err, ENOMEM, "out of memory");
-    if (folder && !dir && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot open folder %s", folder);
-    while (dir && rc == 0 && (entry = readdir(dir)))
-        if (strlen(entry->d_name) == 2 && strspn(entry->d_name, hexadecimal) == 2)
-            rc = walk_folder(folder, entry->d_name, each, data, err);
-    if (dir)
-        closedir(dir);
+    int rc = folder ? fanout_list(folder, ".json", visit, data, err)
+                    : error_set(err, ENOMEM, "out of memory listing %s", cache);
     free(folder);
     return rc;
 }
 
-int record_set_aside(const char *cache, const char *key, struct error *err)
+int record_quarantine(const char *cache, const char *key, struct error *err)
 {
-    char *from = record_path(cache, key);
-    char *to = file_path("%s/damaged/%s.json", cache, key),
-         *folder = file_path("%s/damaged", cache);
-    int rc = from && to && folder ? file_make_folders(folder, err)
-                                  : error_set(err, ENOMEM, "out of memory");
-    if (rc == 0 && rename(from, to) < 0 && errno != ENOENT)
-        rc = error_errno(err, errno, "cannot move %s to %s", from, to);
-    free(from);
-    free(to);
-    free(folder);
+    char *path = record_path(cache, key), *name = file_path("%s.json", key);
+    int rc = path && name ? quarantine(cache, path, name, err)
+                          : error_set(err, ENOMEM, "out of memory moving a record");
+    free(name);
+    free(path);
     return rc;
 }

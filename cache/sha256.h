@@ -1,5 +1,4 @@
-/* SHA-256 of bytes and files, as 64 lower-case hex digits: the name of everything in the cache.
- * libcrypto does the work (with SHA-NI where the CPU has it: about 2 GB/s). */
+/* SHA-256 (FIPS 180-4) of bytes and files, by libcrypto: about 2 GB/s on CPUs with SHA-NI. */
 #ifndef FERDAG_CACHE_SHA256_H
 #define FERDAG_CACHE_SHA256_H
 
@@ -8,12 +7,13 @@
 #include "base/error.h"
 
 struct digest {
-    char hex[65]; /* 64 digits and a 0; all zeroes: none */
+    char hex[65]; /* 64 lower-case digits and a 0 byte; "": none */
 };
 
-/* The two can fail only for want of memory (-ENOMEM) or, for a file, as open and read can. */
+/* -ENOMEM is its only error. */
 int sha256_memory(const void *data, size_t size, struct digest *digest, struct error *err);
-/* *size (may be NULL) is how many bytes were read. */
+
+/* *size (may be NULL): bytes read. Errors are those of open and read, and -ENOMEM. */
 int sha256_file(const char *path, struct digest *digest, uint64_t *size, struct error *err);
 
 #endif

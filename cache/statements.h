@@ -1,5 +1,5 @@
-/* Every SQL statement of the program, prepared at first use and kept: what index.c and
- * index_files.c share. */
+/* All SQL statements but the schema, prepared at first use and kept until the index is closed. For
+ * index.c and index_files.c. */
 #ifndef FERDAG_CACHE_STATEMENTS_H
 #define FERDAG_CACHE_STATEMENTS_H
 
@@ -38,23 +38,28 @@ enum statement {
 struct index {
     struct database database;
     sqlite3_stmt *statements[STATEMENTS];
-    int batch; /* depth of index_begin */
+    int batch; /* depth of nested index_begin */
 };
 
-/* The statement, reset, or NULL with err filled. */
+/* Returns the statement, reset, or NULL with err filled. */
 sqlite3_stmt *statement_prepare(struct index *index, enum statement which, struct error *err);
-/* Runs a statement that gives no rows. */
+
+/* Runs a statement that returns no rows. */
 int statement_run(struct index *index, sqlite3_stmt *statement, struct error *err);
-/* Steps to the one row: 0, -ENOENT, or an error. The caller resets. */
+
+/* Steps to the only row: 0, -ENOENT, or an error. The caller resets. */
 int statement_row(struct index *index, sqlite3_stmt *statement, struct error *err);
-/* Ends a loop over rows whose last sqlite3_step gave `code`: resets; 0, rc if negative, or an
- * error. */
+
+/* Ends a loop over rows whose last sqlite3_step returned `code`: resets the statement. 0, rc if it
+ * is negative, or an error. */
 int statement_end(struct index *index, sqlite3_stmt *statement, int code, int rc,
                   struct error *err);
-/* Binding fails only for want of memory; the step after it then sees a NULL where none may be. */
+
+/* Binds a text. Fails only when memory is out; the next step then finds a NULL in a column that may
+ * not be NULL, and fails. */
 void statement_bind(sqlite3_stmt *statement, int place, const char *text);
 
-/* A column as malloc'd text ("" for NULL; NULL without memory), or as a digest. */
+/* A column as malloc'd text ("" for NULL; NULL when memory is out), or as a digest. */
 char *statement_text(sqlite3_stmt *statement, int place);
 void statement_digest(sqlite3_stmt *statement, int place, struct digest *digest);
 

@@ -1,6 +1,5 @@
 /* See tree.h. */
 #include "cache/tree.h"
-#include "base/file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANIFEST_LIMIT = 1 << 28, DIGITS = 64 };
+enum { DIGITS = 64 };
 
 bool tree_is_file(const struct tree_entry *entry)
 {
@@ -41,9 +40,9 @@ int tree_add(struct tree *tree, struct tree_entry entry)
     return 0;
 }
 
-/* ---- checks: a manifest may be damaged or hostile ---- */
+/* ---- checks: a manifest may be damaged or malicious ---- */
 
-/* The component at p: its length, or 0 for "", "." and "..". */
+/* Length of the path component at p; 0 for "", "." and "..". */
 static size_t component(const char *p)
 {
     size_t n = strcspn(p, "/");
@@ -99,7 +98,7 @@ static const struct tree_entry *find(const struct tree *tree, const char *path, 
     return NULL;
 }
 
-/* Sorted, no path twice, and nothing in what isn't a folder: else a link could lead out. */
+/* Sorted, no path twice, and no path below a file or link: else a link could lead out. */
 static bool entries_sound(const struct tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++) {
@@ -115,7 +114,7 @@ static bool entries_sound(const struct tree *tree)
 
 /* ---- reading ---- */
 
-static char *take(const char *text)
+static char *copy_path(const char *text)
 {
     return path_sound(text) ? strdup(text) : NULL;
 }
@@ -163,7 +162,7 @@ static int parse_line(const char *line, struct tree *tree)
     } else if (strncmp(line, "link ", 5) == 0) {
         rc = parse_link(line + 5, &entry);
     } else if (strncmp(line, "folder ", 7) == 0) {
-        entry = (struct tree_entry){.form = TREE_FOLDER, .path = take(line + 7)};
+        entry = (struct tree_entry){.form = TREE_FOLDER, .path = copy_path(line + 7)};
         rc = entry.path ? 0 : -EINVAL;
     } else {
         rc = parse_file(line, TREE_FILE, &entry);
@@ -193,21 +192,6 @@ int tree_parse(char *text, size_t size, const char *name, struct tree *tree, str
     return rc == -ENOMEM
                ? error_set(err, ENOMEM, "out of memory reading %s", name)
                : error_set(err, EINVAL, "%s is damaged: not a manifest of a folder", name);
-}
-
-int tree_read(const char *cache, const struct blob *blob, struct tree *tree, struct error *err)
-{
-    *tree = (struct tree){0};
-    char *path = blob_path(cache, &blob->digest), *text = NULL;
-    size_t size = 0;
-    if (!path)
-        return error_set(err, ENOMEM, "out of memory");
-    int rc = file_read(path, MANIFEST_LIMIT, &text, &size, err);
-    if (rc == 0)
-        rc = tree_parse(text, size, path, tree, err);
-    free(path);
-    free(text);
-    return rc;
 }
 
 /* ---- writing ---- */

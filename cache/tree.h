@@ -5,13 +5,17 @@
  *   link LENGTH PATH TARGET       a symbolic link to TARGET in the same folder; LENGTH of PATH
  *   folder PATH                   an empty folder
  *
- * Paths are relative, with '/' between folders, and lead nowhere else. A target is "../" any number
- * of times and then names, and stays in the tree. */
+ * Paths are relative, without "." and "..", and separated by '/'. A target is any number of "../"
+ * followed by such a path, and stays in the folder. */
 #ifndef FERDAG_CACHE_TREE_H
 #define FERDAG_CACHE_TREE_H
 
-#include "cache/blobs.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/error.h"
+#include "cache/sha256.h"
 
+/* The four kinds of lines. */
 enum tree_form { TREE_FILE, TREE_EXECUTABLE, TREE_LINK, TREE_FOLDER };
 
 struct tree_entry {
@@ -29,17 +33,19 @@ struct tree {
 
 bool tree_is_file(const struct tree_entry *entry);
 
-/* Reads and checks the manifest of a tree. -EINVAL for one that is malformed; tree_free frees. */
-int tree_read(const char *cache, const struct blob *blob, struct tree *tree, struct error *err);
-/* The same of a text that ends with a 0 byte; `name` is what to call it in errors. */
+/* Reads and checks a manifest: `size` bytes and a 0 byte, which are overwritten. `name` stands for
+ * it in errors. -EINVAL if it is malformed. tree_free frees. */
 int tree_parse(char *text, size_t size, const char *name, struct tree *tree, struct error *err);
-/* Sorts the entries and writes the manifest; *text is malloc'd. */
+
+/* Sorts the entries and writes the manifest; *text is malloc'd, with a 0 byte at its end. -ENOMEM.
+ */
 int tree_print(struct tree *tree, char **text, size_t *size, struct error *err);
-/* Appends an entry and takes over its path and target, also on -ENOMEM. */
+
+/* Appends an entry and takes ownership of its path and target, also when it returns -ENOMEM. */
 int tree_add(struct tree *tree, struct tree_entry entry);
 void tree_free(struct tree *tree);
 
-/* Whether a link at `path` may have that target. */
+/* Whether a link at `path` may have that target: one in the folder. */
 bool tree_target_sound(const char *path, const char *target);
 
 #endif

@@ -1,5 +1,6 @@
 /* See work.h. */
 #include "cache/work.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
 
@@ -39,7 +40,7 @@ int work_lock(struct cache *cache, const char *key, struct error *err)
             close(fd);
             break;
         }
-        /* Its holder may have removed the file between open and flock: then try the new one. */
+        /* The file may have been removed between open and flock: then try the new one. */
         if (fstat(fd, &mine) == 0 && stat(path, &named) == 0 && mine.st_ino == named.st_ino)
             rc = fd;
         else
@@ -77,8 +78,7 @@ static bool is_checkpoint(const char *name)
     return strncmp(name, "checkpoint", strlen("checkpoint")) == 0;
 }
 
-/* Whether a folder of work/ is an attempt of some key: KEY.CHANCE, or KEY as older versions named
- * it. */
+/* Whether a name in work/ is that of an attempt: KEY.RANDOM, or KEY in older versions. */
 static bool is_attempt(const char *name)
 {
     return strspn(name, "0123456789abcdef") == KEY_LENGTH &&
@@ -98,7 +98,7 @@ static bool has_checkpoint(const char *folder)
     return found;
 }
 
-/* When the folder, its log or what else is in it was last written to. */
+/* Last change of the folder or of a file in it. */
 static time_t last_touched(const char *folder)
 {
     time_t last = 0;
@@ -129,7 +129,7 @@ static int add_attempt(struct cache *cache, const char *name, struct attempt **a
         *attempts = larger;
     char *folder = larger ? file_path("%s/work/%s", cache->folder, name) : NULL;
     if (!folder)
-        return error_set(err, ENOMEM, "out of memory looking at interrupted stages");
+        return error_set(err, ENOMEM, "out of memory listing the folders of stages");
     struct attempt *a = &larger[(*count)++];
     *a = (struct attempt){
         .folder = folder, .touched = last_touched(folder), .checkpoint = has_checkpoint(folder)};
@@ -142,7 +142,7 @@ static int by_folder(const void *a, const void *b)
     return strcmp(((const struct attempt *)a)->folder, ((const struct attempt *)b)->folder);
 }
 
-/* Attempts of a key, or of all if it is NULL. */
+/* Attempts of a key, or of all keys if it is NULL. */
 static int list(struct cache *cache, const char *key, struct attempt **attempts, size_t *count,
                 struct error *err)
 {
@@ -165,15 +165,35 @@ static int list(struct cache *cache, const char *key, struct attempt **attempts,
     return rc;
 }
 
+/* Whether the attempt began before the last failure of its key ended: each attempt removes the
+ * earlier ones, so it is the one that failed. */
+static bool has_failed(const struct cache *cache, const struct attempt *a)
+{
+    struct failure failure;
+    struct stat st;
+    if (index_find_failure(cache->index, a->key, &failure, NULL) < 0)
+        return false;
+    char *job = file_path("%s/job.json", a->folder);
+    bool failed =
+        failure.finished == 0 || /* before its process started */
+        (job && stat(job, &st) == 0 && (double)clock_ns(&st.st_mtim) <= failure.finished * 1e9);
+    free(job);
+    failure_free(&failure);
+    return failed;
+}
+
 int work_list(struct cache *cache, struct attempt **attempts, size_t *count, struct error *err)
 {
     int rc = list(cache, NULL, attempts, count, err);
-    for (size_t i = 0; i < *count; i++)
-        (*attempts)[i].locked = work_locked(cache, (*attempts)[i].key);
+    for (size_t i = 0; i < *count; i++) {
+        struct attempt *a = &(*attempts)[i];
+        a->locked = work_locked(cache, a->key);
+        a->failed = !a->locked && has_failed(cache, a);
+    }
     return rc;
 }
 
-/* The last attempt, one with a checkpoint if there is any; NULL if there is none. */
+/* The last attempt with a checkpoint, or the last one if none has; NULL if there is none. */
 static const struct attempt *last_of(const struct attempt *attempts, size_t count)
 {
     const struct attempt *last = NULL;
@@ -201,7 +221,7 @@ char *work_last(struct cache *cache, const char *key)
 }
 
 /* Moves the checkpoint and the log to another folder. */
-static int take_along(const char *from, const char *to, struct error *err)
+static int move_checkpoint(const char *from, const char *to, struct error *err)
 {
     DIR *dir = opendir(from);
     struct dirent *entry;
@@ -225,7 +245,7 @@ static int take_along(const char *from, const char *to, struct error *err)
 
 static int make_attempt(struct cache *cache, const char *key, char **folder, struct error *err)
 {
-    char *name = file_random_name(""); /* "/CHANCE" */
+    char *name = file_random_name(""); /* "/RANDOM" */
     *folder = name ? file_path("%s/work/%s.%s", cache->folder, key, name + 1) : NULL;
     free(name);
     if (!*folder)
@@ -244,8 +264,8 @@ int work_start(struct cache *cache, const char *key, bool resume, char **folder,
     if (rc == 0)
         rc = make_attempt(cache, key, folder, err);
     if (rc == 0 && resume && last && last->checkpoint)
-        rc = take_along(last->folder, *folder, err);
-    /* What can't be removed, since something still writes there, work_clean removes some day. */
+        rc = move_checkpoint(last->folder, *folder, err);
+    /* work_clean later removes what can't be removed now since a process still writes there. */
     for (size_t i = 0; rc == 0 && i < count; i++) {
         process_end_survivors(attempts[i].folder);
         file_remove_tree(attempts[i].folder, NULL);
@@ -258,7 +278,7 @@ int work_start(struct cache *cache, const char *key, bool resume, char **folder,
     return rc;
 }
 
-/* ---- what nobody needs any more ---- */
+/* ---- cleaning ---- */
 
 static bool is_abandoned(const struct attempt *a, time_t now)
 {
@@ -266,7 +286,7 @@ static bool is_abandoned(const struct attempt *a, time_t now)
     return now - a->touched > (time_t)days * 24 * 3600;
 }
 
-/* A run that was killed between the commit of a result and its tidying leaves attempts. */
+/* A run that is killed between the commit of a result and the removal of its folder leaves that. */
 static bool is_finished(struct cache *cache, const char *key)
 {
     struct result result;
@@ -280,14 +300,14 @@ static void clean_attempt(struct cache *cache, const struct attempt *a, time_t n
 {
     int lock = work_lock(cache, a->key, NULL);
     if (lock < 0)
-        return; /* it runs */
+        return; /* it is running */
     process_end_survivors(a->folder);
     if (is_abandoned(a, now) || is_finished(cache, a->key))
         file_remove_tree(a->folder, NULL);
     work_unlock(cache, a->key, lock);
 }
 
-/* Locks that nobody holds, of keys without an attempt. */
+/* Removes files of locks that are free, of keys without an attempt. */
 static void clean_locks(struct cache *cache)
 {
     char *path = file_path("%s/work", cache->folder), key[KEY_LENGTH + 1] = "";

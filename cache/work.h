@@ -1,50 +1,54 @@
-/* Where stages run: a fresh folder for each attempt, and a lock for each key.
+/* Attempts of stages: a new folder for each attempt, and a lock for each key.
  *
- *   CACHE/work/KEY.CHANCE/   one attempt; it stays when the stage is killed
- *   CACHE/work/KEY.lock      held by whoever runs the stage, and by its process
+ *   CACHE/work/KEY.RANDOM/   one attempt; it stays if the stage is killed
+ *   CACHE/work/KEY.lock      locked by the run that computes the stage, and by the stage's process
  *
- * A process that outlives its attempt knows the path of that attempt only, so it can't write into
- * the next one. A stage that can resume keeps its state in files whose names start with
- * "checkpoint": the next attempt takes them along. */
+ * A process that outlives its attempt knows only that attempt's path, so it can't write into the
+ * next one. A stage that can resume keeps its state in files whose names start with "checkpoint",
+ * which move to the next attempt. */
 #ifndef FERDAG_CACHE_WORK_H
 #define FERDAG_CACHE_WORK_H
 
 #include <time.h>
 #include "cache/cache.h"
 
-/* Takes the lock of a key without waiting: a file descriptor whose closing gives it back, or
- * -EAGAIN (err untouched) while another run holds it. Children that inherit it hold it too. */
+/* Locks a key without waiting. Returns a file descriptor: closing it unlocks, and children that
+ * inherit it keep the lock. -EAGAIN (err untouched): another run has locked the key. */
 int work_lock(struct cache *cache, const char *key, struct error *err);
-/* Whether somebody holds it. */
+
+/* Whether a run has locked the key. */
 bool work_locked(struct cache *cache, const char *key);
-/* Removes the lock's file and gives the lock back. */
+
+/* Removes the lock's file, unlocks and closes. */
 void work_unlock(struct cache *cache, const char *key, int lock);
 
-/* Makes the folder of a new attempt and removes the earlier ones of the key, whose lock is held.
- * With `resume` the checkpoint and the log of the last one move along. *folder is malloc'd. */
+/* Makes the folder of a new attempt and removes earlier ones of the key, which the caller has
+ * locked. With `resume` the checkpoint and the log of the last attempt move to it. *folder is
+ * malloc'd. */
 int work_start(struct cache *cache, const char *key, bool resume, char **folder, struct error *err);
 
 /* The folder of the key's last attempt, malloc'd, or NULL. */
 char *work_last(struct cache *cache, const char *key);
 
-/* An attempt that was interrupted. */
+/* An attempt that left its folder. */
 struct attempt {
     char key[65];
     char *folder;
-    time_t touched;
+    time_t touched;  /* last change of the folder or of a file in it */
     bool checkpoint; /* it can be resumed */
-    bool locked;
+    bool locked;     /* a run is computing the stage */
+    bool failed;     /* it ended with an error; else, if not locked, it was interrupted */
 };
 
-/* Days after which an untouched attempt is removed. */
+/* Days without a change after which an attempt is removed. */
 enum { WORK_DAYS = 1, WORK_CHECKPOINT_DAYS = 30 };
 
-/* All of them, sorted by folder; malloc'd, attempts_free frees. */
+/* All attempts, sorted by folder; attempts_free frees. */
 int work_list(struct cache *cache, struct attempt **attempts, size_t *count, struct error *err);
 void attempts_free(struct attempt *attempts, size_t count);
 
-/* Ends what attempts that nobody holds left running, and removes those of finished stages and those
- * that nobody touched for some days, and such locks. */
+/* For attempts whose keys aren't locked: kills processes that they left running, removes attempts
+ * of finished stages and those that are old enough, and locks without attempts. */
 void work_clean(struct cache *cache);
 
 #endif

@@ -121,7 +121,7 @@ static int link_outputs(const struct plan *plan, const struct stage *stage,
     for (size_t i = 0; rc == 0 && i < stage->output_count; i++) {
         const struct blob *blob = result_output(result, stage->outputs[i].port);
         char *as = must(file_path("%s/%s", folder, stage->outputs[i].file));
-        rc = blob ? blob_place(plan->cache->folder, blob, as, BLOB_LINK, err) : 0;
+        rc = blob ? cache_place(plan->cache, blob, as, BLOB_LINK, err) : 0;
         free(as);
     }
     return rc;

@@ -96,7 +96,7 @@ static void print_log_end(const struct execution *x)
 {
     struct scheduler *s = x->scheduler;
     struct arena *arena = s->plan->experiment->arena;
-    char *path = must(x->result.log.hex[0] ? blob_path(s->plan->cache->folder, &x->result.log)
+    char *path = must(x->result.log.hex[0] ? cache_blob_path(s->plan->cache, &x->result.log)
                                            : file_path("%s/log.txt", x->folder));
     char *end = stage_log_end(path, LOG_LINES, LOG_INDENT), *rest = end;
     bool any = false;
@@ -245,7 +245,7 @@ static void describe_result(struct execution *x)
 static void gather(void *data)
 {
     struct execution *x = data;
-    const char *cache = x->scheduler->plan->cache->folder;
+    const struct cache *cache = x->scheduler->plan->cache;
     blob_writer_start(&x->writer, cache);
     if (!x->failed &&
         folder_gather(&x->writer, x->folder, x->task->stage, &x->result, &x->error) < 0) {
@@ -349,7 +349,7 @@ static void list_blobs(struct execution *x)
         if (!stage->inputs[i].from || !plan_input(plan, &stage->inputs[i], &blob))
             continue;
         add_digest(x, &blob.digest);
-        if (blob.tree && tree_read(plan->cache->folder, &blob, &tree, NULL) == 0)
+        if (blob.tree && cache_read_tree(plan->cache, &blob, &tree, NULL) == 0)
             for (size_t k = 0; k < tree.count; k++)
                 if (tree_is_file(&tree.entries[k]))
                     add_digest(x, &tree.entries[k].digest);
@@ -378,10 +378,8 @@ static int verify_sources(struct execution *x)
 static void verify(void *data)
 {
     struct execution *x = data;
-    struct stamp stamp;
     for (size_t i = 0; i < x->to_verify_count && !x->failed; i++)
-        if (blob_verify(x->scheduler->plan->cache->folder, &x->to_verify[i], &stamp, &x->error) <
-            0) {
+        if (cache_verify(x->scheduler->plan->cache, &x->to_verify[i], &x->error) < 0) {
             x->failed = true;
             x->damaged = i;
         }

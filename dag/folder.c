@@ -189,7 +189,7 @@ static int place_input(const struct plan *plan, const struct edge *edge, const c
     if (rc < 0)
         return rc;
     char *as = must(file_path("%s/%s", folder, edge->as));
-    rc = edge->from ? blob_place(plan->cache->folder, &blob, as, BLOB_LINK, err)
+    rc = edge->from ? cache_place(plan->cache, &blob, as, BLOB_LINK, err)
                     : source_place(edge->external, plan_source(plan, edge->external), as, err);
     free(as);
     return rc;
@@ -275,5 +275,5 @@ int folder_gather(struct blob_writer *writer, const char *folder, const struct s
         rc = store_log(writer, folder, &result->log, err);
     if (rc == 0)
         rc = blob_writer_finish(writer, err);
-    return rc < 0 ? rc : record_write(writer->cache, result, true, err);
+    return rc < 0 ? rc : record_write(writer->cache->folder, result, true, err);
 }

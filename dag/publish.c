@@ -24,10 +24,7 @@ static int publish_file(struct plan *plan, const struct digest *digest, const ch
         if (rc == 0 && strcmp(there.hex, digest->hex) == 0)
             return 0;
     }
-    char *from = must(blob_path(plan->cache->folder, digest));
-    int rc = file_copy(from, to, err);
-    free(from);
-    return rc;
+    return cache_copy_blob(plan->cache, digest, to, err);
 }
 
 /* ---- what was brought: a list of paths, one a line ---- */
@@ -148,7 +145,7 @@ static int bring_tree(struct plan *plan, const struct blob *blob, const char *fo
                       const char *name, struct list *brought, struct error *err)
 {
     struct tree tree;
-    int rc = tree_read(plan->cache->folder, blob, &tree, err);
+    int rc = cache_read_tree(plan->cache, blob, &tree, err);
     for (size_t i = 0; rc == 0 && i < tree.count; i++)
         if (tree_is_file(&tree.entries[i]))
             rc = bring(plan, &tree.entries[i].digest, folder,

@@ -17,7 +17,7 @@ static enum stage_log found(const struct plan *plan, const struct digest *log, e
 {
     if (!log->hex[0])
         return STAGE_LOG_LOST;
-    *path = must(blob_path(plan->cache->folder, log));
+    *path = must(cache_blob_path(plan->cache, log));
     return which;
 }
 

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "cache/fsck.h"
 
-/* The stage that an attempt was at, by its job.json; "" if that can't be read. */
+/* Name of the stage of an attempt, from its job.json; "" if that can't be read. */
 static json_t *attempt_stage(const struct attempt *a)
 {
     char *path = must(file_path("%s/job.json", a->folder));
@@ -23,6 +23,7 @@ static json_t *attempt_stage(const struct attempt *a)
     return text;
 }
 
+/* Days until a run removes the attempt's folder. */
 static int days_left(const struct attempt *a)
 {
     double idle = difftime(time(NULL), a->touched) / (24 * 3600);
@@ -38,12 +39,12 @@ static void append(json_t *list, json_t *item)
         must(NULL);
 }
 
-static json_t *damages_json(const struct fsck *f)
+static json_t *damaged_json(const struct fsck *f)
 {
     json_t *list = must(json_array());
-    for (size_t i = 0; i < f->damage_count; i++)
-        append(list, json_pack("{s:s, s:s, s:s}", "digest", f->damages[i].digest.hex, "why",
-                               f->damages[i].why, "outputs", f->damages[i].users));
+    for (size_t i = 0; i < f->damaged_count; i++)
+        append(list, json_pack("{s:s, s:s, s:s}", "digest", f->damaged[i].digest.hex, "why",
+                               f->damaged[i].why, "outputs", f->damaged[i].users));
     return list;
 }
 
@@ -56,13 +57,18 @@ static json_t *faults_json(const struct fsck *f)
     return list;
 }
 
-static json_t *suspects_json(const struct fsck *f)
+static json_t *affected_json(const struct fsck *f)
 {
     json_t *list = must(json_array());
-    for (size_t i = 0; i < f->suspect_count; i++)
-        append(list, json_pack("{s:s, s:s}", "stage", f->suspects[i].stage, "key",
-                               f->suspects[i].key.hex));
+    for (size_t i = 0; i < f->affected_count; i++)
+        append(list, json_pack("{s:s, s:s}", "stage", f->affected[i].stage, "key",
+                               f->affected[i].key.hex));
     return list;
+}
+
+static const char *attempt_state(const struct attempt *a)
+{
+    return a->locked ? "running" : a->failed ? "failed" : "interrupted";
 }
 
 static json_t *attempts_json(const struct fsck *f)
@@ -70,26 +76,26 @@ static json_t *attempts_json(const struct fsck *f)
     json_t *list = must(json_array());
     for (size_t i = 0; i < f->attempt_count; i++) {
         const struct attempt *a = &f->attempts[i];
-        append(list, json_pack("{s:o, s:s, s:s, s:b, s:b, s:i}", "stage", attempt_stage(a), "key",
-                               a->key, "folder", a->folder, "checkpoint", a->checkpoint, "running",
-                               a->locked, "days_left", days_left(a)));
+        append(list, json_pack("{s:o, s:s, s:s, s:s, s:b, s:i}", "stage", attempt_stage(a), "key",
+                               a->key, "folder", a->folder, "state", attempt_state(a), "checkpoint",
+                               a->checkpoint, "days_left", days_left(a)));
     }
     return list;
 }
 
 static json_t *fsck_json(const struct fsck *f, bool repaired)
 {
-    json_t *lost = must(json_array());
-    for (size_t i = 0; i < f->lost_count; i++)
-        append(lost, json_string(f->lost[i]));
+    json_t *missing = must(json_array());
+    for (size_t i = 0; i < f->missing_count; i++)
+        append(missing, json_string(f->missing[i]));
     return must(json_pack("{s:I, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:b}", "blobs",
                           (json_int_t)f->blobs, "bytes", (json_int_t)f->bytes, "results",
                           (json_int_t)f->results, "index_rebuilt", f->rebuilt, "damaged",
-                          damages_json(f), "faults", faults_json(f), "suspects", suspects_json(f),
-                          "missing", lost, "interrupted", attempts_json(f), "repaired", repaired));
+                          damaged_json(f), "faults", faults_json(f), "affected", affected_json(f),
+                          "missing", missing, "attempts", attempts_json(f), "repaired", repaired));
 }
 
-/* ---- for people ---- */
+/* ---- as text ---- */
 
 static void print_attempts(const struct fsck *f)
 {
@@ -100,43 +106,46 @@ static void print_attempts(const struct fsck *f)
         if (a->locked)
             printf("running      %.12s  %s\n", a->key, name);
         else
-            printf("interrupted  %.12s  %s: %s; removed in %d day%s\n", a->key, name,
-                   a->checkpoint ? "it can be resumed" : "it has no checkpoint", days_left(a),
-                   days_left(a) == 1 ? "" : "s");
+            printf("%-11s  %.12s  %s: %s; its folder is removed in %d day%s\n", attempt_state(a),
+                   a->key, name, a->checkpoint ? "it can be resumed" : "it has no checkpoint",
+                   days_left(a), days_left(a) == 1 ? "" : "s");
         json_decref(stage);
     }
 }
 
-static void print_fsck(const struct fsck *f, const char *folder, bool repaired)
+static void print_findings(const struct fsck *f)
 {
     if (f->rebuilt)
-        printf("damaged  index.sqlite: moved to damaged/ and made anew from the records\n");
-    for (size_t i = 0; i < f->damage_count; i++)
-        printf("damaged  %s  %s: %s\n", f->damages[i].digest.hex,
-               *f->damages[i].users ? f->damages[i].users : "no output of a known result",
-               f->damages[i].why);
+        printf("damaged  index.sqlite: moved to damaged/ and rebuilt from the results' records\n");
+    for (size_t i = 0; i < f->damaged_count; i++)
+        printf("damaged  %s  %s: %s\n", f->damaged[i].digest.hex,
+               *f->damaged[i].users ? f->damaged[i].users : "no output of a known result",
+               f->damaged[i].why);
     for (size_t i = 0; i < f->fault_count; i++)
         printf("fault    %s: %s\n", f->faults[i].key.hex, f->faults[i].text);
-    for (size_t i = 0; i < f->suspect_count; i++)
-        printf("suspect  %s  key %.12s: it may have read damaged bytes\n", f->suspects[i].stage,
-               f->suspects[i].key.hex);
-    for (size_t i = 0; i < f->lost_count; i++)
-        printf("missing  %s\n", f->lost[i]);
+    for (size_t i = 0; i < f->affected_count; i++)
+        printf("affected %s  key %.12s: it may have been computed from damaged bytes\n",
+               f->affected[i].stage, f->affected[i].key.hex);
+    for (size_t i = 0; i < f->missing_count; i++)
+        printf("missing  %s\n", f->missing[i]);
     print_attempts(f);
+}
+
+static void print_summary(const struct fsck *f, const char *folder, bool repaired)
+{
     fprintf(stderr,
-            "%zu results, %zu blobs, %.1f MB: %zu damaged, %zu faults, %zu suspects; %zu outputs "
-            "missing\n",
-            f->results, f->blobs, (double)f->bytes / 1e6, f->damage_count, f->fault_count,
-            f->suspect_count, f->lost_count);
-    if (f->damage_count + f->fault_count == 0)
+            "%zu results, %zu blobs, %.1f MB: %zu damaged, %zu faults, %zu affected results, %zu "
+            "missing outputs\n",
+            f->results, f->blobs, (double)f->bytes / 1e6, f->damaged_count, f->fault_count,
+            f->affected_count, f->missing_count);
+    if (f->damaged_count + f->fault_count == 0)
         return;
     if (repaired)
-        fprintf(stderr, "damaged files are in %s/damaged now; the next run makes them anew%s\n",
-                folder, f->suspect_count ? ", and runs the suspects again" : "");
+        fprintf(stderr, "damaged files are now in %s/damaged; their stages%s run again next time\n",
+                folder, f->affected_count ? " and those of affected results" : "");
     else
-        fprintf(stderr,
-                "`ferdag fsck --repair` sets damaged files aside, and the next run makes them "
-                "anew\n");
+        fprintf(stderr, "`ferdag fsck --repair` moves damaged files to damaged/, so that their "
+                        "stages run again\n");
 }
 
 int command_fsck(const struct options *options, struct error *err)
@@ -151,14 +160,16 @@ int command_fsck(const struct options *options, struct error *err)
     int rc = fsck_open(&cache, options->cache, options->repair, &fsck, err);
     if (rc < 0)
         return session_status(rc);
-    rc = fsck_look(&cache, &fsck, err);
+    rc = fsck_scan(&cache, &fsck, err);
     if (rc == 0 && options->repair)
         rc = fsck_repair(&cache, &fsck, err);
     if (rc == 0 && options->json)
         session_print(fsck_json(&fsck, options->repair));
-    else if (rc == 0)
-        print_fsck(&fsck, cache.folder, options->repair);
-    bool sound = fsck.damage_count + fsck.fault_count == 0 || options->repair;
+    if (rc == 0 && !options->json) {
+        print_findings(&fsck);
+        print_summary(&fsck, cache.folder, options->repair);
+    }
+    bool sound = fsck.damaged_count + fsck.fault_count == 0 || options->repair;
     fsck_free(&fsck);
     cache_close(&cache);
     return rc < 0 ? session_status(rc) : sound ? EXIT_DONE : EXIT_FAILED;

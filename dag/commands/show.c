@@ -29,7 +29,7 @@ static json_t *result_json(const struct plan *plan, const struct task *task, con
 {
     json_t *outputs = must(json_array());
     for (size_t i = 0; i < r->output_count; i++) {
-        char *path = must(blob_path(plan->cache->folder, &r->outputs[i].blob.digest));
+        char *path = must(cache_blob_path(plan->cache, &r->outputs[i].blob.digest));
         json_array_append_new(
             outputs, must(json_pack("{s:s, s:s, s:I, s:b, s:o}", "port", r->outputs[i].port,
                                     "digest", r->outputs[i].blob.digest.hex, "size",
@@ -61,10 +61,10 @@ static void print_outputs(const struct plan *plan, const struct result *r)
 {
     for (size_t i = 0; i < r->output_count; i++) {
         const struct blob *blob = &r->outputs[i].blob;
-        char *path = must(blob_path(plan->cache->folder, &blob->digest));
+        char *path = must(cache_blob_path(plan->cache, &blob->digest));
         struct tree tree = {0};
         printf("  output %-16s %s\n", r->outputs[i].port, path);
-        if (blob->tree && tree_read(plan->cache->folder, blob, &tree, NULL) == 0)
+        if (blob->tree && cache_read_tree(plan->cache, blob, &tree, NULL) == 0)
             for (size_t k = 0; k < tree.count; k++)
                 print_entry(&tree.entries[k]);
         tree_free(&tree);

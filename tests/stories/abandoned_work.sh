@@ -9,6 +9,8 @@ stages:
   full: { kind: ingest_csv, in: { csv: faces } }
   net: { kind: train_cnn, in: { images: full }, with: { model: resnet18, width: 8, epochs: 2000, batch_size: 32, lr: "${lr}" } }
   wait: { kind: command, out: { o: o }, with: { run: "sleep ${seconds}; echo > o" } }
+  empty: { kind: command, out: { o: o }, with: { run: ": > o" } }
+  bad: { kind: ingest_csv, in: { csv: empty } }
   quick: { kind: command, out: { o: o }, with: { run: "echo > o" } }
 Y
 ls_work() { ls .ferdag/work 2> /dev/null; }
@@ -24,14 +26,20 @@ second=$!
 until_true waiting
 "$FERDAG" fsck > out.txt 2> err || fail "fsck: $(cat out.txt err)"
 has 'the one that runs' '  wait' "$(grep '^running' out.txt)"
-has 'the one that was killed' '  net: it can be resumed; removed in 30 days' "$(grep '^interrupted' out.txt)"
-has 'as JSON' '"stage": "net"' "$("$FERDAG" fsck --json | sed -n '/"interrupted"/,$p')"
+has 'the one that was killed' '  net: it can be resumed; its folder is removed in 30 days' "$(grep '^interrupted' out.txt)"
+has 'as JSON' '"stage": "net"' "$("$FERDAG" fsck --json | sed -n '/"attempts"/,$p')"
 kill -9 $second
 wait $first $second 2> /dev/null
 unlocked() { [[ $("$FERDAG" fsck) != *running* ]]; }
 until_true unlocked
-has 'both were killed' '  wait: it has no checkpoint; removed in 1 day' "$("$FERDAG" fsck)"
+has 'both were killed' '  wait: it has no checkpoint; its folder is removed in 1 day' "$("$FERDAG" fsck)"
 same 'folders' 2 "$(find .ferdag/work -mindepth 1 -maxdepth 1 -type d | wc -l)"
+
+"$FERDAG" run x.yaml bad > out 2> err && fail 'it read an empty CSV'
+has 'the one that failed' '  bad: it has no checkpoint' "$("$FERDAG" fsck | grep '^failed ')"
+has 'its state in JSON' '"state": "failed"' "$("$FERDAG" fsck --json)"
+bad=$(grep -l '"stage": "bad"' .ferdag/work/*/job.json)
+rm -r "$(dirname "$bad")"
 
 folder() { dirname "$(grep -l "\"stage\": \"$1\"" .ferdag/work/*/job.json)"; }
 net=$(folder net) wait=$(folder wait)

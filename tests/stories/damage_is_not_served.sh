@@ -25,7 +25,7 @@ has 'what was found' 'moved to damaged/' "$(cat err)"
 same 'its bytes' 'first first' "$(paste -sd' ' "$(output two)")"
 alter "$(output one)"
 same 'status' '0' "$("$FERDAG" status x.yaml --cache a 2> err | grep -c cached)"
-has 'its reader' 'two may have been computed from the damaged bytes: forgotten, so that they run again' "$(cat err)"
+has 'its reader' 'two may have been computed from the damaged bytes: removed from the cache, so that they run again' "$(cat err)"
 same 'the first one, and what may have read it damaged' 'one two' "$(ran x.yaml --cache a)"
 same 'its bytes' 'first' "$(cat "$(output one)")"
 

@@ -1,24 +1,27 @@
-/* What a failing medium does can't be done to a file by a story: its bytes change, its times don't.
- * This tells the index of a cache that a blob's file, as it looks now, is the one that was stored.
+/* Makes damage look as damage of the medium does: the bytes of a file change, its metadata does not.
+ * A story can't do that to a file, so this program stores in the index of a cache the current
+ * metadata of a blob's file, as if it had been verified so.
  *
  *   restamp CACHE DIGEST */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/file.h"
 #include "cache/index.h"
+#include "cache/store_local.h"
 
 int main(int argc, char **argv)
 {
     struct error err = {""};
     struct index *index = NULL;
+    struct store_local *store = NULL;
     struct digest digest = {""};
     struct stat st;
     struct stamp stamp;
     double verified = 0;
-    if (argc != 3)
+    if (argc != 3 || store_local_open(&store, argv[1], &err) < 0)
         return 2;
     snprintf(digest.hex, sizeof digest.hex, "%s", argv[2]);
-    char *file = file_path("%s/index.sqlite", argv[1]), *blob = blob_path(argv[1], &digest);
+    char *file = file_path("%s/index.sqlite", argv[1]), *blob = store_local_path(store, &digest);
     int rc = file && blob && lstat(blob, &st) == 0 ? index_open(&index, file, &err) : -1;
     if (rc == 0)
         rc = index_blob_find(index, &digest, &stamp, &verified, &err);
@@ -27,6 +30,7 @@ int main(int argc, char **argv)
         rc = index_blob_set(index, &digest, &stamp, verified, &err);
     }
     index_close(index);
+    store_close(&store->base);
     free(blob);
     free(file);
     if (rc < 0)

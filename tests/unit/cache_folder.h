@@ -57,7 +57,7 @@ static inline struct blob stored(struct fixture *f, const char *path, bool tree)
     struct blob_writer writer;
     struct blob blob;
     struct error err;
-    blob_writer_start(&writer, f->cache.folder);
+    blob_writer_start(&writer, &f->cache);
     assert_int_equal(blob_store(&writer, path, tree, &blob, &err), 0);
     assert_int_equal(blob_writer_finish(&writer, &err), 0);
     blob_writer_free(&writer);
@@ -69,7 +69,7 @@ static inline struct blob stored_text(struct fixture *f, const char *text)
     struct blob_writer writer;
     struct blob blob;
     struct error err;
-    blob_writer_start(&writer, f->cache.folder);
+    blob_writer_start(&writer, &f->cache);
     assert_int_equal(blob_store_memory(&writer, text, strlen(text), &blob, &err), 0);
     assert_int_equal(blob_writer_finish(&writer, &err), 0);
     blob_writer_free(&writer);
@@ -81,7 +81,7 @@ static inline int refused(struct fixture *f, const char *path, bool tree, struct
 {
     struct blob_writer writer;
     struct blob blob;
-    blob_writer_start(&writer, f->cache.folder);
+    blob_writer_start(&writer, &f->cache);
     int rc = blob_store(&writer, path, tree, &blob, err);
     blob_writer_free(&writer);
     return rc;
@@ -98,7 +98,7 @@ static inline bool present(struct fixture *f, const struct blob *blob)
 /* Writes to a blob behind the cache's back: the same size and times, other bytes. */
 static inline void damage(struct fixture *f, const struct digest *digest)
 {
-    char *path = blob_path(f->cache.folder, digest);
+    char *path = cache_blob_path(&f->cache, digest);
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(chmod(path, 0644), 0);

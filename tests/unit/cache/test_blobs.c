@@ -28,7 +28,7 @@ static void files_are_stored_once_and_read_only(void **state)
     struct blob a = stored(f, "one", false), b = stored(f, "two", false);
     assert_string_equal(a.digest.hex, b.digest.hex);
     assert_true(present(f, &a));
-    char *path = blob_path(f->cache.folder, &a.digest);
+    char *path = cache_blob_path(&f->cache, &a.digest);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0444);
     assert_int_equal(access("two", F_OK), -1);
@@ -42,7 +42,7 @@ static void nothing_moves_before_the_end(void **state)
     struct blob blob;
     struct error err;
     put("one", "abc");
-    blob_writer_start(&writer, f->cache.folder);
+    blob_writer_start(&writer, &f->cache);
     assert_int_equal(blob_store(&writer, "one", false, &blob, &err), 0);
     assert_int_equal(access("one", F_OK), 0);
     blob_writer_free(&writer);
@@ -57,7 +57,7 @@ static void a_file_that_changes_while_it_is_stored_is_refused(void **state)
     struct blob blob;
     struct error err;
     put("one", "abc");
-    blob_writer_start(&writer, f->cache.folder);
+    blob_writer_start(&writer, &f->cache);
     assert_int_equal(blob_store(&writer, "one", false, &blob, &err), 0);
     FILE *file = fopen("one", "r+");
     assert_non_null(file);
@@ -94,7 +94,7 @@ static void outputs_may_be_links_to_each_other(void **state)
     put("ckpt-3", "abc");
     assert_int_equal(symlink("ckpt-3", "latest"), 0);
     assert_int_equal(symlink("latest", "other"), 0);
-    blob_writer_start(&writer, f->cache.folder);
+    blob_writer_start(&writer, &f->cache);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(blob_store(&writer, names[i], false, &blobs[i], &err), 0);
     assert_int_equal(blob_writer_finish(&writer, &err), 0);
@@ -120,15 +120,15 @@ static void trees_come_back_as_they_were(void **state)
     }
     assert_string_equal(blobs[0].digest.hex, blobs[1].digest.hex);
     assert_true(present(f, &blobs[0]));
-    assert_int_equal(tree_read(f->cache.folder, &blobs[0], &tree, &err), 0);
+    assert_int_equal(cache_read_tree(&f->cache, &blobs[0], &tree, &err), 0);
     assert_int_equal(tree.count, 2);
     assert_string_equal(tree.entries[0].path, "a");
     assert_string_equal(tree.entries[1].path, "sub/b");
-    assert_int_equal(blob_place(f->cache.folder, &blobs[0], "linked", BLOB_LINK, &err), 0);
+    assert_int_equal(cache_place(&f->cache, &blobs[0], "linked", BLOB_LINK, &err), 0);
     assert_int_equal(file_read("linked/sub/b", 100, &text, &size, &err), 0);
     assert_string_equal(text, "two");
     free(text);
-    char *path = blob_path(f->cache.folder, &tree.entries[1].digest);
+    char *path = cache_blob_path(&f->cache, &tree.entries[1].digest);
     assert_int_equal(unlink(path), 0);
     assert_false(present(f, &blobs[0]));
     free(path);
@@ -179,8 +179,7 @@ static void trees_keep_links_modes_and_empty_folders(void **state)
     assert_true(present(f, &blob));
     for (int copy = 0; copy < 2; copy++) {
         const char *as = copy ? "copied" : "linked";
-        assert_int_equal(blob_place(f->cache.folder, &blob, as, copy ? BLOB_COPY : BLOB_LINK, &err),
-                         0);
+        assert_int_equal(cache_place(&f->cache, &blob, as, copy ? BLOB_COPY : BLOB_LINK, &err), 0);
         assert_int_equal(chdir(as), 0);
         assert_link("sub/a-latest", "ckpt-3");
         assert_link("sub/absolute", "../sub/ckpt-3");
@@ -209,7 +208,7 @@ static void one_executable_file_stays_one(void **state)
     assert_int_equal(chmod("program", 0755), 0);
     struct blob blob = stored(f, "program", false);
     assert_true(blob.executable);
-    assert_int_equal(blob_place(f->cache.folder, &blob, "again", BLOB_LINK, &err), 0);
+    assert_int_equal(cache_place(&f->cache, &blob, "again", BLOB_LINK, &err), 0);
     assert_int_equal(lstat("again", &st), 0);
     assert_int_equal(st.st_mode & 0777, 0555);
 }
@@ -267,7 +266,7 @@ static void a_blob_is_replaced_only_if_damaged(void **state)
     struct fixture *f = *state;
     struct stat before, after;
     struct blob blob = stored_text(f, "abc");
-    char *path = blob_path(f->cache.folder, &blob.digest);
+    char *path = cache_blob_path(&f->cache, &blob.digest);
     assert_int_equal(stat(path, &before), 0);
     put("again", "abc");
     stored(f, "again", false);
@@ -320,7 +319,7 @@ static void hostile_manifests_are_refused(void **state)
         struct error err;
         snprintf(text, sizeof text, lines[i], zeros, zeros);
         struct blob blob = stored_text(f, text);
-        assert_int_equal(tree_read(f->cache.folder, &blob, &tree, &err), -EINVAL);
+        assert_int_equal(cache_read_tree(&f->cache, &blob, &tree, &err), -EINVAL);
     }
 }
 

@@ -7,7 +7,7 @@
 #include <sys/vfs.h>
 #include "cache/fsck.h"
 #include "cache/record.h"
-#include "cache/suspects.h"
+#include "cache/affected.h"
 
 /* A result whose key is the digest of its text, as every real one's is. */
 struct sample {
@@ -88,7 +88,7 @@ static void results_are_found_again(void **state)
     assert_null(result_output(&found, "p"));
     result_free(&found);
     commit(f, &s.result); /* again replaces */
-    char *path = blob_path(f->cache.folder, &s.output.blob.digest);
+    char *path = cache_blob_path(&f->cache, &s.output.blob.digest);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(find(f, s.key.hex), -ENOENT);
     free(path);
@@ -114,11 +114,11 @@ static void an_output_with_a_dot_may_get_lost(void **state)
         assert_int_equal(found.output_count, left);
         assert_non_null(result_output(&found, "o"));
         result_free(&found);
-        char *path = blob_path(f->cache.folder, &outputs[left == 3 ? 0 : 2].blob.digest);
+        char *path = cache_blob_path(&f->cache, &outputs[left == 3 ? 0 : 2].blob.digest);
         assert_int_equal(unlink(path), left == 1 ? -1 : 0);
         free(path);
     }
-    char *path = blob_path(f->cache.folder, &outputs[1].blob.digest);
+    char *path = cache_blob_path(&f->cache, &outputs[1].blob.digest);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(find(f, s.key.hex), -ENOENT);
     free(path);
@@ -148,7 +148,7 @@ static void a_truncated_blob_is_found(void **state)
     struct sample s;
     make_sample(f, &s, "kind k 1\n");
     commit(f, &s.result);
-    char *path = blob_path(f->cache.folder, &s.output.blob.digest);
+    char *path = cache_blob_path(&f->cache, &s.output.blob.digest);
     assert_int_equal(truncate(path, 1), 0);
     free(path);
     assert_int_equal(find(f, s.key.hex), -ENOENT);
@@ -165,7 +165,7 @@ static void what_only_looks_changed_is_verified_once(void **state)
     f->cache.verified_bytes = 0;
     assert_int_equal(find(f, s.key.hex), 0);
     assert_int_equal(f->cache.verified_bytes, 0);
-    char *path = blob_path(f->cache.folder, &s.output.blob.digest);
+    char *path = cache_blob_path(&f->cache, &s.output.blob.digest);
     assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0); /* as copying a cache does */
     free(path);
     assert_int_equal(find(f, s.key.hex), 0);
@@ -256,11 +256,11 @@ static void commit_reader(struct fixture *f, const char *text, const char *input
     commit(f, &s.result);
 }
 
-static void readers_of_a_damaged_blob_are_suspects(void **state)
+static void results_that_read_a_damaged_blob_are_affected(void **state)
 {
     struct fixture *f = *state;
     struct error err;
-    struct suspect *suspects;
+    struct affected *affected;
     struct stamp stamp;
     size_t count;
     assert_int_equal(file_make_folders("t", &err), 0);
@@ -270,7 +270,7 @@ static void readers_of_a_damaged_blob_are_suspects(void **state)
     make_sample(f, &maker, "maker");
     maker.output.blob = tree;
     commit(f, &maker.result);
-    assert_int_equal(blob_stamp(f->cache.folder, &file.digest, file.size, &stamp), 0);
+    assert_int_equal(store_local_stamp(f->cache.blobs, &file.digest, file.size, &stamp), 0);
     assert_int_equal(index_blob_set(f->cache.index, &file.digest, &stamp, 100, &err), 0);
     char *plain = file_path("[{\"digest\": \"%s\"}]", file.digest.hex);
     char *folder = file_path("[{\"digest\": \"%s\"}]", tree.digest.hex);
@@ -280,12 +280,12 @@ static void readers_of_a_damaged_blob_are_suspects(void **state)
     commit_reader(f, "folder", folder, 101);
     commit_reader(f, "verified", verified, 101);
     commit_reader(f, "other", "[]", 101);
-    assert_int_equal(suspects_find(&f->cache, &file.digest, &suspects, &count, &err), 0);
+    assert_int_equal(affected_find(&f->cache, &file.digest, &affected, &count, &err), 0);
     assert_int_equal(count, 2);
-    bool in_order = strcmp(suspects[0].stage, "after") == 0;
-    assert_string_equal(suspects[in_order ? 0 : 1].stage, "after");
-    assert_string_equal(suspects[in_order ? 1 : 0].stage, "folder");
-    suspects_free(suspects, count);
+    bool in_order = strcmp(affected[0].stage, "after") == 0;
+    assert_string_equal(affected[in_order ? 0 : 1].stage, "after");
+    assert_string_equal(affected[in_order ? 1 : 0].stage, "folder");
+    affected_free(affected, count);
     free(plain);
     free(folder);
     free(verified);
@@ -548,11 +548,11 @@ static void fsck_makes_index_and_records_agree(void **state)
         else
             put(path, "{}\n");
         reopen(f);
-        assert_int_equal(fsck_look(&f->cache, &fsck, &err), 0);
+        assert_int_equal(fsck_scan(&f->cache, &fsck, &err), 0);
         assert_int_equal(fsck.fault_count, 1);
         assert_int_equal(fsck_repair(&f->cache, &fsck, &err), 0);
         fsck_free(&fsck);
-        assert_int_equal(fsck_look(&f->cache, &fsck, &err), 0);
+        assert_int_equal(fsck_scan(&f->cache, &fsck, &err), 0);
         assert_int_equal(fsck.fault_count, 0);
         fsck_free(&fsck);
         assert_int_equal(find(f, s.key.hex), 0);
@@ -571,7 +571,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_index_lost_comes_back_from_the_record, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(damaged_and_foreign_records_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(readers_of_a_damaged_blob_are_suspects, setup, teardown),
+        cmocka_unit_test_setup_teardown(results_that_read_a_damaged_blob_are_affected, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_cache_of_format_1_is_brought_to_format_2, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_cache_of_format_1_can_be_read_where_it_may_not_be_written,

@@ -3,7 +3,7 @@
 
 #include <signal.h>
 #include <sys/wait.h>
-#include "cache/record.h"
+#include "base/clock.h"
 #include "cache/work.h"
 
 static const char key[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -156,6 +156,29 @@ static void attempts_can_be_listed(void **state)
     free(folder);
 }
 
+/* An attempt that ended with an error isn't one that was interrupted; a later attempt of the same key
+ * may be. */
+static void a_failed_attempt_is_told_from_an_interrupted_one(void **state)
+{
+    struct fixture *f = *state;
+    struct attempt *attempts;
+    struct error err;
+    size_t count;
+    char *folder = start(f, false);
+    put_in(folder, "job.json");
+    struct failure failure = {.key = (char *)key, .stage = "s", .kind = "k", .message = "why"};
+    static const double after_start[] = {-60, 60};
+    for (int failed = 0; failed < 2; failed++) {
+        failure.finished = clock_now() + after_start[failed];
+        assert_int_equal(index_fail(f->cache.index, "/x.yaml", &failure, &err), 0);
+        assert_int_equal(work_list(&f->cache, &attempts, &count, &err), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(attempts[0].failed, failed);
+        attempts_free(attempts, count);
+    }
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +188,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(abandoned_attempts_are_removed_with_age, setup, teardown),
         cmocka_unit_test_setup_teardown(attempts_can_be_listed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_attempt_is_told_from_an_interrupted_one, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
-/* See blobs.h. blob_store walks and hashes; what has to move or was copied waits in `pending` until
+/* See blob_writer.h. blob_store walks and hashes; the files to move wait in `pending` until
  * blob_writer_finish, so that a link finds its target whatever the order of the outputs. */
 #define _GNU_SOURCE
-#include "cache/blobs.h"
+#include "cache/blob_writer.h"
+#include "base/clock.h"
 #include "base/file.h"
+#include "cache/cache.h"
 #include "cache/tree.h"
 
 #include <dirent.h>
@@ -11,74 +13,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TREE_DEPTH = 64 };
 
-/* A file that is to get the name of its digest. */
+/* A file that blob_writer_finish moves into the store. */
 struct pending {
     char *file;
     struct digest digest;
     uint64_t size;
     int64_t mtime_ns; /* when it was hashed */
-    bool temporary;   /* ours: removed if the writer is given up */
+    bool temporary;   /* made by the writer: removed if it is not stored */
 };
 
-static int64_t nanoseconds(const struct timespec *t)
-{
-    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
-char *blob_path(const char *cache, const struct digest *digest)
-{
-    return file_path("%s/blobs/%.2s/%s", cache, digest->hex, digest->hex + 2);
-}
-
-int blob_stamp(const char *cache, const struct digest *digest, uint64_t size, struct stamp *stamp)
-{
-    struct stat st;
-    char *path = blob_path(cache, digest);
-    bool there =
-        path && lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
-    free(path);
-    if (there)
-        *stamp = stamp_of(&st);
-    return there ? 0 : -ENOENT;
-}
-
-static int verify_path(const char *path, const struct digest *digest, struct stamp *stamp,
-                       struct error *err)
-{
-    struct stat before, after;
-    struct digest found;
-    if (lstat(path, &before) < 0)
-        return error_errno(err, errno, "cannot look at %s", path);
-    if (!S_ISREG(before.st_mode))
-        return error_set(err, EILSEQ, "%s is not a regular file", path);
-    int rc = sha256_file(path, &found, NULL, err);
-    if (rc < 0)
-        return rc;
-    if (strcmp(found.hex, digest->hex) != 0)
-        return error_set(err, EILSEQ, "the bytes of %s have another digest", path);
-    if (lstat(path, &after) < 0)
-        return error_errno(err, errno, "cannot look at %s", path);
-    *stamp = stamp_of(&before);
-    struct stamp now = stamp_of(&after);
-    return stamp_equal(stamp, &now) ? 0 : error_set(err, EILSEQ, "%s is being changed", path);
-}
-
-int blob_verify(const char *cache, const struct digest *digest, struct stamp *stamp,
-                struct error *err)
-{
-    char *path = blob_path(cache, digest);
-    int rc = path ? verify_path(path, digest, stamp, err) : error_set(err, ENOMEM, "out of memory");
-    free(path);
-    return rc;
-}
-
-/* ---- the writer ---- */
-
-void blob_writer_start(struct blob_writer *w, const char *cache)
+void blob_writer_start(struct blob_writer *w, const struct cache *cache)
 {
     *w = (struct blob_writer){.cache = cache};
 }
@@ -90,15 +39,12 @@ void blob_writer_free(struct blob_writer *w)
             unlink(w->pending[i].file);
         free(w->pending[i].file);
     }
-    for (size_t i = 0; i < w->folder_count; i++)
-        free(w->folders[i]);
     free(w->pending);
-    free(w->folders);
     free(w->stored);
     *w = (struct blob_writer){0};
 }
 
-/* Takes over file. */
+/* Takes ownership of file. */
 static int add_pending(struct blob_writer *w, struct pending pending, struct error *err)
 {
     struct pending *larger = realloc(w->pending, (w->pending_count + 1) * sizeof *larger);
@@ -113,46 +59,7 @@ static int add_pending(struct blob_writer *w, struct pending pending, struct err
     return error_set(err, ENOMEM, "out of memory storing files");
 }
 
-/* Takes over folder. */
-static int add_folder(struct blob_writer *w, char *folder)
-{
-    if (!folder)
-        return -ENOMEM;
-    for (size_t i = 0; i < w->folder_count; i++)
-        if (strcmp(w->folders[i], folder) == 0) {
-            free(folder);
-            return 0;
-        }
-    char **larger = realloc(w->folders, (w->folder_count + 1) * sizeof *larger);
-    if (!larger) {
-        free(folder);
-        return -ENOMEM;
-    }
-    w->folders = larger;
-    larger[w->folder_count++] = folder;
-    return 0;
-}
-
-static int add_stored(struct blob_writer *w, const struct digest *digest, const struct stamp *stamp,
-                      bool replaced)
-{
-    struct stored *larger = realloc(w->stored, (w->stored_count + 1) * sizeof *larger);
-    if (!larger)
-        return -ENOMEM;
-    w->stored = larger;
-    larger[w->stored_count++] = (struct stored){*digest, *stamp, replaced};
-    return 0;
-}
-
-static char *temporary_name(const char *cache)
-{
-    char *folder = file_path("%s/tmp", cache);
-    char *name = folder ? file_random_name(folder) : NULL;
-    free(folder);
-    return name;
-}
-
-/* ---- hashing what is to be stored ---- */
+/* ---- hashing ---- */
 
 static int store_file(struct blob_writer *w, const char *path, bool copy, struct blob *blob,
                       struct error *err)
@@ -166,10 +73,10 @@ static int store_file(struct blob_writer *w, const char *path, bool copy, struct
             S_ISLNK(link.st_mode) ? "%s is a symbolic link to nothing" : "cannot look at %s", path);
     if (!S_ISREG(st.st_mode))
         return error_set(err, EINVAL, "%s is not a regular file", path);
-    /* A link's target or a file with a second name may be written to by others: copy those. */
+    /* Other processes may write to a link's target or to a file with a second name: copy those. */
     copy |= S_ISLNK(link.st_mode) || st.st_nlink > 1;
     *blob = (struct blob){.executable = st.st_mode & S_IXUSR};
-    char *file = copy ? temporary_name(w->cache) : strdup(path);
+    char *file = copy ? store_local_temporary(w->cache->blobs) : strdup(path);
     if (!file)
         return error_set(err, ENOMEM, "out of memory storing %s", path);
     int rc = copy ? file_copy_unsynced(path, file, 0600, err) : 0;
@@ -187,7 +94,7 @@ static int store_file(struct blob_writer *w, const char *path, bool copy, struct
                        (struct pending){.file = file,
                                         .digest = blob->digest,
                                         .size = blob->size,
-                                        .mtime_ns = nanoseconds(&st.st_mtim),
+                                        .mtime_ns = clock_ns(&st.st_mtim),
                                         .temporary = copy},
                        err);
 }
@@ -199,7 +106,7 @@ int blob_store_memory(struct blob_writer *w, const void *data, size_t size, stru
     int rc = sha256_memory(data, size, &blob->digest, err);
     if (rc < 0)
         return rc;
-    char *file = temporary_name(w->cache);
+    char *file = store_local_temporary(w->cache->blobs);
     struct stat st;
     if (!file)
         return error_set(err, ENOMEM, "out of memory storing a blob");
@@ -216,18 +123,18 @@ int blob_store_memory(struct blob_writer *w, const void *data, size_t size, stru
                        (struct pending){.file = file,
                                         .digest = blob->digest,
                                         .size = size,
-                                        .mtime_ns = nanoseconds(&st.st_mtim),
+                                        .mtime_ns = clock_ns(&st.st_mtim),
                                         .temporary = true},
                        err);
 }
 
 /* ---- folders ---- */
 
-/* A walk through one tree. */
+/* A walk through one folder. */
 struct walk {
     struct blob_writer *w;
     const char *root;
-    char *real_root; /* without links */
+    char *real_root; /* with links resolved */
     bool copy;
     struct tree *tree;
     struct error *err;
@@ -259,8 +166,8 @@ static char *relative_target(const char *path, const char *to)
     return NULL;
 }
 
-/* The target of a link at root/path whose real target is in the tree, as a manifest writes it;
- * NULL with *rc 0 if the link leads out of the tree. */
+/* The target of a link at root/path as the manifest has it, malloc'd; NULL with *rc 0 if the link
+ * leads out of the folder. */
 static char *inner_target(const struct walk *walk, const char *path, const char *full, int *rc)
 {
     char given[4096], *real = realpath(full, NULL), *target = NULL;
@@ -284,7 +191,7 @@ static char *inner_target(const struct walk *walk, const char *path, const char 
 
 static int walk_folder(const struct walk *walk, const char *below, int depth);
 
-/* Takes over path. */
+/* Takes ownership of path. */
 static int walk_link(const struct walk *walk, char *path, const char *full)
 {
     int rc;
@@ -309,7 +216,7 @@ static int walk_link(const struct walk *walk, char *path, const char *full)
                : 0;
 }
 
-/* Takes over path. */
+/* Takes ownership of path. */
 static int walk_entry(const struct walk *walk, char *path, int depth)
 {
     char *full = file_path("%s/%s", walk->root, path);
@@ -334,7 +241,7 @@ static int walk_entry(const struct walk *walk, char *path, int depth)
     return rc;
 }
 
-/* Opens a folder; a read-only one of the stage's own is made writable, since files move out. */
+/* Opens a folder. A read-only one that the stage made becomes writable, since files move out. */
 static DIR *open_folder(const struct walk *walk, const char *folder)
 {
     struct stat st;
@@ -400,7 +307,8 @@ static int store_tree(struct blob_writer *w, const char *path, bool copy, struct
     return rc;
 }
 
-/* Whether a link on the way leads elsewhere: what lies there isn't the stage's, and stays. */
+/* Whether a part of the path is a link: the files there aren't the stage's own, so they are copied.
+ */
 static bool leads_away(const char *path)
 {
     char *part = strdup(path);
@@ -426,132 +334,20 @@ int blob_store(struct blob_writer *w, const char *path, bool tree, struct blob *
     return tree ? store_tree(w, path, copy, blob, err) : store_file(w, path, copy, blob, err);
 }
 
-/* ---- giving files their names ---- */
-
-/* Makes the folder of a blob. */
-static int make_folder(struct blob_writer *w, const struct digest *digest)
-{
-    char *folder = file_path("%s/blobs/%.2s", w->cache, digest->hex);
-    if (!folder)
-        return -ENOMEM;
-    int rc = mkdir(folder, 0777) < 0 ? -errno : 0;
-    if (rc == 0)
-        rc = add_folder(w, file_path("%s/blobs", w->cache));
-    if (rc == -EEXIST)
-        rc = 0;
-    if (rc < 0) {
-        free(folder);
-        return rc;
-    }
-    return add_folder(w, folder);
-}
-
-static int sync_and_rename(struct blob_writer *w, const struct pending *p, const char *path,
-                           struct stamp *stamp, struct error *err)
-{
-    struct stat st;
-    int rc = make_folder(w, &p->digest);
-    if (rc == 0 && chmod(p->file, 0444) < 0)
-        rc = -errno;
-    if (rc < 0)
-        return error_errno(err, -rc, "cannot store %s", p->file);
-    rc = file_sync(p->file, err);
-    if (rc < 0)
-        return rc;
-    if (stat(p->file, &st) == 0 &&
-        ((uint64_t)st.st_size != p->size || nanoseconds(&st.st_mtim) != p->mtime_ns))
-        return error_set(err, EIO, "%s changed while it was stored", p->file);
-    if (rename(p->file, path) < 0 || lstat(path, &st) < 0)
-        return error_errno(err, errno, "cannot store %s", p->file);
-    *stamp = stamp_of(&st);
-    return 0;
-}
-
-/* What is there under the name already is read first: it may be damaged. */
-static int finish_file(struct blob_writer *w, struct pending *p, struct error *err)
-{
-    char *path = blob_path(w->cache, &p->digest);
-    struct stamp stamp;
-    struct stat st;
-    struct error ignored;
-    if (!path)
-        return error_set(err, ENOMEM, "out of memory storing %s", p->file);
-    int rc = blob_stamp(w->cache, &p->digest, p->size, &stamp);
-    if (rc == 0)
-        rc = verify_path(path, &p->digest, &stamp, &ignored);
-    bool replaced = rc < 0 && lstat(path, &st) == 0;
-    if (rc == 0)
-        unlink(p->file);
-    else
-        rc = sync_and_rename(w, p, path, &stamp, err);
-    free(path);
-    if (rc < 0)
-        return rc;
-    p->temporary = false;
-    return add_stored(w, &p->digest, &stamp, replaced) < 0
-               ? error_set(err, ENOMEM, "out of memory storing files")
-               : 0;
-}
+/* ---- moving into the store ---- */
 
 int blob_writer_finish(struct blob_writer *w, struct error *err)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < w->pending_count; i++)
-        rc = finish_file(w, &w->pending[i], err);
-    for (size_t i = 0; rc == 0 && i < w->folder_count; i++)
-        rc = file_sync(w->folders[i], err);
-    return rc;
-}
-
-/* ---- giving blobs to stages ---- */
-
-static int place_file(const char *cache, const struct digest *digest, bool executable,
-                      const char *as, enum blob_access access, struct error *err)
-{
-    char *path = blob_path(cache, digest);
-    int rc;
-    if (!path)
-        rc = error_set(err, ENOMEM, "out of memory making %s", as);
-    else if (executable || access == BLOB_COPY)
-        rc = file_copy_unsynced(path, as, executable ? 0555 : 0444, err);
-    else
-        rc = symlink(path, as) < 0 ? error_errno(err, errno, "cannot make link %s", as) : 0;
-    free(path);
-    return rc;
-}
-
-static int place_entry(const char *cache, const struct tree_entry *entry, const char *as,
-                       enum blob_access access, struct error *err)
-{
-    char *path = file_path("%s/%s", as, entry->path);
-    char *slash = path ? strrchr(path, '/') : NULL;
-    int rc = path ? 0 : error_set(err, ENOMEM, "out of memory making %s", as);
-    if (rc == 0 && strchr(entry->path, '/')) {
-        *slash = 0;
-        rc = file_make_folders(path, err);
-        *slash = '/';
+    w->stored = calloc(w->pending_count + 1, sizeof *w->stored);
+    int rc = w->stored ? 0 : error_set(err, ENOMEM, "out of memory storing files");
+    for (size_t i = 0; rc == 0 && i < w->pending_count; i++) {
+        struct pending *p = &w->pending[i];
+        const struct hashed_file file = {p->file, p->digest, p->size, p->mtime_ns};
+        rc = store_local_adopt(w->cache->blobs, &file, &w->stored[i], err);
+        if (rc == 0) {
+            p->temporary = false;
+            w->stored_count++;
+        }
     }
-    if (rc == 0 && tree_is_file(entry))
-        rc = place_file(cache, &entry->digest, entry->form == TREE_EXECUTABLE, path, access, err);
-    else if (rc == 0 && entry->form == TREE_FOLDER)
-        rc = file_make_folders(path, err);
-    else if (rc == 0 && symlink(entry->target, path) < 0)
-        rc = error_errno(err, errno, "cannot make link %s", path);
-    free(path);
-    return rc;
-}
-
-int blob_place(const char *cache, const struct blob *blob, const char *as, enum blob_access access,
-               struct error *err)
-{
-    if (!blob->tree)
-        return place_file(cache, &blob->digest, blob->executable, as, access, err);
-    struct tree tree;
-    int rc = tree_read(cache, blob, &tree, err);
-    if (rc == 0)
-        rc = file_make_folders(as, err);
-    for (size_t i = 0; rc == 0 && i < tree.count; i++)
-        rc = place_entry(cache, &tree.entries[i], as, access, err);
-    tree_free(&tree);
-    return rc;
+    return rc < 0 ? rc : store_local_sync(w->cache->blobs, w->stored, w->stored_count, err);
 }

@@ -1,5 +1,5 @@
-/* See suspects.h. */
-#include "cache/suspects.h"
+/* See affected.h. */
+#include "cache/affected.h"
 #include "cache/record.h"
 #include "cache/tree.h"
 
@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void suspects_free(struct suspect *suspects, size_t count)
+void affected_free(struct affected *affected, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        free(suspects[i].stage);
-    free(suspects);
+        free(affected[i].stage);
+    free(affected);
 }
 
 static int out_of_memory(struct error *err)
@@ -21,18 +21,18 @@ static int out_of_memory(struct error *err)
     return error_set(err, ENOMEM, "out of memory looking for results of damaged blobs");
 }
 
-/* A search in progress. */
+/* State of a search. */
 struct search {
     struct cache *cache;
-    double since;           /* when the blob was last known to be right */
-    struct digest *digests; /* of the blob, and of folders that hold it */
+    double since;           /* when the blob was last verified */
+    struct digest *digests; /* of the blob, and of folders that contain it */
     size_t digest_count;
-    struct suspect *suspects;
+    struct affected *affected;
     size_t count;
     struct error *err;
 };
 
-/* ---- every result, of the index or of a record that the index lacks ---- */
+/* ---- all results, in the index and in records that the index lacks ---- */
 
 typedef int result_action(struct search *s, const struct result *result);
 
@@ -41,18 +41,18 @@ struct walk {
     result_action *action;
 };
 
-static int at_record(void *data, const char *key, struct error *err)
+static int at_record(void *data, const struct digest *key, struct error *err)
 {
     const struct walk *walk = data;
     struct cache *cache = walk->search->cache;
     struct result result;
-    int rc = index_find(cache->index, key, &result, err);
+    int rc = index_find(cache->index, key->hex, &result, err);
     if (rc == 0)
         result_free(&result);
     if (rc != -ENOENT)
         return rc;
-    if (record_read(cache->folder, key, &result, NULL) < 0)
-        return 0; /* without a sound record it is no result */
+    if (record_read(cache->folder, key->hex, &result, NULL) < 0)
+        return 0; /* a key without a valid record has no result */
     rc = walk->action(walk->search, &result);
     result_free(&result);
     return rc;
@@ -74,10 +74,10 @@ static int each_result(struct search *s, result_action *action)
         rc = rc == -ENOENT ? 0 : rc;
     }
     free(keys);
-    return rc < 0 ? rc : record_walk(s->cache->folder, at_record, &walk, s->err);
+    return rc < 0 ? rc : record_list(s->cache->folder, at_record, &walk, s->err);
 }
 
-/* ---- folders with the blob ---- */
+/* ---- folders that contain the blob ---- */
 
 static int add_digest(struct search *s, const struct digest *digest)
 {
@@ -97,16 +97,17 @@ static bool is_searched(const struct search *s, const char *hex)
     return false;
 }
 
-static bool holds(const struct cache *cache, const struct blob *blob, const struct digest *digest)
+static bool contains(const struct cache *cache, const struct blob *blob,
+                     const struct digest *digest)
 {
     struct tree tree;
-    bool held = false;
-    if (!blob->tree || tree_read(cache->folder, blob, &tree, NULL) < 0)
+    bool found = false;
+    if (!blob->tree || cache_read_tree(cache, blob, &tree, NULL) < 0)
         return false;
     for (size_t i = 0; i < tree.count; i++)
-        held |= strcmp(tree.entries[i].digest.hex, digest->hex) == 0;
+        found |= strcmp(tree.entries[i].digest.hex, digest->hex) == 0;
     tree_free(&tree);
-    return held;
+    return found;
 }
 
 static int add_folders(struct search *s, const struct result *result)
@@ -114,15 +115,15 @@ static int add_folders(struct search *s, const struct result *result)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < result->output_count; i++) {
         const struct blob *blob = &result->outputs[i].blob;
-        if (!is_searched(s, blob->digest.hex) && holds(s->cache, blob, &s->digests[0]))
+        if (!is_searched(s, blob->digest.hex) && contains(s->cache, blob, &s->digests[0]))
             rc = add_digest(s, &blob->digest);
     }
     return rc;
 }
 
-/* ---- who read one of them ---- */
+/* ---- results that read one of them ---- */
 
-/* Whether one of the recorded inputs is such a blob, and wasn't verified by the stage. */
+/* Whether an input of the result is such a blob, and the stage didn't verify it. */
 static bool read_unverified(const struct search *s, const struct result *r)
 {
     json_t *inputs = json_loads(r->inputs, 0, NULL), *item;
@@ -138,24 +139,24 @@ static bool read_unverified(const struct search *s, const struct result *r)
     return unverified;
 }
 
-static int add_suspect(struct search *s, const struct result *result)
+static int add_affected(struct search *s, const struct result *result)
 {
     if (result->finished < s->since || !read_unverified(s, result))
         return 0;
-    struct suspect *larger = realloc(s->suspects, (s->count + 1) * sizeof *larger);
+    struct affected *larger = realloc(s->affected, (s->count + 1) * sizeof *larger);
     if (!larger)
         return out_of_memory(s->err);
-    s->suspects = larger;
-    struct suspect *suspect = &larger[s->count];
-    *suspect = (struct suspect){.stage = strdup(result->stage)};
-    snprintf(suspect->key.hex, sizeof suspect->key.hex, "%s", result->key);
-    if (!suspect->stage)
+    s->affected = larger;
+    struct affected *one = &larger[s->count];
+    *one = (struct affected){.stage = strdup(result->stage)};
+    snprintf(one->key.hex, sizeof one->key.hex, "%s", result->key);
+    if (!one->stage)
         return out_of_memory(s->err);
     s->count++;
     return 0;
 }
 
-int suspects_find(struct cache *cache, const struct digest *digest, struct suspect **suspects,
+int affected_find(struct cache *cache, const struct digest *digest, struct affected **affected,
                   size_t *count, struct error *err)
 {
     struct search s = {.cache = cache, .err = err};
@@ -166,26 +167,26 @@ int suspects_find(struct cache *cache, const struct digest *digest, struct suspe
     if (rc == 0)
         rc = each_result(&s, add_folders);
     if (rc == 0)
-        rc = each_result(&s, add_suspect);
+        rc = each_result(&s, add_affected);
     free(s.digests);
     if (rc < 0) {
-        suspects_free(s.suspects, s.count);
-        s.suspects = NULL;
+        affected_free(s.affected, s.count);
+        s.affected = NULL;
         s.count = 0;
     }
-    *suspects = s.suspects;
+    *affected = s.affected;
     *count = s.count;
     return rc;
 }
 
-int suspects_forget(struct cache *cache, const struct suspect *suspects, size_t count,
+int affected_forget(struct cache *cache, const struct affected *affected, size_t count,
                     struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = record_set_aside(cache->folder, suspects[i].key.hex, err);
+        rc = record_quarantine(cache->folder, affected[i].key.hex, err);
         if (rc == 0)
-            rc = index_forget(cache->index, suspects[i].key.hex, err);
+            rc = index_forget(cache->index, affected[i].key.hex, err);
     }
     return rc;
 }

@@ -1,0 +1,11 @@
+/* Damaged files are kept in CACHE/damaged, for whoever wants to look into the damage. */
+#ifndef FERDAG_CACHE_QUARANTINE_H
+#define FERDAG_CACHE_QUARANTINE_H
+
+#include "base/error.h"
+
+/* Moves a file, or whatever is in its place, to CACHE/damaged/NAME and replaces what is there; 0
+ * also if there is no such file. */
+int quarantine(const char *cache, const char *path, const char *name, struct error *err);
+
+#endif
