@@ -30,7 +30,7 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
-/* Whether a value has the type of the param and is in its range. */
+/* Whether a value has the type that the table asks for, and is one that it allows. */
 static bool fits(const struct param *param, const json_t *value)
 {
     bool bounded = param->min != 0 || param->max != 0;
