@@ -8,7 +8,7 @@ struct executor_type;
 
 struct run_options {
     int jobs;         /* CPUs to use at once; 0: all that the executor has */
-    const char *same; /* options that commands on this run need: "" or " --set a=1" */
+    const char *same; /* options to repeat in commands that messages suggest: "" or " --set a=1" */
     bool keep_going;  /* after a failure, run all stages that don't depend on it */
     bool only_report; /* run only `tables` and `report`, with the results that are cached */
     const struct executor_type *executor; /* where stages run; NULL: the default */

@@ -25,11 +25,10 @@ struct capacity {
 struct executor_job {
     /* Set by the caller: */
     const char *kind;
-    const char
-        *folder;     /* absolute; holds job.json; the stage writes its outputs and log.txt there */
-    int threads;     /* that the stage may use */
-    uint64_t memory; /* bytes that it is declared to need; 0: not declared */
-    bool gpu;        /* it needs a GPU */
+    const char *folder; /* absolute path: job.json, later the outputs and log.txt */
+    int threads;        /* that the stage may use */
+    uint64_t memory;    /* bytes that it is declared to need; 0: not declared */
+    bool gpu;           /* it needs a GPU */
     int lock; /* descriptor of the lock on the stage's key. If the stage may outlive this process on
                  this machine, it must inherit the descriptor. -1: none */
     void *data;
