@@ -16,6 +16,7 @@
 #include "dag/folder.h"
 #include "dag/executors/local.h"
 #include "dag/stage_log.h"
+#include "dag/stage_progress.h"
 #include "dag/variant.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct execution {
     struct blob_writer writer;
     struct result result;
     struct origin origin;
+    double progress_kept; /* clock; see stage_progress_keep */
     struct error error;
 };
 
@@ -137,8 +139,10 @@ static void fail(struct execution *x)
         run_cache_broke(run, rc, &error);
     progress_stop(&run->progress, task->stage->name, NULL);
     progress_say(&run->progress, "ferdag: stage %s failed: %s", task->stage->name, x->error.text);
-    if (x->folder)
+    if (x->folder) {
         say_log_end(x);
+        stage_progress_drop(x->folder);
+    }
     if (!run->options->keep_going)
         run->stopping = true;
     if (task->stage->kind->open_ports && x->folder) {
@@ -298,6 +302,7 @@ static void child_said(struct child *child, const json_t *line)
     struct execution *x = child->data;
     if (!earlier_origin(line, &x->origin)) {
         progress_update(&x->run->progress, x->task->stage->name, line);
+        stage_progress_keep(x->folder, line, &x->progress_kept);
         return;
     }
     char *from = earlier_words(x->task->stage->kind, x->origin.value, x->origin.key);

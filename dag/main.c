@@ -81,6 +81,7 @@ static const struct option {
     {0, "format", "NAME", "dot or mermaid (default: dot)", CMD_GRAPH},
     {0, "json", NULL, "results as JSON",
      CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_KINDS | CMD_FSCK},
+    {0, "all", NULL, "show cached stages too, and each stage of a matrix", CMD_EXPLAIN | CMD_GRAPH},
     {0, "repair", NULL, "set damaged files aside, so that they are made anew", CMD_FSCK},
     {0, "trial", NULL, "do some seconds of it, and say how long all of it would take", CMD_STAGE},
 };
@@ -141,6 +142,8 @@ static int set_option(struct options *options, const struct option *o, const cha
         options->keep_going = true;
     else if (strcmp(o->name, "json") == 0)
         options->json = true;
+    else if (strcmp(o->name, "all") == 0)
+        options->all = true;
     else if (strcmp(o->name, "repair") == 0)
         options->repair = true;
     else if (strcmp(o->name, "trial") == 0)

@@ -79,6 +79,11 @@ bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *b
 /* [{"port", "stage", "key", "digest"}, ...]: what a resolved task takes in. */
 json_t *plan_inputs_json(const struct plan *plan, const struct task *task);
 
+/* The stage's key and its text (malloc'd, also after an error) by what is known of its inputs:
+ * those whose stage has no result count as missing. */
+int plan_key(const struct plan *plan, const struct stage *stage, char key[65], char **text,
+             struct error *err);
+
 /* What an external input looked like when it was hashed. */
 const struct source *plan_source(const struct plan *plan, const struct external *external);
 

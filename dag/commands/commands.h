@@ -20,7 +20,7 @@ struct options {
     const char *cache, *backend, *format, *out; /* out: NULL if not given */
     int jobs;
     bool cache_given; /* by --cache */
-    bool dry, keep_going, json, trial, repair;
+    bool dry, keep_going, json, trial, repair, all;
 };
 
 /* Each returns what the program exits with, and fills err if it has something to say on stderr. */
