@@ -27,9 +27,11 @@ enum {
     CMD_FSCK = 1024,
     CMD_MIGRATE = 2048,
     CMD_SCHEMA = 4096,
-    WITH_FILE_AND_CACHE = CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_LOG,
+    CMD_GET = 8192,
+    WITH_FILE_AND_CACHE =
+        CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_GET | CMD_LOG | CMD_GRAPH,
     WITH_CACHE = WITH_FILE_AND_CACHE | CMD_FSCK,
-    WITH_FILE = WITH_FILE_AND_CACHE | CMD_GRAPH | CMD_CHECK,
+    WITH_FILE = WITH_FILE_AND_CACHE | CMD_CHECK,
 };
 
 static const struct command {
@@ -48,6 +50,8 @@ static const struct command {
     {"graph", "FILE", "the stages as a graph", CMD_GRAPH, 1, 1, command_graph},
     {"show", "FILE [STAGE...]", "outputs, digests, where they came from, time and memory", CMD_SHOW,
      1, 1000, command_show},
+    {"get", "FILE STAGE[.PORT] DEST", "copy an output to a file or into a folder", CMD_GET, 3, 3,
+     command_get},
     {"log", "FILE [STAGE...]", "what the stage printed", CMD_LOG, 1, 1000, command_log},
     {"kinds", "[KIND]", "the stage kinds, their ports, params, defaults", CMD_KINDS, 0, 1,
      command_kinds},
