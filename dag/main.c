@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "dag/commands/commands.h"
 #include "base/nearest.h"
+#include "dag/cache_folder.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -77,7 +78,8 @@ static const struct option {
     {'k', "keep-going", NULL, "after a failure go on with what doesn't need it", CMD_RUN},
     {0, "set", "NAME=VALUE", "override a param; NAME may be dotted", WITH_FILE},
     {0, "force", "STAGE", "run it even if its result is known", CMD_RUN},
-    {0, "cache", "DIR", "the cache (default: FERDAG_CACHE, or .ferdag)", WITH_CACHE | CMD_CHECK},
+    {0, "cache", "DIR", "the cache (default: FERDAG_CACHE, or .ferdag here or in a folder above)",
+     WITH_CACHE | CMD_CHECK},
     {0, "out", "DIR", "where the report goes (default: out/FILE's name, or apart from it)",
      CMD_RUN | CMD_REPORT},
     {0, "backend", "NAME", "auto, ref, cpu or cuda (default: auto)",
@@ -250,12 +252,12 @@ static int run_command(int argc, char **argv, struct error *err)
     if (!command)
         return EXIT_BAD;
     size_t room = (size_t)argc * sizeof(char *);
-    const char *cache = getenv("FERDAG_CACHE");
+    char *cache = cache_folder_default();
     struct options options = {
         .names = must_alloc(room),
         .settings = must_alloc(room),
         .forced = must_alloc(room),
-        .cache = cache && *cache ? cache : ".ferdag",
+        .cache = cache,
         .backend = "auto",
     };
     int status = EXIT_BAD;
@@ -264,6 +266,7 @@ static int run_command(int argc, char **argv, struct error *err)
     free(options.names);
     free(options.settings);
     free(options.forced);
+    free(cache);
     return status;
 }
 

@@ -10,8 +10,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static int cpu_count(void)
@@ -173,6 +174,8 @@ static int run(const struct options *options, bool only_report, struct error *er
         return EXIT_DONE;
     }
     struct arena *arena = s.experiment.arena;
+    if (!options->cache_given && strcmp(options->cache, ".ferdag") != 0)
+        fprintf(stderr, "cache: %s\n", options->cache);
     struct run_options how = {
         .same = variant_options(arena, options),
         .jobs = options->jobs ? options->jobs : cpu_count(),
