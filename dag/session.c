@@ -173,6 +173,26 @@ int session_open(struct session *s, const struct options *options, bool create, 
     return session_status(rc);
 }
 
+int session_open_loose(struct session *s, const struct options *options, bool *planned,
+                       struct error *err)
+{
+    struct problems problems = {0};
+    struct error why = {""};
+    *planned = false;
+    int status = load(s, options, err);
+    if (status != EXIT_DONE || !cache_is_there(options->cache))
+        return status;
+    plan_check_surroundings(&s->experiment, options->cache, false, &problems);
+    int rc = problems_first(&problems, &why);
+    problems_free(&problems);
+    if (rc == 0)
+        rc = start(s, options, false, &why);
+    if (rc < 0)
+        fprintf(stderr, "ferdag: without the states of the stages: %s\n", why.text);
+    *planned = rc == 0;
+    return EXIT_DONE;
+}
+
 /* ---- one output ---- */
 
 static struct nearest nearest_stage(const struct experiment *e, const char *text)

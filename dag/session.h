@@ -32,6 +32,12 @@ struct output_name {
 int session_open_output(struct session *session, const struct options *options, const char *text,
                         struct output_name *name, struct error *err);
 
+/* For what can be shown of a file alone, and better with a plan: starts the plan over all stages if
+ * there is a cache. *planned is false if there is none or if the plan can't start, say since an
+ * input isn't there, which is reported on stderr. */
+int session_open_loose(struct session *session, const struct options *options, bool *planned,
+                       struct error *err);
+
 /* Loads the file alone; what is wrong is printed on stderr, one problem a line. EXIT_DONE or
  * EXIT_BAD. */
 int session_load(const struct options *options, struct experiment *experiment);
