@@ -86,7 +86,7 @@ static bool is_attempt(const char *name)
             (name[KEY_LENGTH] == '.' && strcmp(name + KEY_LENGTH, ".lock") != 0));
 }
 
-static bool has_checkpoint(const char *folder)
+bool work_has_checkpoint(const char *folder)
 {
     DIR *dir = opendir(folder);
     struct dirent *entry;
@@ -131,8 +131,9 @@ static int add_attempt(struct cache *cache, const char *name, struct attempt **a
     if (!folder)
         return error_set(err, ENOMEM, "out of memory listing the folders of stages");
     struct attempt *a = &larger[(*count)++];
-    *a = (struct attempt){
-        .folder = folder, .touched = last_touched(folder), .checkpoint = has_checkpoint(folder)};
+    *a = (struct attempt){.folder = folder,
+                          .touched = last_touched(folder),
+                          .checkpoint = work_has_checkpoint(folder)};
     memcpy(a->key, name, KEY_LENGTH);
     return 0;
 }
@@ -227,7 +228,8 @@ static int move_checkpoint(const char *from, const char *to, struct error *err)
     struct dirent *entry;
     int rc = dir ? 0 : error_errno(err, errno, "cannot open folder %s", from);
     while (dir && rc == 0 && (entry = readdir(dir))) {
-        if (!is_checkpoint(entry->d_name) && strcmp(entry->d_name, "log.txt") != 0)
+        if (!is_checkpoint(entry->d_name) && strcmp(entry->d_name, "log.txt") != 0 &&
+            strcmp(entry->d_name, "progress.json") != 0)
             continue;
         char *old = file_path("%s/%s", from, entry->d_name);
         char *new = file_path("%s/%s", to, entry->d_name);

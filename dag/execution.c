@@ -15,6 +15,7 @@
 #include "dag/continuation.h"
 #include "dag/folder.h"
 #include "dag/stage_log.h"
+#include "dag/stage_progress.h"
 #include "dag/variant.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct execution {
     struct blob_writer writer;
     struct result result;
     struct origin origin;
+    double progress_kept; /* clock; see stage_progress_keep */
     struct error error;
 };
 
@@ -135,8 +137,10 @@ static void fail(struct execution *x)
     if (rc < 0)
         scheduler_fail(s, rc, &error);
     progress_failed(&s->progress, task->stage->name, x->error.text);
-    if (x->folder)
+    if (x->folder) {
         print_log_end(x);
+        stage_progress_drop(x->folder);
+    }
     if (!s->options->keep_going)
         s->stopping = true;
     if (task->stage->kind->open_ports && x->folder) {
@@ -289,6 +293,7 @@ static void job_reported(struct executor_job *job, const json_t *line)
     struct progress *progress = &x->scheduler->progress;
     if (!earlier_origin(line, &x->origin)) {
         progress_update(progress, x->task->stage->name, line);
+        stage_progress_keep(x->folder, line, &x->progress_kept);
         return;
     }
     char *from = earlier_words(x->task->stage->kind, x->origin.value, x->origin.key);

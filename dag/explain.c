@@ -2,7 +2,7 @@
 #include "dag/explain.h"
 #include "base/file.h"
 #include "base/utf8.h"
-#include "cache/work.h"
+#include "dag/stage_progress.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -113,34 +113,69 @@ static char *short_digests(const char *text)
     return out;
 }
 
-/* "param epochs 10" -> "param epochs", "10". Of a value that changed the part is shown in which it
- * did, and of digests the first digits. */
+/* What users call the lines of a key's text. */
+static const struct {
+    const char *prefix, *label;
+    bool digests; /* the values are digests, of which the first digits are shown */
+} labels[] = {
+    {"in ", "input ", true},
+    {"out ", "output ", false},
+    {"env ", "environment variable ", true},
+};
+
+/* "param epochs 10" -> "param epochs: 2 -> 10". A long value is shown around the place where it
+ * changed. */
 static void add_change(struct reasons *reasons, const char *old, const char *new)
 {
-    const char *line = new ? new : old;
+    const char *line = new ? new : old, *label = "", *name = line;
     size_t n = name_length(line);
-    bool input = strncmp(line, "in ", 3) == 0;
-    const char *label = input ? "input " : "", *name = input ? line + 3 : line;
+    bool digests = false;
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        if (strncmp(line, labels[i].prefix, strlen(labels[i].prefix)) == 0) {
+            label = labels[i].label;
+            name = line + strlen(labels[i].prefix);
+            digests = labels[i].digests;
+        }
     int width = (int)(n - (size_t)(name - line));
     const char *before = old && old[n] ? old + n + 1 : "", *after = new &&new[n] ? new + n + 1 : "";
     size_t place = old && new ? first_difference(before, after) : 0;
     char *was = must(reasons->whole ? strdup(before)
-                     : input        ? short_digests(before)
+                     : digests      ? short_digests(before)
                                     : excerpt(before, place));
     char *is = must(reasons->whole ? strdup(after)
-                    : input        ? short_digests(after)
+                    : digests      ? short_digests(after)
                                    : excerpt(after, place));
     if (old && new)
         add(reasons, file_path("%s%.*s: %s -> %s", label, width, name, was, is));
     else if (new)
-        add(reasons, file_path("%s%.*s: new, %s", label, width, name, is));
+        add(reasons, file_path("%s%.*s: added, %s", label, width, name, is));
     else
-        add(reasons, file_path("%s%.*s: gone, was %s", label, width, name, was));
+        add(reasons, file_path("%s%.*s: removed, was %s", label, width, name, was));
     free(was);
     free(is);
 }
 
-static void compare(struct reasons *reasons, const char *old_text, const char *new_text)
+static bool input_is_open(const struct plan *plan, const struct edge *edge)
+{
+    return edge->from && !state_has_result(plan->tasks[edge->from->place].state);
+}
+
+/* Whether the line is of an input whose content isn't known yet. */
+static bool is_open(const struct plan *plan, const struct stage *stage, const char *line)
+{
+    if (strncmp(line, "in ", 3) != 0)
+        return false;
+    for (size_t i = 0; i < stage->input_count; i++) {
+        size_t n = strlen(stage->inputs[i].as);
+        if (strncmp(line + 3, stage->inputs[i].as, n) == 0 && (!line[3 + n] || line[3 + n] == ' '))
+            return input_is_open(plan, &stage->inputs[i]);
+    }
+    return false;
+}
+
+/* Compares all that is known of the stage now with the key's text of a result. */
+static void compare(const struct plan *plan, const struct stage *stage, const char *old_text,
+                    const char *new_text, struct reasons *reasons)
 {
     char *a = must(strdup(old_text)), *b = must(strdup(new_text));
     size_t n = count_lines(a), m = count_lines(b);
@@ -149,11 +184,11 @@ static void compare(struct reasons *reasons, const char *old_text, const char *n
     m = split(b, new, m);
     for (size_t i = 0; i < m; i++) {
         const char *before = find_line(old, n, new[i]);
-        if (!before || strcmp(before, new[i]) != 0)
+        if ((!before || strcmp(before, new[i]) != 0) && !is_open(plan, stage, new[i]))
             add_change(reasons, before, new[i]);
     }
     for (size_t i = 0; i < n; i++)
-        if (!find_line(new, m, old[i]))
+        if (!find_line(new, m, old[i]) && !is_open(plan, stage, old[i]))
             add_change(reasons, old[i], NULL);
     free(old);
     free(new);
@@ -161,60 +196,122 @@ static void compare(struct reasons *reasons, const char *old_text, const char *n
     free(b);
 }
 
-static void explain_waiting(const struct plan *plan, const struct task *task,
-                            struct reasons *reasons)
+/* What changed since the stage's last result, so far as its inputs are known. */
+static int explain_changes(const struct plan *plan, const struct task *task,
+                           struct reasons *reasons, struct error *err)
 {
-    const struct stage *last = NULL;
-    for (size_t i = 0; i < task->stage->input_count; i++) {
-        const struct stage *from = task->stage->inputs[i].from;
-        if (!from || from == last || state_is_settled(plan->tasks[from->place].state))
-            continue;
-        last = from;
-        add(reasons, file_path("input %s: %s %s first", task->stage->inputs[i].as, from->name,
-                               plan->tasks[from->place].state == STATE_READY ? "must run"
-                                                                             : "may have to run"));
+    char latest[65], key[65], *text = NULL;
+    struct result result;
+    int rc =
+        index_latest(plan->cache->index, plan->experiment->full, task->stage->name, latest, err);
+    if (rc == -ENOENT) {
+        add(reasons, must(strdup("no result yet")));
+        return 0;
     }
+    if (rc < 0)
+        return rc;
+    rc = index_find(plan->cache->index, latest, &result, err);
+    if (rc == -ENOENT) {
+        add(reasons, must(strdup("its last result is no longer in the cache")));
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
+    if (!task->key_text)
+        rc = plan_key(plan, task->stage, key, &text, err);
+    if (rc == 0)
+        compare(plan, task->stage, result.key_text, task->key_text ? task->key_text : text,
+                reasons);
+    free(text);
+    result_free(&result);
+    return rc;
+}
+
+/* Whether an input before this one comes from the same stage. */
+static bool named_before(const struct stage *stage, size_t input)
+{
+    for (size_t i = 0; i < input; i++)
+        if (stage->inputs[i].from == stage->inputs[input].from)
+            return true;
+    return false;
+}
+
+static const char *input_state_words(enum state state)
+{
+    switch (state) {
+    case STATE_READY:
+        return "must run first";
+    case STATE_WAITING:
+    case STATE_RUNNING:
+        return "may have to run first";
+    default:
+        return "cannot run";
+    }
+}
+
+/* The stages whose results aren't there. Of more than SHOWN_INPUTS the rest is counted. */
+static void explain_inputs(const struct plan *plan, const struct task *task,
+                           struct reasons *reasons)
+{
+    enum { SHOWN_INPUTS = 5 };
+    size_t count = 0;
+    for (size_t i = 0; i < task->stage->input_count; i++) {
+        const struct edge *edge = &task->stage->inputs[i];
+        if (!input_is_open(plan, edge) || named_before(task->stage, i))
+            continue;
+        count++;
+        if (reasons->whole || count <= SHOWN_INPUTS)
+            add(reasons, file_path("input %s: %s %s", edge->as, edge->from->name,
+                                   input_state_words(plan->tasks[edge->from->place].state)));
+    }
+    if (!reasons->whole && count > SHOWN_INPUTS)
+        add(reasons, file_path("and %zu more inputs like these", count - SHOWN_INPUTS));
+}
+
+/* The key's result, if there is one, has lost outputs. */
+static int explain_lost(const struct plan *plan, const struct task *task, struct reasons *reasons,
+                        struct error *err)
+{
+    struct result result;
+    int rc = index_find(plan->cache->index, task->key, &result, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < result.output_count; i++)
+        if (cache_check(plan->cache, &result.outputs[i].blob, NULL) < 0)
+            add(reasons,
+                file_path("output %s: missing from the cache or damaged", result.outputs[i].port));
+    result_free(&result);
+    return 0;
 }
 
 /* The task's key is known and the cache has nothing to serve for it. */
 static int explain_ready(const struct plan *plan, const struct task *task, struct reasons *reasons,
                          struct error *err)
 {
-    struct index *index = plan->cache->index;
-    char latest[65] = "";
+    struct stage_progress progress;
     struct failure failure;
-    struct result result;
     if (task->forced)
-        add(reasons, must(strdup("it is forced")));
-    int rc = index_find_failure(index, task->key, &failure, err);
+        add(reasons, must(strdup("--force was given")));
+    stage_progress_find(plan, task, &progress);
+    if (progress.interrupted)
+        add(reasons, stage_progress_words(&progress));
+    int rc = index_find_failure(plan->cache->index, task->key, &failure, err);
     if (rc == 0) {
-        add(reasons, file_path("it failed last time: %s", failure.message));
+        if (!progress.interrupted)
+            add(reasons, file_path("failed: %s", failure.message));
         failure_free(&failure);
-        return 0;
     }
-    if (rc == -ENOENT)
-        rc = index_find(index, task->key, &result, err);
-    if (rc == 0) {
-        for (size_t i = 0; i < result.output_count; i++)
-            if (cache_check(plan->cache, &result.outputs[i].blob, NULL) < 0)
-                add(reasons, file_path("its output %s is gone from the cache or damaged",
-                                       result.outputs[i].port));
-        result_free(&result);
-        return 0;
-    }
-    if (rc == -ENOENT)
-        rc = index_latest(index, plan->experiment->full, task->stage->name, latest, err);
+    if (rc == 0 || rc == -ENOENT)
+        rc = explain_lost(plan, task, reasons, err);
+    return rc == -ENOENT ? explain_changes(plan, task, reasons, err) : rc;
+}
+
+static int explain_waiting(const struct plan *plan, const struct task *task,
+                           struct reasons *reasons, struct error *err)
+{
+    int rc = explain_changes(plan, task, reasons, err);
     if (rc == 0)
-        rc = index_find(index, latest, &result, err);
-    if (rc == 0) {
-        compare(reasons, result.key_text, task->key_text);
-        result_free(&result);
-        return 0;
-    }
-    if (rc == -ENOENT) {
-        add(reasons, must(strdup("it has not run yet")));
-        rc = 0;
-    }
+        explain_inputs(plan, task, reasons);
     return rc;
 }
 
@@ -223,8 +320,8 @@ int explain_reasons(const struct plan *plan, const struct task *task, bool whole
 {
     struct reasons all = {.list = must(json_array()), .whole = whole};
     int rc = 0;
-    if (task->state == STATE_WAITING)
-        explain_waiting(plan, task, &all);
+    if (task->state == STATE_WAITING || task->state == STATE_NOT_RUN)
+        rc = explain_waiting(plan, task, &all, err);
     else if (task->state == STATE_READY)
         rc = explain_ready(plan, task, &all, err);
     else if (task->message)
@@ -235,37 +332,48 @@ int explain_reasons(const struct plan *plan, const struct task *task, bool whole
     return rc;
 }
 
+/* The first reason, and how many more there are; NULL if there is none. */
+static int first_reason(const struct plan *plan, const struct task *task, bool whole, char **reason,
+                        struct error *err)
+{
+    json_t *reasons;
+    int rc = explain_reasons(plan, task, whole, &reasons, err);
+    if (rc < 0)
+        return rc;
+    const char *first = json_string_value(json_array_get(reasons, 0));
+    size_t count = json_array_size(reasons);
+    if (first)
+        *reason = must(count > 1 ? file_path("%s (and %zu more reason%s)", first, count - 1,
+                                             count > 2 ? "s" : "")
+                                 : strdup(first));
+    json_decref(reasons);
+    return 0;
+}
+
 int explain_verdict(const struct plan *plan, const struct task *task, bool whole,
                     enum verdict *verdict, char **reason, struct error *err)
 {
     char latest[65];
     struct failure failure;
+    struct stage_progress progress;
     *reason = NULL;
-    if (state_has_result(task->state)) {
-        *verdict = VERDICT_CACHED;
+    *verdict = VERDICT_CACHED;
+    if (state_has_result(task->state))
         return 0;
-    }
     int rc =
         index_latest(plan->cache->index, plan->experiment->full, task->stage->name, latest, err);
     if (rc < 0 && rc != -ENOENT)
         return rc;
     *verdict = rc == 0 ? VERDICT_STALE : VERDICT_MISSING;
-    if (task->key[0] && work_locked(plan->cache, task->key)) {
-        *verdict = VERDICT_RUNNING;
+    stage_progress_find(plan, task, &progress);
+    if (progress.running || progress.interrupted) {
+        *verdict = progress.running ? VERDICT_RUNNING : *verdict;
+        *reason = stage_progress_words(&progress);
         return 0;
     }
     if (task->key[0] && index_find_failure(plan->cache->index, task->key, &failure, err) == 0) {
         *verdict = VERDICT_FAILED;
         failure_free(&failure);
     }
-    json_t *reasons;
-    rc = explain_reasons(plan, task, whole, &reasons, err);
-    if (rc < 0)
-        return rc;
-    const char *first = json_string_value(json_array_get(reasons, 0));
-    size_t more = json_array_size(reasons) > 1 ? json_array_size(reasons) - 1 : 0;
-    if (first && *verdict != VERDICT_MISSING)
-        *reason = more ? file_path("%s, and %zu more", first, more) : must(strdup(first));
-    json_decref(reasons);
-    return 0;
+    return *verdict == VERDICT_MISSING ? 0 : first_reason(plan, task, whole, reason, err);
 }

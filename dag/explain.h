@@ -8,12 +8,15 @@ enum verdict { VERDICT_CACHED, VERDICT_STALE, VERDICT_MISSING, VERDICT_RUNNING, 
 
 extern const char *const verdict_names[]; /* "cached", "stale", ... */
 
-/* What `status` calls a task of a started plan. *reason (malloc'd) says why in a few words, or is
- * NULL. */
+/* What `status` calls a task of a started plan. *reason (malloc'd) is why it isn't cached or, of
+ * one that runs or was interrupted, how far it is; NULL if there is nothing to add. whole: see
+ * below. */
 int explain_verdict(const struct plan *plan, const struct task *task, bool whole,
                     enum verdict *verdict, char **reason, struct error *err);
 
-/* All reasons as a list of texts; `whole`: with values and digests that aren't cut. */
+/* Every reason that is certain, as a list of texts: what changed since the stage's last result,
+ * also where the content of some inputs isn't known yet, and which inputs those are. Empty for a
+ * cached task. whole: values and digests are not shortened. */
 int explain_reasons(const struct plan *plan, const struct task *task, bool whole, json_t **reasons,
                     struct error *err);
 

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "dag/commands/commands.h"
 #include "base/nearest.h"
+#include "dag/cache_folder.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -27,9 +28,11 @@ enum {
     CMD_FSCK = 1024,
     CMD_MIGRATE = 2048,
     CMD_SCHEMA = 4096,
-    WITH_FILE_AND_CACHE = CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_LOG,
+    CMD_GET = 8192,
+    WITH_FILE_AND_CACHE =
+        CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_GET | CMD_LOG | CMD_GRAPH,
     WITH_CACHE = WITH_FILE_AND_CACHE | CMD_FSCK,
-    WITH_FILE = WITH_FILE_AND_CACHE | CMD_GRAPH | CMD_CHECK,
+    WITH_FILE = WITH_FILE_AND_CACHE | CMD_CHECK,
 };
 
 static const struct command {
@@ -48,6 +51,8 @@ static const struct command {
     {"graph", "FILE", "the stages as a graph", CMD_GRAPH, 1, 1, command_graph},
     {"show", "FILE [STAGE...]", "outputs, digests, where they came from, time and memory", CMD_SHOW,
      1, 1000, command_show},
+    {"get", "FILE STAGE[.PORT] DEST", "copy an output to a file or into a folder", CMD_GET, 3, 3,
+     command_get},
     {"log", "FILE [STAGE...]", "what the stage printed", CMD_LOG, 1, 1000, command_log},
     {"kinds", "[KIND]", "the stage kinds, their ports, params, defaults", CMD_KINDS, 0, 1,
      command_kinds},
@@ -73,7 +78,8 @@ static const struct option {
     {'k', "keep-going", NULL, "after a failure go on with what doesn't need it", CMD_RUN},
     {0, "set", "NAME=VALUE", "override a param; NAME may be dotted", WITH_FILE},
     {0, "force", "STAGE", "run it even if its result is known", CMD_RUN},
-    {0, "cache", "DIR", "the cache (default: FERDAG_CACHE, or .ferdag)", WITH_CACHE | CMD_CHECK},
+    {0, "cache", "DIR", "the cache (default: FERDAG_CACHE, or .ferdag here or in a folder above)",
+     WITH_CACHE | CMD_CHECK},
     {0, "out", "DIR", "where the report goes (default: out/FILE's name, or apart from it)",
      CMD_RUN | CMD_REPORT},
     {0, "backend", "NAME", "auto, ref, cpu or cuda (default: auto)",
@@ -81,6 +87,7 @@ static const struct option {
     {0, "format", "NAME", "dot or mermaid (default: dot)", CMD_GRAPH},
     {0, "json", NULL, "results as JSON",
      CMD_RUN | CMD_REPORT | CMD_STATUS | CMD_EXPLAIN | CMD_SHOW | CMD_KINDS | CMD_FSCK},
+    {0, "all", NULL, "show cached stages too, and each stage of a matrix", CMD_EXPLAIN | CMD_GRAPH},
     {0, "repair", NULL, "set damaged files aside, so that they are made anew", CMD_FSCK},
 };
 
@@ -140,6 +147,8 @@ static int set_option(struct options *options, const struct option *o, const cha
         options->keep_going = true;
     else if (strcmp(o->name, "json") == 0)
         options->json = true;
+    else if (strcmp(o->name, "all") == 0)
+        options->all = true;
     else if (strcmp(o->name, "repair") == 0)
         options->repair = true;
     else if (strcmp(o->name, "set") == 0)
@@ -240,12 +249,12 @@ static int run_command(int argc, char **argv, struct error *err)
     if (!command)
         return EXIT_BAD;
     size_t room = (size_t)argc * sizeof(char *);
-    const char *cache = getenv("FERDAG_CACHE");
+    char *cache = cache_folder_default();
     struct options options = {
         .names = must_alloc(room),
         .settings = must_alloc(room),
         .forced = must_alloc(room),
-        .cache = cache && *cache ? cache : ".ferdag",
+        .cache = cache,
         .backend = "auto",
     };
     int status = EXIT_BAD;
@@ -254,6 +263,7 @@ static int run_command(int argc, char **argv, struct error *err)
     free(options.names);
     free(options.settings);
     free(options.forced);
+    free(cache);
     return status;
 }
 

@@ -238,9 +238,9 @@ static enum state blocked_by(struct plan *plan, struct task *task)
     return STATE_READY;
 }
 
-static int make_key(const struct plan *plan, struct task *task, struct error *err)
+int plan_key(const struct plan *plan, const struct stage *stage, char key[65], char **text,
+             struct error *err)
 {
-    const struct stage *stage = task->stage;
     struct key_input *inputs = must_alloc(stage->input_count * sizeof *inputs);
     for (size_t i = 0; i < stage->input_count; i++) {
         const struct edge *edge = &stage->inputs[i];
@@ -251,10 +251,15 @@ static int make_key(const struct plan *plan, struct task *task, struct error *er
         inputs[i].folder = blob.tree && (edge->external || blob.size == 0);
         inputs[i].key = edge->from ? plan->tasks[edge->from->place].key : NULL;
     }
-    free(task->key_text);
-    int rc = key_make(stage, plan->backend, inputs, task->key, &task->key_text, err);
+    int rc = key_make(stage, plan->backend, inputs, key, text, err);
     free(inputs);
     return rc;
+}
+
+static int make_key(const struct plan *plan, struct task *task, struct error *err)
+{
+    free(task->key_text);
+    return plan_key(plan, task->stage, task->key, &task->key_text, err);
 }
 
 /* A record from an older version may lack an output. */

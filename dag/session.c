@@ -1,5 +1,6 @@
 /* See session.h. */
 #include "dag/session.h"
+#include "base/nearest.h"
 #include "dag/progress.h"
 #include "dag/publish.h"
 #include "dag/variant.h"
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 int session_status(int rc)
@@ -131,20 +133,20 @@ int session_load(const struct options *options, struct experiment *e)
     return rc < 0 ? EXIT_BAD : EXIT_DONE;
 }
 
-int session_open(struct session *s, const struct options *options, bool create, struct error *err)
+/* Loads the file, once the backend is known to be there. */
+static int load(struct session *s, const struct options *options, struct error *err)
 {
-    *s = (struct session){0};
     char numerics[256];
+    *s = (struct session){0};
     int rc = kind_numerics(NUMERICS_NET, options->backend, 1, numerics, sizeof numerics, err);
-    if (rc < 0)
-        return EXIT_BAD;
-    if (session_load(options, &s->experiment) != EXIT_DONE)
-        return EXIT_BAD;
-    rc = pick(s, options, err);
-    if (rc == 0) {
-        plan_create(&s->plan, &s->experiment, &s->cache, options->backend, s->picked);
-        rc = force(s, options, err);
-    }
+    return rc < 0 ? EXIT_BAD : session_load(options, &s->experiment);
+}
+
+/* Opens the cache and starts the plan, after picking. */
+static int start(struct session *s, const struct options *options, bool create, struct error *err)
+{
+    plan_create(&s->plan, &s->experiment, &s->cache, options->backend, s->picked);
+    int rc = force(s, options, err);
     if (rc == 0)
         rc = check_surroundings(s, options);
     if (rc == 0)
@@ -154,6 +156,109 @@ int session_open(struct session *s, const struct options *options, bool create, 
         report_cache(s);
         rc = plan_start(&s->plan, err);
         wipe(s);
+    }
+    return rc;
+}
+
+int session_open(struct session *s, const struct options *options, bool create, struct error *err)
+{
+    int status = load(s, options, err);
+    if (status != EXIT_DONE)
+        return status;
+    int rc = pick(s, options, err);
+    if (rc == 0)
+        rc = start(s, options, create, err);
+    if (rc < 0)
+        session_close(s);
+    return session_status(rc);
+}
+
+int session_open_loose(struct session *s, const struct options *options, bool *planned,
+                       struct error *err)
+{
+    struct problems problems = {0};
+    struct error why = {""};
+    *planned = false;
+    int status = load(s, options, err);
+    if (status != EXIT_DONE || !cache_is_there(options->cache))
+        return status;
+    plan_check_surroundings(&s->experiment, options->cache, false, &problems);
+    int rc = problems_first(&problems, &why);
+    problems_free(&problems);
+    if (rc == 0)
+        rc = start(s, options, false, &why);
+    if (rc < 0)
+        fprintf(stderr, "ferdag: without the states of the stages: %s\n", why.text);
+    *planned = rc == 0;
+    return EXIT_DONE;
+}
+
+/* ---- one output ---- */
+
+static struct nearest nearest_stage(const struct experiment *e, const char *text)
+{
+    struct nearest nearest = {.wrong = text};
+    for (size_t i = 0; i < e->stage_count; i++)
+        nearest_offer(&nearest, e->stages[i]->name);
+    return nearest;
+}
+
+/* With or without its last dot and what follows, whichever is nearer to a stage's name. */
+static int unknown_stage(const struct experiment *e, const char *text, struct error *err)
+{
+    const char *dot = strrchr(text, '.');
+    const char *start = arena_copy(e->arena, text, dot ? (size_t)(dot - text) : strlen(text));
+    struct nearest whole = nearest_stage(e, text), cut = nearest_stage(e, start);
+    bool use_cut = cut.best && (!whole.best || cut.distance < whole.distance);
+    size_t n = strlen(start);
+    for (size_t i = 0; i < e->stage_count; i++)
+        if (strncmp(e->stages[i]->name, start, n) == 0 && e->stages[i]->name[n] == '/')
+            return error_set(err, EINVAL,
+                             "%s: '%s' is a matrix; name one of its stages, such as '%s'", e->file,
+                             start, e->stages[i]->name);
+    return error_set(err, EINVAL, "%s: unknown stage '%s'%s", e->file, use_cut ? start : text,
+                     nearest_hint(use_cut ? &cut : &whole));
+}
+
+static int find_port(const struct experiment *e, const struct stage *stage, const char *port,
+                     size_t *output, struct error *err)
+{
+    struct nearest nearest = {.wrong = port};
+    for (*output = 0; *output < stage->output_count; ++*output) {
+        if (strcmp(stage->outputs[*output].port, port) == 0)
+            return 0;
+        nearest_offer(&nearest, stage->outputs[*output].port);
+    }
+    return error_set(err, EINVAL, "%s: unknown output '%s' of stage '%s' (kind %s)%s", e->file,
+                     port, stage->name, stage->kind->name, nearest_hint(&nearest));
+}
+
+/* Both names may have dots: the stage "train/0.5", the output ".state". */
+static int find_output(const struct experiment *e, const char *text, struct output_name *name,
+                       struct error *err)
+{
+    *name = (struct output_name){.stage = experiment_stage(e, text)};
+    if (name->stage)
+        return 0;
+    for (const char *dot = strchr(text, '.'); dot; dot = strchr(dot + 1, '.')) {
+        name->stage = experiment_stage(e, arena_copy(e->arena, text, (size_t)(dot - text)));
+        if (name->stage)
+            return find_port(e, name->stage, dot + 1, &name->output, err);
+    }
+    return unknown_stage(e, text, err);
+}
+
+int session_open_output(struct session *s, const struct options *options, const char *text,
+                        struct output_name *name, struct error *err)
+{
+    int status = load(s, options, err);
+    if (status != EXIT_DONE)
+        return status;
+    int rc = find_output(&s->experiment, text, name, err);
+    if (rc == 0) {
+        s->picked = must_alloc(s->experiment.stage_count * sizeof *s->picked);
+        s->picked[name->stage->place] = true;
+        rc = start(s, options, false, err);
     }
     if (rc < 0)
         session_close(s);

@@ -21,6 +21,23 @@ int session_open(struct session *session, const struct options *options, bool cr
                  struct error *err);
 void session_close(struct session *session);
 
+/* An output, as a command line names it. */
+struct output_name {
+    const struct stage *stage;
+    size_t output; /* which of the stage's outputs */
+};
+
+/* The same for one output, "STAGE.PORT" or, of the main port, "STAGE": the plan is over its stage
+ * alone, and the cache isn't created. */
+int session_open_output(struct session *session, const struct options *options, const char *text,
+                        struct output_name *name, struct error *err);
+
+/* For what can be shown of a file alone, and better with a plan: starts the plan over all stages if
+ * there is a cache. *planned is false if there is none or if the plan can't start, say since an
+ * input isn't there, which is reported on stderr. */
+int session_open_loose(struct session *session, const struct options *options, bool *planned,
+                       struct error *err);
+
 /* Loads the file alone; what is wrong is printed on stderr, one problem a line. EXIT_DONE or
  * EXIT_BAD. */
 int session_load(const struct options *options, struct experiment *experiment);

@@ -1,6 +1,7 @@
 /* See variant.h. */
 #include "dag/variant.h"
 #include "cache/sha256.h"
+#include "dag/cache_folder.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -97,12 +98,14 @@ static const char *settings_word(struct arena *arena, const struct options *opti
     return text;
 }
 
-/* "" for .ferdag in the current folder, else "@NAME-HASH". */
+/* "" for the cache that is found without FERDAG_CACHE and --cache, else "@NAME-HASH". */
 static const char *cache_word(struct arena *arena, const char *cache)
 {
-    char *full = realpath(cache, NULL), *plain = realpath(".ferdag", NULL);
-    bool same = strcmp(cache, ".ferdag") == 0 || (full && plain && strcmp(full, plain) == 0);
+    char *found = cache_folder_search();
+    char *full = realpath(cache, NULL), *plain = realpath(found, NULL);
+    bool same = strcmp(cache, found) == 0 || (full && plain && strcmp(full, plain) == 0);
     const char *path = full ? arena_copy(arena, full, strlen(full)) : cache;
+    free(found);
     free(full);
     free(plain);
     if (same)

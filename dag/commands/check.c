@@ -1,11 +1,11 @@
-/* `check`: everything wrong with a file, without running or touching the cache. */
+/* `check`: all errors in a file. Runs nothing and doesn't open the cache. */
 #include "dag/commands/commands.h"
 #include "dag/session.h"
 
 #include <stdio.h>
 
-/* What `run` would refuse besides: inputs that can't be read, a GPU that isn't there. Here a
- * missing file is a warning, as it may come later. */
+/* What else `run` would refuse: inputs that can't be read, a GPU that isn't there. A missing file
+ * is only a warning here, since the run may be on another machine. */
 static int check_surroundings(const struct options *options, struct experiment *e,
                               struct problems *problems, struct error *err)
 {
@@ -29,8 +29,8 @@ int command_check(const struct options *options, struct error *err)
         return status;
     status = check_surroundings(options, &e, &problems, err);
     if (status == EXIT_DONE)
-        fprintf(stderr, "%s: %zu stage%s, no errors\n", e.file, e.stage_count,
-                e.stage_count == 1 ? "" : "s");
+        printf("%s: %zu stage%s, no errors\n", e.file, e.stage_count,
+               e.stage_count == 1 ? "" : "s");
     problems_free(&problems);
     experiment_free(&e);
     return status;

@@ -20,7 +20,7 @@ struct options {
     const char *cache, *backend, *format, *out; /* out: NULL if not given */
     int jobs;
     bool cache_given; /* by --cache */
-    bool dry, keep_going, json, repair;
+    bool dry, keep_going, json, repair, all;
 };
 
 /* Each returns what the program exits with, and fills err if it has something to say on stderr. */
@@ -30,6 +30,7 @@ int command_status(const struct options *options, struct error *err);
 int command_explain(const struct options *options, struct error *err);
 int command_graph(const struct options *options, struct error *err);
 int command_show(const struct options *options, struct error *err);
+int command_get(const struct options *options, struct error *err);
 int command_log(const struct options *options, struct error *err);
 int command_fsck(const struct options *options, struct error *err);
 int command_kinds(const struct options *options, struct error *err);

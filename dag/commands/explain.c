@@ -6,6 +6,19 @@
 
 #include <stdio.h>
 
+static const struct {
+    const char *name; /* in JSON, as in `run -n --json` */
+    const char *words;
+} states[] = {
+    [STATE_WAITING] = {"may_run", "may run, depending on its inputs"},
+    [STATE_READY] = {"would_run", "would run"},
+    [STATE_RUNNING] = {"would_run", "would run"},
+    [STATE_CACHED] = {"cached", "is cached"},
+    [STATE_RAN] = {"cached", "is cached"},
+    [STATE_FAILED] = {"cannot_run", "cannot run"},
+    [STATE_NOT_RUN] = {"cannot_run", "cannot run"},
+};
+
 static int print_reasons(const struct plan *plan, const struct task *task, json_t *list,
                          struct error *err)
 {
@@ -14,15 +27,13 @@ static int print_reasons(const struct plan *plan, const struct task *task, json_
     if (rc < 0)
         return rc;
     rc = earlier_explain(plan, task, reasons, err);
-    const char *what = state_has_result(task->state)  ? "is cached"
-                       : task->state == STATE_READY   ? "would run"
-                       : task->state == STATE_WAITING ? "may run"
-                                                      : "can't run";
     if (list) {
-        json_array_append_new(list, must(json_pack("{s:s, s:s, s:O}", "name", task->stage->name,
-                                                   "state", what, "reasons", reasons)));
+        json_array_append_new(list,
+                              must(json_pack("{s:s, s:s, s:O}", "name", task->stage->name, "state",
+                                             states[task->state].name, "reasons", reasons)));
     } else {
-        printf("%s %s\n", task->stage->name, what);
+        printf("%s %s%s\n", task->stage->name, states[task->state].words,
+               json_array_size(reasons) ? ":" : "");
         for (size_t i = 0; i < json_array_size(reasons); i++)
             printf("  %s\n", json_string_value(json_array_get(reasons, i)));
     }
@@ -30,7 +41,35 @@ static int print_reasons(const struct plan *plan, const struct task *task, json_
     return rc;
 }
 
+/* Cached stages are printed if they were named, with --all, and in JSON. */
 int command_explain(const struct options *options, struct error *err)
 {
-    return session_each_picked(options, print_reasons, err);
+    struct session s;
+    int status = session_open(&s, options, false, err);
+    if (status != EXIT_DONE)
+        return status;
+    json_t *list = options->json ? must(json_array()) : NULL;
+    bool all = options->all || list || options->name_count > 1;
+    size_t hidden = 0, shown = 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < s.experiment.stage_count; i++) {
+        const struct task *task = &s.plan.tasks[i];
+        if (!s.picked[i])
+            continue;
+        if (!all && state_has_result(task->state)) {
+            hidden++;
+            continue;
+        }
+        shown++;
+        rc = print_reasons(&s.plan, task, list, err);
+    }
+    if (list)
+        session_print(list);
+    else if (rc == 0 && hidden && shown)
+        printf("%zu cached stage%s not shown; --all shows %s\n", hidden, hidden == 1 ? "" : "s",
+               hidden == 1 ? "it" : "them");
+    else if (rc == 0 && hidden)
+        printf("all %zu stage%s cached\n", hidden, hidden == 1 ? " is" : "s are");
+    session_close(&s);
+    return session_status(rc);
 }

@@ -1,11 +1,14 @@
 /* `kinds`: the tables of the stage kinds, for people and as JSON. */
 #include "dag/commands/commands.h"
 #include "base/nearest.h"
+#include "dag/commands/columns.h"
 #include "dag/session.h"
 #include "stages/kind.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const type_names[] = {
@@ -16,65 +19,155 @@ static const char *const type_names[] = {
     [PARAM_MAP] = "map",       [PARAM_NAMED] = "map of names",
 };
 
-static void print_port(const struct port *port, const char *direction)
+/* ---- for people ---- */
+
+/* 0.001, 128, 1000000, 1e9, 1e-6, 2^53: as people write it. */
+static const char *number_text(struct arena *arena, double value)
 {
-    printf("  %-6s %-14s %s%s%s%s%s%s\n", direction, port->name, port->text ? port->text : "",
-           port->form == PORT_TREE ? " [folder]" : "", port->many ? " [list]" : "",
-           port->optional ? " [optional]" : "", port->measured ? " [measured]" : "", "");
+    double size = fabs(value);
+    if (size == 0 || (size >= 1e-4 && size < 1e7))
+        return arena_print(arena, "%.10g", value);
+    int exponent;
+    if (size >= 1e7 && frexp(value, &exponent) == 0.5)
+        return arena_print(arena, "2^%d", exponent - 1);
+    char text[40];
+    snprintf(text, sizeof text, "%.9e", value); /* "-1.500000000e+09" */
+    char *e = strchr(text, 'e'), *end = e;
+    while (end[-1] == '0')
+        end--;
+    end -= end[-1] == '.';
+    return arena_print(arena, "%.*se%ld", (int)(end - text), text, strtol(e + 1, NULL, 10));
 }
 
-/* "int 1 to 4096; default 128" */
-static void print_type(const struct param *param)
+static const char *default_text(struct arena *arena, const struct param *p)
 {
-    bool bounded = param->type == PARAM_INT || param->type == PARAM_REAL;
-    fputs(type_names[param->type], stdout);
-    if (param->type == PARAM_ENUM)
-        printf(" %s", param->choices);
-    else if (bounded && (param->min != 0 || param->max != 0))
-        printf(" %.10g to %.10g", param->min, param->max);
-    if (param->standard && *param->standard)
-        printf("; default %s", param->standard);
-    else if (!param->standard && !param->optional)
-        fputs("; must be given", stdout);
+    if (!p->standard)
+        return p->optional ? "" : "required";
+    size_t n = strlen(p->standard);
+    char *end;
+    double value = strtod(p->standard, &end);
+    if ((p->type == PARAM_INT || p->type == PARAM_REAL) && n > 0 && !*end)
+        return number_text(arena, value);
+    bool quoted = n > 2 && p->standard[0] == '"' && p->standard[n - 1] == '"';
+    return quoted ? arena_copy(arena, p->standard + 1, n - 2) : p->standard;
+}
+
+/* What the values of a list or a map are. */
+static const struct param *value_of(const struct param *p)
+{
+    while (p->type == PARAM_LIST || p->type == PARAM_NAMED)
+        p = p->members;
+    return p;
+}
+
+static const char *type_text(struct arena *arena, const struct param *p)
+{
+    const struct param *value = value_of(p);
+    if (value == p || value->type == PARAM_MAP || value->type == PARAM_JSON)
+        return type_names[p->type];
+    return arena_print(arena, "%s of %s", p->type == PARAM_LIST ? "list" : "map",
+                       type_names[value->type]);
+}
+
+static const char *range_text(struct arena *arena, const struct param *p)
+{
+    p = value_of(p);
+    if (p->type == PARAM_ENUM) {
+        const char *text = "";
+        for (const char *at = p->choices; *at; at += strspn(at, "|")) {
+            size_t n = strcspn(at, "|");
+            text = arena_print(arena, "%s%s%.*s", text, *text ? ", " : "", (int)n, at);
+            at += n;
+        }
+        return text;
+    }
+    if (p->min == 0 && p->max == 0)
+        return "";
+    if (p->type != PARAM_INT && p->type != PARAM_REAL)
+        return "";
+    return arena_print(arena, "%s to %s", number_text(arena, p->min), number_text(arena, p->max));
 }
 
 /* A row, and below it the keys of the maps that it holds. */
-static void print_param(const struct param *param, int depth)
+static void add_param(struct columns *table, const struct param *p, int depth)
 {
-    const struct param *in = param;
-    if (depth == 0)
-        printf("  param  %-14s %s (", param->name, param->text ? param->text : "");
-    else
-        printf("%*s%-*s %s (", 9 + 2 * depth, "", 20 - 2 * depth, param->name,
-               param->text ? param->text : "");
-    print_type(param);
-    puts(")");
-    while (in->type == PARAM_LIST || in->type == PARAM_NAMED)
-        in = in->members;
-    for (const struct param *m = in->type == PARAM_MAP ? in->members : NULL; m && m->name; m++)
+    struct arena *arena = table->arena;
+    columns_add(table,
+                (struct columns_row){.cells = {arena_print(arena, "%*s%s", 2 * depth, "", p->name),
+                                               type_text(arena, p), default_text(arena, p),
+                                               range_text(arena, p), p->text}});
+    const struct param *value = value_of(p);
+    for (const struct param *m = value->type == PARAM_MAP ? value->members : NULL; m && m->name;
+         m++)
         if (!m->gone)
-            print_param(m, depth + 1);
+            add_param(table, m, depth + 1);
 }
 
-static void print_kind(const struct kind *kind)
+static void print_params(struct arena *arena, const struct kind *kind, int screen)
 {
-    printf("%s (version %d): %s\n", kind->name, kind->version, kind->text);
-    for (const struct port *p = kind->inputs; p->name; p++)
-        print_port(p, "input");
-    for (const struct port *p = kind->outputs; p->name; p++)
-        print_port(p, "output");
+    struct columns table = {.arena = arena, .count = 5};
+    columns_add(&table,
+                (struct columns_row){.cells = {"name", "type", "default", "range", "meaning"}});
     for (const struct param *p = kind->params; p->name; p++)
-        print_param(p, 0);
-    if (kind->open_ports)
-        puts("  The YAML names its inputs and outputs, and what else it may see:\n"
-             "    in: { NAME: stage }             a list or a matrix's \"stage/*\" is a folder "
-             "NAME\n"
-             "    out: { PORT: file }             \"folder/\" is a folder\n"
-             "    files: [script.py, lib/]        code: relative to the YAML, copied into the "
-             "stage's\n"
-             "                                    folder; an edit runs the stage again\n"
-             "    env: [NAME]                     environment variables; part of the key");
+        if (!p->gone)
+            add_param(&table, p, 0);
+    if (table.row_count == 1)
+        return;
+    puts("\nparams");
+    columns_print(&table, screen);
 }
+
+static const char *form_text(struct arena *arena, const struct port *port)
+{
+    return arena_print(arena, "%s%s%s%s", port->form == PORT_TREE ? "folder" : "file",
+                       port->many ? ", list" : "", port->optional ? ", optional" : "",
+                       port->measured ? ", measured" : "");
+}
+
+/* Inputs have no file names, so that their column is empty and takes no space. */
+static void print_ports(struct arena *arena, const char *title, const struct port *ports,
+                        int screen)
+{
+    struct columns table = {.arena = arena, .count = 4};
+    for (const struct port *p = ports; p->name; p++) {
+        struct columns_row row = {.cells = {p->name, form_text(arena, p), p->file, p->text}};
+        if (p->holds)
+            row.below =
+                arena_print(arena, "%s: %s", p->form == PORT_TREE ? "files" : "values", p->holds);
+        columns_add(&table, row);
+    }
+    if (table.row_count == 0)
+        return;
+    printf("\n%s\n", title);
+    columns_print(&table, screen);
+}
+
+static void print_kind(struct arena *arena, const struct kind *kind, int screen)
+{
+    columns_wrap(arena_print(arena, "%s (version %d): %s", kind->name, kind->version, kind->text),
+                 0, 4, screen);
+    print_ports(arena, "inputs", kind->inputs, screen);
+    print_ports(arena, "outputs", kind->outputs, screen);
+    print_params(arena, kind, screen);
+    if (kind->open_ports)
+        puts("\nports and environment, named by the YAML\n"
+             "  in: { NAME: stage }        a list, or a matrix's \"stage/*\", is a folder NAME\n"
+             "  out: { PORT: file }        \"folder/\" is a folder\n"
+             "  files: [script.py, lib/]   code: relative to the YAML, copied into the stage's\n"
+             "                             folder; an edit runs the stage again\n"
+             "  env: [NAME]                environment variables; part of the key");
+}
+
+static void print_list(struct arena *arena, int screen)
+{
+    struct columns table = {.arena = arena, .count = 2};
+    for (size_t i = 0; kinds[i]; i++)
+        columns_add(&table, (struct columns_row){.cells = {kinds[i]->name, kinds[i]->text}});
+    columns_print(&table, screen);
+    puts("\nferdag kinds KIND shows its ports and params.");
+}
+
+/* ---- for programs ---- */
 
 static json_t *ports_json(const struct port *ports)
 {
@@ -127,23 +220,26 @@ static int find(const char *name, const struct kind **kind, struct error *err)
     return *kind ? 0 : error_set(err, EINVAL, "unknown kind '%s'%s", name, nearest_hint(&nearest));
 }
 
+static void print_json(const struct kind *one)
+{
+    json_t *list = one ? NULL : must(json_array());
+    for (size_t i = 0; !one && kinds[i]; i++)
+        json_array_append_new(list, kind_json(kinds[i]));
+    session_print(one ? kind_json(one) : list);
+}
+
 int command_kinds(const struct options *options, struct error *err)
 {
     const struct kind *one = NULL;
     if (options->name_count > 0 && find(options->names[0], &one, err) < 0)
         return EXIT_BAD;
-    json_t *list = options->json && !one ? must(json_array()) : NULL;
-    if (one && options->json)
-        session_print(kind_json(one));
+    struct arena *arena = arena_create();
+    if (options->json)
+        print_json(one);
     else if (one)
-        print_kind(one);
-    for (size_t i = 0; !one && kinds[i]; i++) {
-        if (list)
-            json_array_append_new(list, kind_json(kinds[i]));
-        else
-            printf("%-18s %s\n", kinds[i]->name, kinds[i]->text);
-    }
-    if (list)
-        session_print(list);
+        print_kind(arena, one, columns_screen());
+    else
+        print_list(arena, columns_screen());
+    arena_destroy(arena);
     return EXIT_DONE;
 }

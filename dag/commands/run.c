@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static const char *state_name(enum state state, bool dry)
@@ -165,6 +166,8 @@ static int run(const struct options *options, bool only_report, struct error *er
         return EXIT_DONE;
     }
     struct arena *arena = s.experiment.arena;
+    if (!options->cache_given && strcmp(options->cache, ".ferdag") != 0)
+        fprintf(stderr, "cache: %s\n", options->cache);
     struct run_options how = {
         .same = variant_options(arena, options),
         .jobs = options->jobs,

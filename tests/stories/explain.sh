@@ -16,13 +16,32 @@ text=$("$FERDAG" explain x.yaml --set word=two)
 has 'the param' 'param run: "echo one' "$text"
 has 'the param, new' 'echo two' "$text"
 has 'what waits' 'input t: a must run first' "$text"
+[[ $text != *'input t: removed'* ]] || fail "an input that isn't known yet counts as gone: $text"
 has 'status' 'stale    b' "$("$FERDAG" status x.yaml --set word=two)"
+
+# What is cached is counted, unless it was named or --all asks for it; JSON has all.
+same 'all cached' 'all 2 stages are cached' "$("$FERDAG" explain x.yaml)"
+same 'a cached stage that was named' 'a is cached' "$("$FERDAG" explain x.yaml a)"
+same 'all of them' 'a is cached b is cached' "$("$FERDAG" explain x.yaml --all | paste -sd' ')"
+same 'JSON' '2' "$("$FERDAG" explain x.yaml --json | grep -c '"cached"')"
+sed 's/cat t t/cat t/' x.yaml > cat.yaml
+cp x.yaml kept.yaml
+mv cat.yaml x.yaml
+same 'the rest' '1 cached stage not shown; --all shows it' "$("$FERDAG" explain x.yaml | tail -n 1)"
+
+# Of a stage whose input must run first, what else changed is certain too.
+text=$("$FERDAG" explain x.yaml b --set word=two)
+has 'a stage that waits' 'b may run' "$text"
+has 'its own change' 'param run: "cat t t > u" -> "cat t > u"' "$text"
+has 'its input' 'input t: a must run first' "$text"
+has 'status' '(and 1 more reason)' "$("$FERDAG" status x.yaml b --set word=two)"
+mv kept.yaml x.yaml
 echo 2 > other.txt
 has 'the input' 'input s: 4355a46b19d3 -> 53c234e5e847' "$(SOURCE=other.txt "$FERDAG" explain x.yaml a)"
 has 'the log' 'said' "$("$FERDAG" log x.yaml a)"
 has 'show' 'input  s' "$("$FERDAG" show x.yaml a)"
 rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n 's,.*output u.*blobs/../,,p')"
-has 'a blob that is gone' 'gone from the cache' "$("$FERDAG" explain x.yaml b)"
+has 'a blob that is gone' 'output u: missing from the cache' "$("$FERDAG" explain x.yaml b)"
 same 'and is made again' 'b' "$(ran x.yaml)"
 
 # Of a long value the part is shown that changed, and all of it in JSON; names are not cut.
@@ -73,6 +92,18 @@ for word in b bb; do
     has 'words cut' 'é...' "$(cat out)"
     iconv -f UTF-8 -t UTF-8 out > /dev/null || fail 'cut within a character'
 done
+
+# Of many inputs that must run first, five are named and the others counted; JSON names all.
+cat > many.yaml <<'Y'
+ferdag: 2
+stages:
+  one: { for: { n: [1, 2, 3, 4, 5, 6, 7] }, kind: command, out: { o: o }, with: { run: "echo ${n} > o" } }
+  all: { kind: command, in: { i: "one/*" }, out: { o: o }, with: { run: "cat i/* > o" } }
+Y
+text=$("$FERDAG" explain many.yaml all)
+same 'inputs that are named' 5 "$(grep -c 'must run first' <<< "$text")"
+has 'the others' 'and 2 more inputs like these' "$text"
+same 'inputs in JSON' 7 "$("$FERDAG" explain many.yaml all --json | grep -c 'must run first')"
 
 # To look into a folder makes no cache of it.
 mkdir empty

@@ -53,7 +53,7 @@ report:
 '
 printf '%s' "$base" > base.yaml
 "$FERDAG" check base.yaml > printed 2> err || fail "the base file: $(cat err)"
-same 'the base file' 'base.yaml: 15 stages, no errors' "$(cat err)"
+same 'the base file' 'base.yaml: 15 stages, no errors' "$(cat printed)"
 
 tried=0
 # wrong OLD NEW EXPECTED: with the first OLD replaced by NEW, the line of NEW gets that message.
@@ -351,9 +351,9 @@ printf 'ferdag: 2\nstages: { a: { kind: command, in: { x: ~, y: null }, out: { o
 
 # What nothing uses is warned of.
 printf 'ferdag: 2\ninputs: { data: data.txt, more: data.txt }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > unused.yaml
-"$FERDAG" check unused.yaml 2> err || fail "an unused input: $(cat err)"
-same 'an unused input' "ferdag: warning: unused.yaml:2:27: nothing uses the input 'more'
-unused.yaml: 1 stage, no errors" "$(cat err)"
+"$FERDAG" check unused.yaml > printed 2> err || fail "an unused input: $(cat err)"
+same 'an unused input' "ferdag: warning: unused.yaml:2:27: nothing uses the input 'more'" "$(cat err)"
+same 'the result of check' 'unused.yaml: 1 stage, no errors' "$(cat printed)"
 
 # A missing input is a warning for `check`, which may run elsewhere, and an error for `run`.
 rm data.txt

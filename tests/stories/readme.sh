@@ -21,7 +21,8 @@ block "$root/README.md" yaml 1 > wider.yaml
 block "$root/README.md" sh 1 > best.sh
 grep -q '^    ./ferdag run wider.yaml$' "$root/README.md" || fail 'README does not say how to run it'
 ./ferdag check wider.yaml > printed 2> err || fail "check: $(cat err)"
-same 'warnings' 'wider.yaml: 5 stages, no errors' "$(cat err)"
+same 'its result' 'wider.yaml: 5 stages, no errors' "$(cat printed)"
+same 'warnings' '' "$(cat err)"
 ./ferdag run wider.yaml > printed 2> err || fail "run: $(cat err)"
 best=$(./ferdag show wider.yaml best | awk '/output table/ { print $3 }')
 same 'rows of best.csv' '16 32 8' "$(cut -d, -f1 "$best" | sort | paste -sd' ')"

@@ -9,7 +9,7 @@ soon() {
     local name=$1 expected=$2
     shift 2
     cat > "$name.yaml"
-    timeout 5 "$FERDAG" check "$name.yaml" "$@" 2> err
+    timeout 5 "$FERDAG" check "$name.yaml" "$@" > err 2>&1
     [ $? -lt 124 ] || fail "$name: more than 5 seconds"
     has "$name" "$expected" "$(cut -c 1-300 err)"
 }

@@ -21,8 +21,20 @@ checkpointed() { ls torn/work/*/checkpoint* > /dev/null 2>&1; }
 run=$!
 until_true checkpointed
 sleep 0.1
+text=$("$FERDAG" status x.yaml net --cache torn)
+[[ $text =~ ^'running  net '.*' epoch '[0-9.]+' of 5'(, .*)?$ ]] || fail "status of a running training: $text"
 kill -9 $run
 wait $run 2> /dev/null
+
+# status tells how far it was.
+interrupted='interrupted at epoch [0-9.]+ of 5; run again to resume'
+text=$("$FERDAG" status x.yaml net --cache torn)
+[[ $text =~ ^'missing  net '.*$interrupted$ ]] || fail "status of a killed training: $text"
+json=$("$FERDAG" status x.yaml net --cache torn --json)
+for word in '"interrupted": true' '"resumes": true' '"total": 5.0' '"unit": "epoch"'; do
+    has 'status --json' "$word" "$json"
+done
+[[ $("$FERDAG" explain x.yaml net --cache torn) =~ $interrupted ]] || fail 'explain'
 set -m
 "$FERDAG" run x.yaml --cache torn > out 2> err &
 run=$!

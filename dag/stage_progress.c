@@ -1,0 +1,130 @@
+/* See stage_progress.h. */
+#include "dag/stage_progress.h"
+#include "base/file.h"
+#include "base/utf8.h"
+#include "cache/work.h"
+#include "dag/progress.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_NAME "progress.json"
+
+enum { SIZE_LIMIT = 1 << 16 };
+
+static const double KEEP_SECONDS = 1;
+
+/* A reader finds the old line or the new one. */
+static void write_line(const char *folder, const char *text)
+{
+    char *path = must(file_path("%s/" FILE_NAME, folder));
+    char *new = must(file_path("%s/" FILE_NAME ".new", folder));
+    unlink(new); /* of a write that was killed */
+    if (file_write_unsynced(new, text, strlen(text), NULL) == 0 && rename(new, path) < 0)
+        unlink(new);
+    free(new);
+    free(path);
+}
+
+void stage_progress_keep(const char *folder, const json_t *line, double *kept)
+{
+    double now = progress_clock();
+    if (*kept > 0 && now - *kept < KEEP_SECONDS)
+        return;
+    if (!json_is_number(json_object_get(line, "done")) ||
+        !json_is_number(json_object_get(line, "total")))
+        return;
+    char *text = must(json_dumps(line, JSON_COMPACT));
+    write_line(folder, text);
+    free(text);
+    *kept = now;
+}
+
+void stage_progress_drop(const char *folder)
+{
+    char *path = must(file_path("%s/" FILE_NAME, folder));
+    unlink(path);
+    free(path);
+}
+
+/* ---- reading ---- */
+
+static void copy_text(const json_t *line, const char *name, char *text, size_t size)
+{
+    const char *value = json_string_value(json_object_get(line, name));
+    struct error clean = {""}; /* one line without control characters */
+    if (value)
+        error_set(&clean, 1, "%s", value);
+    snprintf(text, size, "%s", clean.text);
+    utf8_mend(text); /* it may be cut within a character */
+}
+
+/* Whether there is a file; one that isn't sound counts as no report. */
+static bool read_line(const char *folder, struct stage_progress *p)
+{
+    char *text, *path = must(file_path("%s/" FILE_NAME, folder));
+    size_t size;
+    bool there = file_read(path, SIZE_LIMIT, &text, &size, NULL) == 0;
+    free(path);
+    if (!there)
+        return false;
+    json_t *line = json_loadb(text, size, 0, NULL);
+    double done = json_number_value(json_object_get(line, "done"));
+    double total = json_number_value(json_object_get(line, "total"));
+    if (isfinite(done) && isfinite(total) && total > 0 && done >= 0) {
+        p->done = done < total ? done : total;
+        p->total = total;
+        copy_text(line, "unit", p->unit, sizeof p->unit);
+        copy_text(line, "note", p->note, sizeof p->note);
+    }
+    json_decref(line);
+    free(text);
+    return true;
+}
+
+static bool has_failed(const struct plan *plan, const struct task *task)
+{
+    struct failure failure;
+    bool failed = index_find_failure(plan->cache->index, task->key, &failure, NULL) == 0;
+    if (failed)
+        failure_free(&failure);
+    return failed;
+}
+
+void stage_progress_find(const struct plan *plan, const struct task *task, struct stage_progress *p)
+{
+    *p = (struct stage_progress){0};
+    if (!task->key[0] || state_has_result(task->state))
+        return;
+    p->running = work_locked(plan->cache, task->key);
+    char *folder = work_last(plan->cache, task->key);
+    if (!folder)
+        return;
+    bool reported = read_line(folder, p);
+    p->interrupted = !p->running && (reported || !has_failed(plan, task));
+    p->resumes = p->interrupted && !task->stage->kind->open_ports && work_has_checkpoint(folder);
+    free(folder);
+}
+
+char *stage_progress_words(const struct stage_progress *p)
+{
+    char at[100] = "";
+    if (p->total > 0)
+        snprintf(at, sizeof at, "%s%s%.*f of %.0f", p->unit, *p->unit ? " " : "",
+                 p->done == floor(p->done) ? 0 : 1, p->done, p->total);
+    if (p->interrupted)
+        return must(file_path("interrupted%s%s; run again to %s", *at ? " at " : "", at,
+                              p->resumes ? "resume" : "start over"));
+    return p->running && *at ? must(file_path("%s%s%s", at, *p->note ? ", " : "", p->note)) : NULL;
+}
+
+json_t *stage_progress_json(const struct stage_progress *p)
+{
+    if (!(p->total > 0))
+        return NULL;
+    return must(json_pack("{s:f, s:f, s:s, s:s}", "done", p->done, "total", p->total, "unit",
+                          p->unit, "note", p->note));
+}

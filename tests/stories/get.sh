@@ -1,0 +1,71 @@
+# `get` copies an output of a current result: whole and verified, never over something that is there.
+. "$STORIES/lib.sh"
+cat > x.yaml <<'Y'
+ferdag: 2
+params: { word: one }
+stages:
+  a: { kind: command, out: { t: text.txt, more: sub/more.csv }, with: { run: "echo ${word} > text.txt; mkdir sub; echo 1,2 > sub/more.csv" } }
+  tree: { kind: command, out: { o: sheets/ }, with: { run: "mkdir -p sheets/deep/empty; echo 1 > sheets/one; ln -s ../one sheets/deep/link; echo 'echo ran' > sheets/tool; chmod +x sheets/tool" } }
+  train: { for: { lr: [0.5, 0.25] }, kind: command, out: { o: o.txt }, with: { run: "echo ${lr} > o.txt" } }
+Y
+# refused EXIT MESSAGE ARGUMENT...: get fails so, and leaves nothing
+refused() {
+    local before
+    before=$(find . -path ./.ferdag -prune -o ! -name err ! -name out -print | sort)
+    "$FERDAG" get x.yaml "${@:3}" > out 2> err
+    same "exit of get ${*:3}" "$1" $?
+    has "get ${*:3}" "$2" "$(cat err)"
+    same "what get ${*:3} left" "$before" "$(find . -path ./.ferdag -prune -o ! -name err ! -name out -print | sort)"
+}
+refused 1 'a has no current result (missing); compute it with: ferdag run x.yaml a' a here
+[ ! -e .ferdag ] || fail 'get made a cache'
+"$FERDAG" run x.yaml 2> err || fail "$(cat err)"
+
+umask 027
+same 'what get prints' here "$("$FERDAG" get x.yaml a.t here)"
+same 'the main port' one "$(cat here)"
+same 'its permissions' 640 "$(stat -c %a here)"
+echo changed > here
+mkdir folder
+same 'into a folder' folder/more.csv "$("$FERDAG" get x.yaml a.more folder)"
+same 'into a folder with a slash' folder/text.txt "$("$FERDAG" get x.yaml a folder/)"
+same 'its content' '1,2 one' "$(cat folder/more.csv folder/text.txt | paste -sd' ')"
+same 'dots in names' here2 "$("$FERDAG" get x.yaml train/0.5.o here2)"
+same 'a stage with a dot' here3 "$("$FERDAG" get x.yaml train/0.25 here3)"
+same 'their content' '0.5 0.25' "$(cat here2 here3 | paste -sd' ')"
+same 'a tree' copy "$("$FERDAG" get x.yaml tree copy)"
+same 'a tree into a folder' folder/sheets "$("$FERDAG" get x.yaml tree.o folder)"
+diff -r copy folder/sheets || fail 'two copies differ'
+same 'its files' '1 ran' "$( (cat copy/deep/link; copy/tool) | paste -sd' ')"
+same 'its link' ../one "$(readlink copy/deep/link)"
+[ -d copy/deep/empty ] || fail 'the empty folder is missing'
+same 'permissions in it' '750 640' "$(stat -c %a copy/tool copy/one | paste -sd' ')"
+echo mine >> copy/one
+same 'all is still cached' '' "$(ran x.yaml)"
+"$FERDAG" fsck > out 2>&1 || fail "the cache is not what it was: $(cat out)"
+
+refused 2 'here exists; remove it or give another name' a here
+refused 2 'folder/text.txt exists' a folder
+refused 2 'folder/sheets exists' tree folder
+ln -s nowhere dangling
+refused 2 'dangling exists' a dangling
+refused 2 "there is no such folder" a none/
+refused 2 'there is no folder none' a none/here
+refused 2 "unknown stage 'tre' (did you mean 'tree'?)" tre.o there
+refused 2 "unknown output 'moer' of stage 'a' (kind command) (did you mean 'more'?)" a.moer there
+refused 2 "'train' is a matrix; name one of its stages, such as 'train/0.5'" train there
+refused 2 "'train' is a matrix" train.o there
+refused 1 'a has no current result (stale: param run: "echo one' a there --set word=two
+has 'what computes it' 'ferdag run x.yaml a --set word=two' "$(cat err)"
+
+# Bytes that the medium changed are found while they are copied, and the next run makes them anew.
+blob=$("$FERDAG" show x.yaml tree --json | awk -F'"' '$2 == "path" { print $4 }')
+digest=$(awk '$3 == "one" { print $1 }' "$blob")
+file=.ferdag/blobs/${digest:0:2}/${digest:2}
+chmod u+w "$file"
+echo 2 > "$file"
+"$RESTAMP" .ferdag "$digest" || fail 'no restamp'
+refused 1 'cannot copy tree.o, which `ferdag run x.yaml tree` computes again: it is damaged in the cache' tree there
+same 'the next run' tree "$(ran x.yaml)"
+same 'after it' there "$("$FERDAG" get x.yaml tree there)"
+same 'its content' 1 "$(cat there/one)"
