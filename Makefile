@@ -5,9 +5,11 @@
 #   make check-long  ... and the tests that need real data, sanitizers, fuzzing or minutes
 #   make bench       speed against other programs: make bench-train and make bench-classify;
 #                    make bench-profile prints the time of a training step by layer
-#   make install     installs the program, experiments, schema, man page and shell completions
+#   make install     installs the program, experiments, docs, man page and shell completions
 #                    below PREFIX (default /usr/local); DESTDIR is put in front of all paths
 #   make uninstall   removes what make install installed, with the same PREFIX and DESTDIR
+#   make deb         builds a Debian package, build/ferdag_VERSION_ARCHITECTURE.deb; DEBFULLNAME
+#                    and DEBEMAIL name its maintainer
 #   make schema      writes docs/ferdag.schema.json, which editors use
 #   make format, make lint, make clean
 
@@ -150,16 +152,18 @@ bench: bench-train $(if $(FEATURES),bench-classify)
 SHARE     = $(DESTDIR)$(PREFIX)/share
 INSTALLED = $(DESTDIR)$(PREFIX)/bin/ferdag \
             $(addprefix $(SHARE)/ferdag/,$(wildcard experiments/*.yaml) docs/ferdag.schema.json) \
+            $(addprefix $(SHARE)/doc/ferdag/,experiments.md cache.md) \
             $(SHARE)/man/man1/ferdag.1 \
             $(SHARE)/bash-completion/completions/ferdag \
             $(SHARE)/zsh/site-functions/_ferdag
 
 install: ferdag
 	install -D ferdag $(DESTDIR)$(PREFIX)/bin/ferdag
-	install -d $(SHARE)/ferdag/experiments $(SHARE)/man/man1 $(SHARE)/bash-completion/completions \
-	    $(SHARE)/zsh/site-functions
+	install -d $(SHARE)/ferdag/experiments $(SHARE)/doc/ferdag $(SHARE)/man/man1 \
+	    $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
 	install -m 644 experiments/*.yaml $(SHARE)/ferdag/experiments
 	install -D -m 644 docs/ferdag.schema.json $(SHARE)/ferdag/docs/ferdag.schema.json
+	install -m 644 docs/experiments.md docs/cache.md $(SHARE)/doc/ferdag
 	./ferdag help --man >$(BUILD)/ferdag.1
 	./ferdag completion bash >$(BUILD)/ferdag.bash
 	./ferdag completion zsh >$(BUILD)/_ferdag
@@ -170,8 +174,11 @@ install: ferdag
 # Folders of ferdag alone go too, where nothing else is in them.
 uninstall:
 	rm -f $(INSTALLED)
-	for folder in $(SHARE)/ferdag/experiments $(SHARE)/ferdag/docs $(SHARE)/ferdag; do \
+	for folder in $(addprefix $(SHARE)/,ferdag/experiments ferdag/docs ferdag doc/ferdag); do \
 	    if [ -d $$folder ]; then rmdir --ignore-fail-on-non-empty $$folder; fi; done
+
+deb: ferdag
+	@packaging/deb.sh $(BUILD) $(VERSION)
 
 schema: ferdag
 	./ferdag schema > docs/ferdag.schema.json
@@ -185,7 +192,7 @@ TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h,$(FOUND)))
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
 	clang-format --dry-run -Werror $(FOUND)
-	shellcheck .ci/run tests/*.sh tests/stories/*.sh
+	shellcheck .ci/run packaging/*.sh tests/*.sh tests/stories/*.sh
 	@$(MAKE) --no-print-directory -j2 -k $(TIDIED)
 
 $(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND)) | $(BUILD)/built_version.h
@@ -199,5 +206,5 @@ clean:
 	rm -rf $(BUILD) ferdag
 
 .PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
-        install uninstall schema format lint clean
+        install uninstall deb schema format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)

@@ -327,6 +327,8 @@ const struct described file_table[] = {
     {"out/NAME/report.pdf, out/NAME/tables/",
      "The report and the tables of the experiment NAME.yaml."},
     {"PREFIX/share/ferdag/experiments/", "The installed experiments."},
+    {"PREFIX/share/doc/ferdag/experiments.md", "The description of the experiment file."},
+    {"PREFIX/share/doc/ferdag/cache.md", "The description of the cache and its format."},
     {"PREFIX/share/ferdag/docs/ferdag.schema.json", "The JSON Schema of the experiment file."},
     {NULL, NULL},
 };
@@ -345,8 +347,8 @@ const char page_text[] =
     "describes the experiment as a graph of stages. ferdag runs the stages that are out of date, "
     "stores each result in a cache under the hash of everything that it depends on, and prints "
     "the tables and plots of the paper beside the paper's own numbers.\n\n"
-    "The experiment file is described in docs/experiments.md of the source code; `ferdag kinds` "
-    "lists the kinds of stages, with their ports and params. Options may stand before or after "
+    "The experiment file is described in experiments.md (see FILES); `ferdag kinds` lists the "
+    "kinds of stages, with their ports and params. Options may stand before or after "
     "operands; `--` ends the options. Results are written to standard output, messages to "
     "standard error.";
 

@@ -7,7 +7,7 @@ root=$(realpath "$STORIES/../..")
 # build TARGET: in the source folder, without building ferdag again
 build() { env -u MAKEFLAGS -u MAKELEVEL make -s -C "$root" -o ferdag "$1" DESTDIR="$PWD/root" PREFIX=/opt/f > built 2>&1 || fail "make $1: $(cat built)"; }
 build install
-same 'what is installed' "bin/ferdag share/bash-completion/completions/ferdag share/ferdag/docs/ferdag.schema.json \
+same 'what is installed' "bin/ferdag share/bash-completion/completions/ferdag share/doc/ferdag/cache.md share/doc/ferdag/experiments.md share/ferdag/docs/ferdag.schema.json \
 $(cd "$root" && printf 'share/ferdag/%s\n' experiments/*.yaml | paste -sd' ') share/man/man1/ferdag.1 share/zsh/site-functions/_ferdag" \
     "$(cd root/opt/f && find . -type f | sed 's,^\./,,' | LC_ALL=C sort | paste -sd' ')"
 ferdag=$PWD/root/opt/f/bin/ferdag installed=$PWD/root/opt/f/share/ferdag/experiments
