@@ -137,9 +137,10 @@ static void offer_options(const struct completer *c)
 
 static void offer_experiments(const struct completer *c)
 {
-    char **names;
-    size_t count;
-    find_installed(&names, &count);
+    char **names = NULL;
+    size_t count = 0;
+    if (c->command->reads_experiment)
+        find_installed(&names, &count);
     for (size_t i = 0; i < count; i++) {
         offer(c, names[i], "installed experiment");
         free(names[i]);

@@ -64,7 +64,7 @@ void help_print_commands(void)
 
 static void print_operands(const struct command *command)
 {
-    char word[WORD_LIMIT];
+    char word[WORD_LIMIT], text[OPERAND_TEXT_LIMIT];
     bool any = false;
     for (const char *p = command->operands; (p = next_word(p, word, sizeof word));) {
         const struct operand *o = operand_find(word);
@@ -73,7 +73,9 @@ static void print_operands(const struct command *command)
         if (!any)
             puts("\nArguments:");
         any = true;
-        print_row(o->name, o->text, 14);
+        snprintf(text, sizeof text, "%s%s", o->text,
+                 o->more && command->reads_experiment ? o->more : "");
+        print_row(o->name, text, 14);
     }
 }
 

@@ -164,7 +164,9 @@ void help_print_man(void)
     for (const struct operand *o = operand_table; o->name; o++)
         if (o->text) {
             printf(".TP\n\\fI%s\\fR\n", o->name);
-            print_sentence(o->text);
+            char text[OPERAND_TEXT_LIMIT];
+            snprintf(text, sizeof text, "%s%s", o->text, o->more ? o->more : "");
+            print_sentence(text);
         }
     print_options();
     print_tables("ENVIRONMENT", environment_table);

@@ -290,18 +290,18 @@ const struct option option_table[] = {
 };
 
 const struct operand operand_table[] = {
-    {"FILE", OPERAND_EXPERIMENT,
-     "the experiment file. If there is no file of that name here, it may be the name of an "
-     "installed experiment, such as demo"},
+    {"FILE", OPERAND_EXPERIMENT, "the experiment file",
+     ". If there is no file of that name here, it may be the name of an installed experiment, such "
+     "as demo"},
     {"STAGE", OPERAND_STAGE,
-     "a stage, such as train/full/vgg19, or all stages below a name, such as train"},
-    {"STAGE.port", OPERAND_OUTPUT, "an output of a stage, such as svm.model"},
-    {"DEST", OPERAND_PATH, "the file or folder to create"},
-    {"KIND", OPERAND_KIND, "a stage kind; `ferdag kinds` lists them"},
-    {"COMMAND", OPERAND_COMMAND, "a command"},
-    {"SHELL", OPERAND_SHELL, "bash or zsh"},
-    {"DIR", OPERAND_FOLDER, NULL},
-    {"NAME=VALUE", OPERAND_SETTING, NULL},
+     "a stage, such as train/full/vgg19, or all stages below a name, such as train", NULL},
+    {"STAGE.port", OPERAND_OUTPUT, "an output of a stage, such as svm.model", NULL},
+    {"DEST", OPERAND_PATH, "the file or folder to create", NULL},
+    {"KIND", OPERAND_KIND, "a stage kind; `ferdag kinds` lists them", NULL},
+    {"COMMAND", OPERAND_COMMAND, "a command", NULL},
+    {"SHELL", OPERAND_SHELL, "bash or zsh", NULL},
+    {"DIR", OPERAND_FOLDER, NULL, NULL},
+    {"NAME=VALUE", OPERAND_SETTING, NULL, NULL},
     {.name = NULL},
 };
 

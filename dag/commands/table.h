@@ -72,10 +72,13 @@ enum operand_type {
     OPERAND_OTHER
 };
 
+enum { OPERAND_TEXT_LIMIT = 512 }; /* of text and more together */
+
 struct operand {
     const char *name; /* as in struct command's operands: "FILE" */
     enum operand_type type;
     const char *text; /* NULL: not described, as the option that it belongs to says all */
+    const char *more; /* added for commands with reads_experiment, or NULL */
 };
 
 /* Each ends with an entry whose name is NULL. */

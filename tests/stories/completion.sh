@@ -37,6 +37,7 @@ completes '--jobs --json' ferdag run mine.yaml --j
 completes '--cache --help --json --repair' ferdag fsck --
 completes 'bin broken.yaml given installed mine.yaml sub' ferdag run ''
 completes 'mine.yaml' ferdag check mi
+completes 'bin broken.yaml installed mine.yaml sub' ferdag migrate ''
 completes 'full train train/' ferdag status mine.yaml ''
 completes 'train train/' ferdag status mine.yaml tr
 [ -n "$nospace" ] || fail 'train/ may go on, so no blank may follow it'
