@@ -1,12 +1,16 @@
-# The whole build.
-#   make           the program, ./ferdag
-#   make run       installs what is missing, builds, runs the demo and says where its PDF is
-#   make check     installs what is missing, builds, runs every test that takes seconds
-#   make check-long  ... and those that take real data, sanitizers, fuzzing or long
-#   make bench     speed against other programs: make bench-train and make bench-classify;
-#                  make bench-profile says where a training step's time goes
-#   make install   PREFIX=/usr/local
-#   make schema    writes docs/ferdag.schema.json, which editors use
+# The whole build. V=1 prints whole command lines.
+#   make             builds the program, ./ferdag
+#   make run         installs missing packages, builds, runs the demo, prints the path of its PDF
+#   make check       installs missing packages, builds, runs every test that takes seconds
+#   make check-long  ... and the tests that need real data, sanitizers, fuzzing or minutes
+#   make bench       speed against other programs: make bench-train and make bench-classify;
+#                    make bench-profile prints the time of a training step by layer
+#   make install     installs the program, experiments, docs, man page and shell completions
+#                    below PREFIX (default /usr/local); DESTDIR is put in front of all paths
+#   make uninstall   removes what make install installed, with the same PREFIX and DESTDIR
+#   make deb         builds a Debian package, build/ferdag_VERSION_ARCHITECTURE.deb; DEBFULLNAME
+#                    and DEBEMAIL name its maintainer
+#   make schema      writes docs/ferdag.schema.json, which editors use
 #   make format, make lint, make clean
 
 CC       ?= cc
@@ -17,12 +21,16 @@ OPTIMIZE ?= -O2
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
             $(if $(findstring clang,$(CC)),-Wno-pass-failed) # vectorising is a wish, not a duty
 PKGS      = yaml-0.1 sqlite3 libarchive libcrypto libuv jansson libpng zlib
-CPPFLAGS += -I. $(shell pkg-config --cflags $(PKGS) openblas)
+CPPFLAGS += -I. -I$(BUILD) $(shell pkg-config --cflags $(PKGS) openblas)
 CFLAGS   += -std=gnu11 -g $(OPTIMIZE) -fopenmp -MMD -MP $(WARNINGS) $(SANITIZE)
 CXXFLAGS += -std=c++17 -g $(OPTIMIZE) -fopenmp -MMD -MP -Wall -Wextra -isystem /usr/include/opencv4 $(SANITIZE)
 LDFLAGS  += -fopenmp $(SANITIZE)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) openblas) -ldnnl -lsvm \
             -lopencv_objdetect -lopencv_imgproc -lopencv_core -lstdc++ -lpthread -lm
+VERSION  := $(shell cat VERSION)
+
+# $(call step,WORD) in front of a command prints "  WORD  target" in place of the command line.
+step = @$(if $(V),set -x;,printf '  %-4s %s\n' $(1) $@;)
 
 PARTS   = base cache dag kernels stages reports
 FOUND   = $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp'))
@@ -35,19 +43,34 @@ UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter tests/unit/%.c,$(FOUND)))
 all: ferdag
 
 ferdag: $(BUILD)/dag/main.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call step,LD) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # q, not r: files of two folders may have the same name.
 $(LIBRARY): $(OBJECTS)
-	rm -f $@ && ar qcs $@ $^
+	$(call step,AR) rm -f $@ && ar qcs $@ $^
+
+# The version and, in a git repository, the commit. The file is written only when its text changes,
+# so that nothing is built again without need.
+$(BUILD)/built_version.h: always
+	@mkdir -p $(@D)
+	@commit= date=$$(date -r VERSION +%F); \
+	if [ -e .git ] && commit=$$(git rev-parse --short=12 HEAD 2>/dev/null); then \
+	    date=$$(git log -1 --format=%cs); \
+	    [ -z "$$(GIT_OPTIONAL_LOCKS=0 git status --porcelain -uno 2>/dev/null)" ] || commit=$$commit+changes; \
+	fi; \
+	printf '#define FERDAG_VERSION "%s"\n#define FERDAG_COMMIT "%s"\n#define FERDAG_DATE "%s"\n' \
+	    "$(VERSION)" "$$commit" "$$date" >$@.part; \
+	if cmp -s $@.part $@; then rm $@.part; else mv $@.part $@; fi
+
+$(BUILD)/dag/version.o: $(BUILD)/built_version.h
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+	$(call step,CXX) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
@@ -55,12 +78,12 @@ units: $(UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/resta
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(LDLIBS)
 
 # Programs that the comparisons with PyTorch (tests/oracles, tests/bench) run.
 $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(LDLIBS)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(LDLIBS)
 
 $(BUILD)/tests/bench/bench_train $(BUILD)/tests/bench/bench_profile: tests/bench/training.h
 
@@ -130,11 +153,37 @@ bench-classify: $(BUILD)/tests/bench/bench_classify
 
 bench: bench-train $(if $(FEATURES),bench-classify)
 
+# What `make install` installs, and `make uninstall` removes again.
+SHARE     = $(DESTDIR)$(PREFIX)/share
+INSTALLED = $(DESTDIR)$(PREFIX)/bin/ferdag \
+            $(addprefix $(SHARE)/ferdag/,$(wildcard experiments/*.yaml) docs/ferdag.schema.json) \
+            $(addprefix $(SHARE)/doc/ferdag/,experiments.md cache.md) \
+            $(SHARE)/man/man1/ferdag.1 \
+            $(SHARE)/bash-completion/completions/ferdag \
+            $(SHARE)/zsh/site-functions/_ferdag
+
 install: ferdag
 	install -D ferdag $(DESTDIR)$(PREFIX)/bin/ferdag
-	install -d $(DESTDIR)$(PREFIX)/share/ferdag/experiments
-	install -m 644 experiments/*.yaml $(DESTDIR)$(PREFIX)/share/ferdag/experiments
-	install -D -m 644 docs/ferdag.schema.json $(DESTDIR)$(PREFIX)/share/ferdag/docs/ferdag.schema.json
+	install -d $(SHARE)/ferdag/experiments $(SHARE)/doc/ferdag $(SHARE)/man/man1 \
+	    $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
+	install -m 644 experiments/*.yaml $(SHARE)/ferdag/experiments
+	install -D -m 644 docs/ferdag.schema.json $(SHARE)/ferdag/docs/ferdag.schema.json
+	install -m 644 docs/experiments.md docs/cache.md $(SHARE)/doc/ferdag
+	./ferdag help --man >$(BUILD)/ferdag.1
+	./ferdag completion bash >$(BUILD)/ferdag.bash
+	./ferdag completion zsh >$(BUILD)/_ferdag
+	install -m 644 $(BUILD)/ferdag.1 $(SHARE)/man/man1/ferdag.1
+	install -m 644 $(BUILD)/ferdag.bash $(SHARE)/bash-completion/completions/ferdag
+	install -m 644 $(BUILD)/_ferdag $(SHARE)/zsh/site-functions/_ferdag
+
+# Folders of ferdag alone go too, where nothing else is in them.
+uninstall:
+	rm -f $(INSTALLED)
+	for folder in $(addprefix $(SHARE)/,ferdag/experiments ferdag/docs ferdag doc/ferdag); do \
+	    if [ -d $$folder ]; then rmdir --ignore-fail-on-non-empty $$folder; fi; done
+
+deb: ferdag
+	@packaging/deb.sh $(BUILD) $(VERSION)
 
 schema: ferdag
 	./ferdag schema > docs/ferdag.schema.json
@@ -148,10 +197,10 @@ TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h,$(FOUND)))
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
 	clang-format --dry-run -Werror $(FOUND)
-	shellcheck .ci/run tests/*.sh tests/stories/*.sh
+	shellcheck .ci/run packaging/*.sh tests/*.sh tests/stories/*.sh
 	@$(MAKE) --no-print-directory -j2 -k $(TIDIED)
 
-$(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND))
+$(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND)) | $(BUILD)/built_version.h
 	@mkdir -p $(@D)
 	@echo "clang-tidy $<"
 	@clang-tidy --quiet $< -- $(CPPFLAGS) $(if $(filter %.cpp,$<),-std=c++17 -isystem /usr/include/opencv4,-std=gnu11) \
@@ -161,5 +210,6 @@ $(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND))
 clean:
 	rm -rf $(BUILD) ferdag
 
-.PHONY: all units setup run check check-long bench bench-train bench-classify bench-profile install schema format lint clean
+.PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
+        install uninstall deb schema format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)

@@ -83,8 +83,8 @@ bool plan_input(const struct plan *plan, const struct edge *edge, struct blob *b
 /* The inputs of a resolved task: [{"port", "stage", "key", "digest"}, ...], a new reference. */
 json_t *plan_inputs_json(const struct plan *plan, const struct task *task);
 
-/* Computes a stage's key and its text (malloc'd, also after an error) from the inputs that are known;
- * an input whose stage has no result counts as missing. */
+/* Computes a stage's key and its text (malloc'd, also after an error) from the inputs that are
+ * known; an input whose stage has no result counts as missing. */
 int plan_key(const struct plan *plan, const struct stage *stage, char key[65], char **text,
              struct error *err);
 

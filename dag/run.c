@@ -49,7 +49,7 @@ static bool claim(struct scheduler *s, struct task *task, int *lock)
     if (*lock == -EAGAIN) {
         if (!runs_here(s, task->key))
             progress_warn(&s->progress, "%s: waiting: another run is computing this stage",
-                         task->stage->name);
+                          task->stage->name);
         task->blocked = true;
         return false;
     }

@@ -1,7 +1,7 @@
 #!/bin/bash
-# What takes long or needs other programs: the unit tests under sanitizers, the fuzz targets, the
-# comparisons with PyTorch and scikit-learn. Ends with "N passed, N failed, N skipped".
-# PYTHON names a Python that has numpy, torch, safetensors, scikit-learn (default python3);
+# What takes long or needs other programs: the unit tests under sanitizers, the Debian package, the
+# fuzz targets, the comparisons with PyTorch and scikit-learn. Ends with "N passed, N failed, N
+# skipped". PYTHON names a Python that has numpy, torch, safetensors, scikit-learn (default python3);
 # FUZZ_SECONDS is the time for each fuzz target (default 30); FEATURES a folder of features as
 # extract_features or fuse_features writes it.
 cd "$(dirname "$0")/.." || exit 1
@@ -73,6 +73,8 @@ for isa in AVX2 SSE41; do
         attempt "nets on a CPU of $isa" env ONEDNN_MAX_CPU_ISA=$isa build/tests/unit/kernels/test_nets
     fi
 done
+
+attempt 'Debian package' tests/package.sh
 
 for target in tests/fuzz/fuzz_*.c; do
     name=$(basename "$target" .c)

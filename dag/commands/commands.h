@@ -11,7 +11,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_BAD = 2, EXIT_INTERRUPTED = 130 };
 
 /* The command line, read. */
 struct options {
-    const char **names; /* what isn't an option: FILE, then STAGEs; or a KIND */
+    const char **names; /* operands: FILE, then STAGEs; or a KIND */
     size_t name_count;
     const char **settings; /* of --set */
     size_t setting_count;
@@ -20,7 +20,7 @@ struct options {
     const char *cache, *backend, *format, *out; /* out: NULL if not given */
     int jobs;
     bool cache_given; /* by --cache */
-    bool dry, keep_going, json, repair, all;
+    bool dry, keep_going, json, repair, man, all;
 };
 
 /* Each returns what the program exits with, and fills err if it has something to say on stderr. */
@@ -38,5 +38,8 @@ int command_check(const struct options *options, struct error *err);
 int command_migrate(const struct options *options, struct error *err);
 int command_schema(const struct options *options, struct error *err);
 int command_stage(const struct options *options, struct error *err);
+int command_help(const struct options *options, struct error *err);
+int command_completion(const struct options *options, struct error *err);
+int command_complete(const struct options *options, struct error *err);
 
 #endif

@@ -66,10 +66,10 @@ struct stage {
     bool broken;          /* one of its own fields is wrong, which was reported */
     struct stage **users; /* the stages that read its outputs, each once */
     size_t user_count;
-    size_t place;     /* index in the experiment's list, which is in topological order */
-    size_t height;    /* stages on the longest path from here to a last stage, itself included */
-    double work;      /* as the kind's `work` returns it; 0 if it has none */
-    bool implicit;    /* `tables` or `report`: made from sections, not from `stages` */
+    size_t place;  /* index in the experiment's list, which is in topological order */
+    size_t height; /* stages on the longest path from here to a last stage, itself included */
+    double work;   /* as the kind's `work` returns it; 0 if it has none */
+    bool implicit; /* `tables` or `report`: made from sections, not from `stages` */
 };
 
 struct experiment {

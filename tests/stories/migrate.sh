@@ -141,7 +141,7 @@ same 'exit with a broken file' 2 $?
 has 'a broken file' 'broken.yaml:2:' "$(cat err)"
 same 'the file that includes it' 'ferdag: 1' "$(head -1 top.yaml)"
 "$FERDAG" migrate --help > out
-has 'the exit status in the help' 'migrate left work to do by' "$(cat out)"
+has 'the exit status in the help' 'work is left to do by hand' "$(cat out)"
 
 # migrated WHAT FILE: migrates it with nothing left to do.
 migrated() { "$FERDAG" migrate "$2" > out 2> err || fail "$1: $(cat out err)"; }

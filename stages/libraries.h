@@ -1,0 +1,12 @@
+/* The versions of the libraries that compute. */
+#ifndef FERDAG_STAGES_LIBRARIES_H
+#define FERDAG_STAGES_LIBRARIES_H
+
+#include <stddef.h>
+
+/* Writes "onednn 2.6.3, openblas 0.3.21 Zen; nets: cpu avx2" into text (size bytes): the libraries'
+ * versions, the core that OpenBLAS computes for, and the backend that `--backend auto` takes with
+ * its CPU features. Cut where text is too short. */
+void libraries_describe(char *text, size_t size);
+
+#endif
