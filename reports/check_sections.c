@@ -10,7 +10,7 @@
 #include "reports/check_places.h"
 #include "reports/check_values.h"
 #include "reports/claims.h"
-#include "reports/plain.h"
+#include "reports/table_files.h"
 #include "reports/sections.h"
 #include "reports/selector.h"
 #include "reports/settings.h"
@@ -130,11 +130,11 @@ static void check_cells(const char *id, const json_t *table, const json_t *stage
 /* A table's name is the name of its files, and of its numbers in `paper`. */
 static void check_table_name(const char *id, const char *pointer, struct problems *problems)
 {
-    if (!plain_is_file_name(id))
+    if (!table_files_is_name(id))
         problems_at(problems, pointer,
                     "'%s' can't name a table: it names files; expected letters, digits, _ and -",
                     id);
-    else if (plain_is_taken(id))
+    else if (table_files_is_taken(id))
         problems_at(problems, pointer,
                     "'%s' can't name a table: the claims are written to tables/%s.csv and .md; "
                     "expected another name",
