@@ -125,6 +125,37 @@ static double measure_names(struct grid *g, double limit)
     return g->group_width + g->name_width;
 }
 
+static const char *group_of(const struct grid *g, size_t unit)
+{
+    return g->columns[g->units[unit].first].doc->group;
+}
+
+/* The first unit after those that share the group of `first`. */
+static size_t end_of_group(const struct grid *g, size_t first, size_t end)
+{
+    size_t next = first + 1;
+    while (next < end && strcmp(group_of(g, first), group_of(g, next)) == 0)
+        next++;
+    return next;
+}
+
+/* Makes the last unit of each group wide enough for the group's head; returns what that adds. */
+static double widen_groups(struct grid *g)
+{
+    double added = 0;
+    for (size_t u = 0, next; u < g->unit_count; u = next) {
+        next = end_of_group(g, u, g->unit_count);
+        double head = fmin(troff_width(group_of(g, u), true) * g->size / 1000, LABEL_LIMIT);
+        for (size_t k = u; k < next; k++)
+            head -= g->units[k].width + (k > u ? UNIT_GAP : 0);
+        if (head > 0) {
+            g->units[next - 1].width += head;
+            added += head;
+        }
+    }
+    return added;
+}
+
 /* Points that everything takes at a size, without gaps. */
 static double measure(struct grid *g, double size, double name_limit)
 {
@@ -135,7 +166,7 @@ static double measure(struct grid *g, double size, double name_limit)
         g->columns[c].width = g->columns[c].text * size / 1000;
     for (size_t u = 0; u < g->unit_count; u++)
         sum += measure_unit(g, &g->units[u]);
-    return sum;
+    return sum + widen_groups(g);
 }
 
 /* By how much everything becomes narrower if no column is wider than `limit`. */
@@ -224,20 +255,14 @@ static size_t place_units(struct grid *g, size_t first)
 
 /* ---- heads ---- */
 
-static const char *group_of(const struct grid *g, size_t unit)
-{
-    return g->columns[g->units[unit].first].doc->group;
-}
-
 /* The line of groups over units, with a thin rule under each. */
 static void put_groups(struct text *t, const struct grid *g, size_t first, size_t end)
 {
     for (size_t u = first, next; u < end; u = next) {
-        for (next = u + 1; next < end && strcmp(group_of(g, u), group_of(g, next)) == 0;)
-            next++;
+        next = end_of_group(g, u, end);
         double left = g->units[u].left, right = g->units[next - 1].right;
         layout_put(t, (left + right) / 2, ALIGN_CENTER, &look_strong, g->size, group_of(g, u),
-                   right - left);
+                   right - left + 0.01);
         if (*group_of(g, u))
             layout_underline(t, left, right - left);
     }

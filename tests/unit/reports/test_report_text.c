@@ -130,7 +130,8 @@ static void test_long_texts(void **state)
     assert_int_equal(troff_fits("ii", false, 444), 2);      /* 222 each */
     assert_int_equal(troff_fits("iiiiii", false, 1331), 1); /* the ellipsis takes 1000 */
     assert_int_equal(troff_fits("\u00e9\u00e9\u00e9\u00e9", false, 2200), 4);
-    expect_text(troff_text, "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", /* 40 */
+    assert_int_equal((int)troff_width("-1-1", false), 584 + 556 + 333 + 556); /* minus, hyphen */
+    expect_text(troff_text, "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW",       /* 40 */
                 "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW");
     expect_text(troff_text, "a WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW b",
                 "a WWWWWWWWWWWWWWWWWWWW\\:WWWWWWWWWWWWWWWWWWWW\\:W b");
