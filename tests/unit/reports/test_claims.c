@@ -7,9 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include "reports/cells.h"
+#include "reports/claim_check.h"
+#include "reports/claim_pairs.h"
 #include "reports/claims.h"
 #include "reports/table_files.h"
 #include "reports/json_pointer.h"
@@ -211,7 +214,7 @@ static void test_claims_without_ours(void **state)
         json_t *check = parse(checks[i]);
         size_t count;
         assert_string_equal(result_of(tables, checks[i]), "missing");
-        assert_int_equal(claims_check_pairs(check, tables, &count, &err), -ENODATA);
+        assert_int_equal(pairs_count(check, tables, &count, &err), -ENODATA);
         assert_non_null(strstr(err.text, "ours"));
         json_decref(check);
     }
@@ -411,6 +414,23 @@ static void test_unusable_files(void **state)
     json_decref(root);
 }
 
+/* The list of names has each check, and nothing else. */
+static void test_check_names(void **state)
+{
+    (void)state;
+    char *names = strdup(claim_check_names), *rest = names, *name;
+    size_t n = 0;
+    assert_non_null(names);
+    while ((name = strsep(&rest, "|"))) {
+        if (!claim_check_members(name))
+            fail_msg("there is no check '%s'", name);
+        n++;
+    }
+    assert_int_equal(n, 7);
+    assert_null(claim_check_members("aboves"));
+    free(names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_display_decides_nothing),
         cmocka_unit_test(test_uncertain_sums),
         cmocka_unit_test(test_unusable_files),
+        cmocka_unit_test(test_check_names),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
