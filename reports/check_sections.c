@@ -9,8 +9,9 @@
 #include "reports/cells.h"
 #include "reports/check_places.h"
 #include "reports/check_values.h"
-#include "reports/claims.h"
-#include "reports/plain.h"
+#include "reports/claim_check.h"
+#include "reports/claim_pairs.h"
+#include "reports/table_files.h"
 #include "reports/sections.h"
 #include "reports/selector.h"
 #include "reports/settings.h"
@@ -130,11 +131,11 @@ static void check_cells(const char *id, const json_t *table, const json_t *stage
 /* A table's name is the name of its files, and of its numbers in `paper`. */
 static void check_table_name(const char *id, const char *pointer, struct problems *problems)
 {
-    if (!plain_is_file_name(id))
+    if (!table_files_is_name(id))
         problems_at(problems, pointer,
                     "'%s' can't name a table: it names files; expected letters, digits, _ and -",
                     id);
-    else if (plain_is_taken(id))
+    else if (table_files_is_taken(id))
         problems_at(problems, pointer,
                     "'%s' can't name a table: the claims are written to tables/%s.csv and .md; "
                     "expected another name",
@@ -326,19 +327,6 @@ static void check_settings(const json_t *params, struct problems *problems)
 
 /* ---- claims ---- */
 
-/* What each check takes besides text, informational and left: with a '!' what it must have. */
-static const struct {
-    const char *check, *members;
-} check_members[] = {
-    {"above", "right! margin at_least majority"},
-    {"below", "right! margin at_least majority"},
-    {"reaches", "right margin at_least majority"},
-    {"within", "right! margin! at_least majority"},
-    {"at_most", "right! margin at_least majority"},
-    {"mean", "right! min! max!"},
-    {"rank", "among! top!"},
-};
-
 /* 0: it doesn't take the member; 1: it may have it; 2: it must. */
 static int takes(const char *members, const char *name)
 {
@@ -362,10 +350,7 @@ static void check_check_members(const char *pointer, const json_t *check, struct
 {
     static const char *const names[] = {"right", "among", "margin",   "min",
                                         "max",   "top",   "at_least", "majority"};
-    const char *name = cells_string(check, "check"), *members = NULL;
-    for (size_t i = 0; i < sizeof check_members / sizeof *check_members; i++)
-        if (strcmp(check_members[i].check, name) == 0)
-            members = check_members[i].members;
+    const char *name = cells_string(check, "check"), *members = claim_check_members(name);
     if (!members)
         return; /* reported */
     char missing[300] = "";
@@ -424,7 +409,7 @@ static void check_pairs(const char *pointer, const json_t *check, const struct k
     struct error why;
     json_int_t least = json_integer_value(json_object_get(check, "at_least"));
     char place[600];
-    int rc = claims_check_pairs(check, known->tables, &count, &why);
+    int rc = pairs_count(check, known->tables, &count, &why);
     if (rc == -ENODATA && !known->whole)
         return; /* the reference of ours may be what was wrong */
     if (rc < 0) {

@@ -47,8 +47,4 @@ struct claim_setting {
 int claims_decide(const json_t *section, const json_t *tables, const struct claim_setting *setting,
                   json_t **claims, struct error *err);
 
-/* How many pairs a check compares. -EINVAL if its cells don't exist or give no pair; -ENODATA, with
- * *count set, if a pair has no number of ours on either side; -ENOMEM. */
-int claims_check_pairs(const json_t *check, const json_t *tables, size_t *count, struct error *err);
-
 #endif

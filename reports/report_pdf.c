@@ -1,19 +1,16 @@
-/* The stage kind report_pdf: sets the pages of the report with groff, from the tables' cells.json
- * and the sources of its plots and pictures. The same inputs give the same bytes. */
+/* The stage kind report_pdf: builds the report's document (content/) from the tables' cells.json
+ * and the sources of its plots and pictures, and writes it in each format (renderer.h). The same
+ * inputs give the same bytes. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "base/file.h"
-#include "reports/pdf/layout.h"
-#include "reports/pdf/pages.h"
-#include "reports/program.h"
+#include "reports/content/content.h"
+#include "reports/renderer.h"
 #include "reports/sections.h"
 #include "stages/job.h"
 #include "stages/kind.h"
 
-static const size_t CELLS_LIMIT = 64u << 20, PDF_LIMIT = 1u << 30;
-static const double SECONDS = 120;
+static const size_t CELLS_LIMIT = 64u << 20;
 
 static int read_cells(const struct job *job, json_t **cells, struct error *err)
 {
@@ -33,63 +30,30 @@ static int read_cells(const struct job *job, json_t **cells, struct error *err)
     return rc;
 }
 
-/* Sets the pages. With the fonts that groff finds through Ghostscript's they are embedded; where
- * those are missing, with the fonts that every PDF reader has. */
-static int set_pages(const char *source, const char *pdf, struct error *err)
+static int render(const struct document *doc, const struct job *job, struct error *err)
 {
-    const char *const fine[] = {"groff", "-Tpdf", "-dfamily=P", "-P-e", "-P-pa4", source, NULL};
-    const char *const plain[] = {"groff", "-Tpdf", "-dfamily=T", "-P-pa4", source, NULL};
-    int rc = program_run(fine, pdf, SECONDS, "groff", err);
-    if (rc == -EIO) {
-        fprintf(stderr, "report_pdf: trying again without embedded fonts\n");
-        err->text[0] = 0;
-        rc = program_run(plain, pdf, SECONDS, "groff", err);
-    }
-    char *data = NULL;
-    size_t size = 0;
-    if (rc == 0)
-        rc = file_read(pdf, PDF_LIMIT, &data, &size, err);
-    if (rc < 0)
-        return rc;
-    bool whole = size > 1000 && memcmp(data, "%PDF-", 5) == 0;
-    free(data);
-    return whole ? 0 : error_set(err, EIO, "groff made no PDF: what it said is in the stage's log");
-}
-
-static int make_pages(struct report *r, const struct job *job, struct error *err)
-{
-    layout_start(&r->page, job_string(job, "title"));
-    pages_front(r);
-    int rc = pages_tables(r, err);
-    if (rc == 0)
-        rc = pages_figures(r, err);
-    if (rc < 0)
-        return rc;
-    pages_claims(r);
-    pages_provenance(r);
-    return 0;
+    int rc = file_make_folders(job_output(job, "plots"), err);
+    for (const struct renderer *r = renderers; rc == 0 && r->port; r++)
+        rc = r->render(doc, job_output(job, r->port), job_output(job, "plots"), err);
+    return rc;
 }
 
 static int run(struct job *job, struct error *err)
 {
-    struct report r = {.section = job_json(job, "report"),
-                       .plots = job_output(job, "plots"),
-                       .stages = json_object_get(job->root, "stages")};
+    struct content content = {.section = job_json(job, "report"),
+                              .stages = json_object_get(job->root, "stages")};
+    struct document *doc = NULL;
     json_t *cells = NULL;
     int rc = read_cells(job, &cells, err);
     if (rc < 0)
         return rc;
-    r.cells = cells;
-    sources_open(&r.sources, job);
-    rc = file_make_folders(r.plots, err);
+    content.cells = cells;
+    sources_open(&content.sources, job);
+    rc = content_build(&content, &doc, err);
     if (rc == 0)
-        rc = make_pages(&r, job, err);
-    if (rc == 0)
-        rc = text_write(&r.page, "report.tr", err);
-    if (rc == 0)
-        rc = set_pages("report.tr", job_output(job, "report"), err);
-    text_free(&r.page);
-    sources_close(&r.sources);
+        rc = render(doc, job, err);
+    doc_close(doc);
+    sources_close(&content.sources);
     json_decref(cells);
     return rc;
 }
@@ -105,10 +69,12 @@ static const struct port inputs[] = {
 
 static const struct port outputs[] = {
     {.name = "report", .file = "report.pdf", .text = "the report"},
+    {.name = "markdown", .file = "report.md", .text = "the same as Markdown"},
     {.name = "plots",
      .form = PORT_TREE,
      .file = "plots",
-     .text = "its plots and pictures as PDFs, with the gnuplot scripts that drew them"},
+     .text = "its plots and pictures as PDFs, with the gnuplot scripts that drew them, and the "
+             "pictures as PNGs"},
     {0},
 };
 
@@ -125,8 +91,9 @@ static const struct param params[] = {
 
 const struct kind kind_report_pdf = {
     .name = "report_pdf",
-    .version = 4,
-    .text = "the report as PDF: tables, plots, claims, and where each number came from",
+    .version = 5,
+    .text =
+        "the report as PDF and Markdown: tables, plots, claims, and where each number came from",
     .inputs = inputs,
     .outputs = outputs,
     .params = params,

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "reports/cells.h"
 #include "reports/claims.h"
-#include "reports/plain.h"
+#include "reports/table_files.h"
 #include "reports/check_sections.h"
 #include "reports/sections.h"
 #include "reports/settings.h"
@@ -59,7 +59,7 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = claims_decide(job_json(job, "claims"), tables, &setting, &claims, err);
     if (rc == 0)
-        rc = plain_write(folder, tables, claims, text_string(&notice), err);
+        rc = table_files_write(folder, tables, claims, text_string(&notice), err);
     if (rc == 0)
         rc = write_cells(
             job, folder,
@@ -117,7 +117,7 @@ static const struct param params[] = {
 
 const struct kind kind_report_tables = {
     .name = "report_tables",
-    .version = 8,
+    .version = 9,
     .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
     .inputs = inputs,
     .outputs = outputs,

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include "reports/cells.h"
+#include "reports/claim_check.h"
 
 enum {
     ROWS = CELLS_ROW_LIMIT,
@@ -156,7 +157,9 @@ static const struct param table_members[] = {
     {.name = "asks",
      .type = PARAM_JSON,
      .optional = true,
-     .gone = "since format 2 a check with 'informational: true' in a claim asks such a question"},
+     .gone =
+         "since format 2 its checks belong to a claim, with 'informational: true': they are shown "
+         "and decide nothing"},
     {0},
 };
 
@@ -168,10 +171,7 @@ const struct param sections_table_item[] = {
 /* ---- claims ---- */
 
 static const struct param check_members[] = {
-    {.name = "check",
-     .type = PARAM_ENUM,
-     .choices = "above|below|reaches|within|at_most|mean|rank",
-     .text = "what is compared"},
+    {.name = "check", .type = PARAM_ENUM, .choices = claim_check_names, .text = "what is compared"},
     {.name = "left",
      .type = PARAM_STRING,
      .max = TEXT,

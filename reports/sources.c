@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/file.h"
-#include "reports/pointer.h"
+#include "reports/json_pointer.h"
 
 static const size_t SOURCE_LIMIT = 256u << 20;
 
@@ -162,7 +162,7 @@ int sources_find(struct sources *s, const char *reference, struct found *found, 
         found->detail = member(broken, "detail");
         return 0;
     }
-    found->value = pointer_find(json_object_get(s->loaded, path), found->pointer);
+    found->value = json_pointer_find(json_object_get(s->loaded, path), found->pointer);
     if (!found->value || json_is_null(found->value)) {
         found->value = NULL;
         found->missing = "no such value";

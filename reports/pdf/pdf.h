@@ -1,12 +1,14 @@
-/* Makes a PDF that gropdf can place. */
+/* Renders a document as PDF, with groff; plots are drawn by gnuplot. */
 #ifndef FERDAG_REPORTS_PDF_PDF_H
 #define FERDAG_REPORTS_PDF_PDF_H
 
 #include "base/error.h"
+#include "reports/document.h"
 
-/* Rewrites a small PDF (as cairo makes it) in the oldest form: object streams unpacked, comments
- * gone, one classic table of offsets, no dates. What it shows stays the same. At most 64 MB and
- * 100,000 objects. -EINVAL if the file is no such PDF. */
-int pdf_make_plain(const char *path, struct error *err);
+/* Writes `path`, and plots and pictures as PDFs to the folder `figures`, which exists. The same
+ * document gives the same bytes. Characters that the fonts lack are printed as "?", and named in
+ * the log. -ENOENT if groff or gnuplot is not installed; other errors if they fail. */
+int pdf_render(const struct document *doc, const char *path, const char *figures,
+               struct error *err);
 
 #endif

@@ -108,11 +108,13 @@ static double character_width(uint32_t c, bool bold)
 
 double troff_width(const char *s, bool bold)
 {
+    static const double minus = 584;
     double width = 0;
     uint32_t c;
-    for (; *s; s += text_character(s, &c)) {
-        text_character(s, &c);
-        width += character_width(c, bold);
+    char before = 0;
+    for (size_t n; *s; before = *s, s += n) {
+        n = text_character(s, &c);
+        width += is_minus(before, s) ? minus : character_width(c, bold);
     }
     return width;
 }

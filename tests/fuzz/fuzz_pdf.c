@@ -2,7 +2,7 @@
  * again. Bytes between 1 and 2 are deflated, so that the fuzzer reaches what object streams hold.
  */
 #include <zlib.h>
-#include "reports/pdf/pdf.h"
+#include "reports/pdf/simplify.h"
 #include "tests/fuzz/scratch.h"
 
 enum { MAX_SIZE = 1 << 20 };
@@ -34,9 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t n = expand(data, size, file);
     const char *path = scratch_file(file, n);
     free(file);
-    int rc = pdf_make_plain(path, &err);
+    int rc = pdf_simplify(path, &err);
     scratch_check(rc, &err);
     if (rc == 0)
-        scratch_check(pdf_make_plain(path, &err), &err);
+        scratch_check(pdf_simplify(path, &err), &err);
     return 0;
 }

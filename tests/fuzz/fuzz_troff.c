@@ -31,16 +31,27 @@ static void check_text(struct text *t)
 
 static void lay_out(struct text *t, const char *s)
 {
+    struct doc_span span = {.text = s, .marks = MARK_BOLD, .target = s};
+    struct doc_spans spans = {&span, &span};
     layout_start(t, s);
-    layout_heading(t, 1, s, 100);
-    layout_paragraph(t, s);
-    layout_small(t, s);
+    layout_title(t, s, s);
+    layout_heading(t, 1, s, s, 100);
+    layout_plain(t, STYLE_BODY, s);
+    layout_plain(t, STYLE_SMALL, s);
+    layout_paragraph(t, STYLE_NOTICE, &spans);
+    layout_item(t, &spans);
+    layout_end_list(t);
+    layout_table_title(t, s, s, 100);
     layout_begin_lines(t, 9, 11, 100);
+    layout_begin_head(t);
     layout_put(t, 10, ALIGN_LEFT, &look_plain, 9, s, 0);
+    layout_end_head(t);
     layout_put(t, 90, ALIGN_RIGHT, &look_strong, 9, s, 60);
+    layout_put_link(t, 10, &look_plain, 9, s, 60, s);
     layout_end_line(t);
+    layout_detail(t, s, 7, 9);
     layout_end_lines(t);
-    layout_pictures(t, &(struct placed){"p.pdf", 100, 100}, 1, 10, s);
+    layout_pictures(t, &(struct placed){"p.pdf", 100, 100}, 1, 10);
 }
 
 static void check_page(const char *s)

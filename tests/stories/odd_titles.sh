@@ -7,7 +7,7 @@ done
 long=$(printf 'W%.0s' $(seq 300))
 texts=("'apostrophe" "''" 'say "so"' 'back\slash\n' '`touch ran`' '{brace_a^b}' '100% %d %' '@home' '$1 ${x}'
     '.sp 40' "'br" '\fBbold\s+9' 'two
-lines' '' ' ' 'é Ω ≤ … “q”' '漢字' "$long" "$long $long")
+lines' '' ' ' 'é Ω ≤ … “q”' '漢字' "$long" "$long $long" 'Dvořák Жук')
 
 # quoted TEXT: as a YAML scalar in double quotes, in which ${...} and @... mean nothing
 quoted() {
@@ -87,3 +87,12 @@ has 'an apostrophe' $'\u2019apostrophe' "$(cat report.txt)"
 pdftotext -bbox out/odd/report.pdf boxes.html
 right=$(sed -n 's/.*xMax="\([0-9.]*\)".*/\1/p' boxes.html | sort -g | tail -1)
 awk "BEGIN { exit !($right < 540) }" || fail "a word ends at $right, beyond the margin"
+
+# A character that the fonts lack is printed as "?" and named in the log, once.
+has 'a letter without a sign' 'Dvo?ák ???' "$(cat report.txt)"
+"$FERDAG" log odd.yaml report > log || fail 'no log'
+for code in 6F22 5B57 0159 0416; do
+    same "U+$code in the log" "report.pdf: the fonts lack U+$code, printed as ?" "$(grep "U+$code" log)"
+done
+same 'other letters are not in the log' 6 "$(grep -c 'the fonts lack' log)"
+has 'the Markdown' 'Dvořák Жук' "$(cat out/odd/report.md)"

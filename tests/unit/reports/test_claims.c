@@ -7,12 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include "reports/cells.h"
+#include "reports/claim_check.h"
+#include "reports/claim_pairs.h"
 #include "reports/claims.h"
-#include "reports/plain.h"
-#include "reports/pointer.h"
+#include "reports/table_files.h"
+#include "reports/json_pointer.h"
 #include "reports/sources.h"
 #include "stages/job.h"
 #include "tests/unit/reports/small_report.h"
@@ -41,8 +44,8 @@ static void test_table(void **state)
     (void)state;
     json_t *tables = evaluate(), *table = json_array_get(tables, 0);
     struct text csv = {0}, md = {0};
-    plain_table_csv(&csv, table);
-    plain_table_md(&md, table, "A notice.");
+    table_files_csv(&csv, table);
+    table_files_markdown(&md, table, "A notice.");
     assert_string_equal(text_string(&csv),
                         "Model,\"Full, Public ours\",\"Full, Public paper\",\"Full, Public "
                         "difference\",\"Full, Private ours\","
@@ -54,19 +57,19 @@ static void test_table(void **state)
                         "Theirs,,69.50,,,,,,,\n");
     assert_string_equal(
         text_string(&md),
-        "# Table X: Accuracy, all (%)\n\nA notice.\n\n"
-        "| Model | Full, Public: ours | paper | difference | Full, Private: ours | paper | "
-        "difference | "
-        "Rise: ours | paper | difference |\n"
+        "# Table X: Accuracy, all (%)\n\n"
+        "| Model | Full, Public: ours | paper | diff. | Full, Private: ours | paper | diff. | "
+        "Rise: ours | paper | diff. |\n"
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
         "| Zed \\| one | 71.23 | 70.00 | +1.23 | 74.00 | 72.50 | +1.50 | 2.77 | 2.50 | +0.27 |\n"
         "| Ay, two | 65.00 | 68.00 | -3.00 | not a number |  |  | not a number |  |  |\n"
         "| Gone | not run | 60.00 |  | no such value |  |  | no such value |  |  |\n"
-        "| Theirs |  | 69.50 |  |  |  |  |  |  |  |\n");
-    const json_t *cell = pointer_find(table, "/rows/0/cells/0");
+        "| Theirs |  | 69.50 |  |  |  |  |  |  |  |\n\nA notice.\n");
+    const json_t *cell = json_pointer_find(table, "/rows/0/cells/0");
     assert_true(json_number_value(json_object_get(cell, "n")) == 3589);
-    assert_string_equal(json_string_value(pointer_find(cell, "/source/key")), "0123456789abcdef");
-    assert_string_equal(json_string_value(pointer_find(cell, "/source/pointer")),
+    assert_string_equal(json_string_value(json_pointer_find(cell, "/source/key")),
+                        "0123456789abcdef");
+    assert_string_equal(json_string_value(json_pointer_find(cell, "/source/pointer")),
                         "/public/accuracy");
     text_free(&csv);
     text_free(&md);
@@ -91,7 +94,7 @@ static json_t *evaluate_own(json_t *section, const char *sources_text)
 
 static double cell_number(const json_t *tables, const char *pointer)
 {
-    return json_number_value(pointer_find(json_array_get(tables, 0), pointer));
+    return json_number_value(json_pointer_find(json_array_get(tables, 0), pointer));
 }
 
 static const struct claim_setting faithful = {true, true, ""}, smaller = {true, false, ""},
@@ -106,7 +109,7 @@ static const char *result_of(const json_t *tables, const char *check_text)
     if (claims_decide(section, tables, &faithful, &claims, &err) < 0)
         fail_msg("%s", err.text);
     snprintf(result, sizeof result, "%s",
-             json_string_value(pointer_find(json_array_get(claims, 0), "/checks/0/result")));
+             json_string_value(json_pointer_find(json_array_get(claims, 0), "/checks/0/result")));
     json_decref(claims);
     json_decref(section);
     return result;
@@ -129,7 +132,7 @@ static void expect_verdict(const char *check, const char *smaller_settings,
         fail_msg("%s: %s", check, err.text);
     const json_t *claim = json_array_get(claims, 0);
     assert_string_equal(cells_string(claim, "verdict"), verdict);
-    assert_string_equal(json_string_value(pointer_find(claim, "/checks/0/result")), result);
+    assert_string_equal(json_string_value(json_pointer_find(claim, "/checks/0/result")), result);
     json_decref(claims);
     json_decref(section);
     json_decref(tables);
@@ -211,7 +214,7 @@ static void test_claims_without_ours(void **state)
         json_t *check = parse(checks[i]);
         size_t count;
         assert_string_equal(result_of(tables, checks[i]), "missing");
-        assert_int_equal(claims_check_pairs(check, tables, &count, &err), -ENODATA);
+        assert_int_equal(pairs_count(check, tables, &count, &err), -ENODATA);
         assert_non_null(strstr(err.text, "ours"));
         json_decref(check);
     }
@@ -298,7 +301,8 @@ static void test_spread_of_times(void **state)
                  cases[i].left, cases[i].right);
         assert_string_equal(result_of(tables, check), cases[i].result);
     }
-    const json_t *quartile = pointer_find(json_array_get(tables, 0), "/rows/1/cells/0/quartiles/0");
+    const json_t *quartile =
+        json_pointer_find(json_array_get(tables, 0), "/rows/1/cells/0/quartiles/0");
     assert_true(json_number_value(quartile) > 2.69 && json_number_value(quartile) < 2.71);
     json_decref(tables);
     json_decref(section);
@@ -401,13 +405,30 @@ static void test_unusable_files(void **state)
     assert_int_equal(cells_evaluate(section, NULL, &sources, &tables, &err), -ENOENT);
     write_text("none.json", "{\"x\": 1");
     assert_int_equal(cells_evaluate(section, NULL, &sources, &tables, &err), 0);
-    const json_t *cell = pointer_find(json_array_get(tables, 0), "/rows/0/cells/0");
+    const json_t *cell = json_pointer_find(json_array_get(tables, 0), "/rows/0/cells/0");
     assert_string_equal(cells_string(cell, "missing"), "not JSON");
     assert_non_null(strstr(cells_string(cell, "detail"), "line 1, column 7: "));
     json_decref(tables);
     sources_close(&sources);
     json_decref(section);
     json_decref(root);
+}
+
+/* The list of names has each check, and nothing else. */
+static void test_check_names(void **state)
+{
+    (void)state;
+    char *names = strdup(claim_check_names), *rest = names, *name;
+    size_t n = 0;
+    assert_non_null(names);
+    while ((name = strsep(&rest, "|"))) {
+        if (!claim_check_members(name))
+            fail_msg("there is no check '%s'", name);
+        n++;
+    }
+    assert_int_equal(n, 7);
+    assert_null(claim_check_members("aboves"));
+    free(names);
 }
 
 int main(void)
@@ -422,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_display_decides_nothing),
         cmocka_unit_test(test_uncertain_sums),
         cmocka_unit_test(test_unusable_files),
+        cmocka_unit_test(test_check_names),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include "base/file.h"
 #include "reports/cells.h"
-#include "reports/pdf/pdf.h"
-#include "reports/pdf/picture.h"
+#include "reports/pdf/simplify.h"
+#include "reports/pdf/picture_page.h"
 #include "reports/program.h"
 #include "reports/text.h"
 #include "stages/job.h"
@@ -76,7 +76,7 @@ static void test_plain_pdf(void **state)
     struct error err = {""};
     size_t size;
     write_packed_pdf("packed.pdf", objects);
-    if (pdf_make_plain("packed.pdf", &err) < 0)
+    if (pdf_simplify("packed.pdf", &err) < 0)
         fail_msg("%s", err.text);
     char *data = NULL;
     assert_int_equal(file_read("packed.pdf", 1 << 20, &data, &size, &err), 0);
@@ -88,13 +88,13 @@ static void test_plain_pdf(void **state)
     assert_null(strstr(data, "ObjStm"));
     free(data);
     write_packed_pdf("packed.pdf", "1 0 2 99999 3 5 broken");
-    assert_int_equal(pdf_make_plain("packed.pdf", &err), -EINVAL);
+    assert_int_equal(pdf_simplify("packed.pdf", &err), -EINVAL);
     write_packed_pdf("packed.pdf", "1 0 2 9223372036854775807 3 5 broken");
-    assert_int_equal(pdf_make_plain("packed.pdf", &err), -EINVAL);
+    assert_int_equal(pdf_simplify("packed.pdf", &err), -EINVAL);
     write_text("not.pdf", "hello");
-    assert_int_equal(pdf_make_plain("not.pdf", &err), -EINVAL);
+    assert_int_equal(pdf_simplify("not.pdf", &err), -EINVAL);
     write_text("not.pdf", "%PDF-1.4\n1 0 obj\n<< >>");
-    assert_int_equal(pdf_make_plain("not.pdf", &err), -EINVAL);
+    assert_int_equal(pdf_simplify("not.pdf", &err), -EINVAL);
 }
 
 /* A 4 x 2 grey PNG. */

@@ -7,9 +7,10 @@
 #include <string.h>
 #include <cmocka.h>
 #include "reports/number.h"
-#include "reports/plain.h"
-#include "reports/plots.h"
-#include "reports/pointer.h"
+#include "reports/table_files.h"
+#include "reports/pdf/plot.h"
+#include "reports/json_pointer.h"
+#include "reports/markdown.h"
 #include "reports/pdf/troff.h"
 #include "tests/unit/reports/small_report.h"
 
@@ -29,9 +30,9 @@ static void test_pointer(void **state)
         {"/a/c", -1},    {"a/b", -1},      {"/a/m~2n", -1},
         {"/a/m~", -1},   {"/a/b/0/0", -1}, {"/a/b/99999999999", -1},
     };
-    assert_ptr_equal(pointer_find(root, ""), root);
+    assert_ptr_equal(json_pointer_find(root, ""), root);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const json_t *found = pointer_find(root, cases[i].pointer);
+        const json_t *found = json_pointer_find(root, cases[i].pointer);
         if (cases[i].value < 0)
             assert_null(found);
         else
@@ -109,12 +110,12 @@ static void test_escaping(void **state)
     expect_text(plot_quote, "'it's `id` \"$x\" @y \\n\n",
                 "\"'it's \\140id\\140 \\042$x\\042 \\100y \\134n \"");
     expect_text(plot_quote, "\u00e9\u2026\u6f22\xff", "\"\u00e9\u2026??\"");
-    expect_text(plain_csv_field, "plain", "plain");
-    expect_text(plain_csv_field, "a,\"b\"", "\"a,\"\"b\"\"\"");
-    expect_text(plain_csv_field, " lead", "\" lead\"");
-    expect_text(plain_csv_field, "two\nlines", "\"two\nlines\"");
-    expect_text(plain_csv_field, "bell\x07", "bell ");
-    expect_text(plain_md_text, "a|b*c_d<e>\n", "a\\|b\\*c\\_d\\<e\\> ");
+    expect_text(csv_field, "plain", "plain");
+    expect_text(csv_field, "a,\"b\"", "\"a,\"\"b\"\"\"");
+    expect_text(csv_field, " lead", "\" lead\"");
+    expect_text(csv_field, "two\nlines", "\"two\nlines\"");
+    expect_text(csv_field, "bell\x07", "bell ");
+    expect_text(markdown_text, "a|b*c_d<e>\n", "a\\|b\\*c\\_d\\<e\\> ");
     struct text t = {0};
     troff_fitted(&t, "a name that is far too long", false, 5000);
     assert_non_null(strstr(text_string(&t), "a name"));
@@ -129,7 +130,8 @@ static void test_long_texts(void **state)
     assert_int_equal(troff_fits("ii", false, 444), 2);      /* 222 each */
     assert_int_equal(troff_fits("iiiiii", false, 1331), 1); /* the ellipsis takes 1000 */
     assert_int_equal(troff_fits("\u00e9\u00e9\u00e9\u00e9", false, 2200), 4);
-    expect_text(troff_text, "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", /* 40 */
+    assert_int_equal((int)troff_width("-1-1", false), 584 + 556 + 333 + 556); /* minus, hyphen */
+    expect_text(troff_text, "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW",       /* 40 */
                 "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW");
     expect_text(troff_text, "a WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW b",
                 "a WWWWWWWWWWWWWWWWWWWW\\:WWWWWWWWWWWWWWWWWWWW\\:W b");

@@ -1,5 +1,5 @@
-/* See pointer.h. */
-#include "reports/pointer.h"
+/* See json_pointer.h. */
+#include "reports/json_pointer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static const json_t *item(const json_t *array, const char *name)
     return json_array_get(array, strtoul(name, NULL, 10));
 }
 
-const json_t *pointer_find(const json_t *root, const char *pointer)
+const json_t *json_pointer_find(const json_t *root, const char *pointer)
 {
     const json_t *value = root;
     char name[NAME_LIMIT];

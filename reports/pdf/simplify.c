@@ -1,7 +1,7 @@
-/* See pdf.h. No full parser: objects are found as "N 0 obj" in order, dictionaries are copied as
- * text, streams as bytes. gropdf (1.22 and 1.23) knows neither object streams nor comments. */
+/* See simplify.h. No full parser: objects are found as "N 0 obj" in order, dictionaries are copied
+ * as text, streams as bytes. gropdf (1.22 and 1.23) knows neither object streams nor comments. */
 #define _GNU_SOURCE
-#include "reports/pdf/pdf.h"
+#include "reports/pdf/simplify.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -279,7 +279,7 @@ static int rewrite(struct rewriter *w, struct slice file, struct error *err)
     return rc;
 }
 
-int pdf_make_plain(const char *path, struct error *err)
+int pdf_simplify(const char *path, struct error *err)
 {
     char *data;
     size_t size;

@@ -1,0 +1,141 @@
+/* The claims one by one: verdict, what the paper says, and the numbers that decide. */
+#include "reports/content/content.h"
+
+#include <string.h>
+#include "reports/cells.h"
+#include "reports/text.h"
+
+enum doc_verdict content_verdict(const json_t *claim)
+{
+    const char *verdict = cells_string(claim, "verdict");
+    return strcmp(verdict, "reproduced") == 0       ? VERDICT_YES
+           : strcmp(verdict, "not reproduced") == 0 ? VERDICT_NO
+                                                    : VERDICT_OPEN;
+}
+
+const char *content_claim_anchor(struct document *doc, const json_t *claim)
+{
+    return doc_text(doc, "claim-%lld",
+                    (long long)json_integer_value(json_object_get(claim, "number")));
+}
+
+static struct doc_cell result_cell(struct document *doc, const char *result)
+{
+    enum doc_tone tone = strcmp(result, "holds") == 0   ? TONE_ACCENT
+                         : strcmp(result, "fails") == 0 ? TONE_STRONG
+                                                        : TONE_MUTED;
+    return (struct doc_cell){
+        strcmp(result, "open") == 0 ? "within noise" : doc_text(doc, "%s", result), tone};
+}
+
+static void fill_comparison(struct document *doc, const json_t *json, struct doc_comparison *c)
+{
+    const char *paper = cells_string(json, "paper_result");
+    c->name = doc_text(doc, "%s", cells_string(json, "text"));
+    c->ours = (struct doc_cell){doc_text(doc, "%s", cells_string(json, "ours")), TONE_NORMAL};
+    c->result = result_cell(doc, cells_string(json, "result"));
+    c->paper = (struct doc_cell){doc_text(doc, "%s", cells_string(json, "paper")), TONE_MUTED};
+    c->paper_result = (struct doc_cell){doc_text(doc, "%s", paper),
+                                        strcmp(paper, "fails") == 0 ? TONE_STRONG : TONE_MUTED};
+}
+
+static long long count_of(const json_t *check, const char *name)
+{
+    return json_integer_value(json_object_get(check, name));
+}
+
+static void add_count(struct text *t, long long n, const char *what)
+{
+    if (n)
+        text_print(t, "%s%lld %s", t->size ? ", " : "", n, what);
+}
+
+/* "6 hold, 2 within noise; 8 needed" */
+static const char *summary(struct document *doc, const json_t *check, size_t comparisons)
+{
+    struct text t = {0};
+    add_count(&t, count_of(check, "holds"), count_of(check, "holds") == 1 ? "holds" : "hold");
+    add_count(&t, count_of(check, "open"), "within noise");
+    add_count(&t, count_of(check, "fails"), count_of(check, "fails") == 1 ? "fails" : "fail");
+    add_count(&t, count_of(check, "missing"), "missing");
+    if (json_is_true(json_object_get(check, "informational")))
+        text_add(&t, " (for information)");
+    else if (comparisons > 1)
+        text_print(&t, "; %lld needed", count_of(check, "needed"));
+    const char *copy = doc_text(doc, "%s", text_string(&t));
+    text_free(&t);
+    return copy;
+}
+
+static void fill_check(struct document *doc, const json_t *json, struct doc_check *check)
+{
+    const json_t *list = json_object_get(json, "comparisons");
+    size_t i, n = json_array_size(list);
+    json_t *item;
+    struct doc_comparison *comparisons = doc_comparisons(doc, check, n);
+    json_array_foreach((json_t *)list, i, item) fill_comparison(doc, item, &comparisons[i]);
+    check->text = doc_text(doc, "%s", cells_string(json, "text"));
+    check->summary = summary(doc, json, n);
+    if (count_of(json, "paper_of"))
+        check->paper = doc_text(doc, "paper: %lld of %lld", count_of(json, "paper_holds"),
+                                count_of(json, "paper_of"));
+}
+
+static void add_claim(struct document *doc, const json_t *json, int level)
+{
+    const json_t *list = json_object_get(json, "checks");
+    const char *rule = cells_string(json, "rule");
+    size_t i;
+    json_t *item;
+    long long number = json_integer_value(json_object_get(json, "number"));
+    const char *title = doc_text(doc, "%lld. %s", number, cells_string(json, "title"));
+    doc_heading(doc, level, content_claim_anchor(doc, json), title);
+    struct doc_claim *claim = doc_claims(doc, 1, false)->items;
+    *claim = (struct doc_claim){
+        .number = number,
+        .anchor = content_claim_anchor(doc, json),
+        .title = doc_text(doc, "%s", cells_string(json, "title")),
+        .verdict = content_verdict(json),
+        .verdict_text = doc_text(doc, "%s", cells_string(json, "verdict")),
+        .remark = doc_text(doc, "%s%s", cells_string(json, "reason"),
+                           json_is_true(json_object_get(json, "paper_fails"))
+                               ? "; the paper\u2019s own numbers contradict it"
+                               : ""),
+        .text = doc_text(doc, "%s", cells_string(json, "text")),
+        .rule = doc_text(doc, "%s%s", *rule ? "Decision rule: " : "", rule),
+        .note = doc_text(doc, "%s", cells_string(json, "note")),
+    };
+    struct doc_check *checks = doc_checks(doc, claim, json_array_size(list));
+    json_array_foreach((json_t *)list, i, item) fill_check(doc, item, &checks[i]);
+}
+
+void content_claim_sections(struct document *doc, const json_t *claims, int level)
+{
+    size_t i;
+    json_t *claim;
+    json_array_foreach((json_t *)claims, i, claim) add_claim(doc, claim, level);
+}
+
+void content_claims(struct document *doc, const struct content *c)
+{
+    static const char *const reading[] = {
+        "An accuracy over n images carries a standard error of \u221a(p(1\u2212p)/n), and a "
+        "difference of two the root of the sum of their squares, shown after \u00b1.",
+        "A statement that one accuracy is above another is left undecided while the difference "
+        "lies within one standard error.",
+        "A time is the median of repeats; \u00b1 is how far the farther quartiles of both sides "
+        "lie from their medians, together.",
+        "The right-hand column applies the same checks to the paper\u2019s own numbers, as they "
+        "stand.",
+    };
+    enum { LINES = sizeof reading / sizeof *reading };
+    const json_t *claims = json_object_get(c->cells, "claims");
+    if (json_array_size(claims) == 0)
+        return;
+    doc_new_page(doc);
+    doc_heading(doc, 1, "claims", "The claims one by one");
+    struct doc_spans *items = doc_list(doc, LINES);
+    for (size_t i = 0; i < LINES; i++)
+        doc_span(doc, &items[i], 0, NULL, reading[i]);
+    content_claim_sections(doc, claims, 2);
+}
