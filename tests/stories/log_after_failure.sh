@@ -35,7 +35,7 @@ same 'nothing else is said' '' "$(cat err)"
 
 "$FERDAG" log x.yaml a > log 2> err || fail "log without --set: $(cat err)"
 same 'its first line' 1 "$(head -1 log)"
-has 'that it is older' 'a: this log is of an earlier run: its inputs or params have changed since' "$(cat err)"
+has 'that it is older' 'a: this log is from an earlier run; inputs or params have changed since' "$(cat err)"
 "$FERDAG" run x.yaml -k --set status=0 > out 2> err # fails as well: no output
 has 'another cause' 'it ended without its output o' "$(cat err)"
 "$FERDAG" log x.yaml b > log 2> err
