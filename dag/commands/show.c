@@ -1,4 +1,4 @@
-/* `show`: a stage's outputs, and where they came from. */
+/* `show`: the outputs of a stage, and what they were computed from. */
 #include "dag/commands/commands.h"
 #include "base/utf8.h"
 #include "cache/tree.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-/* The task's result or, for one whose key isn't known or has none, the latest under its name. */
+/* The result of the task's key or, if there is none, the last result of the stage. */
 static int find_result(const struct plan *plan, const struct task *task, struct result *result,
                        struct error *err)
 {
