@@ -115,7 +115,7 @@ static int judge(struct job *job, const struct images *train, struct judged *j, 
 {
     *j = (struct judged){.train = train};
     struct noise_settings settings = settings_of(job);
-    const struct look_settings look = {
+    const struct detection_settings detection = {
         .cascades = job_string(job, "cascades"),
         .enough = (int)job_int(job, "enough_detections"),
         .face_support = (int)job_int(job, "count_support"),
@@ -123,7 +123,7 @@ static int judge(struct job *job, const struct images *train, struct judged *j, 
     };
     double now = job_clock();
     struct progress progress = {job, train->n, now, now};
-    int rc = noise_evidence_gather(train->pixels.data, train->n, &look, report, &progress,
+    int rc = noise_evidence_gather(train->pixels.data, train->n, &detection, report, &progress,
                                    &j->evidence, err);
     if (rc < 0)
         return rc;

@@ -89,8 +89,8 @@ static void draw_text(struct canvas *c, struct random *r)
 
 static void draw_tiny(struct canvas *c, struct random *r, int class, double difficulty)
 {
-    struct head_place place = {drawn_between(r, 14, 34), drawn_between(r, 14, 34),
-                               drawn_between(r, 7, 11)};
+    struct head_position place = {drawn_between(r, 14, 34), drawn_between(r, 14, 34),
+                                  drawn_between(r, 7, 11)};
     drawn_background(c, r);
     drawn_head(c, r, class, difficulty, place);
     drawn_photograph(c, r, difficulty);
@@ -103,8 +103,8 @@ static void draw_several(struct canvas *c, struct random *r, int class, double d
     drawn_background(c, r);
     for (int i = 0; i < 2; i++) {
         double at = 24 + (i ? 13 : -13) + split, other = drawn_between(r, 21, 27);
-        struct head_place place = {upright ? other : at, upright ? at : other,
-                                   drawn_between(r, 14, 16.5)};
+        struct head_position place = {upright ? other : at, upright ? at : other,
+                                      drawn_between(r, 14, 16.5)};
         drawn_head(c, r, i ? (int)random_below(r, CLASSES) : class, difficulty, place);
     }
     drawn_photograph(c, r, difficulty);

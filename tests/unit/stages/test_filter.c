@@ -503,13 +503,13 @@ static void test_stage_threads(void **state)
 static void test_finders_opened_at_once(void **state)
 {
     (void)state;
-    const struct face_look look = {.cascade = "nowhere.xml"};
+    const struct face_pass pass = {.cascade = "nowhere.xml"};
     int refused = 0;
 #pragma omp parallel for num_threads(4) schedule(static, 1) reduction(+ : refused)
     for (int i = 0; i < 20000; i++) {
         struct face_finder *finder;
         struct error err;
-        refused += face_finder_open(&finder, "nowhere", &look, 1, &err) < 0 && !finder;
+        refused += face_finder_open(&finder, "nowhere", &pass, 1, &err) < 0 && !finder;
     }
     assert_int_equal(refused, 20000);
 }
