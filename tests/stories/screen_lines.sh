@@ -23,7 +23,10 @@ start flat 120 2
 terminal background 80 24 "bash -ic '$FERDAG run x.yaml -j 20 --cache cache-background & wait'"
 until_true shows large "+5 more running"
 until_true shows small '+12 more running'
-sleep 1 # the last lines of output are read
+# all_run NAME: all its stages run
+all_run() { [ "$(grep -rl ノイズ "cache-$1" --include=log.txt | wc -l)" = 15 ]; }
+for name in large small background; do until_true all_run $name; done
+sleep 1.2 # the last lines of output are read; what ends now has taken a second
 same 'lines of 80x24' 12 "$(lines large | wc -l)"
 has 'more than fit' '  +5 more running' "$(lines large | tail -2)"
 has 'the total' ' 0/15 stages · 00:0' "$(lines large | tail -1)"
