@@ -73,6 +73,14 @@ bool screen_possible(void)
     return isatty(STDERR_FILENO) && kind && *kind && strcmp(kind, "dumb") != 0;
 }
 
+/* Whether the terminal is in use by another process group: a shell that has put us in the
+ * background. */
+static bool in_background(void)
+{
+    pid_t group = tcgetpgrp(STDERR_FILENO);
+    return group > 0 && group != getpgrp();
+}
+
 void screen_begin(struct screen *s)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -85,7 +93,7 @@ void screen_begin(struct screen *s)
 
 void screen_end(struct screen *s)
 {
-    if (s->drawn)
+    if (s->drawn && !in_background())
         progress_write(ERASE, sizeof ERASE - 1);
     free(s->drawn);
     if (s->locale) {
@@ -320,41 +328,58 @@ static void print_lines(FILE *out, const char *lines, size_t count)
 {
     if (count == 0)
         return;
-    fprintf(out, NO_WRAP "%s" WRAP "\r", lines);
+    fprintf(out, NO_WRAP "\r%s" WRAP "\r", lines);
     if (count > 1)
         fprintf(out, "\x1b[%zuA", count - 1);
 }
 
-void screen_draw(struct screen *s, const struct progress *p, const struct kept_line *kept)
+/* The lines as they are to be now: none in the background. Both texts are to be freed. */
+static void build_lines(const struct screen *s, const struct progress *p, size_t width,
+                        size_t height, char **lines, char **text)
 {
-    char *lines = NULL, *text = NULL, *all = NULL;
-    size_t lines_size = 0, text_size = 0, size = 0, width, height;
-    read_size(&width, &height);
+    size_t lines_size, text_size;
     struct frame f = {.screen = s};
-    f.out = must(open_memstream(&lines, &lines_size));
-    f.text = must(open_memstream(&text, &text_size));
-    add_lines(&f, p, width, height);
+    f.out = must(open_memstream(lines, &lines_size));
+    f.text = must(open_memstream(text, &text_size));
+    if (!in_background())
+        add_lines(&f, p, width, height);
     if (fclose(f.out) != 0 || fclose(f.text) != 0)
         must(NULL);
-    bool resized = width != s->width || height != s->height;
-    bool fewer = s->drawn && count_lines(text) < count_lines(s->drawn);
-    if (kept || resized || !s->drawn || strcmp(text, s->drawn) != 0) {
+}
+
+static void forget_drawn(struct screen *s)
+{
+    free(s->drawn);
+    s->drawn = NULL;
+}
+
+void screen_draw(struct screen *s, const struct progress *p, const struct kept_line *kept)
+{
+    char *lines, *text, *all = NULL;
+    size_t size, width, height;
+    read_size(&width, &height);
+    build_lines(s, p, width, height, &lines, &text);
+    if (!*text) /* the rows are the shell's again */
+        forget_drawn(s);
+    size_t count = count_lines(text);
+    bool erase = s->drawn && (kept || width != s->width || height != s->height ||
+                              count < count_lines(s->drawn));
+    if (kept || erase || !s->drawn || strcmp(text, s->drawn) != 0) {
         FILE *out = must(open_memstream(&all, &size));
-        if (s->drawn && (kept || resized || fewer))
+        if (erase)
             fputs(ERASE, out);
         if (kept)
             print_kept(s, out, kept);
-        print_lines(out, lines, count_lines(text));
+        print_lines(out, lines, count);
         if (fclose(out) != 0)
             must(NULL);
         progress_write(all, size);
         free(all);
-        free(s->drawn);
-        s->drawn = text;
+        forget_drawn(s);
+        s->drawn = *text ? must(strdup(text)) : NULL;
         s->width = width;
         s->height = height;
-    } else {
-        free(text);
     }
+    free(text);
     free(lines);
 }
