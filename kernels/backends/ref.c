@@ -33,7 +33,7 @@ static int ref_numerics(char *text, size_t size)
     return 0;
 }
 
-static int ref_open(struct device **device, int threads, enum net_precision precision,
+static int ref_open(struct device **device, int threads, enum precision precision,
                     struct error *err)
 {
     (void)threads;
@@ -62,10 +62,10 @@ static void ref_close(struct device *device)
     free(device);
 }
 
-static enum net_precision ref_precision(const struct device *device)
+static enum precision ref_precision(const struct device *device)
 {
     (void)device;
-    return NET_FP32;
+    return PRECISION_FP32;
 }
 
 static int ref_workers(const struct device *device)
@@ -557,7 +557,7 @@ static int ref_add(struct device *device, struct range r, const struct tensor *a
 }
 
 static int ref_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-                   struct tensor *velocity, const struct net_step *step, struct error *err)
+                   struct tensor *velocity, const struct sgd *step, struct error *err)
 {
     (void)device;
     (void)err;

@@ -345,7 +345,7 @@ const char *net_backend(const struct net *net)
     return net->backend->name;
 }
 
-enum net_precision net_precision(const struct net *net)
+enum precision net_precision(const struct net *net)
 {
     return net->backend->precision(net->device);
 }

@@ -278,7 +278,7 @@ int net_train_step(struct net *net, const float *images, const uint8_t *labels, 
     for (int i = 0; !e && i < net->program.param_count; i++) {
         const struct net_param_state *p = &net->params[i];
         if (p->public.trainable)
-            e = net->backend->sgd(net->device, p->value, p->gradient, p->momentum, step, err);
+            e = net->backend->sgd(net->device, p->value, p->gradient, p->momentum, &step->sgd, err);
     }
     return e;
 }

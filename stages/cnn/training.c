@@ -70,14 +70,14 @@ static int diverged(const struct training *t, const char *split, double loss, st
                      "epoch %d, step %zu: the %s loss is %g: training diverged; try a lower lr (it "
                      "is %g)%s",
                      t->state.epoch + 1, t->state.batch + 1, split, loss, t->schedule.lr,
-                     t->step.clip > 0 ? "" : " or clip gradients");
+                     t->step.sgd.clip > 0 ? "" : " or clip gradients");
 }
 
 int training_batch(struct training *t, size_t batches, struct error *err)
 {
     double before = job_clock(), loss = 0;
     size_t n = cut_batch(t), correct = 0;
-    t->step.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
+    t->step.sgd.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
     int rc = net_train_step(t->net, t->input, t->labels, n, &t->step, &loss, &correct, err);
     if (rc < 0)
         return rc;

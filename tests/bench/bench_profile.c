@@ -222,7 +222,7 @@ static int timed_add(struct device *device, struct range range, const struct ten
 }
 
 static int timed_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-                     struct tensor *velocity, const struct net_step *step, struct error *err)
+                     struct tensor *velocity, const struct sgd *step, struct error *err)
 {
     double t = now();
     int e = backend_cpu.sgd(device, value, gradient, velocity, step, err);
@@ -252,7 +252,7 @@ static double median(double *values, int count)
 }
 
 /* The GEMM peak is that of a large 1x1 convolution: (8192 pixels, 1024) x (1024, 1024). */
-static int gemm_peak(enum net_precision precision, double *gflops, struct error *err)
+static int gemm_peak(enum precision precision, double *gflops, struct error *err)
 {
     const struct conv_spec spec = {
         .in = 1024, .out = 1024, .kernel = 1, .stride = 1, .groups = 1, .height = 16, .width = 16};
@@ -290,7 +290,7 @@ static int memory_peak(double *gbytes, struct error *err)
     struct device *d;
     struct tensor *t[3];
     double seconds[9];
-    int e = b->open(&d, 1, NET_FP32, err);
+    int e = b->open(&d, 1, PRECISION_FP32, err);
     if (e)
         return e;
     for (int i = 0; !e && i < 3; i++)
@@ -460,7 +460,7 @@ int main(int argc, char **argv)
     double flops = 3 * net_spec_flops(&o.spec) * o.spec.batch;
     printf("%s, width %d, %s: %.1f ms a step, %.1f images/s, %.1f GFLOP/s, %.1f %% of the peak\n",
            net_model_names[o.spec.model], o.spec.width,
-           o.spec.precision == NET_BF16 ? "bf16" : "fp32", 1e3 * step, o.spec.batch / step,
+           o.spec.precision == PRECISION_BF16 ? "bf16" : "fp32", 1e3 * step, o.spec.batch / step,
            1e-9 * flops / step, 100e-9 * flops / step / peaks.gflops);
     if (!o.all)
         join_layers();

@@ -127,7 +127,8 @@ static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
     static float features[BATCH * 16 * 512], wide[BATCH];
     uint8_t labels[BATCH];
     const struct net_step step = {
-        .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1, .label_smoothing = 0.1};
+        .sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1},
+        .label_smoothing = 0.1};
     struct random r = random_start(seed, NETS_MAX_PARAMS); /* apart from weights */
     double loss = 0;
     size_t correct;
@@ -195,7 +196,8 @@ int main(int argc, char **argv)
                                   .image_size = SIZE,
                                   .batch = BATCH,
                                   .training = true,
-                                  .precision = strcmp(argv[3], "bf16") == 0 ? NET_BF16 : NET_FP32,
+                                  .precision = strcmp(argv[3], "bf16") == 0 ? PRECISION_BF16
+                                                                            : PRECISION_FP32,
                                   .backend = "auto",
                                   .threads = 1};
     uint64_t seed = strtoull(argv[4], NULL, 10);

@@ -56,14 +56,14 @@ static void cpu_close(struct device *device)
     free(device);
 }
 
-static int cpu_open(struct device **device, int threads, enum net_precision precision,
+static int cpu_open(struct device **device, int threads, enum precision precision,
                     struct error *err)
 {
     struct device *d = calloc(1, sizeof *d);
     if (!d)
         return error_set(err, ENOMEM, "out of memory");
     d->threads = threads;
-    d->bf16 = precision == NET_BF16 && dnn_has_bf16();
+    d->bf16 = precision == PRECISION_BF16 && dnn_has_bf16();
     d->lanes = cpu_lanes_pick(d->bf16);
     d->workers = calloc((size_t)threads, sizeof *d->workers);
     int e = d->workers ? 0 : error_set(err, ENOMEM, "out of memory");
@@ -82,9 +82,9 @@ static int cpu_workers(const struct device *device)
     return device->threads;
 }
 
-static enum net_precision cpu_precision(const struct device *device)
+static enum precision cpu_precision(const struct device *device)
 {
-    return device->bf16 ? NET_BF16 : NET_FP32;
+    return device->bf16 ? PRECISION_BF16 : PRECISION_FP32;
 }
 
 void *cpu_allocate(size_t size)

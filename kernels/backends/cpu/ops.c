@@ -162,7 +162,7 @@ int cpu_add(struct device *device, struct range r, const struct tensor *a, const
 }
 
 int cpu_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-            struct tensor *velocity, const struct net_step *step, struct error *err)
+            struct tensor *velocity, const struct sgd *step, struct error *err)
 {
     size_t count = value->shape.n * value->shape.c * value->pixels;
     float *w = value->data, *v = velocity->data;

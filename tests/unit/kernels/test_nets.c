@@ -16,10 +16,10 @@
 
 enum { BATCH = 4, CLASSES = 7 };
 
-static const char *const precision_names[] = {[NET_FP32] = "fp32", [NET_BF16] = "bf16"};
+static const char *const precision_names[] = {[PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16"};
 
 static struct net *make_with(enum net_model model, int width, int size, const char *backend,
-                             enum net_precision precision, int batch, int threads)
+                             enum precision precision, int batch, int threads)
 {
     struct net_spec spec = {.model = model,
                             .width = width,
@@ -38,19 +38,19 @@ static struct net *make_with(enum net_model model, int width, int size, const ch
 }
 
 static struct net *make_for(enum net_model model, int width, int size, const char *backend,
-                            enum net_precision precision, int batch)
+                            enum precision precision, int batch)
 {
     return make_with(model, width, size, backend, precision, batch, 1);
 }
 
 static struct net *make(enum net_model model, int width, int size, const char *backend,
-                        enum net_precision precision)
+                        enum precision precision)
 {
     return make_for(model, width, size, backend, precision, BATCH);
 }
 
 /* Skips the test if a net would compute in fp32 instead. */
-static void need_precision(enum net_precision precision)
+static void need_precision(enum precision precision)
 {
     struct net *net = make(NET_RESNET18, 1, 32, "cpu", precision);
     bool has = net_precision(net) == precision;
@@ -109,14 +109,14 @@ static bool no_gradient(enum net_model model, const char *name)
 }
 
 /* In bf16 only the linear layer's gradient is looked at. */
-static void compare(enum net_model model, int width, int size, enum net_precision precision,
+static void compare(enum net_model model, int width, int size, enum precision precision,
                     double logit_bound, double gradient_bound)
 {
     struct error err = {""};
     uint8_t labels[BATCH];
     float *images = make_images(BATCH, size, labels);
     struct net *a = make(model, width, size, "cpu", precision);
-    struct net *b = make(model, width, size, "ref", NET_FP32);
+    struct net *b = make(model, width, size, "ref", PRECISION_FP32);
     double loss_a, loss_b, worst = 0;
     const char *worst_name = "";
     check(net_gradients(a, images, labels, BATCH, 0.1, &loss_a, &err), &err);
@@ -128,7 +128,8 @@ static void compare(enum net_model model, int width, int size, enum net_precisio
         check((p->trainable ? net_get_gradient : net_get)(a, i, x, &err), &err);
         check((p->trainable ? net_get_gradient : net_get)(b, i, y, &err), &err);
         double d = distance(x, y, p->count);
-        if (!no_gradient(model, p->name) && (precision == NET_FP32 || p->dims == 2) && d > worst) {
+        if (!no_gradient(model, p->name) && (precision == PRECISION_FP32 || p->dims == 2) &&
+            d > worst) {
             worst = d;
             worst_name = p->name;
         }
@@ -161,12 +162,12 @@ static void test_cpu_is_ref(void **state)
     (void)state;
     for (int m = 0; m < NET_MODELS; m++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-            compare((enum net_model)m, cases[i].width, cases[i].size, NET_FP32, 2e-5, 2e-2);
+            compare((enum net_model)m, cases[i].width, cases[i].size, PRECISION_FP32, 2e-5, 2e-2);
 }
 
 /* A batch of the same images many times over has their moments, loss and gradients. It is done
  * in several ranges, the single one at once. */
-static void compare_ranges(enum net_model model, enum net_precision precision, double bound)
+static void compare_ranges(enum net_model model, enum precision precision, double bound)
 {
     enum { TIMES = 21, ALL = TIMES * BATCH, SIZE = 40, WIDTH = 6 };
     struct error err = {""};
@@ -211,15 +212,15 @@ static void test_ranges(void **state)
 {
     (void)state;
     for (int m = 0; m < NET_MODELS; m++)
-        compare_ranges((enum net_model)m, NET_FP32, 1e-3);
+        compare_ranges((enum net_model)m, PRECISION_FP32, 1e-3);
 }
 
 static void test_ranges_bf16(void **state)
 {
     (void)state;
-    need_precision(NET_BF16);
+    need_precision(PRECISION_BF16);
     for (int m = 0; m < NET_MODELS; m++)
-        compare_ranges((enum net_model)m, NET_BF16, 0.15);
+        compare_ranges((enum net_model)m, PRECISION_BF16, 0.15);
 }
 
 /* The worker that has this memory, so far nobody's, for its ranges. */
@@ -277,8 +278,8 @@ static void test_workers(void **state)
         double loss[3];
         size_t count = 0;
         for (int run = 0; run < 3; run++) {
-            struct net *net =
-                make_with((enum net_model)model, 4, 32, "cpu", NET_FP32, IMAGES, run < 2 ? 3 : 1);
+            struct net *net = make_with((enum net_model)model, 4, 32, "cpu", PRECISION_FP32, IMAGES,
+                                        run < 2 ? 3 : 1);
             struct error err = {""};
             const struct net_param *p = net_param(net, 0);
             count = p->count;
@@ -309,9 +310,9 @@ static void test_workers(void **state)
 static void test_bf16(void **state)
 {
     (void)state;
-    need_precision(NET_BF16);
+    need_precision(PRECISION_BF16);
     for (int m = 0; m < NET_MODELS; m++)
-        compare((enum net_model)m, 4, 40, NET_BF16, 0.1, 0.4);
+        compare((enum net_model)m, 4, 40, PRECISION_BF16, 0.1, 0.4);
 }
 
 /* Along its own direction, a parameter's gradient g changes the loss by |g|. */
@@ -347,7 +348,7 @@ static void test_ref_differences(void **state)
     for (int m = 0; m < NET_MODELS; m++) {
         uint8_t labels[BATCH];
         float *images = make_images(BATCH, 32, labels);
-        struct net *net = make((enum net_model)m, 2, 32, "ref", NET_FP32);
+        struct net *net = make((enum net_model)m, 2, 32, "ref", PRECISION_FP32);
         size_t count = net_param_count(net), checked = 0, sharp = 0;
         double worst = 0;
         for (size_t i = 0; i < count; i += 1 + count / 10) {
@@ -370,7 +371,8 @@ static void test_ref_differences(void **state)
 }
 
 static const struct net_step usual = {
-    .lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1, .label_smoothing = 0.1};
+    .sgd = {.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1},
+    .label_smoothing = 0.1};
 
 static double train(struct net *net, const float *images, const uint8_t *labels, int steps)
 {
@@ -417,7 +419,7 @@ static void assert_same_state(struct net *a, struct net *b)
 /* Training lowers the loss, gives the same bytes twice, and goes on from a checkpoint, even on a
  * net that has predicted and trained other things before, with the bytes of one that wasn't
  * stopped. */
-static void check_training(enum net_model model, enum net_precision precision)
+static void check_training(enum net_model model, enum precision precision)
 {
     uint8_t labels[BATCH + 1];
     float *images = make_images(BATCH + 1, 40, labels), logits[BATCH * CLASSES];
@@ -449,15 +451,15 @@ static void test_training(void **state)
 {
     (void)state;
     for (int m = 0; m < NET_MODELS; m++)
-        check_training((enum net_model)m, NET_FP32);
+        check_training((enum net_model)m, PRECISION_FP32);
 }
 
 static void test_training_bf16(void **state)
 {
     (void)state;
-    need_precision(NET_BF16);
+    need_precision(PRECISION_BF16);
     for (int m = 0; m < NET_MODELS; m++)
-        check_training((enum net_model)m, NET_BF16);
+        check_training((enum net_model)m, PRECISION_BF16);
 }
 
 /* What the backward pass computes again is what was there: the same weights, to the bit. */
@@ -468,8 +470,8 @@ static void test_kept_or_not(void **state)
         uint8_t labels[BATCH];
         float *images = make_images(BATCH, 40, labels);
         struct error err = {""};
-        struct net *a = make((enum net_model)m, 8, 40, "cpu", NET_FP32);
-        struct net *b = make((enum net_model)m, 8, 40, "cpu", NET_FP32);
+        struct net *a = make((enum net_model)m, 8, 40, "cpu", PRECISION_FP32);
+        struct net *b = make((enum net_model)m, 8, 40, "cpu", PRECISION_FP32);
         int kept = b->plan.instruction_count;
         free(b->plan.slots[0].tensors);
         memset(&b->plan, 0, sizeof b->plan);
@@ -493,7 +495,7 @@ static void test_prediction(void **state)
         uint8_t labels[BATCH];
         float *images = make_images(BATCH, 48, labels), whole[BATCH * CLASSES], one[CLASSES];
         struct error err = {""};
-        struct net *a = make((enum net_model)m, 8, 48, "cpu", NET_FP32), *b = NULL;
+        struct net *a = make((enum net_model)m, 8, 48, "cpu", PRECISION_FP32), *b = NULL;
         struct net_spec spec = {.model = (enum net_model)m,
                                 .width = 8,
                                 .classes = CLASSES,
@@ -526,7 +528,7 @@ static void test_prediction(void **state)
 
 /* With AVX-512, no width makes oneDNN fall back to its reference code, which would train for days.
  * Without, im2col.c replaces that code in fp32. */
-static void check_no_reference_code(enum net_precision precision)
+static void check_no_reference_code(enum precision precision)
 {
     static const int widths[] = {8, 12, 16, 20};
     for (int m = 0; m < NET_MODELS; m++)
@@ -549,14 +551,14 @@ static void test_no_reference_code(void **state)
 {
     (void)state;
     need(dnn_has_avx512(), "AVX-512 instructions");
-    check_no_reference_code(NET_FP32);
+    check_no_reference_code(PRECISION_FP32);
 }
 
 static void test_no_reference_code_bf16(void **state)
 {
     (void)state;
-    need_precision(NET_BF16);
-    check_no_reference_code(NET_BF16);
+    need_precision(PRECISION_BF16);
+    check_no_reference_code(PRECISION_BF16);
 }
 
 static void test_refusals(void **state)
@@ -565,14 +567,15 @@ static void test_refusals(void **state)
         struct net_spec spec;
         const char *text;
     } cases[] = {
-        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "cuda", 1}, "this build has no cuda backend"},
-        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "gpu", 1}, "unknown backend 'gpu'"},
-        {{NET_VGG19, 0, 7, 40, 4, true, NET_FP32, "cpu", 1}, "width must be 1 to 512"},
-        {{NET_VGG19, 8, 1, 40, 4, true, NET_FP32, "cpu", 1}, "classes must be"},
-        {{NET_VGG19, 8, 7, 31, 4, true, NET_FP32, "cpu", 1}, "image_size must be 32 to 64"},
-        {{NET_VGG19, 8, 7, 40, 0, true, NET_FP32, "cpu", 1}, "batch must be"},
-        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "cpu", 0}, "threads must be"},
-        {{(enum net_model)9, 8, 7, 40, 4, true, NET_FP32, "cpu", 1}, "unknown model"},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "cuda", 1},
+         "this build has no cuda backend"},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "gpu", 1}, "unknown backend 'gpu'"},
+        {{NET_VGG19, 0, 7, 40, 4, true, PRECISION_FP32, "cpu", 1}, "width must be 1 to 512"},
+        {{NET_VGG19, 8, 1, 40, 4, true, PRECISION_FP32, "cpu", 1}, "classes must be"},
+        {{NET_VGG19, 8, 7, 31, 4, true, PRECISION_FP32, "cpu", 1}, "image_size must be 32 to 64"},
+        {{NET_VGG19, 8, 7, 40, 0, true, PRECISION_FP32, "cpu", 1}, "batch must be"},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "cpu", 0}, "threads must be"},
+        {{(enum net_model)9, 8, 7, 40, 4, true, PRECISION_FP32, "cpu", 1}, "unknown model"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -586,7 +589,7 @@ static void test_refusals(void **state)
     struct error err = {""};
     uint8_t labels[BATCH] = {0, 1, 7, 2};
     float *images = make_images(BATCH, 40, (uint8_t[BATCH]){0});
-    struct net *net = make(NET_RESNET18, 4, 40, "cpu", NET_FP32);
+    struct net *net = make(NET_RESNET18, 4, 40, "cpu", PRECISION_FP32);
     double loss;
     assert_true(net_gradients(net, images, labels, BATCH, 0, &loss, &err) < 0);
     assert_non_null(strstr(err.text, "label 7 of image 2"));

@@ -1,0 +1,16 @@
+/* Types that the caller of a net shares with the backends, kept apart from backend.h so that the
+ * caller need not see tensors and operations. */
+#ifndef FERDAG_KERNELS_BACKENDS_TYPES_H
+#define FERDAG_KERNELS_BACKENDS_TYPES_H
+
+/* Precision of activations and of the operands of convolutions. Parameters are float32. */
+enum precision { PRECISION_FP32, PRECISION_BF16 };
+
+/* A step of stochastic gradient descent, as PyTorch's SGD:
+ *   g = clip(gradient) + weight_decay * w;  v = momentum * v + g;  w = w - lr * v */
+struct sgd {
+    double lr, momentum, weight_decay;
+    double clip; /* limits each gradient element to ±clip before weight decay; 0: off */
+};
+
+#endif
