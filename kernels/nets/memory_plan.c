@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 
 int net_take(struct net *net, int worker, const struct extent *want, size_t batch,
              struct buffer **buffer, struct error *err)

@@ -1,11 +1,11 @@
-/* A net: its parameters by name, and creation. What it computes is in net_run.c. */
+/* A net: its parameters by name, and creation. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/random.h"
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 
 static int check(const struct net_spec *s, struct error *err)
 {
@@ -58,6 +58,8 @@ static int make_params(struct net *net, struct error *err)
             s->public.count *= p->shape[d];
         }
         s->slices = shape.n;
+        if (p->dims == 0)
+            continue;
         int e = make_plain(net, shape, &s->value, err);
         if (!e && p->trainable && net->spec.training)
             e = make_plain(net, shape, &s->gradient, err);
@@ -279,6 +281,10 @@ const struct net_param *net_param(const struct net *net, size_t i)
 
 int net_get(struct net *net, size_t i, float *values, struct error *err)
 {
+    if (net->params[i].public.dims == 0) {
+        *values = net->params[i].batches;
+        return 0;
+    }
     return net->backend->read(net->device, net->params[i].value, values, net->params[i].slices,
                               err);
 }
@@ -286,6 +292,10 @@ int net_get(struct net *net, size_t i, float *values, struct error *err)
 int net_set(struct net *net, size_t i, const float *values, struct error *err)
 {
     net->folded = false;
+    if (net->params[i].public.dims == 0) {
+        net->params[i].batches = *values;
+        return 0;
+    }
     return net->backend->write(net->device, net->params[i].value, values, net->params[i].slices,
                                err);
 }

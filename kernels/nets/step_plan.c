@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 
 /* Values of all operations of a segment that a range should not exceed: 2 MB in bf16. ResNeXt29 at
  * width 16 trains 15 % faster than with whole batches, and 3 % faster than with a quarter of it or

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "kernels/backends/cpu/cpu.h"
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 #include "tests/bench/training.h"
 
 enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, UPDATE, PASSES };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/random.h"
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 #include "stages/cnn/weights.h"
 
 enum { BATCH = 8, CLASSES = 7, SIZE = 40, SKIPPED = 77 };

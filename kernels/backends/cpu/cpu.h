@@ -151,16 +151,37 @@ size_t cpu_weight_sums(const struct conv_spec *spec);
 void cpu_weight_deliver(const struct device *device, const struct conv_spec *spec,
                         float *const *sums, float *dweights, float *dbias);
 
-/* Whether Winograd's way does such a convolution in bf16 at all (winograd.h); *shape becomes
- * that of one group, forward or (backward) of the gradient of the data. */
+/* Convolutions by Winograd's minimal filtering (winograd.h), in bf16. shape: whether such a
+ * convolution can be computed so at all; *shape becomes that of one group, forward or (backward)
+ * of the gradient of the data. suits: whether the device computes it so. pack: weights for `run`.
+ * run: y = convolution of x, or for the gradient of the data dx of dy. */
 struct winograd_shape;
 bool cpu_winograd_shape(const struct conv_spec *spec, bool backward, struct winograd_shape *shape);
+bool cpu_winograd_suits(const struct device *device, const struct conv_spec *spec, bool backward,
+                        struct winograd_shape *shape);
+int cpu_winograd_pack(const struct conv_spec *spec, const struct winograd_shape *shape,
+                      bool backward, struct tensor *weights, struct error *err);
+int cpu_winograd_run(struct device *device, const struct conv_spec *spec,
+                     const struct winograd_shape *shape, struct range range, const struct tensor *x,
+                     const char *packed, const float *bias, const struct tensor *y, unsigned flags,
+                     struct error *err);
 
 /* The name of the first convolution so far for which oneDNN had nothing better than its reference
  * code ("ref:any", 100 times slower), or NULL. For tests. */
 const char *cpu_reference_code(const struct device *device);
 
+/* Memory for packed weights of at least `size` bytes; what it holds is undefined. */
+int cpu_packed_memory(struct tensor *weights, size_t size, struct error *err);
+
+/* Frees all tensors and the workers' memory. */
+void cpu_free_memory(struct device *device);
+
 /* The operations. */
+backend_tensor cpu_tensor;
+backend_room cpu_room;
+backend_within cpu_within;
+backend_write cpu_write;
+backend_read cpu_read;
 backend_conv cpu_conv;
 backend_conv_ready cpu_conv_ready;
 backend_conv_release cpu_conv_release;

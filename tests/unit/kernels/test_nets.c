@@ -11,7 +11,7 @@
 #include <string.h>
 #include "base/random.h"
 #include "kernels/backends/cpu/cpu.h"
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 #include "tests/unit/need.h"
 
 enum { BATCH = 4, CLASSES = 7 };
