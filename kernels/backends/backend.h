@@ -44,6 +44,25 @@ struct range {
     int worker;
 };
 
+/* What is good for a device: the planner of a net goes by it. A net's results may differ in the
+ * last digits with worker_images, range_values and folds_norms, and not with recomputes and
+ * kept_values.
+ */
+struct device_traits {
+    enum precision precision; /* that it computes in: fp32 where it lacks bf16 */
+    int workers;              /* threads that may run operations on ranges at the same time */
+    size_t worker_images;     /* a worker's part of a batch is a multiple of this; 1 or more */
+    size_t range_values;      /* activation values that a range of images should not exceed, so that
+                                 they stay in a cache; 0: whole batches are best */
+    size_t evaluated_images;  /* images that are evaluated at a time; 0: whole batches */
+    bool recomputes;          /* the backward pass computes outputs of norms and max-pools again,
+                                 which are cheap, rather than to keep them */
+    size_t kept_values;       /* but outputs of norms with a residual only if they are more than
+                                 this many values of a batch */
+    bool folds_norms;         /* in evaluation a convolution does the norm, addition and ReLU that
+                                 follow it, with the norm folded into its weights */
+};
+
 struct conv_spec {
     size_t in, out;        /* channels */
     size_t kernel, stride; /* square */
@@ -84,12 +103,10 @@ enum pool {
 /* Writes what about this CPU decides results, such as "avx512_core_bf16". */
 typedef int backend_numerics(char *text, size_t size);
 
-/* Makes a device for `threads` threads. A precision that the CPU lacks becomes fp32. */
-typedef int backend_open(struct device **device, int threads, enum precision precision,
-                         struct error *err);
+/* Makes a device for `threads` threads, and fills in its traits. */
+typedef int backend_open(struct device **device, struct device_traits *traits, int threads,
+                         enum precision precision, struct error *err);
 typedef void backend_close(struct device *device);
-typedef enum precision backend_precision(const struct device *device); /* what it became */
-typedef int backend_workers(const struct device *device); /* that may be busy at the same time */
 
 /* Makes a zeroed tensor. write and read copy its first n images (plain: its first n outermost
  * slices) from and to plain NCHW float32. */
@@ -202,8 +219,6 @@ struct backend {
     backend_numerics *numerics;
     backend_open *open;
     backend_close *close;
-    backend_precision *precision;
-    backend_workers *workers;
     backend_tensor *tensor;
     backend_room *room;
     backend_within *within;

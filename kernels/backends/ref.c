@@ -33,11 +33,14 @@ static int ref_numerics(char *text, size_t size)
     return 0;
 }
 
-static int ref_open(struct device **device, int threads, enum precision precision,
-                    struct error *err)
+/* It keeps everything and takes whole batches: the simplest plan. */
+static int ref_open(struct device **device, struct device_traits *traits, int threads,
+                    enum precision precision, struct error *err)
 {
     (void)threads;
     (void)precision;
+    *traits = (struct device_traits){
+        .precision = PRECISION_FP32, .workers = 1, .worker_images = 1, .folds_norms = true};
     *device = calloc(1, sizeof **device);
     return *device ? 0 : error_set(err, ENOMEM, "out of memory");
 }
@@ -60,18 +63,6 @@ static void ref_close(struct device *device)
         free(c);
     }
     free(device);
-}
-
-static enum precision ref_precision(const struct device *device)
-{
-    (void)device;
-    return PRECISION_FP32;
-}
-
-static int ref_workers(const struct device *device)
-{
-    (void)device;
-    return 1;
 }
 
 static int ref_tensor(struct device *device, enum tensor_use use, struct shape s,
@@ -577,8 +568,6 @@ const struct backend backend_ref = {
     .numerics = ref_numerics,
     .open = ref_open,
     .close = ref_close,
-    .precision = ref_precision,
-    .workers = ref_workers,
     .tensor = ref_tensor,
     .room = ref_room,
     .within = ref_within,

@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include "kernels/nets/net_internal.h"
 
-/* Images that are evaluated at a time: activations stay in cache, weights are used often enough. */
-enum { EVALUATED = 16 };
-
+/* Images that are evaluated at a time. */
 static size_t evaluated(const struct net *net)
 {
-    return net->spec.batch < EVALUATED ? (size_t)net->spec.batch : EVALUATED;
+    size_t batch = (size_t)net->spec.batch, most = net->traits.evaluated_images;
+    return most == 0 || most > batch ? batch : most;
 }
 
 static int read_param(struct net *net, int i, float *values, struct error *err)

@@ -137,7 +137,7 @@ static void find_fusions(struct net *net)
         if (p->ops[i].with >= 0)
             net->uses[p->ops[i].with]++;
     }
-    for (int i = 0; i + 1 < p->op_count; i++) {
+    for (int i = 0; net->traits.folds_norms && i + 1 < p->op_count; i++) {
         const struct op *op = &p->ops[i], *next = &p->ops[i + 1];
         if (op->kind != OP_CONV || next->in != op->out || net->uses[op->out] != 1)
             continue;
@@ -171,6 +171,12 @@ static int make_values(struct net *net, struct error *err)
 
 int net_create(struct net **net, const struct net_spec *spec, struct error *err)
 {
+    return net_create_with(net, spec, NULL, err);
+}
+
+int net_create_with(struct net **net, const struct net_spec *spec,
+                    const struct device_traits *traits, struct error *err)
+{
     int e = check(spec, err);
     const struct backend *backend = e ? NULL : backend_find(spec->backend, err);
     if (!backend)
@@ -182,10 +188,10 @@ int net_create(struct net **net, const struct net_spec *spec, struct error *err)
     n->backend = backend;
     program_build(&n->program, spec->model, (size_t)spec->width, (size_t)spec->classes,
                   (size_t)spec->image_size);
-    find_fusions(n);
-    e = backend->open(&n->device, spec->threads, spec->precision, err);
+    e = backend->open(&n->device, &n->traits, spec->threads, spec->precision, err);
     if (!e) {
-        n->workers = backend->workers(n->device);
+        n->traits = traits ? *traits : n->traits;
+        find_fusions(n);
         e = make_params(n, err);
     }
     for (int i = 0; !e && i < n->program.op_count; i++) {
@@ -197,7 +203,7 @@ int net_create(struct net **net, const struct net_spec *spec, struct error *err)
     if (!e)
         e = make_values(n, err);
     if (!e && spec->training)
-        e = net_plan(n, NET_KEPT_VALUES, err);
+        e = net_plan(n, err);
     if (!e)
         e = net_init(n, 0, err);
     if (e) {
@@ -357,7 +363,7 @@ const char *net_backend(const struct net *net)
 
 enum precision net_precision(const struct net *net)
 {
-    return net->backend->precision(net->device);
+    return net->traits.precision;
 }
 
 int net_numerics(const char *backend, char *text, size_t size, struct error *err)

@@ -98,8 +98,8 @@ struct net {
     struct buffer *buffers;
     struct tensor *batches; /* where a training step keeps values over segments; NULL: nowhere */
     size_t room, lent;      /* of its values, and those that buffers for evaluation lie in */
-    int workers;            /* that share the images of a batch */
-    bool folded;            /* steps' weights and bias are those of the current parameters */
+    struct device_traits traits;
+    bool folded; /* steps' weights and bias are those of the current parameters */
 };
 
 /* The images of a worker: `first` to `end` - 1 of n. */
@@ -126,11 +126,12 @@ void net_release(struct net *net, bool training);
 /* -EINVAL unless a batch of n images fits. */
 int net_check_batch(const struct net *net, size_t n, struct error *err);
 
-/* Makes the plan of a net for training, with its tensors. Where the outputs of norms with a
- * residual are more than `kept` values together, the backward pass computes them again: the results
- * are the same, to the bit. */
-enum { NET_KEPT_VALUES = 1 << 27 }; /* 256 MB in bf16 */
-int net_plan(struct net *net, size_t kept, struct error *err);
+/* net_create with other traits than the device's own; workers and precision must be its own. */
+int net_create_with(struct net **net, const struct net_spec *spec,
+                    const struct device_traits *traits, struct error *err);
+
+/* Makes the plan of a net for training, with its tensors. */
+int net_plan(struct net *net, struct error *err);
 
 /* Gives all slots of a plan their tensors; `fixed` ones have them. */
 struct fixed {

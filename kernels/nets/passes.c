@@ -5,8 +5,9 @@
 
 struct share net_share(const struct net *net, size_t n, int worker)
 {
-    size_t workers = (size_t)net->workers, each = (n + workers - 1) / workers;
-    each += each % 2; /* the weight gradients take images two by two */
+    size_t workers = (size_t)net->traits.workers, each = (n + workers - 1) / workers;
+    size_t multiple = net->traits.worker_images;
+    each = (each + multiple - 1) / multiple * multiple;
     size_t first = each * (size_t)worker < n ? each * (size_t)worker : n;
     return (struct share){first, n - first < each ? n : first + each};
 }
@@ -16,9 +17,9 @@ int net_share_out(struct net *net, size_t n,
                               struct error *err),
                   int argument, struct error *err)
 {
-    int failed = 0, first = net->workers;
-#pragma omp parallel for schedule(static, 1) num_threads(net->workers)
-    for (int w = 0; w < net->workers; w++) {
+    int failed = 0, first = net->traits.workers;
+#pragma omp parallel for schedule(static, 1) num_threads(net->traits.workers)
+    for (int w = 0; w < net->traits.workers; w++) {
         struct error own = {0};
         int e = work(net, n, w, argument, &own);
 #pragma omp critical(net_failure)
@@ -37,7 +38,7 @@ int net_share_out(struct net *net, size_t n,
 static int ready_convs(struct net *net, size_t n, int worker, int pass, struct error *err)
 {
     int e = 0;
-    for (int i = worker; !e && i < net->program.op_count; i += net->workers) {
+    for (int i = worker; !e && i < net->program.op_count; i += net->traits.workers) {
         const struct op *op = &net->program.ops[i];
         const struct step *s = &net->steps[i];
         bool folded = pass == NET_EVALUATION && s->fused_norm; /* is ready */
@@ -69,7 +70,8 @@ int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err)
     for (int i = 0; !e && i < net->program.op_count; i++)
         if (net->program.ops[i].kind == OP_NORM &&
             (pass == NET_FORWARD || !net->steps[i - 1].fused_norm))
-            e = net->backend->norm_ready(net->device, &net->steps[i].norm, pass == NET_FORWARD, err);
+            e = net->backend->norm_ready(net->device, &net->steps[i].norm, pass == NET_FORWARD,
+                                         err);
     return e;
 }
 

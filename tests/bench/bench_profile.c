@@ -260,10 +260,11 @@ static int gemm_peak(enum precision precision, double *gflops, struct error *err
     const struct shape s = {n, 1024, 16, 16}, sw = {1024, 1024, 1, 1};
     const struct backend *b = &backend_cpu;
     struct device *d;
+    struct device_traits traits;
     struct conv *conv;
     struct tensor *x, *y, *w;
     double seconds[15];
-    int e = b->open(&d, 1, precision, err);
+    int e = b->open(&d, &traits, 1, precision, err);
     if (e)
         return e;
     e = b->conv(d, &spec, &conv, err);
@@ -288,9 +289,10 @@ static int memory_peak(double *gbytes, struct error *err)
     const struct shape s = {64, 256, 32, 32};
     const struct backend *b = &backend_cpu;
     struct device *d;
+    struct device_traits traits;
     struct tensor *t[3];
     double seconds[9];
-    int e = b->open(&d, 1, PRECISION_FP32, err);
+    int e = b->open(&d, &traits, 1, PRECISION_FP32, err);
     if (e)
         return e;
     for (int i = 0; !e && i < 3; i++)

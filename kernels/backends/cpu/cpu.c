@@ -25,8 +25,24 @@ static void cpu_close(struct device *device)
     free(device);
 }
 
-static int cpu_open(struct device **device, int threads, enum precision precision,
-                    struct error *err)
+/* Traits, as measured on a CPU with 1 MB of second-level cache a core:
+ * - Ranges of 2 MB in bf16: ResNeXt29 at width 16 trains 15 % faster than with whole batches, and
+ *   3 % faster than with a quarter of it or 4 times as much.
+ * - Outputs of norms with a residual are kept up to 256 MB in bf16: to compute them again halves
+ *   what ResNeXt29 keeps and costs it 4 to 7 % of its speed.
+ * - 16 images evaluated at a time: activations stay in cache, weights are used often enough.
+ * - The gradients of weights take images two by two. */
+static const struct device_traits cpu_traits = {
+    .worker_images = 2,
+    .range_values = 1 << 20,
+    .evaluated_images = 16,
+    .recomputes = true,
+    .kept_values = 1 << 27,
+    .folds_norms = true,
+};
+
+static int cpu_open(struct device **device, struct device_traits *traits, int threads,
+                    enum precision precision, struct error *err)
 {
     struct device *d = calloc(1, sizeof *d);
     if (!d)
@@ -42,18 +58,11 @@ static int cpu_open(struct device **device, int threads, enum precision precisio
         cpu_close(d);
         return e;
     }
+    *traits = cpu_traits;
+    traits->precision = d->bf16 ? PRECISION_BF16 : PRECISION_FP32;
+    traits->workers = threads;
     *device = d;
     return 0;
-}
-
-static int cpu_workers(const struct device *device)
-{
-    return device->threads;
-}
-
-static enum precision cpu_precision(const struct device *device)
-{
-    return device->bf16 ? PRECISION_BF16 : PRECISION_FP32;
 }
 
 const struct backend backend_cpu = {
@@ -61,8 +70,6 @@ const struct backend backend_cpu = {
     .numerics = cpu_numerics,
     .open = cpu_open,
     .close = cpu_close,
-    .precision = cpu_precision,
-    .workers = cpu_workers,
     .tensor = cpu_tensor,
     .room = cpu_room,
     .within = cpu_within,

@@ -43,6 +43,7 @@ struct world {
     const char *label; /* the case, for messages */
     const struct backend *b;
     struct device *d;
+    struct device_traits traits;
     struct random random;
     struct error err;
     size_t results;
@@ -66,7 +67,7 @@ static void start(struct world *w, const char *label, const char *backend, enum 
     w->label = label;
     w->b = backend_find(backend, &w->err);
     assert_non_null(w->b);
-    MUST(w, w->b->open(&w->d, threads, precision, &w->err));
+    MUST(w, w->b->open(&w->d, &w->traits, threads, precision, &w->err));
     w->random = random_start(seed, 0);
 }
 
@@ -138,7 +139,7 @@ static void need_precision(enum precision precision)
 {
     struct world w;
     start(&w, "cpu", "cpu", precision, 1, 0);
-    bool has = w.b->precision(w.d) == precision;
+    bool has = w.traits.precision == precision;
     stop(&w);
     need(has, "bf16 instructions");
 }
@@ -197,8 +198,7 @@ static struct range first_range(size_t n)
 static struct range next_range(const struct world *w, struct range r)
 {
     size_t first = r.first + r.count, left = r.batch - first;
-    return (struct range){first, left < 2 ? left : 2, r.batch,
-                          (r.worker + 1) % w->b->workers(w->d)};
+    return (struct range){first, left < 2 ? left : 2, r.batch, (r.worker + 1) % w->traits.workers};
 }
 
 /* ---- convolutions ---- */
@@ -286,7 +286,7 @@ static void run_conv(struct world *w, const void *item)
     float *other = draw(w, count_of(sw), -1, 33);
     MUST(w, w->b->write(w->d, weights, other, sw.n, &w->err));
     free(other);
-    MUST(w, w->b->conv_ready(conv, w->b->workers(w->d) - 1, 1, weights, false, &w->err));
+    MUST(w, w->b->conv_ready(conv, w->traits.workers - 1, 1, weights, false, &w->err));
     MUST(w, w->b->conv_forward(conv, all(1), x, weights, NULL, y, 0, &w->err));
     sy.n = 1;
     keep(w, "y of one image", y, sy);

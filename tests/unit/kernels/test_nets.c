@@ -255,7 +255,7 @@ static void test_workers_apart(void **state)
         struct error err = {""};
         int count = 0;
         check(net_create(&net, &spec, &err), &err);
-        assert_int_equal(net->workers, THREADS);
+        assert_int_equal(net->traits.workers, THREADS);
         for (int k = 1; k < net->plan.slot_count; k++)
             for (int w = 0; w < THREADS; w++) {
                 const struct slot *s = &net->plan.slots[k];
@@ -462,29 +462,125 @@ static void test_training_bf16(void **state)
         check_training((enum net_model)m, PRECISION_BF16);
 }
 
+/* A net whose planner goes by other traits than the device's own. */
+static struct net *make_with_traits(enum net_model model, const char *backend,
+                                    const struct device_traits *traits)
+{
+    struct net_spec spec = {.model = model,
+                            .width = 8,
+                            .classes = CLASSES,
+                            .image_size = 32,
+                            .batch = BATCH,
+                            .training = true,
+                            .backend = backend,
+                            .threads = 1};
+    struct net *net = NULL;
+    struct error err = {""};
+    check(net_create_with(&net, &spec, traits, &err), &err);
+    check(net_init(net, 7, &err), &err);
+    return net;
+}
+
+static struct device_traits traits_of(const char *backend)
+{
+    struct error err = {""};
+    struct device *device = NULL;
+    struct device_traits traits;
+    const struct backend *b = backend_find(backend, &err);
+    assert_non_null(b);
+    check(b->open(&device, &traits, 1, PRECISION_FP32, &err), &err);
+    b->close(device);
+    return traits;
+}
+
 /* What the backward pass computes again is what was there: the same weights, to the bit. */
 static void test_kept_or_not(void **state)
 {
+    struct device_traits keeps = traits_of("cpu"), some = keeps, none = keeps;
     (void)state;
+    keeps.recomputes = false;
+    none.kept_values = 0;
     for (int m = 0; m < NET_MODELS; m++) {
         uint8_t labels[BATCH];
-        float *images = make_images(BATCH, 40, labels);
-        struct error err = {""};
-        struct net *a = make((enum net_model)m, 8, 40, "cpu", PRECISION_FP32);
-        struct net *b = make((enum net_model)m, 8, 40, "cpu", PRECISION_FP32);
-        int kept = b->plan.instruction_count;
-        free(b->plan.slots[0].tensors);
-        memset(&b->plan, 0, sizeof b->plan);
-        check(net_plan(b, 0, &err), &err);
+        float *images = make_images(BATCH, 32, labels);
+        const struct device_traits *traits[] = {&keeps, &some, &none};
+        struct net *nets[3];
+        for (int i = 0; i < 3; i++) {
+            nets[i] = make_with_traits((enum net_model)m, "cpu", traits[i]);
+            train(nets[i], images, labels, 3);
+            assert_same_state(nets[0], nets[i]);
+        }
+        int kept = nets[0]->plan.instruction_count;
+        assert_true(nets[1]->plan.instruction_count > kept);
         if (m == NET_RESNET18 || m == NET_RESNEXT29)
-            assert_true(b->plan.instruction_count > kept);
-        train(a, images, labels, 3);
-        train(b, images, labels, 3);
-        assert_same_state(a, b);
-        net_free(a);
-        net_free(b);
+            assert_true(nets[2]->plan.instruction_count > nets[1]->plan.instruction_count);
+        for (int i = 0; i < 3; i++)
+            net_free(nets[i]);
         free(images);
     }
+}
+
+/* Gradients, logits and features by other traits are those of the device's own but for the order of
+ * sums and the rounding of folded weights. */
+static void compare_traits(enum net_model model, const char *backend,
+                           const struct device_traits *odd, const char *label)
+{
+    uint8_t labels[BATCH];
+    float *images = make_images(BATCH, 32, labels), logits[2][BATCH * CLASSES];
+    float *features = calloc(2 * BATCH * 16 * 8, sizeof *features);
+    struct device_traits own = traits_of(backend);
+    struct net *nets[] = {make_with_traits(model, backend, &own),
+                          make_with_traits(model, backend, odd)};
+    struct error err = {""};
+    double loss[2];
+    size_t d = net_features(nets[0]);
+    assert_non_null(features);
+    for (int k = 0; k < 2; k++) {
+        check(net_gradients(nets[k], images, labels, BATCH, 0.1, &loss[k], &err), &err);
+        check(net_predict(nets[k], images, BATCH, logits[k], features + k * BATCH * d, &err), &err);
+    }
+    double far = distance(logits[1], logits[0], BATCH * CLASSES);
+    far = fmax(far, distance(features + BATCH * d, features, BATCH * d));
+    far = fmax(far, fabs(loss[1] - loss[0]));
+    for (size_t i = 0; i < net_param_count(nets[0]); i++) {
+        const struct net_param *p = net_param(nets[0], i);
+        float *v = calloc(2 * p->count, sizeof *v);
+        assert_non_null(v);
+        for (size_t k = 0; p->trainable && k < 2; k++)
+            check(net_get_gradient(nets[k], i, v + k * p->count, &err), &err);
+        if (p->trainable && !no_gradient(model, p->name) &&
+            !(distance(v + p->count, v, p->count) < 2e-2))
+            fail_msg("%s on %s %s: the gradient of %s is %.1e off", net_model_names[model], backend,
+                     label, p->name, distance(v + p->count, v, p->count));
+        free(v);
+    }
+    if (!(far < 2e-5))
+        fail_msg("%s on %s %s: %.1e off", net_model_names[model], backend, label, far);
+    for (int k = 0; k < 2; k++)
+        net_free(nets[k]);
+    free(features);
+    free(images);
+}
+
+static void test_odd_traits(void **state)
+{
+    static const char *const names[] = {"cpu", "ref"};
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++)
+        for (int b = 0; b < 2; b++) {
+            struct device_traits own = traits_of(names[b]), whole = own, small = own, plain = own;
+            whole.range_values = whole.evaluated_images = 0;
+            whole.recomputes = false;
+            small.range_values = 1;
+            small.worker_images = 3;
+            small.evaluated_images = 1;
+            small.recomputes = true;
+            small.kept_values = 0;
+            plain.folds_norms = false;
+            compare_traits((enum net_model)m, names[b], &whole, "with whole batches, all kept");
+            compare_traits((enum net_model)m, names[b], &small, "with small ranges, none kept");
+            compare_traits((enum net_model)m, names[b], &plain, "with norms that aren't folded");
+        }
 }
 
 /* A net made for prediction says what the trained one says, for any batch. */
@@ -655,6 +751,7 @@ int main(void)
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_training_bf16),
         cmocka_unit_test(test_kept_or_not),
+        cmocka_unit_test(test_odd_traits),
         cmocka_unit_test(test_prediction),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_reference_code),
