@@ -8,6 +8,7 @@
  * operations in a row can be done on a few images while those are in cache; the ranges of a batch
  * come in order. The others take the number of images n. All return 0, or a negative code with err
  * filled.
+ * An operation may only be queued: read and loss_sums wait for what was queued before them.
  * Results depend on inputs, precision, threads and CPU features only: no atomics, fixed orders
  * of summation. */
 #ifndef FERDAG_KERNELS_BACKENDS_BACKEND_H
@@ -96,6 +97,13 @@ struct norm {
 enum pool {
     POOL_MAX,    /* 2x2, stride 2, odd last row and column dropped; the first of equals wins */
     POOL_AVERAGE /* over the whole plane; its y is a plain (n, c) tensor */
+};
+
+/* A parameter, its gradient and its SGD momentum: plain tensors of one shape. */
+struct parameter_update {
+    struct tensor *value;
+    const struct tensor *gradient;
+    struct tensor *momentum;
 };
 
 /* ---- the functions ---- */
@@ -196,20 +204,23 @@ typedef int backend_linear_backward(struct device *device, size_t n, const struc
                                     struct tensor *dbias, struct error *err);
 
 /* Mean softmax cross-entropy of logits (n, classes) against labels smoothed as PyTorch does
- * (smoothing/classes everywhere, the rest on the label); dlogits is its gradient, *correct
- * how many labels have the (first) largest logit. */
+ * (smoothing/classes everywhere, the rest on the label), which is added to the device's loss_sums;
+ * dlogits is its gradient. Of equal logits the first is the largest. */
 typedef int backend_loss(struct device *device, size_t n, const struct tensor *logits,
                          const uint8_t *labels, double smoothing, struct tensor *dlogits,
-                         double *loss, size_t *correct, struct error *err);
+                         struct error *err);
+/* Waits for the operations before, copies the sums to *sums, then sets them to *next; either may be
+ * NULL. They are 0 in a new device. */
+typedef int backend_loss_sums(struct device *device, struct loss_sums *sums,
+                              const struct loss_sums *next, struct error *err);
 
 /* y = a + b, activations; y may be either. */
 typedef int backend_add(struct device *device, struct range range, const struct tensor *a,
                         const struct tensor *b, struct tensor *y, struct error *err);
 
-/* g = clip(gradient) + weight_decay * value; velocity = momentum * velocity + g;
- * value -= lr * velocity. The gradient itself stays. */
-typedef int backend_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-                        struct tensor *velocity, const struct sgd *step, struct error *err);
+/* Updates parameters, each by the same settings (types.h). The gradients stay as they are. */
+typedef int backend_sgd(struct device *device, const struct parameter_update *updates, size_t count,
+                        const struct sgd *settings, struct error *err);
 
 /* A backend: its name and its functions. A new one is a folder beside cpu/ and a line in backend.c.
  */
@@ -242,6 +253,7 @@ struct backend {
     backend_linear_forward *linear_forward;
     backend_linear_backward *linear_backward;
     backend_loss *loss;
+    backend_loss_sums *loss_sums;
     backend_add *add;
     backend_sgd *sgd;
 };

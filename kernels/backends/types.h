@@ -3,6 +3,10 @@
 #ifndef FERDAG_KERNELS_BACKENDS_TYPES_H
 #define FERDAG_KERNELS_BACKENDS_TYPES_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 /* Precision of activations and of the operands of convolutions. Parameters are float32. */
 enum precision { PRECISION_FP32, PRECISION_BF16 };
 
@@ -11,6 +15,13 @@ enum precision { PRECISION_FP32, PRECISION_BF16 };
 struct sgd {
     double lr, momentum, weight_decay;
     double clip; /* limits each gradient element to ±clip before weight decay; 0: off */
+};
+
+/* What training steps add up on the device, where it is read now and then. */
+struct loss_sums {
+    double loss;    /* mean cross-entropy of each batch, times its images */
+    size_t correct; /* images whose largest logit was at their label */
+    size_t finite;  /* batches before the first after which `loss` isn't finite */
 };
 
 #endif

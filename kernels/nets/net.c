@@ -67,6 +67,9 @@ static int make_params(struct net *net, struct error *err)
             e = make_plain(net, shape, &s->momentum, err);
         if (e)
             return e;
+        if (s->momentum)
+            net->updates[net->update_count++] =
+                (struct parameter_update){s->value, s->gradient, s->momentum};
     }
     return 0;
 }

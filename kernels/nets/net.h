@@ -59,12 +59,19 @@ struct net_step {
     double label_smoothing; /* 0: off */
 };
 
-/* One SGD step on n <= batch images (n, 1, size, size), float32, standardised.
- * *loss is the mean cross-entropy, *correct how many of the n were right, in training mode. */
+/* One SGD step on n <= batch images (n, 1, size, size), float32, standardised. The device adds up
+ * loss and accuracy, in training mode. */
 int net_train_step(struct net *net, const float *images, const uint8_t *labels, size_t n,
-                   const struct net_step *step, double *loss, size_t *correct, struct error *err);
+                   const struct net_step *step, struct error *err);
 
-/* As net_train_step up to the gradients, without the update. */
+/* Copies to *sums what the steps have added up, having waited for them, then sets it to *next:
+ * zeros, or sums that were read before, so that a training that goes on adds up in the same order.
+ * Either may be NULL. A new net has zeros. */
+int net_loss_sums(struct net *net, struct loss_sums *sums, const struct loss_sums *next,
+                  struct error *err);
+
+/* As net_train_step up to the gradients, without the update. *loss is the mean cross-entropy of
+ * these images; the sums stay as they were. */
 int net_gradients(struct net *net, const float *images, const uint8_t *labels, size_t n,
                   double label_smoothing, double *loss, struct error *err);
 

@@ -90,6 +90,8 @@ struct net {
     struct device *device;
     struct program program;
     struct net_param_state params[NETS_MAX_PARAMS];
+    struct parameter_update updates[NETS_MAX_PARAMS]; /* of the trainable ones */
+    size_t update_count;
     struct step steps[NETS_MAX_OPS];
     struct plan plan;                        /* of a training step */
     struct tensor *values[NETS_MAX_OPS + 1]; /* images, features, logits; the others are NULL */

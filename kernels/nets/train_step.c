@@ -128,7 +128,7 @@ static void count_batch(struct net *net)
 }
 
 static int gradients(struct net *net, const float *images, const uint8_t *labels, size_t n,
-                     double label_smoothing, double *loss, size_t *correct, struct error *err)
+                     double label_smoothing, struct error *err)
 {
     int e = net_check_batch(net, n, err);
     if (e)
@@ -154,7 +154,7 @@ static int gradients(struct net *net, const float *images, const uint8_t *labels
                                          err);
     if (!e)
         e = net->backend->loss(net->device, n, y, labels, label_smoothing, net->logits_gradient,
-                               loss, correct, err);
+                               err);
     if (!e)
         e = net->backend->linear_backward(net->device, n, x, linear[0].value, net->logits_gradient,
                                           net->features_gradient, linear[0].gradient,
@@ -169,18 +169,26 @@ static int gradients(struct net *net, const float *images, const uint8_t *labels
 int net_gradients(struct net *net, const float *images, const uint8_t *labels, size_t n,
                   double label_smoothing, double *loss, struct error *err)
 {
-    size_t correct;
-    return gradients(net, images, labels, n, label_smoothing, loss, &correct, err);
+    const struct loss_sums none = {0};
+    struct loss_sums before, sums = {0};
+    int e = net->backend->loss_sums(net->device, &before, &none, err);
+    if (e)
+        return e;
+    int failed = gradients(net, images, labels, n, label_smoothing, err);
+    e = net->backend->loss_sums(net->device, &sums, &before, err);
+    *loss = sums.loss / (double)n;
+    return failed ? failed : e;
 }
 
 int net_train_step(struct net *net, const float *images, const uint8_t *labels, size_t n,
-                   const struct net_step *step, double *loss, size_t *correct, struct error *err)
+                   const struct net_step *step, struct error *err)
 {
-    int e = gradients(net, images, labels, n, step->label_smoothing, loss, correct, err);
-    for (int i = 0; !e && i < net->program.param_count; i++) {
-        const struct net_param_state *p = &net->params[i];
-        if (p->public.trainable)
-            e = net->backend->sgd(net->device, p->value, p->gradient, p->momentum, &step->sgd, err);
-    }
-    return e;
+    int e = gradients(net, images, labels, n, step->label_smoothing, err);
+    return e ? e : net->backend->sgd(net->device, net->updates, net->update_count, &step->sgd, err);
+}
+
+int net_loss_sums(struct net *net, struct loss_sums *sums, const struct loss_sums *next,
+                  struct error *err)
+{
+    return net->backend->loss_sums(net->device, sums, next, err);
 }

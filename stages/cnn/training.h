@@ -31,6 +31,7 @@ struct training {
     uint8_t *labels;
     float *logits; /* of PublicTest */
 
+    size_t sums_from; /* batch of the running epoch with which the device's sums begin */
     double started, last_checkpoint, last_word; /* on job_clock */
     double trained_seconds;                     /* in this process, evaluation left out */
     size_t trained_images;
@@ -52,7 +53,7 @@ int training_prepare(struct training *t, const struct job *job, int at_once, str
 int training_start(struct training *t, const struct job *job, struct error *err);
 void training_finish(struct training *t);
 
-/* Trains on the next of the running epoch's `batches`. */
+/* Trains on the next of the running epoch's `batches`; the device adds up its loss and accuracy. */
 int training_batch(struct training *t, size_t batches, struct error *err);
 
 /* How the net, as it is now, looks at PublicTest. */

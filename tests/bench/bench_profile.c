@@ -221,15 +221,17 @@ static int timed_add(struct device *device, struct range range, const struct ten
     return e;
 }
 
-static int timed_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-                     struct tensor *velocity, const struct sgd *step, struct error *err)
+static int timed_sgd(struct device *device, const struct parameter_update *updates, size_t count,
+                     const struct sgd *settings, struct error *err)
 {
-    double t = now();
-    int e = backend_cpu.sgd(device, value, gradient, velocity, step, err);
+    double t = now(), bytes = 0;
+    int e = backend_cpu.sgd(device, updates, count, settings, err);
     t = now() - t;
+    for (size_t i = 0; i < count; i++)
+        bytes += bytes_of(updates[i].value->shape.n, 5, updates[i].value);
     struct entry *entry = find(NULL, UPDATE, "sgd");
     snprintf(entry->label, sizeof entry->label, "sgd");
-    add(entry, 0, bytes_of(value->shape.n, 5, value), t);
+    add(entry, 0, bytes, t);
     return e;
 }
 

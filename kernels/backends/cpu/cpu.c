@@ -93,6 +93,7 @@ const struct backend backend_cpu = {
     .linear_forward = cpu_linear_forward,
     .linear_backward = cpu_linear_backward,
     .loss = cpu_loss,
+    .loss_sums = cpu_loss_sums,
     .add = cpu_add,
     .sgd = cpu_sgd,
 };

@@ -44,6 +44,7 @@ struct device {
     bool bf16;
     const struct cpu_lanes *lanes; /* the loops for this CPU and precision */
     struct cpu_worker *workers;
+    struct loss_sums sums;
     struct tensor *tensors; /* all of them, newest first */
     struct conv *convs;
 };
@@ -200,6 +201,7 @@ backend_pool_backward cpu_pool_backward;
 backend_linear_forward cpu_linear_forward;
 backend_linear_backward cpu_linear_backward;
 backend_loss cpu_loss;
+backend_loss_sums cpu_loss_sums;
 backend_add cpu_add;
 backend_sgd cpu_sgd;
 

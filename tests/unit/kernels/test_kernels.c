@@ -462,12 +462,12 @@ static void run_head(struct world *w, const void *item)
     struct tensor *dw = tensor(w, TENSOR_PLAIN, sw, 0, 1), *db = vector(w, c->classes, 0, 1);
     struct tensor *velocity = tensor(w, TENSOR_PLAIN, sw, -0.5, 17);
     const struct sgd step = {.lr = 0.25, .momentum = 0.9, .weight_decay = 0.01, .clip = c->clip};
-    double loss;
-    size_t correct;
+    struct loss_sums sums;
+    const struct parameter_update update = {weights, dw, velocity};
     MUST(w, w->b->linear_forward(w->d, c->n, x, weights, bias, y, &w->err));
-    MUST(w, w->b->loss(w->d, c->n, y, labels, c->smoothing, dy, &loss, &correct, &w->err));
+    MUST(w, w->b->loss(w->d, c->n, y, labels, c->smoothing, dy, &w->err));
     MUST(w, w->b->linear_backward(w->d, c->n, x, weights, dy, dx, dw, db, &w->err));
-    MUST(w, w->b->sgd(w->d, weights, dw, velocity, &step, &w->err));
+    MUST(w, w->b->sgd(w->d, &update, 1, &step, &w->err));
     keep(w, "logits", y, sy);
     keep(w, "dlogits", dy, sy);
     keep(w, "dx", dx, sx);
@@ -476,9 +476,11 @@ static void run_head(struct world *w, const void *item)
     keep(w, "weights after a step", weights, sw);
     keep(w, "velocity after a step", velocity, sw);
     struct result *r = &w->result[w->results++];
-    *r = (struct result){"loss and correct", calloc(2, sizeof(float)), 2};
-    r->values[0] = (float)loss;
-    r->values[1] = (float)correct;
+    *r = (struct result){"loss, correct and finite batches", calloc(3, sizeof(float)), 3};
+    MUST(w, w->b->loss_sums(w->d, &sums, NULL, &w->err));
+    r->values[0] = (float)sums.loss;
+    r->values[1] = (float)sums.correct;
+    r->values[2] = (float)sums.finite;
 }
 
 static void test_head(void **state)

@@ -374,14 +374,18 @@ static const struct net_step usual = {
     .sgd = {.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1},
     .label_smoothing = 0.1};
 
+/* Returns the loss of the last step. */
 static double train(struct net *net, const float *images, const uint8_t *labels, int steps)
 {
+    const struct loss_sums none = {0};
+    struct loss_sums sums = {0};
     struct error err = {""};
-    double loss = 0;
-    size_t correct;
-    for (int i = 0; i < steps; i++)
-        check(net_train_step(net, images, labels, BATCH, &usual, &loss, &correct, &err), &err);
-    return loss;
+    for (int i = 0; i < steps; i++) {
+        check(net_loss_sums(net, NULL, &none, &err), &err);
+        check(net_train_step(net, images, labels, BATCH, &usual, &err), &err);
+    }
+    check(net_loss_sums(net, &sums, NULL, &err), &err);
+    return sums.loss / BATCH;
 }
 
 /* Makes b's state that of a, as a checkpoint would. */
@@ -445,6 +449,40 @@ static void check_training(enum net_model model, enum precision precision)
     net_free(b);
     net_free(c);
     free(images);
+}
+
+/* Sums go on from those that were set, say how many batches had a finite loss, and don't count
+ * net_gradients. */
+static void test_loss_sums(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cpu", "ref"};
+    for (int b = 0; b < 2; b++) {
+        uint8_t labels[BATCH];
+        float *images = make_images(BATCH, 32, labels);
+        struct net *net = make(NET_RESNET18, 2, 32, names[b], PRECISION_FP32);
+        const struct net_step none = {.label_smoothing = 0.1}; /* changes no parameter */
+        const struct loss_sums before = {1000, 10, 0};
+        const float infinite[CLASSES] = {INFINITY};
+        struct loss_sums one, more;
+        struct error err = {""};
+        double loss;
+        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_loss_sums(net, &one, &before, &err), &err);
+        check(net_gradients(net, images, labels, BATCH, 0.1, &loss, &err), &err);
+        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_set(net, net_param_count(net) - 1, infinite, &err), &err);
+        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_loss_sums(net, &more, NULL, &err), &err);
+        assert_true(one.loss > 0 && fabs(one.loss / BATCH - loss) < 1e-12);
+        assert_int_equal(one.finite, 1);
+        assert_false(isfinite(more.loss));
+        assert_int_equal(more.finite, 1);
+        assert_in_range(more.correct, 10 + one.correct, 10 + one.correct + 2 * BATCH);
+        net_free(net);
+        free(images);
+    }
 }
 
 static void test_training(void **state)
@@ -613,9 +651,7 @@ static void test_prediction(void **state)
             check(net_predict(b, images + i * 48 * 48, 1, one, NULL, &err), &err);
             assert_true(distance(one, whole + i * CLASSES, CLASSES) < 1e-5);
         }
-        double loss;
-        size_t correct;
-        assert_true(net_train_step(b, images, labels, 1, &usual, &loss, &correct, &err) < 0);
+        assert_true(net_train_step(b, images, labels, 1, &usual, &err) < 0);
         net_free(a);
         net_free(b);
         free(images);
@@ -748,6 +784,7 @@ int main(void)
         cmocka_unit_test(test_workers_apart),
         cmocka_unit_test(test_workers),
         cmocka_unit_test(test_ref_differences),
+        cmocka_unit_test(test_loss_sums),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_training_bf16),
         cmocka_unit_test(test_kept_or_not),
