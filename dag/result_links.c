@@ -54,7 +54,7 @@ static const char *blob_target(const struct links *links, const char *path,
                                const struct digest *digest)
 {
     const char *cache = links->plan->cache->folder;
-    char *blob = must(blob_path(cache, digest));
+    char *blob = must(cache_blob_path(links->plan->cache, digest));
     const char *target = arena_copy(links->arena, blob, strlen(blob));
     free(blob);
     if (!links->inside)
@@ -104,7 +104,7 @@ static int link_tree(struct links *links, const struct blob *blob, const char *p
                      struct error *err)
 {
     struct tree tree;
-    int rc = tree_read(links->plan->cache->folder, blob, &tree, err);
+    int rc = cache_read_tree(links->plan->cache, blob, &tree, err);
     for (size_t i = 0; rc == 0 && i < tree.count; i++) {
         const struct tree_entry *entry = &tree.entries[i];
         const char *name = arena_print(links->arena, "%s/%s", path, entry->path);
