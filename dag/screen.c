@@ -7,6 +7,7 @@
 #include "dag/progress.h"
 
 #include <math.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,8 @@ enum { ROOMY = 60, BAR = 10, TOTAL_BAR = 20, PERCENT = 5, NAME_LEAST = 6, LINE =
 #define WRAP      "\x1b[?7h"
 
 static const char *const style_codes[] = {
-    [STYLE_BOLD] = "1", [STYLE_DIM] = "2",     [STYLE_GREEN] = "32",
-    [STYLE_RED] = "31", [STYLE_YELLOW] = "33",
+    [TEXT_BOLD] = "1", [TEXT_DIM] = "2",     [TEXT_GREEN] = "32",
+    [TEXT_RED] = "31", [TEXT_YELLOW] = "33",
 };
 
 /* ---- the terminal ---- */
@@ -67,6 +68,19 @@ static bool locale_is_utf8(void)
     return false;
 }
 
+void screen_write(const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(STDERR_FILENO, text, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return; /* a closed stderr must not end a run */
+        text += n;
+        size -= (size_t)n;
+    }
+}
+
 bool screen_possible(void)
 {
     const char *kind = getenv("TERM");
@@ -94,7 +108,7 @@ void screen_begin(struct screen *s)
 void screen_end(struct screen *s)
 {
     if (s->drawn && !in_background())
-        progress_write(ERASE, sizeof ERASE - 1);
+        screen_write(ERASE, sizeof ERASE - 1);
     free(s->drawn);
     if (s->locale) {
         uselocale(s->before);
@@ -110,9 +124,9 @@ const char *screen_separator(const struct screen *s)
 
 /* ---- lines ---- */
 
-static void print_styled(const struct screen *s, FILE *out, enum style style, const char *text)
+static void print_styled(const struct screen *s, FILE *out, enum text_style style, const char *text)
 {
-    if (*text && style != STYLE_NONE && s->colour)
+    if (*text && style != TEXT_NONE && s->colour)
         fprintf(out, "\x1b[%sm%s\x1b[0m", style_codes[style], text);
     else
         fputs(text, out);
@@ -127,7 +141,7 @@ struct frame {
 };
 
 /* Writes what fits of the text, at most `columns` columns; returns how many it took. */
-static size_t put(struct frame *f, enum style style, size_t columns, const char *text)
+static size_t put(struct frame *f, enum text_style style, size_t columns, const char *text)
 {
     char clean[LINE], shown[LINE];
     display_clean(clean, sizeof clean, text, strlen(text));
@@ -143,10 +157,10 @@ static size_t put(struct frame *f, enum style style, size_t columns, const char 
 static void put_spaces(struct frame *f, size_t count)
 {
     while (count-- > 0 && f->left > 0)
-        put(f, STYLE_NONE, 1, " ");
+        put(f, TEXT_NONE, 1, " ");
 }
 
-static void put_padded(struct frame *f, enum style style, size_t columns, const char *text)
+static void put_padded(struct frame *f, enum text_style style, size_t columns, const char *text)
 {
     put_spaces(f, columns - put(f, style, columns, text));
 }
@@ -157,10 +171,10 @@ static void put_cut(struct frame *f, const char *text)
     const char *mark = f->screen->utf8 ? "…" : "..";
     size_t room = f->left, mark_width = f->screen->utf8 ? 1 : 2;
     if (display_width(text) > room && room > mark_width) {
-        put(f, STYLE_NONE, room - mark_width, text);
-        put(f, STYLE_NONE, mark_width, mark);
+        put(f, TEXT_NONE, room - mark_width, text);
+        put(f, TEXT_NONE, mark_width, mark);
     } else {
-        put(f, STYLE_NONE, room, text);
+        put(f, TEXT_NONE, room, text);
     }
 }
 
@@ -178,7 +192,7 @@ static void end_line(struct frame *f)
 }
 
 /* "━━━━━━", of at most TOTAL_BAR columns. */
-static void put_repeated(struct frame *f, enum style style, const char *piece, size_t columns)
+static void put_repeated(struct frame *f, enum text_style style, const char *piece, size_t columns)
 {
     char text[TOTAL_BAR * 3 + 1];
     size_t n = strlen(piece);
@@ -192,8 +206,8 @@ static void put_bar(struct frame *f, size_t columns, double part)
 {
     bool utf8 = f->screen->utf8;
     size_t full = (size_t)(fmin(fmax(part, 0), 1) * (double)columns);
-    put_repeated(f, STYLE_GREEN, utf8 ? "━" : "=", full);
-    put_repeated(f, STYLE_DIM, utf8 ? "─" : "-", columns - full);
+    put_repeated(f, TEXT_GREEN, utf8 ? "━" : "=", full);
+    put_repeated(f, TEXT_DIM, utf8 ? "─" : "-", columns - full);
 }
 
 /* ---- what they show ---- */
@@ -219,23 +233,23 @@ static void add_total(struct frame *f, const struct progress *p, bool roomy, dou
         put_spaces(f, 1);
     }
     snprintf(text, sizeof text, "%zu/%zu%s", p->cached + p->ran, p->total, roomy ? " stages" : "");
-    put(f, STYLE_BOLD, f->left, text);
+    put(f, TEXT_BOLD, f->left, text);
     if (p->failed) {
         snprintf(text, sizeof text, "%zu failed", p->failed);
-        put(f, STYLE_NONE, f->left, separator);
-        put(f, STYLE_RED, f->left, text);
+        put(f, TEXT_NONE, f->left, separator);
+        put(f, TEXT_RED, f->left, text);
     }
     write_clock(now - p->start, text, sizeof text);
-    put(f, STYLE_NONE, f->left, separator);
-    put(f, STYLE_NONE, f->left, text);
+    put(f, TEXT_NONE, f->left, separator);
+    put(f, TEXT_NONE, f->left, text);
     if (p->remaining >= 0) {
-        put(f, STYLE_NONE, f->left, separator);
-        put(f, STYLE_NONE, f->left, forecast_words(p->remaining, text, sizeof text));
-        put(f, STYLE_NONE, f->left, " to go");
+        put(f, TEXT_NONE, f->left, separator);
+        put(f, TEXT_NONE, f->left, forecast_words(p->remaining, text, sizeof text));
+        put(f, TEXT_NONE, f->left, " to go");
     }
     if (p->cached) {
         snprintf(text, sizeof text, "%s%zu cached", separator, p->cached);
-        put(f, STYLE_DIM, f->left, text);
+        put(f, TEXT_DIM, f->left, text);
     }
     end_line(f);
 }
@@ -246,23 +260,23 @@ static void add_activity(struct frame *f, const struct activity *a, size_t name_
     char name[256], text[512], time[32];
     size_t columns = roomy ? BAR : PERCENT;
     display_shorten(name, sizeof name, a->stage, name_columns, f->screen->utf8 ? "…" : "..");
-    put_padded(f, STYLE_BOLD, name_columns, name);
+    put_padded(f, TEXT_BOLD, name_columns, name);
     put_spaces(f, roomy ? 2 : 1);
     if (!(a->total > 0)) {
-        progress_duration(floor(now - a->since), time, sizeof time);
+        duration_text(floor(now - a->since), time, sizeof time);
         if (now - a->since < 10) /* without tenths */
             snprintf(time, sizeof time, "%.0f s", floor(now - a->since));
-        put_padded(f, STYLE_DIM, columns, time);
+        put_padded(f, TEXT_DIM, columns, time);
     } else if (roomy) {
         put_bar(f, BAR, a->done / a->total);
     } else {
         double percent = floor(100 * fmin(fmax(a->done / a->total, 0), 1));
         snprintf(text, sizeof text, "%.0f%%", percent);
-        put_padded(f, STYLE_GREEN, columns, text);
+        put_padded(f, TEXT_GREEN, columns, text);
     }
     put_spaces(f, roomy ? 2 : 1);
-    progress_describe(a, now, screen_separator(f->screen), roomy ? PROGRESS_WIDE : PROGRESS_NARROW,
-                      text, sizeof text);
+    activity_text(a, now, screen_separator(f->screen), roomy ? ACTIVITY_WIDE : ACTIVITY_NARROW,
+                  text, sizeof text);
     put_cut(f, text);
     end_line(f);
 }
@@ -282,7 +296,7 @@ static size_t widest_name(const struct progress *p, size_t shown, size_t width)
 static void add_lines(struct frame *f, const struct progress *p, size_t width, size_t height)
 {
     size_t most = height >= 4 ? height / 2 : height > 2 ? 2 : 1, shown = p->count;
-    double now = progress_clock();
+    double now = clock_monotonic();
     bool roomy = width >= ROOMY;
     char text[64];
     if (width < 2)
@@ -299,7 +313,7 @@ static void add_lines(struct frame *f, const struct progress *p, size_t width, s
         begin_line(f, width - 1);
         snprintf(text, sizeof text, shown ? "+%zu more running" : "%zu running", p->count - shown);
         put_spaces(f, roomy ? 2 : 0);
-        put(f, STYLE_DIM, f->left, text);
+        put(f, TEXT_DIM, f->left, text);
         end_line(f);
     }
     begin_line(f, width - 1);
@@ -373,7 +387,7 @@ void screen_draw(struct screen *s, const struct progress *p, const struct kept_l
         print_lines(out, lines, count);
         if (fclose(out) != 0)
             must(NULL);
-        progress_write(all, size);
+        screen_write(all, size);
         free(all);
         forget_drawn(s);
         s->drawn = *text ? must(strdup(text)) : NULL;

@@ -50,7 +50,7 @@ static void print_notice(void *data, const char *text)
 static void print_verifying(void *data, uint64_t done, uint64_t all)
 {
     struct session *s = data;
-    double now = progress_clock();
+    double now = clock_monotonic();
     bool terminal = isatty(STDERR_FILENO);
     if (s->verifying_since == 0)
         s->verifying_since = now;

@@ -31,7 +31,7 @@ static void write_line(const char *folder, const char *text)
 
 void stage_progress_keep(const char *folder, const json_t *line, double *kept)
 {
-    double now = progress_clock();
+    double now = clock_monotonic();
     if (*kept > 0 && now - *kept < KEEP_SECONDS)
         return;
     if (!json_is_number(json_object_get(line, "done")) ||

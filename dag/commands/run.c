@@ -98,7 +98,7 @@ static void print_totals(const struct plan *plan, const struct run_totals *t, co
             t->failed);
     if (t->not_run)
         fprintf(stderr, ", %zu not run", t->not_run);
-    fprintf(stderr, " in %s\n", progress_duration(t->seconds, time, sizeof time));
+    fprintf(stderr, " in %s\n", duration_text(t->seconds, time, sizeof time));
     if (report)
         fprintf(stderr, "report: %s\n", report);
     if (results && t->ran)
