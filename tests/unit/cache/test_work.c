@@ -156,8 +156,8 @@ static void attempts_can_be_listed(void **state)
     free(folder);
 }
 
-/* An attempt that ended with an error isn't one that was interrupted; a later attempt of the same key
- * may be. */
+/* An attempt that ended with an error isn't one that was interrupted; a later attempt of the same
+ * key may be. */
 static void a_failed_attempt_is_told_from_an_interrupted_one(void **state)
 {
     struct fixture *f = *state;
