@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include "cache/fsck.h"
 #include "cache/record.h"
+#include "cache/store_local.h"
 #include "cache/affected.h"
 
 /* A result whose key is the digest of its text, as every real one's is. */
