@@ -1,5 +1,5 @@
-/* Makes damage look as damage of the medium does: the bytes of a file change, its metadata does not.
- * A story can't do that to a file, so this program stores in the index of a cache the current
+/* Makes damage look as damage of the medium does: the bytes of a file change, its metadata does
+ * not. A story can't do that to a file, so this program stores in the index of a cache the current
  * metadata of a blob's file, as if it had been verified so.
  *
  *   restamp CACHE DIGEST */
