@@ -3,6 +3,7 @@
 #include "cache/cache.h"
 #include "base/file.h"
 #include "cache/record.h"
+#include "cache/store_local.h"
 #include "cache/work.h"
 
 #include <dirent.h>

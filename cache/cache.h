@@ -18,8 +18,8 @@
 #include "base/error.h"
 #include "cache/blob_writer.h"
 #include "cache/index.h"
-#include "cache/store_local.h"
 
+struct store_local;
 struct tree;
 
 struct cache {
