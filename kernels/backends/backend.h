@@ -2,15 +2,14 @@
  * convolutional net forward and backward, and an SGD step. kernels/nets/step_plan.c strings them
  * together.
  *
- * A device owns all tensors and convolutions made on it, and frees them when it is closed.
- * The interface speaks of shapes only: how an activation lies in memory (blocked, bf16) is the
- * backend's business. Operations on activations take a range of the batch's images, so that several
- * operations in a row can be done on a few images while those are in cache; the ranges of a batch
- * come in order. The others take the number of images n. All return 0, or a negative code with err
- * filled.
- * An operation may only be queued: read and loss_sums wait for what was queued before them.
- * Results depend on inputs, precision, threads and CPU features only: no atomics, fixed orders
- * of summation. */
+ * A device owns all tensors, image sets and convolutions made on it, and frees them when it is
+ * closed. The interface speaks of shapes only: how an activation lies in memory (blocked, bf16) is
+ * the backend's business. Operations on activations take a range of the batch's images, so that
+ * several operations in a row can be done on a few images while those are in cache; the ranges of a
+ * batch come in order. The others take the number of images n. All return 0, or a negative code
+ * with err filled. An operation may only be queued: read and loss_sums wait for what was queued
+ * before them. Results depend on inputs, precision, threads and CPU features only: no atomics,
+ * fixed orders of summation. */
 #ifndef FERDAG_KERNELS_BACKENDS_BACKEND_H
 #define FERDAG_KERNELS_BACKENDS_BACKEND_H
 
@@ -22,7 +21,8 @@
 
 struct device; /* threads, precision, and all memory of one net */
 struct tensor;
-struct conv; /* a convolution of one shape, without its weights */
+struct image_set; /* images that stay on a device, for crops to be taken from */
+struct conv;      /* a convolution of one shape, without its weights */
 
 /* Sizes of a tensor, outermost first: images, channels, height, width of an activation; O, I,
  * height, width of convolution weights; 1s where there are fewer. */
@@ -131,6 +131,15 @@ typedef int backend_write(struct device *device, struct tensor *tensor, const fl
 typedef int backend_read(struct device *device, struct tensor *tensor, float *values, size_t n,
                          struct error *err);
 
+/* Makes images resident. A device without memory of its own reads the caller's. */
+typedef int backend_image_set(struct device *device, const struct image_source *source,
+                              struct image_set **set, struct error *err);
+/* Fills the first n images of a TENSOR_IMAGE with crops: levels[pixel] for each pixel. The crops
+ * lie within their images. */
+typedef int backend_crop(struct device *device, const struct image_set *set,
+                         const struct crop *crops, size_t n, struct tensor *images,
+                         struct error *err);
+
 typedef int backend_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
                          struct error *err);
 /* What the convolution needs of its weights before a batch, again whenever these have changed:
@@ -235,6 +244,8 @@ struct backend {
     backend_within *within;
     backend_write *write;
     backend_read *read;
+    backend_image_set *image_set;
+    backend_crop *crop;
     backend_conv *conv;
     backend_conv_ready *conv_ready;
     backend_conv_release *conv_release;

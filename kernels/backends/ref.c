@@ -14,6 +14,11 @@ struct tensor {
     struct tensor *next;
 };
 
+struct image_set {
+    struct image_source source;
+    struct image_set *next;
+};
+
 struct conv {
     struct conv_spec spec;
     double *gradient, *bias_gradient; /* gathered; NULL: none yet */
@@ -23,6 +28,7 @@ struct conv {
 struct device {
     struct loss_sums sums;
     struct tensor *tensors;
+    struct image_set *image_sets;
     struct conv *convs;
 };
 
@@ -56,6 +62,11 @@ static void ref_close(struct device *device)
         if (!t->within)
             free(t->v);
         free(t);
+    }
+    while (device->image_sets) {
+        struct image_set *set = device->image_sets;
+        device->image_sets = set->next;
+        free(set);
     }
     while (device->convs) {
         struct conv *c = device->convs;
@@ -121,6 +132,34 @@ static int ref_read(struct device *device, struct tensor *t, float *values, size
     (void)err;
     for (size_t i = 0; i < n * t->shape.c * t->shape.h * t->shape.w; i++)
         values[i] = (float)t->v[i];
+    return 0;
+}
+
+static int ref_image_set(struct device *device, const struct image_source *source,
+                         struct image_set **set, struct error *err)
+{
+    struct image_set *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_set(err, ENOMEM, "out of memory");
+    *s = (struct image_set){*source, device->image_sets};
+    device->image_sets = *set = s;
+    return 0;
+}
+
+static int ref_crop(struct device *device, const struct image_set *set, const struct crop *crops,
+                    size_t n, struct tensor *images, struct error *err)
+{
+    const struct image_source *from = &set->source;
+    size_t size = images->shape.w;
+    double *v = images->v;
+    (void)device, (void)err;
+    for (const struct crop *c = crops; c < crops + n; c++)
+        for (size_t y = 0; y < size; y++)
+            for (size_t x = 0; x < size; x++) {
+                size_t line = (c->image * from->size + c->top + y) * from->size;
+                size_t column = c->left + (c->mirror ? size - 1 - x : x);
+                *v++ = (double)from->levels[from->pixels[line + column]];
+            }
     return 0;
 }
 
@@ -592,6 +631,8 @@ const struct backend backend_ref = {
     .within = ref_within,
     .write = ref_write,
     .read = ref_read,
+    .image_set = ref_image_set,
+    .crop = ref_crop,
     .conv = ref_conv,
     .conv_ready = ref_conv_ready,
     .conv_release = ref_conv_release,

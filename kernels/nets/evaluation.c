@@ -193,18 +193,16 @@ static int evaluate_share(struct net *net, size_t n, int worker, int unused, str
     return e;
 }
 
-int net_predict(struct net *net, const float *images, size_t n, float *logits, float *features,
+int net_predict(struct net *net, struct net_input input, size_t n, float *logits, float *features,
                 struct error *err)
 {
     const struct backend *b = net->backend;
     const struct program *p = &net->program;
     const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
     struct tensor *x = net->values[p->features], *y = net->values[p->logits];
-    int e = net_check_batch(net, n, err);
+    int e = net_load(net, input, n, err);
     if (!e)
         e = fold(net, err);
-    if (!e)
-        e = b->write(net->device, net->values[0], images, n, err);
     if (!e)
         e = net_ready(net, evaluated(net), NET_EVALUATION, err);
     if (!e)

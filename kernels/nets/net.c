@@ -341,6 +341,16 @@ int net_get_gradient(struct net *net, size_t i, float *values, struct error *err
                                   net->params[i].slices, err);
 }
 
+int net_add_images(struct net *net, const struct image_source *source, struct net_images *images,
+                   struct error *err)
+{
+    if (source->size < (size_t)net->spec.image_size)
+        return error_set(err, EINVAL, "images of size %zu: the net takes %d", source->size,
+                         net->spec.image_size);
+    *images = (struct net_images){NULL, source->n, source->size};
+    return net->backend->image_set(net->device, source, &images->set, err);
+}
+
 size_t net_features(const struct net *net)
 {
     return net->program.values[net->program.features].channels;

@@ -125,8 +125,9 @@ int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err);
  * time. */
 void net_release(struct net *net, bool training);
 
-/* -EINVAL unless a batch of n images fits. */
-int net_check_batch(const struct net *net, size_t n, struct error *err);
+/* Fills the tensor of the first convolution with the n images of a batch; -EINVAL if they don't
+ * fit. */
+int net_load(struct net *net, struct net_input input, size_t n, struct error *err);
 
 /* net_create with other traits than the device's own; workers and precision must be its own. */
 int net_create_with(struct net **net, const struct net_spec *spec,

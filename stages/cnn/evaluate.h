@@ -18,17 +18,18 @@ int view_size(enum view view, int crop);
 struct evaluation {
     struct net *net;
     enum view view;
-    int crop;  /* size of crops, for the first two views */
-    int batch; /* at most this many images at a time */
-    const struct scale *scale;
+    int crop;                                 /* size of crops, for the first two views */
+    int batch;                                /* at most this many images at a time */
+    const struct net_images *images;          /* resident on the net's device */
     void (*tick)(void *context, size_t done); /* called after each batch; may be NULL */
     void *context;
 };
 
-/* Logits (n, CLASSES) and features (n, net_features) of all images; either may be NULL. Of several
- * views they are the means (of logits, not of probabilities, as the public code does). */
-int evaluate(const struct evaluation *e, const struct images *images, float *logits,
-             float *features, struct error *err);
+/* Logits (n, CLASSES) and features (n, net_features) of n images from `first` on; either may be
+ * NULL. Of several views they are the means (of logits, not of probabilities, as the public code
+ * does). */
+int evaluate(const struct evaluation *e, size_t first, size_t n, float *logits, float *features,
+             struct error *err);
 
 /* Mean cross-entropy (natural logarithm) of logits (n, CLASSES); *correct counts the rows whose
  * largest logit is at their label. */

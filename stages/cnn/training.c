@@ -44,20 +44,19 @@ static int save(struct training *t, struct error *err)
     return rc;
 }
 
-/* The next batch of the running epoch: images into input and labels; returns how many. */
-static size_t cut_batch(struct training *t)
+/* The next batch of the running epoch: its crops and labels; returns how many. */
+static size_t choose_batch(struct training *t)
 {
-    size_t first = t->state.batch * (size_t)t->spec.batch, size = (size_t)t->crop;
+    size_t first = t->state.batch * (size_t)t->spec.batch;
     size_t n = t->train.n - first;
     if (n > (size_t)t->spec.batch)
         n = (size_t)t->spec.batch;
     const uint8_t *labels = t->train.labels.data;
     for (size_t i = 0; i < n; i++) {
-        size_t index = t->order[first + i];
-        struct crop crop =
-            crop_random(t->seed, (uint64_t)t->state.epoch, first + i, t->crop, t->flip);
-        crop_cut(&t->train, index, crop, &t->scale, t->input + i * size * size);
-        t->labels[i] = labels[index];
+        uint32_t image = t->order[first + i];
+        t->crops[i] = crop_random(t->seed, (uint64_t)t->state.epoch, first + i, t->crop, t->flip);
+        t->crops[i].image = image;
+        t->labels[i] = labels[image];
     }
     return n;
 }
@@ -75,9 +74,10 @@ static int diverged(const struct training *t, size_t step, const char *split, do
 int training_batch(struct training *t, size_t batches, struct error *err)
 {
     double before = job_clock();
-    size_t n = cut_batch(t);
+    size_t n = choose_batch(t);
     t->step.sgd.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
-    int rc = net_train_step(t->net, t->input, t->labels, n, &t->step, err);
+    int rc = net_train_step(t->net, (struct net_input){.from = &t->train_images, .crops = t->crops},
+                            t->labels, n, &t->step, err);
     if (rc < 0)
         return rc;
     t->state.batch++;
@@ -123,7 +123,7 @@ int training_evaluation(struct training *t, struct evaluation *e, struct error *
                              .view = t->view,
                              .crop = t->crop,
                              .batch = t->spec.batch,
-                             .scale = &t->scale};
+                             .images = &t->public_images};
     int rc = t->full_net ? weights_from_net(&t->now, t->net, err) : 0;
     return rc < 0 || !t->full_net ? rc : weights_to_net(&t->now, t->full_net, err);
 }
@@ -133,7 +133,7 @@ static int look_at_public(struct training *t, double *loss, size_t *correct, str
     struct evaluation e;
     int rc = training_evaluation(t, &e, err);
     if (rc == 0)
-        rc = evaluate(&e, &t->public, t->logits, NULL, err);
+        rc = evaluate(&e, 0, t->public.n, t->logits, NULL, err);
     if (rc < 0)
         return rc;
     *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);

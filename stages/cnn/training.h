@@ -16,6 +16,7 @@ struct training {
     struct net_spec spec;
     struct net *net, *full_net; /* full_net: sees whole images, if evaluation wants them */
     struct images train, public;
+    struct net_images train_images, public_images; /* resident: on net; on full_net or net */
     struct scale scale;
     struct schedule schedule;
     struct net_step step;
@@ -27,7 +28,7 @@ struct training {
     struct training_state state;
     struct weights now, best;
     uint32_t *order;
-    float *input;
+    struct crop *crops; /* of the current batch, as its labels */
     uint8_t *labels;
     float *logits; /* of PublicTest */
 

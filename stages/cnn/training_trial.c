@@ -31,18 +31,18 @@ static int measure_steps(struct training *t, double *each, struct error *err)
 /* Seconds for an image of PublicTest; again, the first time isn't counted. */
 static int measure_look(struct training *t, double *each, struct error *err)
 {
-    struct images some = t->public;
+    size_t some = t->public.n;
     struct evaluation e;
     double before = 0;
-    if (some.n > (size_t)t->spec.batch)
-        some.n = (size_t)t->spec.batch;
+    if (some > (size_t)t->spec.batch)
+        some = (size_t)t->spec.batch;
     int rc = training_evaluation(t, &e, err);
     for (int i = 0; rc == 0 && i < 2; i++) {
         before = job_clock();
-        rc = evaluate(&e, &some, t->logits, NULL, err);
+        rc = evaluate(&e, 0, some, t->logits, NULL, err);
     }
     if (rc == 0)
-        *each = (job_clock() - before) / (double)some.n;
+        *each = (job_clock() - before) / (double)some;
     return rc;
 }
 

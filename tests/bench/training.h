@@ -92,7 +92,8 @@ static inline int training_step(struct training *t, struct error *err)
 {
     const struct net_step sgd = {
         .sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1}};
-    return net_train_step(t->net, t->images, t->labels, (size_t)t->spec.batch, &sgd, err);
+    return net_train_step(t->net, (struct net_input){.plain = t->images}, t->labels,
+                          (size_t)t->spec.batch, &sgd, err);
 }
 
 static inline void training_end(struct training *t)

@@ -137,7 +137,7 @@ static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
         wide[i] = labels[i] = (uint8_t)random_below(&r, CLASSES);
     int e = put_params(f, net, "start.", false, err);
     if (e == 0)
-        e = net_train_step(net, images, labels, BATCH, &step, err);
+        e = net_train_step(net, (struct net_input){.plain = images}, labels, BATCH, &step, err);
     if (e == 0)
         e = net_loss_sums(net, &sums, NULL, err);
     if (e == 0)
@@ -147,7 +147,7 @@ static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
     if (e == 0)
         e = put_outputs(f, net, err);
     if (e == 0)
-        e = net_predict(net, images, BATCH, logits, features, err);
+        e = net_predict(net, (struct net_input){.plain = images}, BATCH, logits, features, err);
     float narrow = (float)(sums.loss / BATCH);
     size_t d = net_features(net);
     const struct {

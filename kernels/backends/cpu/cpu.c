@@ -21,6 +21,7 @@ static void cpu_close(struct device *device)
     if (!device)
         return;
     cpu_convs_free(device);
+    cpu_image_sets_free(device);
     cpu_free_memory(device);
     free(device);
 }
@@ -75,6 +76,8 @@ const struct backend backend_cpu = {
     .within = cpu_within,
     .write = cpu_write,
     .read = cpu_read,
+    .image_set = cpu_image_set,
+    .crop = cpu_crop,
     .conv = cpu_conv,
     .conv_ready = cpu_conv_ready,
     .conv_release = cpu_conv_release,

@@ -46,6 +46,7 @@ struct device {
     struct cpu_worker *workers;
     struct loss_sums sums;
     struct tensor *tensors; /* all of them, newest first */
+    struct image_set *image_sets;
     struct conv *convs;
 };
 
@@ -183,6 +184,8 @@ backend_room cpu_room;
 backend_within cpu_within;
 backend_write cpu_write;
 backend_read cpu_read;
+backend_image_set cpu_image_set;
+backend_crop cpu_crop;
 backend_conv cpu_conv;
 backend_conv_ready cpu_conv_ready;
 backend_conv_release cpu_conv_release;
@@ -206,5 +209,6 @@ backend_add cpu_add;
 backend_sgd cpu_sgd;
 
 void cpu_convs_free(struct device *device);
+void cpu_image_sets_free(struct device *device);
 
 #endif
