@@ -73,12 +73,28 @@ static const struct row *const tables[NET_MODELS] = {
 
 enum { CARDINALITY = 2, EXPANSION = 2 };
 
+/* The only place where the nets' names stand. */
+#define VGG19           "vgg19"
+#define RESNET18        "resnet18"
+#define PREACT_RESNET18 "preact_resnet18"
+#define RESNEXT29       "resnext29"
+
 const char *const net_model_names[NET_MODELS] = {
-    [NET_VGG19] = "vgg19",
-    [NET_RESNET18] = "resnet18",
-    [NET_PREACT_RESNET18] = "preact_resnet18",
-    [NET_RESNEXT29] = "resnext29",
+    [NET_VGG19] = VGG19,
+    [NET_RESNET18] = RESNET18,
+    [NET_PREACT_RESNET18] = PREACT_RESNET18,
+    [NET_RESNEXT29] = RESNEXT29,
 };
+
+const char net_model_choices[] = VGG19 "|" RESNET18 "|" PREACT_RESNET18 "|" RESNEXT29;
+
+enum net_model net_model_find(const char *name)
+{
+    int i = 0;
+    while (i < NET_MODELS && strcmp(name, net_model_names[i]) != 0)
+        i++;
+    return (enum net_model)i;
+}
 
 /* ---- parameters ---- */
 

@@ -112,8 +112,12 @@ const char *net_backend(const struct net *net);
  */
 enum precision net_precision(const struct net *net);
 
-/* "vgg19", "resnet18", "preact_resnet18", "resnext29". */
+/* The nets' names, by enum net_model, and joined by "|" for a param's choices. */
 extern const char *const net_model_names[NET_MODELS];
+extern const char net_model_choices[];
+
+/* The net of that name; NET_MODELS if there is none. */
+enum net_model net_model_find(const char *name);
 
 /* CPU features that decide results, such as "cpu avx512_core_bf16"; see stages/kind.h. */
 int net_numerics(const char *backend, char *text, size_t size, struct error *err);

@@ -39,9 +39,6 @@ struct training {
     bool warm; /* the first step, which also builds the backend's kernels, is behind */
 };
 
-/* The net of that name; of one that is none of ours, any. */
-enum net_model training_model(const char *name);
-
 /* Steps of an epoch. */
 size_t training_steps(const struct training *t);
 

@@ -49,14 +49,6 @@ static int read_images(struct training *t, struct error *err)
 
 /* ---- setting up ---- */
 
-enum net_model training_model(const char *name)
-{
-    int i = 0;
-    while (i + 1 < NET_MODELS && strcmp(net_model_names[i], name) != 0)
-        i++;
-    return (enum net_model)i;
-}
-
 static void read_params(struct training *t)
 {
     const struct job *j = t->job;
@@ -65,7 +57,7 @@ static void read_params(struct training *t)
     t->seed = (uint64_t)job_int(j, "seed");
     t->view = view_named(job_string(j, "evaluation_view"));
     t->spec = (struct net_spec){
-        .model = training_model(job_string(j, "model")),
+        .model = net_model_find(job_string(j, "model")),
         .width = (int)job_int(j, "width"),
         .classes = CLASSES,
         .image_size = t->crop,

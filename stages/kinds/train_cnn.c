@@ -22,11 +22,13 @@ static int run(struct job *job, struct error *err)
 static double work(const json_t *p)
 {
     struct net_spec spec = {
-        .model = training_model(json_string_value(json_object_get(p, "model"))),
+        .model = net_model_find(json_string_value(json_object_get(p, "model"))),
         .width = (int)json_integer_value(json_object_get(p, "width")),
         .classes = CLASSES,
         .image_size = (int)json_integer_value(json_object_get(p, "crop")),
     };
+    if (spec.model == NET_MODELS)
+        return 0; /* refused by the check of params */
     return 3 * net_spec_flops(&spec) * (double)json_integer_value(json_object_get(p, "epochs"));
 }
 
@@ -74,7 +76,7 @@ static const struct port outputs[] = {
 static const struct param params[] = {
     {.name = "model",
      .type = PARAM_ENUM,
-     .choices = "vgg19|resnet18|preact_resnet18|resnext29",
+     .choices = net_model_choices,
      .text = "the net"},
     {.name = "width",
      .type = PARAM_INT,

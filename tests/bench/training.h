@@ -42,13 +42,10 @@ static inline double training_clock(clockid_t clock)
  * another option and for an unknown model. */
 static inline bool training_option(int option, struct net_spec *spec)
 {
-    int m = 0;
     switch (option) {
     case 'm':
-        while (m < NET_MODELS && strcmp(optarg, net_model_names[m]) != 0)
-            m++;
-        spec->model = (enum net_model)m;
-        return m < NET_MODELS;
+        spec->model = net_model_find(optarg);
+        return spec->model != NET_MODELS;
     case 'w':
         spec->width = atoi(optarg);
         return true;

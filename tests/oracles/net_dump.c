@@ -177,21 +177,13 @@ static int load(struct net *net, const char *path, struct error *err)
     return e;
 }
 
-static enum net_model find_model(const char *name)
-{
-    int model = 0;
-    while (model < NET_MODELS && strcmp(name, net_model_names[model]) != 0)
-        model++;
-    return (enum net_model)model;
-}
-
 int main(int argc, char **argv)
 {
     struct error err = {""};
     struct net *net = NULL;
     if (argc != 6 && argc != 7)
         return 2;
-    const struct net_spec spec = {.model = find_model(argv[1]),
+    const struct net_spec spec = {.model = net_model_find(argv[1]),
                                   .width = atoi(argv[2]),
                                   .classes = CLASSES,
                                   .image_size = SIZE,

@@ -101,6 +101,15 @@ static struct images make_images(size_t n)
     return images;
 }
 
+static void grey_levels_are_standardised(void **state)
+{
+    (void)state;
+    struct scale scale;
+    scale_set(&scale, .5, .25);
+    for (int level = 0; level < 256; level += 51)
+        assert_float_equal(scale.table[level], (float)((level / 255. - .5) / .25), 1e-6);
+}
+
 static void ten_crops_stand_in_the_usual_order(void **state)
 {
     (void)state;
@@ -558,6 +567,7 @@ int main(void)
         cmocka_unit_test(step_schedule),
         cmocka_unit_test(cosine_schedule),
         cmocka_unit_test(schedules_with_the_same_start),
+        cmocka_unit_test(grey_levels_are_standardised),
         cmocka_unit_test(ten_crops_stand_in_the_usual_order),
         cmocka_unit_test(random_crops_reach_all_places),
         cmocka_unit_test(orders_are_permutations_that_change),
