@@ -10,7 +10,7 @@
 struct tensor {
     struct shape shape;
     double *v;
-    bool within; /* another tensor, whose v it is */
+    bool is_view; /* another tensor, whose v it is */
     struct tensor *next;
 };
 
@@ -59,7 +59,7 @@ static void ref_close(struct device *device)
     while (device->tensors) {
         struct tensor *t = device->tensors;
         device->tensors = t->next;
-        if (!t->within)
+        if (!t->is_view)
             free(t->v);
         free(t);
     }
@@ -96,19 +96,19 @@ static int ref_tensor(struct device *device, enum tensor_use use, struct shape s
     return 0;
 }
 
-static size_t ref_room(const struct device *device, struct shape s)
+static size_t ref_alloc_size(const struct device *device, struct shape s)
 {
     (void)device;
     return s.n * s.c * s.h * s.w;
 }
 
-static int ref_within(struct device *device, struct tensor *plain, size_t first, struct shape shape,
-                      struct tensor **tensor, struct error *err)
+static int ref_view(struct device *device, struct tensor *plain, size_t first, struct shape shape,
+                    struct tensor **tensor, struct error *err)
 {
     struct tensor *t = calloc(1, sizeof *t);
     if (!t)
         return error_set(err, ENOMEM, "out of memory");
-    *t = (struct tensor){.shape = shape, .v = plain->v + first, .within = true};
+    *t = (struct tensor){.shape = shape, .v = plain->v + first, .is_view = true};
     t->next = device->tensors;
     device->tensors = t;
     *tensor = t;
@@ -627,8 +627,8 @@ const struct backend backend_ref = {
     .open = ref_open,
     .close = ref_close,
     .tensor = ref_tensor,
-    .room = ref_room,
-    .within = ref_within,
+    .alloc_size = ref_alloc_size,
+    .view = ref_view,
     .write = ref_write,
     .read = ref_read,
     .image_set = ref_image_set,

@@ -18,7 +18,7 @@ struct net_spec {
     int classes;    /* 7 */
     int image_size; /* height and width of the input: 32 to 64 (40 for crops, 48 for whole images)
                      */
-    int batch;      /* largest batch that will be asked for */
+    int batch;      /* the largest batch */
     bool training;  /* false: no gradients, no momentum; less memory, batch norm folded */
     enum precision precision;
     const char *backend; /* "auto", "ref", "cpu", "cuda" */
@@ -51,7 +51,7 @@ int net_set(struct net *net, size_t i, const float *values, struct error *err);
 /* SGD momentum of a trainable parameter, same shape. */
 int net_get_momentum(struct net *net, size_t i, float *values, struct error *err);
 int net_set_momentum(struct net *net, size_t i, const float *values, struct error *err);
-/* Gradient left by the last net_train_step or net_gradients, before clipping and weight decay. */
+/* Gradient of the last net_train_step or net_gradients, before clipping and weight decay. */
 int net_get_gradient(struct net *net, size_t i, float *values, struct error *err);
 
 /* Images that are resident on a net's device, until the net is freed. */
@@ -102,13 +102,13 @@ size_t net_features(const struct net *net); /* 8*width, 16*width for ResNeXt29 *
 /* Multiply-adds of one image forward, times 2. */
 double net_flops(const struct net *net);
 
-/* The same of a net that isn't made: model, width, classes and image_size are used. */
+/* The same without creating the net; only model, width, classes and image_size matter. */
 double net_spec_flops(const struct net_spec *spec);
 
 /* "cpu", "ref", ...: the backend that `auto` became. */
 const char *net_backend(const struct net *net);
 
-/* The precision it computes in: fp32 where bf16 was asked for and the CPU or the backend lacks it.
+/* The precision that it computes in: fp32 instead of bf16 where the CPU or the backend lacks bf16.
  */
 enum precision net_precision(const struct net *net);
 

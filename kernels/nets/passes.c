@@ -33,14 +33,13 @@ int net_share_out(struct net *net, size_t n,
     return failed;
 }
 
-/* Every worker gets the convolutions from its own number on, `workers` apart: packing weights is
- * work too. */
+/* Workers share the packing of weights: worker w takes the operations w, w + workers, ... */
 static int ready_convs(struct net *net, size_t n, int worker, int pass, struct error *err)
 {
     int e = 0;
     for (int i = worker; !e && i < net->program.op_count; i += net->traits.workers) {
         const struct op *op = &net->program.ops[i];
-        const struct step *s = &net->steps[i];
+        const struct op_state *s = &net->steps[i];
         bool folded = pass == NET_EVALUATION && s->fused_norm; /* is ready */
         bool last = pass == NET_BACKWARD && op->in == 0;       /* needs no dx */
         if (op->kind == OP_CONV && !folded && !last)

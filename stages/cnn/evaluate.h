@@ -1,5 +1,5 @@
-/* How a trained net looks at images: the centre crop, ten crops averaged, or the whole image. One
- * way for all: training's look at PublicTest and the extraction of features. */
+/* Evaluation of a trained net: on the centre crop, the mean over ten crops, or the whole image.
+ * Training uses it for PublicTest after each epoch, and extract_features for all splits. */
 #ifndef FERDAG_STAGES_CNN_EVALUATE_H
 #define FERDAG_STAGES_CNN_EVALUATE_H
 
@@ -12,7 +12,7 @@ enum view { VIEW_CENTER, VIEW_TEN_CROP, VIEW_FULL };
 
 /* The view of that name, which is one of VIEW_CHOICES. */
 enum view view_named(const char *name);
-/* Height and width of what a net sees, which must have been created for it. */
+/* Height and width of the net's input, for which it must have been created. */
 int view_size(enum view view, int crop);
 
 struct evaluation {

@@ -1,4 +1,4 @@
-/* See training.h: batches, epochs, the look at PublicTest after each, and the words about it. */
+/* See training.h: batches, epochs, the evaluation on PublicTest after each, and progress. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 static const double PROGRESS_SECONDS = .3;
 
-static void say_progress(struct training *t, size_t batches)
+static void report_progress(struct training *t, size_t batches)
 {
     char note[96] = "";
     size_t epochs = json_array_size(t->state.metrics),
@@ -128,7 +128,7 @@ int training_evaluation(struct training *t, struct evaluation *e, struct error *
     return rc < 0 || !t->full_net ? rc : weights_to_net(&t->now, t->full_net, err);
 }
 
-static int look_at_public(struct training *t, double *loss, size_t *correct, struct error *err)
+static int evaluate_public(struct training *t, double *loss, size_t *correct, struct error *err)
 {
     struct evaluation e;
     int rc = training_evaluation(t, &e, err);
@@ -162,7 +162,7 @@ static int end_epoch(struct training *t, struct error *err)
     struct training_state *s = &t->state;
     double before = job_clock(), loss = 0;
     size_t correct = 0;
-    int rc = look_at_public(t, &loss, &correct, err);
+    int rc = evaluate_public(t, &loss, &correct, err);
     double accuracy = (double)correct / (double)t->public.n;
     s->epoch_seconds += job_clock() - before;
     if (rc == 0)
@@ -197,15 +197,15 @@ static int finish_epoch(struct training *t, size_t batches, double checkpoint_se
     while (rc == 0 && t->state.batch < batches) {
         rc = training_batch(t, batches, err);
         double now = job_clock();
-        bool due = now - t->last_word >= PROGRESS_SECONDS;
+        bool due = now - t->last_report >= PROGRESS_SECONDS;
         bool save_due = now - t->last_checkpoint >= checkpoint_seconds;
         if (rc == 0 && (due || save_due || t->state.batch == batches))
             rc = read_sums(t, err);
         if (rc == 0 && save_due)
             rc = save(t, err);
         if (rc == 0 && due) {
-            t->last_word = now;
-            say_progress(t, batches);
+            t->last_report = now;
+            report_progress(t, batches);
         }
     }
     return rc;
@@ -215,8 +215,8 @@ int training_run(struct training *t, struct error *err)
 {
     size_t batches = training_steps(t);
     double every = job_real(t->job, "checkpoint_seconds");
-    t->last_checkpoint = t->last_word = job_clock();
-    say_progress(t, batches); /* before a first step that may take a minute: what was done before */
+    t->last_checkpoint = t->last_report = job_clock();
+    report_progress(t, batches); /* the first step may take a minute */
     while (wants_more(t)) {
         crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);
         int rc = finish_epoch(t, batches, every, err);

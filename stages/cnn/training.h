@@ -1,6 +1,6 @@
-/* One training of train_cnn, from its params to its last epoch: what it holds, and the steps that
- * train_cnn.c takes one after the other. training_start.c begins it, training.c is its loop,
- * training_outputs.c writes what comes out, training_trial.c foretells how long it will take. */
+/* One training of train_cnn, from its params to its outputs: training_start.c prepares it,
+ * training.c is its loop, training_outputs.c writes its outputs, training_trial.c estimates its
+ * time. */
 #ifndef FERDAG_STAGES_CNN_TRAINING_H
 #define FERDAG_STAGES_CNN_TRAINING_H
 
@@ -14,7 +14,7 @@
 struct training {
     const struct job *job;
     struct net_spec spec;
-    struct net *net, *full_net; /* full_net: sees whole images, if evaluation wants them */
+    struct net *net, *full_net; /* full_net: of evaluation on whole images */
     struct images train, public;
     struct net_images train_images, public_images; /* resident: on net; on full_net or net */
     struct scale scale;
@@ -33,10 +33,10 @@ struct training {
     float *logits; /* of PublicTest */
 
     size_t sums_from; /* batch of the running epoch with which the device's sums begin */
-    double started, last_checkpoint, last_word; /* on job_clock */
-    double trained_seconds;                     /* in this process, evaluation left out */
+    double started, last_checkpoint, last_report; /* on job_clock */
+    double trained_seconds;                       /* in this process, evaluation left out */
     size_t trained_images;
-    bool warm; /* the first step, which also builds the backend's kernels, is behind */
+    bool warm; /* the first step, which also builds the backend's kernels, is done */
 };
 
 /* Steps of an epoch. */
@@ -54,7 +54,7 @@ void training_finish(struct training *t);
 /* Trains on the next of the running epoch's `batches`; the device adds up its loss and accuracy. */
 int training_batch(struct training *t, size_t batches, struct error *err);
 
-/* How the net, as it is now, looks at PublicTest. */
+/* Fills in *e for an evaluation of the current net on PublicTest. */
 int training_evaluation(struct training *t, struct evaluation *e, struct error *err);
 
 /* Trains until the last epoch, or until it stops early. */

@@ -1,6 +1,6 @@
-/* extract_features: what a trained net says of every image of a data set: the output of its last
- * pooling layer, its logits and its decisions. Which net, and how images are scaled for it, stands
- * in the weights' own metadata. It also measures how long an image takes, alone and in a batch. */
+/* extract_features: evaluates a trained net on every image of a data set: the output of its last
+ * pooling layer, its logits and its predicted classes. The metadata of the weights name the net and
+ * the scale of grey levels. It also measures the time per image, alone and in a batch. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -47,7 +47,7 @@ static int record_norm(struct device *device, const struct norm *norm, struct ra
 
 static struct shape shape_of(const struct net *net, int op)
 {
-    const struct extent *e = &net->program.values[net->program.ops[op].out];
+    const struct value_shape *e = &net->program.values[net->program.ops[op].out];
     return (struct shape){BATCH, e->channels, e->height, e->width};
 }
 
