@@ -56,7 +56,7 @@ static void remove_old_temporaries(const char *folder)
 }
 
 /* To look into a folder that isn't a cache mustn't make it one. */
-bool cache_is_there(const char *folder)
+static bool holds_cache(const char *folder)
 {
     static const char *const parts[] = {"index.sqlite", "results"};
     struct stat st;
@@ -131,7 +131,7 @@ static int open_index(struct cache *cache, bool exists, struct error *err)
 
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err)
 {
-    bool there = cache_is_there(folder);
+    bool there = holds_cache(folder);
     *cache = (struct cache){.read_only = there && !may_write(folder)};
     create = create && !cache->read_only;
     int rc = create ? make_all(folder, err) : 0;

@@ -41,9 +41,6 @@ struct cache {
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err);
 void cache_close(struct cache *cache);
 
-/* Whether the folder holds a cache. */
-bool cache_is_there(const char *folder);
-
 /* The result of a key: 0, or -ENOENT (err untouched) if there is none or a blob of it is missing or
  * damaged. A blob whose stamp changed is read and verified first. An output whose name starts with
  * a dot is of use to stages to come alone: without its blob the result is there without that

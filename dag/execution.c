@@ -122,6 +122,8 @@ static void fail(struct execution *x)
     struct run *run = x->run;
     struct task *task = x->task;
     struct error error;
+    if (x->folder)
+        stage_progress_drop(x->folder);
     describe_failure(x);
     struct failure failure = {
         .key = task->key,
@@ -139,10 +141,8 @@ static void fail(struct execution *x)
         run_cache_broke(run, rc, &error);
     progress_stop(&run->progress, task->stage->name, NULL);
     progress_say(&run->progress, "ferdag: stage %s failed: %s", task->stage->name, x->error.text);
-    if (x->folder) {
+    if (x->folder)
         say_log_end(x);
-        stage_progress_drop(x->folder);
-    }
     if (!run->options->keep_going)
         run->stopping = true;
     if (task->stage->kind->open_ports && x->folder) {
