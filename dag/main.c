@@ -51,7 +51,7 @@ static const struct command {
     {"graph", "FILE", "the stages as a graph", CMD_GRAPH, 1, 1, command_graph},
     {"show", "FILE [STAGE...]", "outputs, digests, where they came from, time and memory", CMD_SHOW,
      1, 1000, command_show},
-    {"get", "FILE STAGE[.PORT] DEST", "copy an output to a file or into a folder", CMD_GET, 3, 3,
+    {"get", "FILE STAGE.port DEST", "copy an output to a file or into a folder", CMD_GET, 3, 3,
      command_get},
     {"log", "FILE [STAGE...]", "what the stage printed", CMD_LOG, 1, 1000, command_log},
     {"kinds", "[KIND]", "the stage kinds, their ports, params, defaults", CMD_KINDS, 0, 1,
