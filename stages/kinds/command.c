@@ -379,8 +379,8 @@ static int run(struct job *job, struct error *err)
     if (rc < 0)
         return rc;
     if (WIFSIGNALED(status))
-        return error_set(err, EINTR, "'%s' was killed by signal %d (%s)", text,
-                         WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return error_set(err, EINTR, "'%s' was killed by signal %d (%s)", text, WTERMSIG(status),
+                         strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status) != 0)
         return error_set(err, EIO, "'%s' ended with status %d", text, WEXITSTATUS(status));
     return 0;
