@@ -1,7 +1,8 @@
-/* Times of the clock. */
+/* Clocks and durations. */
 #ifndef FERDAG_BASE_CLOCK_H
 #define FERDAG_BASE_CLOCK_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -10,5 +11,12 @@ double clock_now(void);
 
 /* Nanoseconds since 1970. */
 int64_t clock_ns(const struct timespec *t);
+
+/* Seconds of a clock that is never set back; its zero has no meaning. */
+double clock_monotonic(void);
+
+/* Writes a duration into text and returns it: "4.1 s", "41 s", "2 min 03 s", "1 h 05 min",
+ * "16 d 02 h". */
+const char *duration_text(double seconds, char *text, size_t size);
 
 #endif

@@ -86,7 +86,7 @@ static bool is_attempt(const char *name)
             (name[KEY_LENGTH] == '.' && strcmp(name + KEY_LENGTH, ".lock") != 0));
 }
 
-bool work_has_checkpoint(const char *folder)
+static bool has_checkpoint(const char *folder)
 {
     DIR *dir = opendir(folder);
     struct dirent *entry;
@@ -131,9 +131,8 @@ static int add_attempt(struct cache *cache, const char *name, struct attempt **a
     if (!folder)
         return error_set(err, ENOMEM, "out of memory listing the folders of stages");
     struct attempt *a = &larger[(*count)++];
-    *a = (struct attempt){.folder = folder,
-                          .touched = last_touched(folder),
-                          .checkpoint = work_has_checkpoint(folder)};
+    *a = (struct attempt){
+        .folder = folder, .touched = last_touched(folder), .checkpoint = has_checkpoint(folder)};
     memcpy(a->key, name, KEY_LENGTH);
     return 0;
 }

@@ -23,15 +23,12 @@ bool work_locked(struct cache *cache, const char *key);
 void work_unlock(struct cache *cache, const char *key, int lock);
 
 /* Makes the folder of a new attempt and removes earlier ones of the key, which the caller has
- * locked. With `resume` the checkpoint, the log and the progress of the last attempt move to it.
- * *folder is malloc'd. */
+ * locked. With `resume` the checkpoint and the log of the last attempt move to it. *folder is
+ * malloc'd. */
 int work_start(struct cache *cache, const char *key, bool resume, char **folder, struct error *err);
 
 /* The folder of the key's last attempt, malloc'd, or NULL. */
 char *work_last(struct cache *cache, const char *key);
-
-/* Whether an attempt's folder holds a checkpoint. */
-bool work_has_checkpoint(const char *folder);
 
 /* An attempt that left its folder. */
 struct attempt {

@@ -17,7 +17,7 @@ struct reasons {
 
 static void add(struct reasons *reasons, char *text)
 {
-    struct error line; /* cleans it: JSON takes UTF-8 alone */
+    struct error line; /* replaces bytes that are no UTF-8, which JSON can't hold */
     must(text);
     error_set(&line, EINVAL, "%s", text);
     json_array_append_new(reasons->list,
@@ -25,7 +25,7 @@ static void add(struct reasons *reasons, char *text)
     free(text);
 }
 
-/* A line's name is its first word or, for params and ports, its first two. */
+/* The name of a line is its first word; of params, ports and variables, the first two. */
 static size_t name_length(const char *line)
 {
     size_t n = strcspn(line, " ");
@@ -64,11 +64,11 @@ static size_t count_lines(const char *text)
     return n;
 }
 
-/* ---- what is shown of two values ---- */
+/* ---- values, shortened ---- */
 
 enum { SHOWN = 60, BEFORE = 20, DIGEST_LENGTH = 64, DIGEST_SHOWN = 12 };
 
-/* The place, or the next one below it where a character begins. */
+/* The place, or the one before it where its character begins. */
 static size_t character(const char *text, size_t place)
 {
     while (place > 0 && ((unsigned char)text[place] & 0xc0) == 0x80)
@@ -95,7 +95,7 @@ static size_t first_difference(const char *a, const char *b)
     return n;
 }
 
-/* The text with its digests cut, malloc'd; the others of its words are names. */
+/* The text with only the first digits of its digests, malloc'd. */
 static char *short_digests(const char *text)
 {
     char *out = must(strdup(text)), *to = out;

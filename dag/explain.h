@@ -1,4 +1,5 @@
-/* Why a stage would run, in the terms of its key: the same text that is hashed is compared. */
+/* Why a stage would run: the text that is hashed to its key, compared with that of its last result.
+ */
 #ifndef FERDAG_DAG_EXPLAIN_H
 #define FERDAG_DAG_EXPLAIN_H
 

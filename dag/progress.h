@@ -6,20 +6,11 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include "base/clock.h"
+#include "dag/activity.h"
 #include "dag/screen.h"
 
-/* What one running stage last reported. */
-struct activity {
-    const char *stage;
-    double since;       /* clock when it started */
-    double done, total; /* of `unit`s; total 0: not known */
-    char unit[24], rate_unit[24], note[240];
-    double rate;
-    double first; /* `done` in its first report: an interrupted run may have done it */
-    double spoke, heard, printed; /* clock of its first and last report, and of the last one that
-                                     was printed as a plain line */
-};
-
+/* The display of one run. */
 struct progress {
     bool terminal;
     double start; /* clock */
@@ -58,23 +49,5 @@ void progress_warn(struct progress *p, const char *format, ...)
 void progress_tick(struct progress *p);
 /* Removes what was drawn. */
 void progress_end(struct progress *p);
-
-/* Which facts of a stage are shown, the most important first where the end may be cut. */
-enum progress_form {
-    PROGRESS_PLAIN, /* "epoch 3/10 · 210 images/s · 41 s left · loss 0.3" */
-    PROGRESS_WIDE,  /* "epoch 3/10 · 41 s left · loss 0.3 · 210 images/s" */
-    PROGRESS_NARROW /* "41 s left · loss 0.3" */
-};
-
-/* The facts that the stage reported, on one line; "" if there are none. */
-void progress_describe(const struct activity *activity, double now, const char *separator,
-                       enum progress_form form, char *text, size_t size);
-/* Writes to stderr; that it can't be written is ignored. */
-void progress_write(const char *text, size_t size);
-
-double progress_clock(void); /* monotonic seconds */
-
-/* "41 s", "2 min 03 s", "1 h 05 min", "16 d 02 h" */
-const char *progress_duration(double seconds, char *text, size_t size);
 
 #endif

@@ -164,7 +164,7 @@ static void cancel_running(struct run_loop *run)
     if (signals > 0) {
         bool again = s->interrupted || signals > 1;
         s->interrupted = s->stopping = run->cancelling = true;
-        s->cancelled = progress_clock();
+        s->cancelled = clock_monotonic();
         execution_cancel_all(s, again);
         progress_warn(&s->progress, "ferdag: interrupted; run again to resume");
     }
@@ -172,7 +172,7 @@ static void cancel_running(struct run_loop *run)
         run->cancelling = true;
         execution_cancel_all(s, false);
     }
-    if (s->cancelled > 0 && progress_clock() - s->cancelled > GRACE_SECONDS)
+    if (s->cancelled > 0 && clock_monotonic() - s->cancelled > GRACE_SECONDS)
         execution_cancel_all(s, true);
 }
 
@@ -194,7 +194,7 @@ static struct forecast_stage describe_stage(struct scheduler *s, const struct ta
         f.reported = true;
         f.done = fmin(fmax(a->done / a->total, 0), 1);
         f.gained = (a->done - a->first) / a->total;
-        f.in = a->heard - a->spoke;
+        f.in = a->last_reported - a->first_reported;
     }
     return f;
 }
@@ -235,12 +235,12 @@ static void run_stages(struct run_loop *run)
             start_ready(run);
         if (!s->executions && (s->stopping || !any_blocked(s)))
             return;
-        double now = progress_clock();
+        double now = clock_monotonic();
         if (now >= run->next_tick) {
             run->next_tick = now + 1e-3 * TICK_MS;
             tick(run, now);
         }
-        loop_wait(s->loop, (int)fmax(0, ceil(1e3 * (run->next_tick - progress_clock()))));
+        loop_wait(s->loop, (int)fmax(0, ceil(1e3 * (run->next_tick - clock_monotonic()))));
         cancel_running(run);
     }
 }
@@ -303,7 +303,7 @@ static void count_totals(struct scheduler *s, struct run_totals *totals)
         .ran = p->ran,
         .failed = p->failed,
         .not_run = p->not_run,
-        .seconds = progress_clock() - p->start,
+        .seconds = clock_monotonic() - p->start,
         .interrupted = s->interrupted,
     };
 }

@@ -9,7 +9,7 @@ void scheduler_fail(struct scheduler *s, int rc, const struct error *error)
     }
     s->stopping = true;
     if (s->cancelled == 0)
-        s->cancelled = progress_clock();
+        s->cancelled = clock_monotonic();
 }
 
 void scheduler_count(struct scheduler *s)

@@ -7,6 +7,7 @@
 #include "dag/progress.h"
 
 #include <math.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,8 @@ enum { ROOMY = 60, BAR = 10, TOTAL_BAR = 20, PERCENT = 5, NAME_LEAST = 6, LINE =
 #define WRAP      "\x1b[?7h"
 
 static const char *const style_codes[] = {
-    [STYLE_BOLD] = "1", [STYLE_DIM] = "2",     [STYLE_GREEN] = "32",
-    [STYLE_RED] = "31", [STYLE_YELLOW] = "33",
+    [TEXT_BOLD] = "1", [TEXT_DIM] = "2",     [TEXT_GREEN] = "32",
+    [TEXT_RED] = "31", [TEXT_YELLOW] = "33",
 };
 
 /* ---- the terminal ---- */
@@ -67,10 +68,31 @@ static bool locale_is_utf8(void)
     return false;
 }
 
+void screen_write(const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(STDERR_FILENO, text, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return; /* a closed stderr must not end a run */
+        text += n;
+        size -= (size_t)n;
+    }
+}
+
 bool screen_possible(void)
 {
     const char *kind = getenv("TERM");
     return isatty(STDERR_FILENO) && kind && *kind && strcmp(kind, "dumb") != 0;
+}
+
+/* Whether the terminal is in use by another process group: a shell that has put us in the
+ * background. */
+static bool in_background(void)
+{
+    pid_t group = tcgetpgrp(STDERR_FILENO);
+    return group > 0 && group != getpgrp();
 }
 
 void screen_begin(struct screen *s)
@@ -85,8 +107,8 @@ void screen_begin(struct screen *s)
 
 void screen_end(struct screen *s)
 {
-    if (s->drawn)
-        progress_write(ERASE, sizeof ERASE - 1);
+    if (s->drawn && !in_background())
+        screen_write(ERASE, sizeof ERASE - 1);
     free(s->drawn);
     if (s->locale) {
         uselocale(s->before);
@@ -102,9 +124,9 @@ const char *screen_separator(const struct screen *s)
 
 /* ---- lines ---- */
 
-static void print_styled(const struct screen *s, FILE *out, enum style style, const char *text)
+static void print_styled(const struct screen *s, FILE *out, enum text_style style, const char *text)
 {
-    if (*text && style != STYLE_NONE && s->colour)
+    if (*text && style != TEXT_NONE && s->colour)
         fprintf(out, "\x1b[%sm%s\x1b[0m", style_codes[style], text);
     else
         fputs(text, out);
@@ -119,7 +141,7 @@ struct frame {
 };
 
 /* Writes what fits of the text, at most `columns` columns; returns how many it took. */
-static size_t put(struct frame *f, enum style style, size_t columns, const char *text)
+static size_t put(struct frame *f, enum text_style style, size_t columns, const char *text)
 {
     char clean[LINE], shown[LINE];
     display_clean(clean, sizeof clean, text, strlen(text));
@@ -135,10 +157,10 @@ static size_t put(struct frame *f, enum style style, size_t columns, const char 
 static void put_spaces(struct frame *f, size_t count)
 {
     while (count-- > 0 && f->left > 0)
-        put(f, STYLE_NONE, 1, " ");
+        put(f, TEXT_NONE, 1, " ");
 }
 
-static void put_padded(struct frame *f, enum style style, size_t columns, const char *text)
+static void put_padded(struct frame *f, enum text_style style, size_t columns, const char *text)
 {
     put_spaces(f, columns - put(f, style, columns, text));
 }
@@ -149,10 +171,10 @@ static void put_cut(struct frame *f, const char *text)
     const char *mark = f->screen->utf8 ? "…" : "..";
     size_t room = f->left, mark_width = f->screen->utf8 ? 1 : 2;
     if (display_width(text) > room && room > mark_width) {
-        put(f, STYLE_NONE, room - mark_width, text);
-        put(f, STYLE_NONE, mark_width, mark);
+        put(f, TEXT_NONE, room - mark_width, text);
+        put(f, TEXT_NONE, mark_width, mark);
     } else {
-        put(f, STYLE_NONE, room, text);
+        put(f, TEXT_NONE, room, text);
     }
 }
 
@@ -170,7 +192,7 @@ static void end_line(struct frame *f)
 }
 
 /* "━━━━━━", of at most TOTAL_BAR columns. */
-static void put_repeated(struct frame *f, enum style style, const char *piece, size_t columns)
+static void put_repeated(struct frame *f, enum text_style style, const char *piece, size_t columns)
 {
     char text[TOTAL_BAR * 3 + 1];
     size_t n = strlen(piece);
@@ -184,8 +206,8 @@ static void put_bar(struct frame *f, size_t columns, double part)
 {
     bool utf8 = f->screen->utf8;
     size_t full = (size_t)(fmin(fmax(part, 0), 1) * (double)columns);
-    put_repeated(f, STYLE_GREEN, utf8 ? "━" : "=", full);
-    put_repeated(f, STYLE_DIM, utf8 ? "─" : "-", columns - full);
+    put_repeated(f, TEXT_GREEN, utf8 ? "━" : "=", full);
+    put_repeated(f, TEXT_DIM, utf8 ? "─" : "-", columns - full);
 }
 
 /* ---- what they show ---- */
@@ -211,23 +233,23 @@ static void add_total(struct frame *f, const struct progress *p, bool roomy, dou
         put_spaces(f, 1);
     }
     snprintf(text, sizeof text, "%zu/%zu%s", p->cached + p->ran, p->total, roomy ? " stages" : "");
-    put(f, STYLE_BOLD, f->left, text);
+    put(f, TEXT_BOLD, f->left, text);
     if (p->failed) {
         snprintf(text, sizeof text, "%zu failed", p->failed);
-        put(f, STYLE_NONE, f->left, separator);
-        put(f, STYLE_RED, f->left, text);
+        put(f, TEXT_NONE, f->left, separator);
+        put(f, TEXT_RED, f->left, text);
     }
     write_clock(now - p->start, text, sizeof text);
-    put(f, STYLE_NONE, f->left, separator);
-    put(f, STYLE_NONE, f->left, text);
+    put(f, TEXT_NONE, f->left, separator);
+    put(f, TEXT_NONE, f->left, text);
     if (p->remaining >= 0) {
-        put(f, STYLE_NONE, f->left, separator);
-        put(f, STYLE_NONE, f->left, forecast_words(p->remaining, text, sizeof text));
-        put(f, STYLE_NONE, f->left, " to go");
+        put(f, TEXT_NONE, f->left, separator);
+        put(f, TEXT_NONE, f->left, forecast_words(p->remaining, text, sizeof text));
+        put(f, TEXT_NONE, f->left, " to go");
     }
     if (p->cached) {
         snprintf(text, sizeof text, "%s%zu cached", separator, p->cached);
-        put(f, STYLE_DIM, f->left, text);
+        put(f, TEXT_DIM, f->left, text);
     }
     end_line(f);
 }
@@ -238,23 +260,23 @@ static void add_activity(struct frame *f, const struct activity *a, size_t name_
     char name[256], text[512], time[32];
     size_t columns = roomy ? BAR : PERCENT;
     display_shorten(name, sizeof name, a->stage, name_columns, f->screen->utf8 ? "…" : "..");
-    put_padded(f, STYLE_BOLD, name_columns, name);
+    put_padded(f, TEXT_BOLD, name_columns, name);
     put_spaces(f, roomy ? 2 : 1);
     if (!(a->total > 0)) {
-        progress_duration(floor(now - a->since), time, sizeof time);
+        duration_text(floor(now - a->since), time, sizeof time);
         if (now - a->since < 10) /* without tenths */
             snprintf(time, sizeof time, "%.0f s", floor(now - a->since));
-        put_padded(f, STYLE_DIM, columns, time);
+        put_padded(f, TEXT_DIM, columns, time);
     } else if (roomy) {
         put_bar(f, BAR, a->done / a->total);
     } else {
         double percent = floor(100 * fmin(fmax(a->done / a->total, 0), 1));
         snprintf(text, sizeof text, "%.0f%%", percent);
-        put_padded(f, STYLE_GREEN, columns, text);
+        put_padded(f, TEXT_GREEN, columns, text);
     }
     put_spaces(f, roomy ? 2 : 1);
-    progress_describe(a, now, screen_separator(f->screen), roomy ? PROGRESS_WIDE : PROGRESS_NARROW,
-                      text, sizeof text);
+    activity_text(a, now, screen_separator(f->screen), roomy ? ACTIVITY_WIDE : ACTIVITY_NARROW,
+                  text, sizeof text);
     put_cut(f, text);
     end_line(f);
 }
@@ -274,7 +296,7 @@ static size_t widest_name(const struct progress *p, size_t shown, size_t width)
 static void add_lines(struct frame *f, const struct progress *p, size_t width, size_t height)
 {
     size_t most = height >= 4 ? height / 2 : height > 2 ? 2 : 1, shown = p->count;
-    double now = progress_clock();
+    double now = clock_monotonic();
     bool roomy = width >= ROOMY;
     char text[64];
     if (width < 2)
@@ -291,7 +313,7 @@ static void add_lines(struct frame *f, const struct progress *p, size_t width, s
         begin_line(f, width - 1);
         snprintf(text, sizeof text, shown ? "+%zu more running" : "%zu running", p->count - shown);
         put_spaces(f, roomy ? 2 : 0);
-        put(f, STYLE_DIM, f->left, text);
+        put(f, TEXT_DIM, f->left, text);
         end_line(f);
     }
     begin_line(f, width - 1);
@@ -320,41 +342,58 @@ static void print_lines(FILE *out, const char *lines, size_t count)
 {
     if (count == 0)
         return;
-    fprintf(out, NO_WRAP "%s" WRAP "\r", lines);
+    fprintf(out, NO_WRAP "\r%s" WRAP "\r", lines);
     if (count > 1)
         fprintf(out, "\x1b[%zuA", count - 1);
 }
 
-void screen_draw(struct screen *s, const struct progress *p, const struct kept_line *kept)
+/* The lines as they are to be now: none in the background. Both texts are to be freed. */
+static void build_lines(const struct screen *s, const struct progress *p, size_t width,
+                        size_t height, char **lines, char **text)
 {
-    char *lines = NULL, *text = NULL, *all = NULL;
-    size_t lines_size = 0, text_size = 0, size = 0, width, height;
-    read_size(&width, &height);
+    size_t lines_size, text_size;
     struct frame f = {.screen = s};
-    f.out = must(open_memstream(&lines, &lines_size));
-    f.text = must(open_memstream(&text, &text_size));
-    add_lines(&f, p, width, height);
+    f.out = must(open_memstream(lines, &lines_size));
+    f.text = must(open_memstream(text, &text_size));
+    if (!in_background())
+        add_lines(&f, p, width, height);
     if (fclose(f.out) != 0 || fclose(f.text) != 0)
         must(NULL);
-    bool resized = width != s->width || height != s->height;
-    bool fewer = s->drawn && count_lines(text) < count_lines(s->drawn);
-    if (kept || resized || !s->drawn || strcmp(text, s->drawn) != 0) {
+}
+
+static void forget_drawn(struct screen *s)
+{
+    free(s->drawn);
+    s->drawn = NULL;
+}
+
+void screen_draw(struct screen *s, const struct progress *p, const struct kept_line *kept)
+{
+    char *lines, *text, *all = NULL;
+    size_t size, width, height;
+    read_size(&width, &height);
+    build_lines(s, p, width, height, &lines, &text);
+    if (!*text) /* the rows are the shell's again */
+        forget_drawn(s);
+    size_t count = count_lines(text);
+    bool erase = s->drawn && (kept || width != s->width || height != s->height ||
+                              count < count_lines(s->drawn));
+    if (kept || erase || !s->drawn || strcmp(text, s->drawn) != 0) {
         FILE *out = must(open_memstream(&all, &size));
-        if (s->drawn && (kept || resized || fewer))
+        if (erase)
             fputs(ERASE, out);
         if (kept)
             print_kept(s, out, kept);
-        print_lines(out, lines, count_lines(text));
+        print_lines(out, lines, count);
         if (fclose(out) != 0)
             must(NULL);
-        progress_write(all, size);
+        screen_write(all, size);
         free(all);
-        free(s->drawn);
-        s->drawn = text;
+        forget_drawn(s);
+        s->drawn = *text ? must(strdup(text)) : NULL;
         s->width = width;
         s->height = height;
-    } else {
-        free(text);
     }
+    free(text);
     free(lines);
 }

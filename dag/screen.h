@@ -14,11 +14,11 @@
 
 struct progress;
 
-enum style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_GREEN, STYLE_RED, STYLE_YELLOW };
+enum text_style { TEXT_NONE, TEXT_BOLD, TEXT_DIM, TEXT_GREEN, TEXT_RED, TEXT_YELLOW };
 
 /* A line that scrolls up: its beginning in a style, and the rest. */
 struct kept_line {
-    enum style style;
+    enum text_style style;
     const char *styled, *rest;
 };
 
@@ -41,6 +41,9 @@ void screen_end(struct screen *screen);
  * has changed. */
 void screen_draw(struct screen *screen, const struct progress *progress,
                  const struct kept_line *kept);
+
+/* Writes to stderr. A failure is ignored: a closed stderr must not end a run. */
+void screen_write(const char *text, size_t size);
 
 /* Columns of the terminal now. */
 size_t screen_width(void);

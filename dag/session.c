@@ -31,7 +31,7 @@ void session_print_problems(struct problems *problems)
         fprintf(stderr, "ferdag: out of memory\n");
 }
 
-/* ---- what the cache reports ---- */
+/* ---- messages from the cache ---- */
 
 static void wipe(struct session *s)
 {
@@ -46,15 +46,15 @@ static void print_notice(void *data, const char *text)
     fprintf(stderr, "ferdag: cache: %s\n", text);
 }
 
-/* After a cache was copied, all that is needed of it is read once. */
+/* The files of a copied cache have new stamps, so each blob is read once. */
 static void print_verifying(void *data, uint64_t done, uint64_t all)
 {
     struct session *s = data;
-    double now = progress_clock();
+    double now = clock_monotonic();
     bool terminal = isatty(STDERR_FILENO);
     if (s->verifying_since == 0)
         s->verifying_since = now;
-    if (now - s->verifying_since < 1 || /* soon over */
+    if (now - s->verifying_since < 1 || /* not worth a message */
         (s->verifying_shown && (!terminal || now - s->verifying_last < 0.3)))
         return;
     fprintf(stderr, "%sverifying cached results whose files changed: %.1f of at most %.1f GB%s",
@@ -72,7 +72,7 @@ static void report_cache(struct session *s)
 
 void session_print(json_t *value)
 {
-    /* What can fail is stdout, whose error `main` reports. */
+    /* `main` reports errors of stdout. */
     json_dumpf(must(value), stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     putchar('\n');
     json_decref(value);
@@ -102,7 +102,7 @@ static int force(struct session *s, const struct options *options, struct error 
     return rc;
 }
 
-/* What can be found before a run is found before the cache is touched. */
+/* Finds what would stop a run, before the cache is opened. */
 static int check_surroundings(const struct session *s, const struct options *options)
 {
     struct problems problems = {0};

@@ -1,4 +1,4 @@
-/* What a command that reads an experiment works on: the experiment, the cache, and the plan. */
+/* The experiment, the cache and the plan that a command works on. */
 #ifndef FERDAG_DAG_SESSION_H
 #define FERDAG_DAG_SESSION_H
 
@@ -9,14 +9,16 @@ struct session {
     struct experiment experiment;
     struct cache cache;
     struct plan plan;
-    bool verifying_shown;                   /* on stderr: how much of the cache was verified */
-    double verifying_since, verifying_last; /* clock of the first blob, and of what is shown */
-    bool *picked; /* stages named on the command line, by place; all if none was */
+    bool verifying_shown;                   /* the progress of verifying blobs is on stderr */
+    double verifying_since, verifying_last; /* clock of the first blob, and of the last message */
+    bool *picked; /* by place: the stages named on the command line, or all */
 };
 
-/* Loads the file, opens the cache (made if create) and starts the plan over what was picked.
- * Returns an exit status: EXIT_DONE, or else with err filled and nothing to close. The cache isn't
- * touched before the file is known to be right. */
+/* Loads the file, opens the cache (which it creates if `create`) and starts the plan over the
+ * stages named on the command line. Returns an exit status; if that isn't EXIT_DONE, err is filled
+ * or the errors were printed, and there is nothing to close. A file with errors leaves the cache
+ * untouched.
+ */
 int session_open(struct session *session, const struct options *options, bool create,
                  struct error *err);
 void session_close(struct session *session);
@@ -38,19 +40,19 @@ int session_open_output(struct session *session, const struct options *options, 
 int session_open_loose(struct session *session, const struct options *options, bool *planned,
                        struct error *err);
 
-/* Loads the file alone; what is wrong is printed on stderr, one problem a line. EXIT_DONE or
+/* Loads the file only. Errors and warnings are printed on stderr, one a line. Returns EXIT_DONE or
  * EXIT_BAD. */
 int session_load(const struct options *options, struct experiment *experiment);
 void session_print_problems(struct problems *problems);
 
-/* Whether the report can be written where it goes, if the experiment has one: 0, or an error. */
+/* 0 if the report's folder can be written to, or the experiment has no report; else an error. */
 int session_check_report_folder(const struct options *options, const struct experiment *experiment,
                                 struct error *err);
 
-/* Exit status for a code of this program's functions. */
+/* The exit status for 0 or a negative errno-like code. */
 int session_status(int rc);
 
-/* Prints one stage, or appends it to list where list isn't NULL (--json). */
+/* Prints a stage or, with --json, appends it to list, which is NULL otherwise. */
 typedef int session_print_stage(const struct plan *plan, const struct task *task, json_t *list,
                                 struct error *err);
 

@@ -21,7 +21,7 @@ static enum stage_log found(const struct plan *plan, const struct digest *log, e
     return which;
 }
 
-/* Of the key itself: the growing log of a stage at work, its failure, its result. */
+/* With the task's key: the log of a running attempt, of its failure or of its result. */
 static enum stage_log find_current(const struct plan *plan, const struct task *task, char **path)
 {
     struct failure failure;
@@ -45,7 +45,7 @@ static enum stage_log find_current(const struct plan *plan, const struct task *t
     return which;
 }
 
-/* Under its name: the last failure or the last result, whichever is newer. */
+/* With any key of the stage: of the last failure or the last result, whichever is newer. */
 static enum stage_log find_older(const struct plan *plan, const struct task *task, char **path)
 {
     struct index *index = plan->cache->index;
@@ -77,7 +77,7 @@ enum stage_log stage_log_find(const struct plan *plan, const struct task *task, 
 
 /* ---- the end of a log ---- */
 
-/* The last bytes of the file, with a 0 behind them; *whole: they are all of it. */
+/* Reads at most END_BYTES from the end of the file and adds a 0 byte. *whole: that is all of it. */
 static size_t read_end(const char *path, char *text, bool *whole)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -94,7 +94,8 @@ static size_t read_end(const char *path, char *text, bool *whole)
     return (size_t)n;
 }
 
-/* One line as it may stand on a terminal. A progress bar's line is what it ended with. */
+/* One line, safe for a terminal. Of text that was overwritten by "\r", as progress bars do, the
+ * last version is shown. */
 static void put_line(FILE *out, const char *before, char *line)
 {
     size_t n = strlen(line);

@@ -1,21 +1,22 @@
-/* What a stage printed: the log of the stage at work, of its last failure or of its result. */
+/* The log of a stage: of the running attempt, of its last failure or of its result. */
 #ifndef FERDAG_DAG_STAGE_LOG_H
 #define FERDAG_DAG_STAGE_LOG_H
 
 #include "dag/plan.h"
 
 enum stage_log {
-    STAGE_LOG_NONE,    /* the stage was never run */
-    STAGE_LOG_LOST,    /* it was, but the log could not be kept */
+    STAGE_LOG_NONE,    /* the stage has never run */
+    STAGE_LOG_LOST,    /* it has run, but its log could not be stored */
     STAGE_LOG_CURRENT, /* of the task's key */
-    STAGE_LOG_OLDER    /* of another key: inputs or params have changed since, or aren't known */
+    STAGE_LOG_OLDER /* of another key: inputs or params have changed since, or the key isn't known
+                     */
 };
 
-/* Which there is; *path (to be freed) is its file, NULL for the first two. */
+/* Finds the log. *path (malloc'd) is its file; NULL if there is none. */
 enum stage_log stage_log_find(const struct plan *plan, const struct task *task, char **path);
 
-/* The last lines of a log, at most `lines` of them, each on a line that begins with `before`;
- * control characters replaced, long lines cut. "" if there are none. To be freed. */
+/* At most `lines` lines from the end of a log, each with `before` in front, control characters
+ * replaced and long lines cut. "" if there are none. malloc'd. */
 char *stage_log_end(const char *path, int lines, const char *before);
 
 #endif

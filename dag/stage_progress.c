@@ -31,7 +31,7 @@ static void write_line(const char *folder, const char *text)
 
 void stage_progress_keep(const char *folder, const json_t *line, double *kept)
 {
-    double now = progress_clock();
+    double now = clock_monotonic();
     if (*kept > 0 && now - *kept < KEEP_SECONDS)
         return;
     if (!json_is_number(json_object_get(line, "done")) ||
@@ -94,19 +94,33 @@ static bool has_failed(const struct plan *plan, const struct task *task)
     return failed;
 }
 
+/* The attempt of the key that was touched last, or NULL. */
+static const struct attempt *last_attempt(const struct attempt *attempts, size_t count,
+                                          const char *key)
+{
+    const struct attempt *last = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(attempts[i].key, key) == 0 && (!last || attempts[i].touched >= last->touched))
+            last = &attempts[i];
+    return last;
+}
+
 void stage_progress_find(const struct plan *plan, const struct task *task, struct stage_progress *p)
 {
+    struct attempt *attempts;
+    size_t count;
     *p = (struct stage_progress){0};
     if (!task->key[0] || state_has_result(task->state))
         return;
     p->running = work_locked(plan->cache, task->key);
-    char *folder = work_last(plan->cache, task->key);
-    if (!folder)
-        return;
-    bool reported = read_line(folder, p);
-    p->interrupted = !p->running && (reported || !has_failed(plan, task));
-    p->resumes = p->interrupted && !task->stage->kind->open_ports && work_has_checkpoint(folder);
-    free(folder);
+    int rc = work_list(plan->cache, &attempts, &count, NULL);
+    const struct attempt *last = rc == 0 ? last_attempt(attempts, count, task->key) : NULL;
+    if (last) {
+        bool reported = read_line(last->folder, p);
+        p->interrupted = !p->running && (reported || !has_failed(plan, task));
+        p->resumes = p->interrupted && last->checkpoint && !task->stage->kind->open_ports;
+    }
+    attempts_free(attempts, count);
 }
 
 char *stage_progress_words(const struct stage_progress *p)

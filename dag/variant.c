@@ -14,10 +14,11 @@ static const char sound[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 const char *variant_quote(struct arena *arena, const char *text)
 {
-    size_t n = strlen(text), plain = 0;
-    while (text[plain] && (strchr(sound, text[plain]) || strchr("/,:@%", text[plain])))
-        plain++;
-    if (n > 0 && plain == n)
+    size_t n = strlen(text), sound_count = 0;
+    while (text[sound_count] &&
+           (strchr(sound, text[sound_count]) || strchr("/,:@%", text[sound_count])))
+        sound_count++;
+    if (n > 0 && sound_count == n)
         return arena_copy(arena, text, n);
     char *quoted = arena_alloc(arena, 4 * n + 3), *out = quoted;
     *out++ = '\'';
@@ -32,7 +33,7 @@ const char *variant_quote(struct arena *arena, const char *text)
     return quoted;
 }
 
-static bool is_plain_backend(const struct options *options)
+static bool is_default_backend(const struct options *options)
 {
     return strcmp(options->backend, "auto") == 0;
 }
@@ -44,22 +45,23 @@ const char *variant_options(struct arena *arena, const struct options *options)
         text = arena_print(arena, "%s --set %s", text, variant_quote(arena, options->settings[i]));
     if (options->cache_given)
         text = arena_print(arena, "%s --cache %s", text, variant_quote(arena, options->cache));
-    if (!is_plain_backend(options))
+    if (!is_default_backend(options))
         text = arena_print(arena, "%s --backend %s", text, options->backend);
     return text;
 }
 
-/* ---- the report's folder ---- */
+/* ---- the folder of a run ---- */
 
 static const char *hash(struct arena *arena, const char *text)
 {
     struct digest digest;
     if (sha256_memory(text, strlen(text), &digest, NULL) < 0)
-        must(NULL); /* memory alone can be missing */
+        must(NULL); /* out of memory is its only error */
     return arena_copy(arena, digest.hex, HASH_DIGITS);
 }
 
-/* The text, or what can stand for it in a file name. */
+/* The text in characters that a file name may have; one that had others, or is long, ends with a
+ * hash. */
 static const char *word(struct arena *arena, const char *text)
 {
     size_t n = strlen(text);
@@ -78,7 +80,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* ",a=1,b=2": each name once, with the value that counts. */
+/* ",a=1,b=2": each name once, with its last value. */
 static const char *settings_word(struct arena *arena, const struct options *options)
 {
     const char **words = arena_alloc(arena, (options->setting_count + 1) * sizeof(const char *));
@@ -123,8 +125,8 @@ const char *variant_folder(struct arena *arena, const struct options *options, c
     if (options->out)
         return options->out;
     const char *suffix = arena_print(arena, "%s%s%s%s", settings_word(arena, options),
-                                     is_plain_backend(options) ? "" : ",backend=",
-                                     is_plain_backend(options) ? "" : options->backend,
+                                     is_default_backend(options) ? "" : ",backend=",
+                                     is_default_backend(options) ? "" : options->backend,
                                      cache_word(arena, options->cache));
     if (strlen(suffix) > SUFFIX_LIMIT)
         suffix = arena_print(arena, ",%s", hash(arena, suffix));

@@ -1,20 +1,20 @@
-/* What tells a run apart from the plain `ferdag run FILE`: --set, --cache and --backend. */
+/* Variants of `ferdag run FILE`: runs with --set, --cache or --backend. */
 #ifndef FERDAG_DAG_VARIANT_H
 #define FERDAG_DAG_VARIANT_H
 
 #include "base/arena.h"
 #include "dag/commands/commands.h"
 
-/* "" for a plain run, else what commands on the same results must say too: " --set a=1 --cache c",
- * quoted for a shell. */
+/* The options that another command needs to work on the same results, quoted for a shell:
+ * " --set a=1 --cache c"; "" for a run without any of them. */
 const char *variant_options(struct arena *arena, const struct options *options);
 
-/* Where the report goes: --out; else out/NAME for the plain run and, apart from it,
- * out/NAME,PARAM=VALUE,backend=BACKEND@CACHE for others. Parts that aren't sound in a file name, or
- * are too long, are replaced by a hash. */
+/* The folder for the report and the links to results: --out or else out/NAME, for variants
+ * out/NAME,PARAM=VALUE,backend=BACKEND@CACHE. Parts with characters that file names shouldn't have,
+ * and long parts, end with a hash. */
 const char *variant_folder(struct arena *arena, const struct options *options, const char *name);
 
-/* A text as one word of a shell. */
+/* The text, quoted for a shell if need be. */
 const char *variant_quote(struct arena *arena, const char *text);
 
 #endif

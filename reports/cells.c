@@ -1,5 +1,5 @@
-/* See cells.h. A table is evaluated into an array of struct cell first, since sums look at their
- * neighbours; then it becomes JSON. */
+/* See cells.h. A table is first evaluated into an array of struct cell, since sums need their
+ * neighbours, and then becomes JSON. */
 #include "reports/cells.h"
 
 #include <errno.h>
@@ -16,8 +16,8 @@ struct cell {
     double n;                      /* images an accuracy is over; 0: not an accuracy */
     double quartiles[2];           /* of repeats that ours is the median of, scaled; both 0: none */
     double standard_error, spread; /* of ours, scaled; see cells.h; 0: none */
-    const char *missing, *detail;  /* see struct found */
-    const json_t *entry;           /* provenance */
+    const char *missing, *detail;  /* see struct lookup */
+    const json_t *entry;           /* its source */
     const char *pointer;
 };
 
@@ -58,7 +58,7 @@ static double number_of(const json_t *object, const char *name)
 }
 
 /* An accuracy is the share p of n images: its standard error is sqrt(p (1 - p) / n). */
-static void take_accuracy(struct cell *cell, const json_t *from, double scale)
+static void set_accuracy(struct cell *cell, const json_t *from, double scale)
 {
     double p = number_of(from, "accuracy"), n = number_of(from, "n");
     cell->n = n;
@@ -66,8 +66,8 @@ static void take_accuracy(struct cell *cell, const json_t *from, double scale)
         cell->standard_error = fabs(scale) * sqrt(p * (1 - p) / n);
 }
 
-/* A median of repeats is as uncertain as its farther quartile is far from it. */
-static void take_median(struct cell *cell, const json_t *from, double scale)
+/* The uncertainty of a median of repeats is the distance of the farther quartile. */
+static void set_median(struct cell *cell, const json_t *from, double scale)
 {
     double median = number_of(from, "median"), first = number_of(from, "first_quartile"),
            third = number_of(from, "third_quartile");
@@ -79,8 +79,8 @@ static void take_median(struct cell *cell, const json_t *from, double scale)
     }
 }
 
-/* How uncertain the number is, as what stands beside it in its file tells: `n` beside `accuracy`,
- * the quartiles beside `median`. */
+/* Sets the uncertainty from the fields beside the number in its file: `n` beside `accuracy`, the
+ * quartiles beside `median`. */
 static int read_uncertainty(struct sources *s, const char *reference, double scale,
                             struct cell *cell, struct error *err)
 {
@@ -91,13 +91,13 @@ static int read_uncertainty(struct sources *s, const char *reference, double sca
     char *above = strndup(reference, (size_t)(slash - reference));
     if (!above)
         return error_set(err, ENOMEM, "out of memory at %s", reference);
-    struct found found;
+    struct lookup found;
     int rc = sources_find(s, above, &found, err);
     free(above);
     if (rc == 0 && accuracy)
-        take_accuracy(cell, found.value, scale);
+        set_accuracy(cell, found.value, scale);
     else if (rc == 0)
-        take_median(cell, found.value, scale);
+        set_median(cell, found.value, scale);
     return rc;
 }
 
@@ -120,7 +120,7 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
         return error_set(err, EINVAL, "tables.%s: cell %s/%s: expected a reference or null", g->id,
                          row_id, column_id);
     const char *reference = json_string_value(value);
-    struct found found;
+    struct lookup found;
     int rc = sources_find(s, reference, &found, err);
     if (rc < 0) {
         error_prefix(err, "tables.%s: cell %s/%s", g->id, row_id, column_id);
@@ -148,7 +148,7 @@ bool cells_is_ours(const json_t *cell)
     return json_object_get(cell, "ours") || json_object_get(cell, "missing");
 }
 
-long cells_place(const json_t *object, const char *name)
+long cells_index(const json_t *object, const char *name)
 {
     const char *key;
     json_t *value;
@@ -162,16 +162,16 @@ long cells_place(const json_t *object, const char *name)
     return -1;
 }
 
-/* The term's place among the names, with its sign; -1 if there is none. */
-static long term_place(const json_t *term, const json_t *names, double *sign)
+/* The term's index among the names, with its sign; -1 if there is none. */
+static long term_index(const json_t *term, const json_t *names, double *sign)
 {
     const char *name = json_string_value(term);
     *sign = name && *name == '-' ? -1 : 1;
-    return name ? cells_place(names, name + (*sign < 0)) : -1;
+    return name ? cells_index(names, name + (*sign < 0)) : -1;
 }
 
-/* Of a sum: standard errors add in squares, as those of independent numbers do, and spreads of
- * medians add up. A cell that the sum has twice counts twice, not as two. */
+/* In a sum, standard errors of independent numbers add in squares, and spreads of medians add up. A
+ * cell that occurs twice is one number times two, not two independent numbers. */
 static void add_uncertainties(const json_t *terms, const json_t *names, const struct cell *first,
                               size_t step, struct cell *sum)
 {
@@ -180,9 +180,9 @@ static void add_uncertainties(const json_t *terms, const json_t *names, const st
     for (size_t i = 0; i < n; i++) {
         double sign, factor = 0;
         bool counted = false;
-        long at = term_place(json_array_get(terms, i), names, &sign);
+        long at = term_index(json_array_get(terms, i), names, &sign);
         for (size_t k = 0; k < n && !counted; k++) {
-            bool same = term_place(json_array_get(terms, k), names, &sign) == at;
+            bool same = term_index(json_array_get(terms, k), names, &sign) == at;
             counted = same && k < i;
             factor += same ? sign : 0;
         }
@@ -208,7 +208,7 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
     json_array_foreach((json_t *)terms, i, term)
     {
         double sign;
-        long at = term_place(term, names, &sign);
+        long at = term_index(term, names, &sign);
         const char *name = json_string_value(term);
         if (at < 0)
             return error_set(err, EINVAL, "tables.%s: sum: no row or column '%s'", g->id,
@@ -223,7 +223,7 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
         paper = paper && part->has_paper;
     }
     sum->has_ours = !missing;
-    sum->missing = any_ours ? missing : NULL; /* of the paper's numbers alone: as they are */
+    sum->missing = any_ours ? missing : NULL; /* a sum of the paper's numbers alone isn't missing */
     sum->ours = ours;
     if (!missing)
         add_uncertainties(terms, names, first, step, sum);
@@ -234,7 +234,7 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
     return 0;
 }
 
-/* Fills in rows that are sums of rows, then columns that are sums of columns. */
+/* Fills rows that are sums of rows, then columns that are sums of columns. */
 static int add_sums(struct grid *g, struct error *err)
 {
     const char *id;

@@ -1,5 +1,5 @@
-/* What can be found wrong with the sections tables, claims, paper and report before anything has
- * run: what passes can't fail later for a reason that was visible in the file. */
+/* Checks the sections tables, claims, paper and report before anything has run. What passes can't
+ * fail later for a reason that was in the file. */
 #ifndef FERDAG_REPORTS_CHECK_SECTIONS_H
 #define FERDAG_REPORTS_CHECK_SECTIONS_H
 
@@ -8,11 +8,11 @@
 
 /* Checks the params of report_tables. Places are JSON pointers into params.
  *
- * Where something was found wrong by the tables of sections.h, the params hold the rest: null in
- * place of a wrong table, row, number or item, and a key "" in a map that lacks what was wrong.
- * `more_tables` then says that there may be tables that aren't there, `unsure` that numbers of the
- * paper may be missing, `incomplete` that a cell may be null since its reference was wrong. Nothing
- * is said of what hangs on that. */
+ * What is wrong by the tables of sections.h was reported before, and the params hold the rest: null
+ * in place of a wrong table, row, number or item, and a key "" in a map from which something wrong
+ * was left out. Then `more_tables` is true if tables may be missing, `unsure` if numbers of the
+ * paper may be missing, `incomplete` if a cell may be null because its reference was wrong. Errors
+ * that may follow from those alone are not reported. */
 void check_sections(const json_t *params, struct problems *problems);
 
 #endif

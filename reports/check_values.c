@@ -85,7 +85,7 @@ static void add_word(json_t *words, const char *word)
     json_object_set_new(words, word, json_true());
 }
 
-/* The value as a reader's names are looked up: texts, and numbers that tell stages apart. */
+/* The value as a key of value_names. */
 static void add_value(json_t *words, const json_t *value)
 {
     char number[50];
@@ -125,7 +125,7 @@ static void add_parts(json_t *words, const char *name)
     }
 }
 
-/* {WORD: true} of all words that a name can stand for */
+/* {VALUE: true} of all values that may have a name. */
 static json_t *all_words(const json_t *params)
 {
     const json_t *settings = json_object_get(json_object_get(params, "paper"), "settings");
@@ -158,7 +158,7 @@ void value_names_check(const json_t *params, struct problems *problems)
             continue;
         json_object_foreach(words, word, value) nearest_offer(&nearest, word);
         if (!nearest.best)
-            continue; /* of a model that this experiment lacks, for one */
+            continue; /* such as the name of a model that this experiment doesn't have */
         snprintf(pointer, sizeof pointer, "/paper/value_names/%.200s", name);
         problems_at(problems, pointer, "value_names: no stage has the value '%s'%s", name,
                     nearest_hint(&nearest));

@@ -21,7 +21,7 @@ struct rule {
     const char *name, *members; /* see claim_check_members */
     /* Of one pair; NULL: the check looks at all of them together, with `compare`. */
     enum check_result (*decide)(const struct sides *s, double margin);
-    void (*compare)(const json_t *check, const struct pairs *pairs, struct tally *t);
+    void (*compare)(const json_t *check, const struct cell_pairs *pairs, struct tally *t);
 };
 
 /* ---- results of one pair ---- */
@@ -66,8 +66,8 @@ static void add_label(struct text *t, const json_t *of)
     text_print(t, "%s%s%s", group, *group ? ", " : "", cells_string(of, "label"));
 }
 
-/* What tells this pair from the check's others: "ResNet18, Full data set, Public". */
-static void add_name(struct text *t, const struct pair *p)
+/* What distinguishes the pair from the others of the check: "ResNet18, Full data set, Public". */
+static void add_name(struct text *t, const struct cell_pair *p)
 {
     add_label(t, p->left_varies ? p->left.row : p->right.row);
     if (p->columns_vary) {
@@ -92,7 +92,7 @@ static void add_side(struct text *t, double x, const char *missing, int digits)
         add_number(t, x, digits, false);
 }
 
-/* Shows "67.35 against 65.00 (+2.35 ± 1.12)". The last two say why a side isn't there. */
+/* "67.35 against 65.00 (+2.35 ± 1.12)", with the reasons in place of sides that are missing. */
 static void add_sides(struct text *t, const struct sides *s, const char *left_missing,
                       const char *right_missing, int digits)
 {
@@ -113,7 +113,7 @@ static void add_sides(struct text *t, const struct sides *s, const char *left_mi
     text_add(t, ")");
 }
 
-static json_t *comparison_json(const struct pair *p, const struct operand *a,
+static json_t *comparison_json(const struct cell_pair *p, const struct operand *a,
                                const struct operand *b, const struct sides *ours,
                                const struct sides *paper, enum check_result result,
                                enum check_result paper_result)
@@ -147,7 +147,7 @@ static void count_pair(struct tally *t, enum check_result result, enum check_res
     json_array_append_new(t->comparisons, comparison);
 }
 
-static void compare_pairs(const struct rule *rule, const struct pairs *pairs, double margin,
+static void compare_pairs(const struct rule *rule, const struct cell_pairs *pairs, double margin,
                           struct tally *t)
 {
     for (size_t i = 0; i < pairs->n; i++) {
@@ -171,7 +171,7 @@ struct totals {
     const char *missing;        /* the first reason why ours is not known */
 };
 
-static struct totals add_up(const struct pairs *pairs)
+static struct totals add_up(const struct cell_pairs *pairs)
 {
     struct totals all = {.known = {true, true}};
     for (size_t i = 0; i < pairs->n; i++) {
@@ -204,7 +204,7 @@ static void count_totals(struct tally *t, const char *name, struct text shown[2]
 }
 
 /* The mean of left - right over all pairs. */
-static void compare_mean(const json_t *check, const struct pairs *pairs, struct tally *t)
+static void compare_mean(const json_t *check, const struct cell_pairs *pairs, struct tally *t)
 {
     double min = json_number_value(json_object_get(check, "min"));
     double max = json_number_value(json_object_get(check, "max"));
@@ -233,7 +233,7 @@ static void compare_mean(const json_t *check, const struct pairs *pairs, struct 
 }
 
 /* 1 + how many of the others are greater; the pairs are (left, each other). */
-static void compare_rank(const json_t *check, const struct pairs *pairs, struct tally *t)
+static void compare_rank(const json_t *check, const struct cell_pairs *pairs, struct tally *t)
 {
     size_t top = (size_t)json_integer_value(json_object_get(check, "top"));
     struct totals all = add_up(pairs);
@@ -321,7 +321,7 @@ int claim_check_evaluate(const json_t *check, const json_t *tables, json_t **out
     if (!rule)
         return error_set(err, EINVAL, "unknown check '%s' (expected one of %s)", name,
                          claim_check_names);
-    struct pairs pairs;
+    struct cell_pairs pairs;
     int rc = pairs_make(check, tables, &pairs, err);
     struct tally tally = {.comparisons = json_array()};
     if (rc == 0) {

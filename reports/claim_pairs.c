@@ -53,11 +53,11 @@ struct sides pair_paper_sides(const struct operand *a, const struct operand *b)
 
 /* ---- pairs ---- */
 
-static void add_pair(struct pairs *p, struct pair pair)
+static void add_pair(struct cell_pairs *p, struct cell_pair pair)
 {
     if (p->n == p->size) {
         size_t size = p->size ? 2 * p->size : 32;
-        struct pair *items = realloc(p->items, size * sizeof *items);
+        struct cell_pair *items = realloc(p->items, size * sizeof *items);
         if (!items) {
             p->failed = true;
             return;
@@ -78,12 +78,13 @@ static bool matched(const struct selection *left, const struct selection *right,
     return !(left->many_columns && right->many_columns && strcmp(a->column_id, b->column_id) != 0);
 }
 
-int pairs_make(const json_t *check, const json_t *tables, struct pairs *pairs, struct error *err)
+int pairs_make(const json_t *check, const json_t *tables, struct cell_pairs *pairs,
+               struct error *err)
 {
     const json_t *right_value =
         json_object_get(check, json_object_get(check, "among") ? "among" : "right");
     struct selection left = {0}, right = {0};
-    *pairs = (struct pairs){0};
+    *pairs = (struct cell_pairs){0};
     int rc = selector_find(tables, cells_string(check, "left"), &left, err);
     if (rc == 0 && json_is_string(right_value))
         rc = selector_find(tables, json_string_value(right_value), &right, err);
@@ -91,19 +92,19 @@ int pairs_make(const json_t *check, const json_t *tables, struct pairs *pairs, s
         if (json_is_string(right_value)) {
             for (size_t j = 0; j < right.n; j++)
                 if (matched(&left, &right, i, j))
-                    add_pair(pairs, (struct pair){.left = left.items[i],
-                                                  .right = right.items[j],
-                                                  .left_varies = left.many_rows,
-                                                  .columns_vary = left.many_columns});
+                    add_pair(pairs, (struct cell_pair){.left = left.items[i],
+                                                       .right = right.items[j],
+                                                       .left_varies = left.many_rows,
+                                                       .columns_vary = left.many_columns});
         } else {
             const json_t *number =
                 right_value ? right_value : json_object_get(left.items[i].cell, "paper");
             if (json_is_number(number))
-                add_pair(pairs, (struct pair){.left = left.items[i],
-                                              .right_number = true,
-                                              .number = json_number_value(number),
-                                              .left_varies = true,
-                                              .columns_vary = true});
+                add_pair(pairs, (struct cell_pair){.left = left.items[i],
+                                                   .right_number = true,
+                                                   .number = json_number_value(number),
+                                                   .left_varies = true,
+                                                   .columns_vary = true});
         }
     }
     selector_free(&left);
@@ -115,7 +116,7 @@ int pairs_make(const json_t *check, const json_t *tables, struct pairs *pairs, s
     return rc;
 }
 
-void pair_operands(const struct pair *p, struct operand *a, struct operand *b)
+void pair_operands(const struct cell_pair *p, struct operand *a, struct operand *b)
 {
     *a = cell_operand(&p->left);
     *b = p->right_number ? (struct operand){.ours_known = true,
@@ -125,14 +126,14 @@ void pair_operands(const struct pair *p, struct operand *a, struct operand *b)
                          : cell_operand(&p->right);
 }
 
-void pairs_free(struct pairs *pairs)
+void pairs_free(struct cell_pairs *pairs)
 {
     free(pairs->items);
-    *pairs = (struct pairs){0};
+    *pairs = (struct cell_pairs){0};
 }
 
 /* The pair has a cell that is ours to measure. */
-static int check_pair(const json_t *check, const struct pair *p, struct error *err)
+static int check_pair(const json_t *check, const struct cell_pair *p, struct error *err)
 {
     const struct selected *a = &p->left, *b = &p->right;
     const char *other = json_object_get(check, "among") ? "among" : "right";
@@ -152,7 +153,7 @@ static int check_pair(const json_t *check, const struct pair *p, struct error *e
 
 int pairs_count(const json_t *check, const json_t *tables, size_t *count, struct error *err)
 {
-    struct pairs pairs;
+    struct cell_pairs pairs;
     int rc = pairs_make(check, tables, &pairs, err);
     for (size_t i = 0; rc == 0 && i < pairs.n; i++)
         rc = check_pair(check, &pairs.items[i], err);

@@ -24,7 +24,7 @@ struct sides {
     double error; /* of left - right: a standard error, or spreads of repeats; 0 if there is none */
 };
 
-struct pair {
+struct cell_pair {
     struct selected left, right;
     bool right_number; /* right is a number, or the paper's number of left */
     double number;
@@ -32,8 +32,8 @@ struct pair {
         columns_vary; /* over the pairs of the check: what the pair's name must hold */
 };
 
-struct pairs {
-    struct pair *items;
+struct cell_pairs {
+    struct cell_pair *items;
     size_t n, size;
     bool failed;
 };
@@ -41,14 +41,15 @@ struct pairs {
 /* The pairs of a check (see claims.h) over the tables that cells_evaluate made. The caller frees
  * with pairs_free, also after an error: -EINVAL if the cells don't exist or give no pair, -ENOMEM.
  */
-int pairs_make(const json_t *check, const json_t *tables, struct pairs *pairs, struct error *err);
-void pairs_free(struct pairs *pairs);
+int pairs_make(const json_t *check, const json_t *tables, struct cell_pairs *pairs,
+               struct error *err);
+void pairs_free(struct cell_pairs *pairs);
 
 /* How many pairs a check compares. Errors of pairs_make; -ENODATA, with *count set, if a pair has
  * no number of ours on either side. */
 int pairs_count(const json_t *check, const json_t *tables, size_t *count, struct error *err);
 
-void pair_operands(const struct pair *p, struct operand *a, struct operand *b);
+void pair_operands(const struct cell_pair *p, struct operand *a, struct operand *b);
 /* Known only if one of them is ours: others' numbers in place of ours decide nothing about this
  * run.
  */

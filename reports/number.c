@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double LARGEST_PLAIN = 1e15;
+static const double LARGEST_FIXED = 1e15;
 
 static int bounded_digits(int digits)
 {
@@ -15,7 +15,7 @@ static int bounded_digits(int digits)
 
 double number_round(double x, int digits)
 {
-    if (!isfinite(x) || fabs(x) >= LARGEST_PLAIN)
+    if (!isfinite(x) || fabs(x) >= LARGEST_FIXED)
         return x;
     char text[NUMBER_SIZE];
     snprintf(text, sizeof text, "%.*f", bounded_digits(digits), x);
@@ -39,7 +39,7 @@ void number_format(char text[NUMBER_SIZE], double x, int digits, bool sign, bool
     text[0] = 0;
     if (!isfinite(x))
         return;
-    if (fabs(x) >= LARGEST_PLAIN) {
+    if (fabs(x) >= LARGEST_FIXED) {
         snprintf(text, NUMBER_SIZE, "%.1e", x);
         return;
     }

@@ -43,7 +43,7 @@ static void free_environment(struct environment *e)
         free(e->entries[i]);
 }
 
-/* In a group of its own, so that the limit reaches its children too. */
+/* In a process group of its own, so that the time limit applies to its children too. */
 static int spawn(const char *const argv[], const char *output, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
@@ -82,7 +82,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Waits until the child ends or its time is up; returns whether it ended by itself. */
+/* Waits for the child, at most `limit` seconds, then kills it; returns whether it ended itself. */
 static int wait_for(pid_t pid, double limit, int *status)
 {
     double end = now() + limit;
@@ -115,9 +115,9 @@ int program_run(const char *const argv[], const char *output, double limit, cons
         return error_set(err, ETIMEDOUT, "%s took more than %.0f s and was stopped", argv[0],
                          limit);
     if (WIFSIGNALED(status))
-        return error_set(err, EIO, "%s was ended by signal %d", argv[0], WTERMSIG(status));
+        return error_set(err, EIO, "%s was killed by signal %d", argv[0], WTERMSIG(status));
     if (WEXITSTATUS(status) != 0)
-        return error_set(err, EIO, "%s failed with status %d: what it said is in the stage's log",
+        return error_set(err, EIO, "%s failed with status %d; its messages are in the stage's log",
                          argv[0], WEXITSTATUS(status));
     return 0;
 }

@@ -59,7 +59,7 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port inputs[] = {
-    {.name = "tables", .form = PORT_TREE, .text = "what report_tables made, cells.json among it"},
+    {.name = "tables", .form = PORT_TREE, .text = "the output of report_tables, with cells.json"},
     {.name = "sources",
      .optional = true,
      .many = true,

@@ -1,6 +1,6 @@
-/* The stage kind report_tables: looks up every number that the tables ask for, puts the paper's
- * beside it, decides the claims, and writes tables and claims as .csv and .md and everything as
- * cells.json, from which report_pdf makes its pages. */
+/* The stage kind report_tables: looks up every number of the tables, puts the paper's beside it,
+ * decides the claims, and writes tables and claims as .csv and .md, and everything as cells.json,
+ * from which report_pdf builds the report. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 
 static const char notice_start[] = "Not comparable with the paper: this run used ";
 
-/* Why the numbers say nothing about the paper; "" if they do. */
+/* Why the numbers can't be compared with the paper's; "" if they can. */
 static void make_notice(struct text *t, const json_t *report)
 {
     const char *data = cells_string(report, "data");
@@ -25,7 +25,7 @@ static void make_notice(struct text *t, const json_t *report)
         text_print(t, "%s%s.", notice_start, *data ? data : "other data");
 }
 
-/* As an output of its own, and among the tables for report_pdf. */
+/* Writes cells.json as an output of its own, and a copy among the tables for report_pdf. */
 static int write_cells(const struct job *job, const char *folder, json_t *cells, struct error *err)
 {
     const char *path = job_output(job, "cells");

@@ -12,7 +12,7 @@ enum {
     LABEL = 1000, /* of a row or column, and of a unit */
 };
 
-/* What a row, a column or the table itself may say of how its numbers are shown. */
+/* How numbers are shown: of a row, a column or the whole table. */
 #define DISPLAY_SETTINGS                                                                           \
     {.name = "scale",                                                                              \
      .type = PARAM_REAL,                                                                           \
@@ -71,7 +71,7 @@ static const struct param row_members[] = {
      .min = 1,
      .max = ROWS,
      .optional = true,
-     .text = "rows above whose sum it is; -name subtracts"},
+     .text = "it is the sum of these rows above it; -name subtracts"},
     DISPLAY_SETTINGS,
     {0},
 };
@@ -93,7 +93,7 @@ static const struct param column_members[] = {
      .min = 1,
      .max = COLUMNS,
      .optional = true,
-     .text = "columns before it whose sum it is; -name subtracts"},
+     .text = "it is the sum of these columns before it; -name subtracts"},
     DISPLAY_SETTINGS,
     {0},
 };
@@ -207,7 +207,7 @@ static const struct param check_members[] = {
      .max = 100000,
      .optional = true,
      .was = "is",
-     .text = "of rank: left must be among so many"},
+     .text = "of rank: left must be among the first so many"},
     {.name = "at_least",
      .type = PARAM_INT,
      .min = 1,
@@ -245,21 +245,21 @@ static const struct param claim_members[] = {
      .type = PARAM_STRING,
      .max = TEXT,
      .optional = true,
-     .text = "how it is decided, for the reader"},
+     .text = "the rule of decision, for the reader"},
     {.name = "note", .type = PARAM_STRING, .max = TEXT, .optional = true, .text = "a remark"},
     {.name = "smaller_settings",
      .type = PARAM_ENUM,
      .choices = "neutral|harder|easier",
      .standard = "neutral",
      .was = "absolute|eased",
-     .text = "what settings below the paper's do to the claim: under harder ones falling short "
-             "decides nothing, under easier ones holding doesn't"},
+     .text = "what settings below the paper's do to the claim: harder: not decided if it fails; "
+             "easier: not decided if it holds"},
     {.name = "checks",
      .type = PARAM_LIST,
      .members = check_item,
      .min = 1,
      .max = TEXT,
-     .text = "what decides it"},
+     .text = "the checks that decide it"},
     {0},
 };
 
@@ -280,20 +280,20 @@ static const struct param setting_members[] = {
     {.name = "value",
      .type = PARAM_JSON,
      .optional = true,
-     .text = "what the paper says; null: nothing"},
+     .text = "the paper's value; null: it states none"},
     {.name = "param",
      .type = PARAM_STRING,
      .max = TEXT,
      .optional = true,
      .was = "of",
-     .text = "kind, or kind.param, whose stages are asked; without it the experiment's param of "
+     .text = "kind, or kind.param, whose stages are compared; without it the experiment's param of "
              "that name"},
     {.name = "group_by",
      .type = PARAM_STRING,
      .max = TEXT,
      .optional = true,
      .was = "by",
-     .text = "param by whose values stages with different settings are named"},
+     .text = "param whose values name the stages with different settings"},
     {.name = "where",
      .type = PARAM_NAMED,
      .members = value_item,
@@ -336,7 +336,7 @@ const struct param sections_paper_members[] = {
      .members = text_item,
      .optional = true,
      .was = "names",
-     .text = "what a reader calls values of params, such as resnet18: ResNet18"},
+     .text = "names of values for the reader, such as resnet18: ResNet18"},
     {.name = "settings",
      .type = PARAM_NAMED,
      .members = setting_item,

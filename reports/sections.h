@@ -1,6 +1,5 @@
-/* The tables of the sections of an experiment file that the report reads: what may be written in
- * `tables`, `claims`, `paper` and `report`. They are params of the kinds report_tables and
- * report_pdf. */
+/* The schema of the sections `tables`, `claims`, `paper` and `report` of an experiment file. They
+ * are params of the kinds report_tables and report_pdf. */
 #ifndef FERDAG_REPORTS_SECTIONS_H
 #define FERDAG_REPORTS_SECTIONS_H
 
@@ -17,7 +16,7 @@ extern const struct param sections_table_item[], sections_claim_item[], sections
 #define SECTION_CLAIMS                                                                             \
     {                                                                                              \
         .name = "claims", .type = PARAM_NAMED, .standard = "{}", .members = sections_claim_item,   \
-        .text = "what the paper claims, by id, and what decides it"                                \
+        .text = "the paper's claims, by id, and the checks that decide them"                       \
     }
 #define SECTION_PAPER                                                                              \
     {                                                                                              \

@@ -20,18 +20,18 @@ static bool same_value(const json_t *a, const json_t *b)
     return json_equal((json_t *)a, (json_t *)b);
 }
 
-/* What a reader calls it: the paper's name for a word of the experiment, or that word. */
-static const char *spoken(const json_t *names, const char *word)
+/* The name for readers of a value, or the value. */
+static const char *display_name(const json_t *names, const char *word)
 {
     const json_t *name = json_object_get(names, word);
     return json_is_string(name) ? json_string_value(name) : word;
 }
 
-/* A scalar as a reader would write it. */
+/* A scalar as text for readers. */
 static void add_value(struct text *t, const json_t *value, const json_t *names)
 {
     if (json_is_string(value)) {
-        text_add(t, spoken(names, json_string_value(value)));
+        text_add(t, display_name(names, json_string_value(value)));
     } else if (json_is_boolean(value)) {
         text_add(t, json_is_true(value) ? "yes" : "no");
     } else if (json_is_number(value)) {
@@ -43,9 +43,9 @@ static void add_value(struct text *t, const json_t *value, const json_t *names)
     }
 }
 
-/* ---- where a setting's values are ---- */
+/* ---- which param a setting is compared with ---- */
 
-struct place {
+struct compared {
     char kind[NAME_SIZE]; /* "": the experiment's param */
     char param[NAME_SIZE];
 };
@@ -63,43 +63,44 @@ static const struct param *find_param(const struct kind *kind, const char *name,
     return NULL;
 }
 
-static int read_place(const char *name, const json_t *setting, struct place *place,
-                      struct error *err)
+static int read_compared(const char *name, const json_t *setting, struct compared *compared,
+                         struct error *err)
 {
     const char *of = cells_string(setting, "param"), *dot = strchr(of, '.');
     size_t n = dot ? (size_t)(dot - of) : strlen(of);
-    *place = (struct place){0};
+    *compared = (struct compared){0};
     if (n >= NAME_SIZE || strlen(dot ? dot + 1 : name) >= NAME_SIZE)
         return error_set(err, EINVAL, "paper.settings: %.80s: the name is too long", name);
-    memcpy(place->kind, of, n);
-    snprintf(place->param, sizeof place->param, "%s", dot ? dot + 1 : name);
+    memcpy(compared->kind, of, n);
+    snprintf(compared->param, sizeof compared->param, "%s", dot ? dot + 1 : name);
     if (!*of)
         return 0;
-    const struct kind *kind = kind_find(place->kind);
-    struct nearest nearest = {.wrong = place->kind};
+    const struct kind *kind = kind_find(compared->kind);
+    struct nearest nearest = {.wrong = compared->kind};
     for (size_t i = 0; !kind && kinds[i]; i++)
         nearest_offer(&nearest, kinds[i]->name);
     if (!kind)
         return error_set(err, EINVAL, "paper.settings: %s: param: there is no kind '%s'%s", name,
-                         place->kind, nearest_hint(&nearest));
-    return find_param(kind, place->param, &nearest)
+                         compared->kind, nearest_hint(&nearest));
+    return find_param(kind, compared->param, &nearest)
                ? 0
                : error_set(err, EINVAL, "paper.settings: %s: param: kind %s has no param '%s'%s",
-                           name, place->kind, place->param, nearest_hint(&nearest));
+                           name, compared->kind, compared->param, nearest_hint(&nearest));
 }
 
-/* A param of the kind whose stages the setting asks, named in `member` of the setting, and the
- * value that the setting has for it (NULL: none). */
+/* Checks a param of the kind that the setting is compared with. `member` of the setting names the
+ * param; value is the setting's for it (NULL: none). */
 static void check_param(const char *name, const char *member, const char *param,
-                        const json_t *value, const struct place *place, struct problems *problems)
+                        const json_t *value, const struct compared *compared,
+                        struct problems *problems)
 {
     struct nearest nearest;
     char pointer[4 * NAME_SIZE];
     const struct param *found;
-    const struct kind *kind = *place->kind ? kind_find(place->kind) : NULL;
+    const struct kind *kind = *compared->kind ? kind_find(compared->kind) : NULL;
     snprintf(pointer, sizeof pointer, "/paper/settings/%.*s/%s", NAME_SIZE, name, member);
     if (!kind)
-        problems_at(problems, pointer, "%s asks stages of a kind: say which in `param`", member);
+        problems_at(problems, pointer, "%s needs a kind of stage: expected it in `param`", member);
     else if ((found = find_param(kind, param, &nearest)) && value)
         value_check(pointer, member, value, found, problems);
     else if (!found)
@@ -110,19 +111,19 @@ static void check_param(const char *name, const char *member, const char *param,
 void settings_check(const char *name, const json_t *setting, const json_t *params,
                     struct problems *problems)
 {
-    struct place place;
+    struct compared compared;
     struct error why;
     char pointer[2 * NAME_SIZE];
     const char *group_by = cells_string(setting, "group_by"), *key;
     json_t *value;
     struct nearest nearest = {.wrong = name};
     snprintf(pointer, sizeof pointer, "/paper/settings/%.*s", NAME_SIZE, name);
-    if (read_place(name, setting, &place, &why) < 0) {
+    if (read_compared(name, setting, &compared, &why) < 0) {
         snprintf(pointer, sizeof pointer, "/paper/settings/%.*s/param", NAME_SIZE, name);
         problems_at(problems, pointer, "%s", why.text);
         return;
     }
-    if (!*place.kind && !json_object_get(params, name)) {
+    if (!*compared.kind && !json_object_get(params, name)) {
         json_object_foreach((json_t *)params, key, value) nearest_offer(&nearest, key);
         problems_at(problems, pointer,
                     "the experiment has no param '%s'%s; `param` names that of a stage kind", name,
@@ -130,20 +131,20 @@ void settings_check(const char *name, const json_t *setting, const json_t *param
         return;
     }
     if (*group_by)
-        check_param(name, "group_by", group_by, NULL, &place, problems);
+        check_param(name, "group_by", group_by, NULL, &compared, problems);
     value = json_object_get(setting, "value");
-    if (*place.kind && value && !json_is_null(value))
-        check_param(name, "value", place.param, value, &place, problems);
+    if (*compared.kind && value && !json_is_null(value))
+        check_param(name, "value", compared.param, value, &compared, problems);
     json_object_foreach(json_object_get(setting, "where"), key, value)
     {
         char member[2 * NAME_SIZE];
         snprintf(member, sizeof member, "where/%.*s", NAME_SIZE, key);
-        check_param(name, member, key, value, &place, problems);
+        check_param(name, member, key, value, &compared, problems);
     }
 }
 
-/* Whether the stage has all the params that `where` asks for. */
-static bool uses(const json_t *params, const json_t *where)
+/* Whether the params have all the values of `where`. */
+static bool has_values(const json_t *params, const json_t *where)
 {
     const char *name;
     json_t *value;
@@ -152,7 +153,7 @@ static bool uses(const json_t *params, const json_t *where)
     return true;
 }
 
-/* ---- values, each once, with the stages that have it ---- */
+/* ---- values, each once, with the stages that have them ---- */
 
 /* Adds to [{value, stages: [stage, ...]}]; 0, or -1 without memory. */
 static int add_stage(json_t *groups, json_t *value, json_t *stage)
@@ -169,21 +170,22 @@ static int add_stage(json_t *groups, json_t *value, json_t *stage)
 }
 
 /* The setting's values in this run; NULL without memory. */
-static json_t *group_values(const char *name, const json_t *setting, const struct place *place,
-                            const json_t *params, const json_t *stages)
+static json_t *group_values(const char *name, const json_t *setting,
+                            const struct compared *compared, const json_t *params,
+                            const json_t *stages)
 {
     json_t *groups = json_array(), *stage, *value = json_object_get(params, name);
     size_t i;
     int rc = groups ? 0 : -1;
-    if (rc == 0 && !*place->kind && value)
+    if (rc == 0 && !*compared->kind && value)
         rc = json_array_append_new(groups, json_pack("{s:O, s:[]}", "value", value, "stages"));
     json_array_foreach((json_t *)stages, i, stage)
     {
         const json_t *given = json_object_get(stage, "params");
-        value = json_object_get(given, place->param);
-        if (rc == 0 && value && *place->kind &&
-            strcmp(cells_string(stage, "kind"), place->kind) == 0 &&
-            uses(given, json_object_get(setting, "where")))
+        value = json_object_get(given, compared->param);
+        if (rc == 0 && value && *compared->kind &&
+            strcmp(cells_string(stage, "kind"), compared->kind) == 0 &&
+            has_values(given, json_object_get(setting, "where")))
             rc = add_stage(groups, value, stage);
     }
     if (rc < 0) {
@@ -208,10 +210,11 @@ static size_t usual_group(const json_t *groups)
     return best;
 }
 
-/* What to call a stage: its value of the param `by` (which may be NULL), else its name. */
-static void name_stage(struct text *t, const json_t *stage, const char *by)
+/* The stage's value of the param group_by (may be NULL), else its name. */
+static void name_stage(struct text *t, const json_t *stage, const char *group_by)
 {
-    const json_t *value = by ? json_object_get(json_object_get(stage, "params"), by) : NULL;
+    const json_t *value =
+        group_by ? json_object_get(json_object_get(stage, "params"), group_by) : NULL;
     if (value)
         add_value(t, value, NULL);
     else
@@ -219,14 +222,14 @@ static void name_stage(struct text *t, const json_t *stage, const char *by)
 }
 
 /* The names of a group's stages, each once: a set in the order of its first members. */
-static json_t *name_group(const json_t *group, const char *by)
+static json_t *name_group(const json_t *group, const char *group_by)
 {
     json_t *names = json_object(), *stage;
     size_t i;
     json_array_foreach(json_object_get(group, "stages"), i, stage)
     {
         struct text name = {0};
-        name_stage(&name, stage, by);
+        name_stage(&name, stage, group_by);
         json_object_set_new(names, text_string(&name), json_true());
         text_free(&name);
     }
@@ -234,14 +237,14 @@ static json_t *name_group(const json_t *group, const char *by)
 }
 
 /* Whether no two groups have a name in common. */
-static bool tells_apart(const json_t *groups, const char *by)
+static bool names_are_distinct(const json_t *groups, const char *group_by)
 {
     json_t *seen = json_object(), *group, *none;
     size_t i;
     bool apart = true;
     json_array_foreach((json_t *)groups, i, group)
     {
-        json_t *names = name_group(group, by);
+        json_t *names = name_group(group, group_by);
         const char *name;
         json_object_foreach(names, name, none)
         {
@@ -254,23 +257,24 @@ static bool tells_apart(const json_t *groups, const char *by)
     return apart;
 }
 
-/* "48; resnext29: 24": the usual value, then the others with who has them. */
-static void put_values(struct text *t, const json_t *groups, const char *by, const json_t *names)
+/* "48; resnext29: 24": the most frequent value, then the others with their stages. */
+static void add_values(struct text *t, const json_t *groups, const char *group_by,
+                       const json_t *names)
 {
     size_t usual = usual_group(groups), i;
     json_t *group, *none;
-    if (!by || !tells_apart(groups, by))
-        by = NULL;
+    if (!group_by || !names_are_distinct(groups, group_by))
+        group_by = NULL;
     add_value(t, json_object_get(json_array_get(groups, usual), "value"), names);
     json_array_foreach((json_t *)groups, i, group)
     {
         const char *name, *separator = "; ";
         if (i == usual)
             continue;
-        json_t *members = name_group(group, by);
+        json_t *members = name_group(group, group_by);
         json_object_foreach(members, name, none)
         {
-            text_print(t, "%s%s", separator, spoken(names, name));
+            text_print(t, "%s%s", separator, display_name(names, name));
             separator = ", ";
         }
         text_add(t, ": ");
@@ -292,7 +296,7 @@ static json_t *compare(const char *name, const json_t *setting, const json_t *gr
     json_t *group;
     json_array_foreach((json_t *)groups, i, group) same =
         same && same_value(json_object_get(group, "value"), theirs);
-    put_values(&ours, groups, json_string_value(json_object_get(setting, "group_by")), names);
+    add_values(&ours, groups, json_string_value(json_object_get(setting, "group_by")), names);
     if (stated)
         add_value(&paper, theirs, names);
     json_t *entry = ours.failed || paper.failed
@@ -314,11 +318,11 @@ int settings_compare(const json_t *paper, const json_t *params, const json_t *st
     *differ = 0;
     json_object_foreach(json_object_get(paper, "settings"), name, setting)
     {
-        struct place place;
-        rc = read_place(name, setting, &place, err);
+        struct compared compared;
+        rc = read_compared(name, setting, &compared, err);
         if (rc < 0)
             break;
-        json_t *groups = group_values(name, setting, &place, params, stages);
+        json_t *groups = group_values(name, setting, &compared, params, stages);
         json_t *entry = json_array_size(groups)
                             ? compare(name, setting, groups, json_object_get(paper, "value_names"))
                             : NULL;

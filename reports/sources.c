@@ -57,12 +57,12 @@ static const json_t *find_entry(const struct sources *s, const char *name, size_
 }
 
 /* Splits a reference and finds its entry; sets missing if the stage has no result. */
-static int split(const struct sources *s, const char *reference, struct found *found,
+static int split(const struct sources *s, const char *reference, struct lookup *found,
                  struct error *err)
 {
-    *found = (struct found){.pointer = ""};
+    *found = (struct lookup){.pointer = ""};
     if (!sources_is_reference(reference))
-        return error_set(err, EINVAL, "'%s' is no reference: expected @stage.port:/pointer",
+        return error_set(err, EINVAL, "'%s' is not a reference: expected @stage.port:/pointer",
                          reference ? reference : "");
     size_t n = strcspn(reference, ":");
     found->pointer = reference + n + (reference[n] == ':');
@@ -73,7 +73,7 @@ static int split(const struct sources *s, const char *reference, struct found *f
     return 0;
 }
 
-/* One JSON value a line, as an array; NULL if a line is none, or there is no memory for it. */
+/* One JSON value for each line, as an array; NULL if a line is not JSON, or without memory. */
 static json_t *load_lines(const char *text, size_t size, bool *no_memory)
 {
     json_t *lines = json_array();
@@ -95,7 +95,7 @@ static json_t *load_lines(const char *text, size_t size, bool *no_memory)
     return lines;
 }
 
-/* Remembers that the file can't be used: in a word, and what is wrong with it. */
+/* Remembers that the file can't be used: the reason in a few words, and the error. */
 static int set_broken(struct sources *s, const char *path, const char *missing,
                       const struct error *detail, struct error *err)
 {
@@ -145,7 +145,7 @@ static int load(struct sources *s, const char *path, struct error *err)
     return rc;
 }
 
-int sources_find(struct sources *s, const char *reference, struct found *found, struct error *err)
+int sources_find(struct sources *s, const char *reference, struct lookup *found, struct error *err)
 {
     int rc = split(s, reference, found, err);
     if (rc < 0 || found->missing)
@@ -170,7 +170,7 @@ int sources_find(struct sources *s, const char *reference, struct found *found, 
     return 0;
 }
 
-bool sources_path_sound(const char *path)
+bool sources_path_is_safe(const char *path)
 {
     for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/')
         if (strcspn(p, "/") == 2 && strncmp(p, "..", 2) == 0)
@@ -178,14 +178,14 @@ bool sources_path_sound(const char *path)
     return true;
 }
 
-int sources_path(struct sources *s, const char *reference, struct found *found, char **path,
+int sources_path(struct sources *s, const char *reference, struct lookup *found, char **path,
                  struct error *err)
 {
     *path = NULL;
     int rc = split(s, reference, found, err);
     if (rc < 0 || found->missing)
         return rc;
-    if (!sources_path_sound(found->pointer))
+    if (!sources_path_is_safe(found->pointer))
         return error_set(err, EINVAL, "%s: '..' is not allowed in a path", reference);
     *path = file_path("%s%s", member(found->entry, "path"), found->pointer);
     if (!*path)

@@ -8,28 +8,28 @@
 #include <string.h>
 #include "base/file.h"
 
-static bool make_room(struct text *t, size_t n)
+static bool reserve(struct text *t, size_t n)
 {
     if (t->failed)
         return false;
-    if (t->size + n + 1 <= t->room)
+    if (t->size + n + 1 <= t->capacity)
         return true;
-    size_t room = t->room ? t->room : 256;
-    while (room < t->size + n + 1)
-        room *= 2;
-    char *data = realloc(t->data, room);
+    size_t capacity = t->capacity ? t->capacity : 256;
+    while (capacity < t->size + n + 1)
+        capacity *= 2;
+    char *data = realloc(t->data, capacity);
     if (!data) {
         t->failed = true;
         return false;
     }
     t->data = data;
-    t->room = room;
+    t->capacity = capacity;
     return true;
 }
 
 void text_add_bytes(struct text *t, const char *s, size_t n)
 {
-    if (!make_room(t, n))
+    if (!reserve(t, n))
         return;
     memcpy(t->data + t->size, s, n);
     t->size += n;
@@ -48,7 +48,7 @@ void text_print(struct text *t, const char *format, ...)
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (n >= 0 && make_room(t, (size_t)n)) {
+    if (n >= 0 && reserve(t, (size_t)n)) {
         vsnprintf(t->data + t->size, (size_t)n + 1, format, again);
         t->size += (size_t)n;
     }

@@ -18,8 +18,8 @@
 
 enum { FIXED_ARGUMENTS = 16 };
 
-/* Signals that we take one by one, with sigtimedwait. */
-static void awaited(sigset_t *set)
+/* The signals that wait_for receives with sigtimedwait. */
+static void fill_awaited(sigset_t *set)
 {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
@@ -27,7 +27,7 @@ static void awaited(sigset_t *set)
     sigaddset(set, SIGCHLD);
 }
 
-/* Our parent's death is a signal too. */
+/* Makes the death of the parent process a SIGTERM. */
 static void watch_parent(void)
 {
     const char *parent = getenv("FERDAG_PARENT");
@@ -38,10 +38,10 @@ static void watch_parent(void)
         _exit(1);
 }
 
-/* ---- the child ---- */
+/* ---- the child process ---- */
 
-static void become(const char *const *arguments, char *const *environment, const sigset_t *mask,
-                   pid_t parent)
+static void exec_program(const char *const *arguments, char *const *environment,
+                         const sigset_t *mask, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -60,28 +60,28 @@ static size_t count_mounts(const struct launch *l)
     return n;
 }
 
-/* The absolute paths of the places; they and the array are freed by free_places. */
-static void free_places(char **places, size_t n)
+static void free_mount_paths(char **paths, size_t n)
 {
-    for (size_t i = 0; places && i < n; i++)
-        free(places[i]);
-    free(places);
+    for (size_t i = 0; paths && i < n; i++)
+        free(paths[i]);
+    free(paths);
 }
 
-static char **make_places(const struct launch *l, const char *here)
+/* The absolute paths to mount on; to be freed with free_mount_paths. NULL if memory is out. */
+static char **make_mount_paths(const struct launch *l, const char *here)
 {
     size_t n = count_mounts(l);
-    char **places = calloc(n, sizeof *places);
-    for (size_t i = 0; places && i < n; i++)
-        if (!(places[i] = file_path("%s/%s", here, l->mounts[i].at))) {
-            free_places(places, n);
+    char **paths = calloc(n, sizeof *paths);
+    for (size_t i = 0; paths && i < n; i++)
+        if (!(paths[i] = file_path("%s/%s", here, l->mounts[i].at))) {
+            free_mount_paths(paths, n);
             return NULL;
         }
-    return places;
+    return paths;
 }
 
-/* bwrap ... /bin/sh -c TEXT: the whole system as it is, and the mounts, read-only. malloc'd. */
-static const char **sandbox_arguments(const struct launch *l, char *const *places,
+/* bwrap ... /bin/sh -c TEXT: the file system as it is, with read-only mounts. To be freed. */
+static const char **sandbox_arguments(const struct launch *l, char *const *paths,
                                       const char *status_fd)
 {
     size_t n = count_mounts(l), k = 0;
@@ -96,7 +96,7 @@ static const char **sandbox_arguments(const struct launch *l, char *const *place
     for (size_t i = 0; i < n; i++) {
         a[k++] = "--ro-bind";
         a[k++] = l->mounts[i].source;
-        a[k++] = places[i];
+        a[k++] = paths[i];
     }
     const char *const end[] = {"--", "/bin/sh", "-c", l->text};
     for (size_t i = 0; i < sizeof end / sizeof *end; i++)
@@ -104,7 +104,7 @@ static const char **sandbox_arguments(const struct launch *l, char *const *place
     return a;
 }
 
-/* ---- ourselves ---- */
+/* ---- the launcher ---- */
 
 static void end_all(struct cgroup *cgroup)
 {
@@ -112,7 +112,8 @@ static void end_all(struct cgroup *cgroup)
     cgroup_close(cgroup);
 }
 
-/* Waits for the child, and meanwhile reports its progress; ends with it when we are told to. */
+/* Waits for the child and reports its progress meanwhile. On SIGTERM or SIGINT kills it and exits.
+ */
 static int wait_for(pid_t child, struct cgroup *cgroup, const sigset_t *signals,
                     struct program_progress *progress, int *status)
 {
@@ -136,7 +137,7 @@ static int wait_for(pid_t child, struct cgroup *cgroup, const sigset_t *signals,
 static int run(const char *const *arguments, const struct launch *l, int *status, struct error *err)
 {
     sigset_t signals, before;
-    awaited(&signals);
+    fill_awaited(&signals);
     sigprocmask(SIG_BLOCK, &signals, &before);
     watch_parent();
     process_adopt_orphans();
@@ -144,15 +145,15 @@ static int run(const char *const *arguments, const struct launch *l, int *status
     cgroup_open(&cgroup, getenv("FERDAG_ATTEMPT"));
     pid_t parent = getpid(), child = cgroup_fork(&cgroup);
     if (child == 0)
-        become(arguments, l->environment, &before, parent);
+        exec_program(arguments, l->environment, &before, parent);
     int rc = child < 0 ? -errno : wait_for(child, &cgroup, &signals, l->progress, status);
     end_all(&cgroup);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return rc < 0 ? error_errno(err, -rc, "cannot run '%.200s'", l->text) : 0;
 }
 
-/* Whether the program has run: bubblewrap gives its exit code only then, {"exit-code": 0}. One that
- * was killed had made its namespace. */
+/* Whether the program has run: only then does bubblewrap write {"exit-code": 0}. One that was
+ * killed had made its namespace. */
 static bool has_run(int fd, int status)
 {
     char text[512];
@@ -166,20 +167,20 @@ static int run_in_sandbox(const struct launch *l, int *status, struct error *err
     int pipes[2];
     char number[16], here[4096];
     if (!getcwd(here, sizeof here))
-        return error_errno(err, errno, "cannot tell the current folder");
+        return error_errno(err, errno, "cannot find the path of the current folder");
     if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_errno(err, errno, "cannot make a pipe");
     fcntl(pipes[1], F_SETFD, 0);
     snprintf(number, sizeof number, "%d", pipes[1]);
-    char **places = make_places(l, here);
-    const char **arguments = places ? sandbox_arguments(l, places, number) : NULL;
+    char **paths = make_mount_paths(l, here);
+    const char **arguments = paths ? sandbox_arguments(l, paths, number) : NULL;
     int rc = arguments ? run(arguments, l, status, err) : error_set(err, ENOMEM, "out of memory");
     close(pipes[1]);
     if (rc == 0 && !has_run(pipes[0], *status))
         rc = error_set(err, ENOTSUP, "bubblewrap can't make a mount namespace here");
     close(pipes[0]);
     free(arguments);
-    free_places(places, count_mounts(l));
+    free_mount_paths(paths, count_mounts(l));
     return rc;
 }
 

@@ -101,7 +101,7 @@ static bool is_listed(const char *list, const char *port)
 
 static void add_edge(struct graph *g, size_t from, size_t to, const char *port)
 {
-    for (size_t i = g->nodes[to].first_edge; i; i = g->edges[i - 1].next) {
+    for (size_t i = g->edges ? g->nodes[to].first_edge : 0; i; i = g->edges[i - 1].next) {
         struct graph_edge *edge = &g->edges[i - 1];
         if (edge->from != from)
             continue;

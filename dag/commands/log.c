@@ -1,4 +1,4 @@
-/* `log`: what a stage printed. */
+/* `log`: prints the log of a stage. */
 #include "dag/commands/commands.h"
 #include "dag/session.h"
 #include "dag/stage_log.h"
@@ -15,17 +15,16 @@ static int copy_out(const char *path, struct error *err)
     char buffer[1 << 14];
     size_t n;
     while (!ferror(stdout) && (n = fread(buffer, 1, sizeof buffer, in)) > 0)
-        fwrite(buffer, 1, n, stdout); /* an error of stdout is main's to report */
+        fwrite(buffer, 1, n, stdout); /* main reports errors of stdout */
     int rc = ferror(in) ? error_set(err, EIO, "cannot read %s", path) : 0;
     fclose(in);
     return rc;
 }
 
-/* Whose output a log that isn't of the present key is. */
-static void say_older(const char *stage)
+static void warn_older(const char *stage)
 {
     fprintf(stderr,
-            "ferdag: %s: this log is of an earlier run: its inputs or params have changed since\n",
+            "ferdag: %s: this log is from an earlier run; inputs or params have changed since\n",
             stage);
 }
 
@@ -37,11 +36,11 @@ static int print_log(const struct plan *plan, const struct task *task, bool one,
     if (which == STAGE_LOG_NONE)
         return one ? error_set(err, ENODATA, "no log: %s has not run yet", name) : 0;
     if (which == STAGE_LOG_LOST)
-        return one ? error_set(err, ENODATA, "the log of %s could not be kept", name) : 0;
+        return one ? error_set(err, ENODATA, "the log of %s could not be stored", name) : 0;
     if (!one)
         printf("==> %s <==\n", name);
     if (which == STAGE_LOG_OLDER)
-        say_older(name);
+        warn_older(name);
     int rc = copy_out(path, err);
     free(path);
     return rc < 0 ? rc : 1;

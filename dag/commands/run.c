@@ -1,9 +1,10 @@
-/* `run` and `report`: make it so. */
+/* `run`: runs the stages that are out of date. `report`: runs only tables and report. */
 #define _GNU_SOURCE
 #include "dag/commands/commands.h"
 #include "base/utf8.h"
 #include "dag/progress.h"
 #include "dag/publish.h"
+#include "dag/result_links.h"
 #include "dag/run.h"
 #include "dag/session.h"
 #include "dag/variant.h"
@@ -60,7 +61,7 @@ static json_t *stages_json(const struct plan *plan, bool dry)
     return list;
 }
 
-/* run -n: what would run, one a line. */
+/* run -n: one line for each stage that would run. */
 static void print_plan(const struct plan *plan, bool json)
 {
     size_t cached = 0, would = 0, may = 0;
@@ -90,16 +91,18 @@ static int exit_status(const struct run_totals *t)
 }
 
 static void print_totals(const struct plan *plan, const struct run_totals *t, const char *report,
-                         bool json)
+                         const char *results, bool json)
 {
     char time[32];
     fprintf(stderr, "%zu stages: %zu cached, %zu ran, %zu failed", t->stages, t->cached, t->ran,
             t->failed);
     if (t->not_run)
         fprintf(stderr, ", %zu not run", t->not_run);
-    fprintf(stderr, " in %s\n", progress_duration(t->seconds, time, sizeof time));
+    fprintf(stderr, " in %s\n", duration_text(t->seconds, time, sizeof time));
     if (report)
         fprintf(stderr, "report: %s\n", report);
+    if (results && t->ran)
+        fprintf(stderr, "results: %s/results\n", results);
     if (!json)
         return;
     json_t *all =
@@ -113,7 +116,7 @@ static void print_totals(const struct plan *plan, const struct run_totals *t, co
 static int record(struct session *s, const struct run_totals *t, double started, struct error *err)
 {
     if (t->ran + t->failed + t->not_run == 0)
-        return 0; /* nothing happened: nothing to write, nothing to wait for */
+        return 0; /* nothing ran, so there is nothing to record */
     struct run_record record = {
         .file = s->experiment.full,
         .started = started,
@@ -127,8 +130,8 @@ static int record(struct session *s, const struct run_totals *t, double started,
     return index_add_run(s->cache.index, &record, err);
 }
 
-/* Whether a result that the run took from the cache was forgotten meanwhile: damage that it may
- * have been computed from came to light too late. */
+/* Whether a result that the run used was dropped from the cache meanwhile, because a blob that it
+ * may have been computed from turned out to be damaged. */
 static bool took_forgotten(const struct plan *plan)
 {
     bool any = false;
@@ -150,6 +153,18 @@ static bool took_forgotten(const struct plan *plan)
     return any;
 }
 
+/* *results is the folder, if there are links below it. A run doesn't fail for want of links, such
+ * as where `out` is a file. */
+static void link_results(const struct plan *plan, const char *folder, const char **results)
+{
+    struct error error = {""};
+    bool any;
+    if (result_links_update(plan, folder, &any, &error) < 0)
+        fprintf(stderr, "ferdag: no links to the results in %s/results: %s\n", folder, error.text);
+    else if (any)
+        *results = folder;
+}
+
 static int run(const struct options *options, bool only_report, struct error *err)
 {
     struct session s;
@@ -168,23 +183,25 @@ static int run(const struct options *options, bool only_report, struct error *er
     struct arena *arena = s.experiment.arena;
     if (!options->cache_given && strcmp(options->cache, ".ferdag") != 0)
         fprintf(stderr, "cache: %s\n", options->cache);
-    struct run_options how = {
+    struct run_options run_options = {
         .same = variant_options(arena, options),
         .jobs = options->jobs,
         .keep_going = options->keep_going || only_report,
         .only_report = only_report,
     };
     struct run_totals totals = {0};
-    const char *report = NULL;
+    const char *folder = variant_folder(arena, options, s.experiment.name);
+    const char *report = NULL, *results = NULL;
     double started = (double)time(NULL);
-    int rc = run_plan(&s.plan, &how, &totals, err);
+    int rc = run_plan(&s.plan, &run_options, &totals, err);
     bool forgotten = rc == 0 && took_forgotten(&s.plan);
     if (rc == 0 && !forgotten)
-        rc = publish_report(&s.plan, variant_folder(arena, options, s.experiment.name), &report,
-                            err);
+        rc = publish_report(&s.plan, folder, &report, err);
     if (rc == 0)
         rc = record(&s, &totals, started, err);
-    print_totals(&s.plan, &totals, report, options->json);
+    if (rc == 0 && !forgotten)
+        link_results(&s.plan, folder, &results);
+    print_totals(&s.plan, &totals, report, results, options->json);
     session_close(&s);
     return rc < 0 || forgotten ? EXIT_FAILED : exit_status(&totals);
 }

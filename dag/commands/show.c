@@ -1,4 +1,4 @@
-/* `show`: a stage's outputs, and where they came from. */
+/* `show`: the outputs of a stage, and what they were computed from. */
 #include "dag/commands/commands.h"
 #include "base/utf8.h"
 #include "cache/tree.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-/* The task's result or, for one whose key isn't known or has none, the latest under its name. */
+/* The result of the task's key or, if there is none, the last result of the stage. */
 static int find_result(const struct plan *plan, const struct task *task, struct result *result,
                        struct error *err)
 {
@@ -104,7 +104,7 @@ static void print_result(const struct plan *plan, const struct task *task, const
            strcmp(r->key, task->key) == 0 ? "" : " (not current: its last result)");
     printf("  kind   %s\n  key    %s\n", r->kind, r->key);
     printf("  ran    %s, %s (cpu %.1f s, peak %.1f MB, %d thread%s)\n", when,
-           progress_duration(r->seconds, time, sizeof time), r->cpu_seconds,
+           duration_text(r->seconds, time, sizeof time), r->cpu_seconds,
            (double)r->peak_bytes / 1e6, r->threads, r->threads == 1 ? "" : "s");
     json_t *params = json_loads(r->params, 0, NULL), *inputs = json_loads(r->inputs, 0, NULL);
     const char *name;

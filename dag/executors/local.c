@@ -78,7 +78,7 @@ static void close_once(uv_handle_t *handle)
 static void on_exit_status(uv_process_t *handle, int64_t status, int signal)
 {
     struct process *p = handle->data;
-    double now = progress_clock();
+    double now = clock_monotonic();
     p->job->seconds = now - p->clock;
     p->job->status = (int)status;
     p->job->signal = signal;
@@ -194,7 +194,7 @@ static int start(struct executor *executor, struct executor_job *job, struct err
     job->handle = p;
     clock_gettime(CLOCK_REALTIME, &now);
     job->started = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    p->clock = progress_clock();
+    p->clock = clock_monotonic();
     p->handle.data = p->pipe.data = p;
     uv_pipe_init(loop_uv(executor->loop), &p->pipe, 0);
     int rc = spawn(p, loop_uv(executor->loop), log);
@@ -235,7 +235,7 @@ static void poll_processes(struct executor *executor)
     struct local *local = executor->state;
     process_kill_children(is_stage, local); /* orphans of stages that were killed */
     for (struct process *p = local->processes; p; p = p->next)
-        if (p->exited && progress_clock() - p->clock > PIPE_SECONDS)
+        if (p->exited && clock_monotonic() - p->clock > PIPE_SECONDS)
             close_once((uv_handle_t *)&p->pipe);
 }
 

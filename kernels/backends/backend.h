@@ -8,6 +8,7 @@
  * operations in a row can be done on a few images while those are in cache; the ranges of a batch
  * come in order. The others take the number of images n. All return 0, or a negative code with err
  * filled.
+ * An operation may only be queued: read and loss_sums wait for what was queued before them.
  * Results depend on inputs, precision, threads and CPU features only: no atomics, fixed orders
  * of summation. */
 #ifndef FERDAG_KERNELS_BACKENDS_BACKEND_H
@@ -17,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
-#include "kernels/nets/net.h"
+#include "kernels/backends/types.h"
 
 struct device; /* threads, precision, and all memory of one net */
 struct tensor;
@@ -42,6 +43,25 @@ enum tensor_use {
 struct range {
     size_t first, count, batch;
     int worker;
+};
+
+/* What is good for a device: the planner of a net goes by it. A net's results may differ in the
+ * last digits with worker_images, range_values and folds_norms, and not with recomputes and
+ * kept_values.
+ */
+struct device_traits {
+    enum precision precision; /* that it computes in: fp32 where it lacks bf16 */
+    int workers;              /* threads that may run operations on ranges at the same time */
+    size_t worker_images;     /* a worker's part of a batch is a multiple of this; 1 or more */
+    size_t range_values;      /* activation values that a range of images should not exceed, so that
+                                 they stay in a cache; 0: whole batches are best */
+    size_t evaluated_images;  /* images that are evaluated at a time; 0: whole batches */
+    bool recomputes;          /* the backward pass computes outputs of norms and max-pools again,
+                                 which are cheap, rather than to keep them */
+    size_t kept_values;       /* but outputs of norms with a residual only if they are more than
+                                 this many values of a batch */
+    bool folds_norms;         /* in evaluation a convolution does the norm, addition and ReLU that
+                                 follow it, with the norm folded into its weights */
 };
 
 struct conv_spec {
@@ -79,118 +99,163 @@ enum pool {
     POOL_AVERAGE /* over the whole plane; its y is a plain (n, c) tensor */
 };
 
+/* A parameter, its gradient and its SGD momentum: plain tensors of one shape. */
+struct parameter_update {
+    struct tensor *value;
+    const struct tensor *gradient;
+    struct tensor *momentum;
+};
+
+/* ---- the functions ---- */
+
+/* Writes what about this CPU decides results, such as "avx512_core_bf16". */
+typedef int backend_numerics(char *text, size_t size);
+
+/* Makes a device for `threads` threads, and fills in its traits. */
+typedef int backend_open(struct device **device, struct device_traits *traits, int threads,
+                         enum precision precision, struct error *err);
+typedef void backend_close(struct device *device);
+
+/* Makes a zeroed tensor. write and read copy its first n images (plain: its first n outermost
+ * slices) from and to plain NCHW float32. */
+typedef int backend_tensor(struct device *device, enum tensor_use use, struct shape shape,
+                           struct tensor **tensor, struct error *err);
+/* Values of a plain tensor, in one row, that an activation of this shape takes; and one made in
+ * such a tensor, `first` values from its start on. What it holds is undefined. `first` is a sum
+ * of such sizes. */
+typedef size_t backend_room(const struct device *device, struct shape shape);
+typedef int backend_within(struct device *device, struct tensor *plain, size_t first,
+                           struct shape shape, struct tensor **tensor, struct error *err);
+typedef int backend_write(struct device *device, struct tensor *tensor, const float *values,
+                          size_t n, struct error *err);
+typedef int backend_read(struct device *device, struct tensor *tensor, float *values, size_t n,
+                         struct error *err);
+
+typedef int backend_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
+                         struct error *err);
+/* What the convolution needs of its weights before a batch, again whenever these have changed:
+ * for conv_forward or (`backward`) for conv_backward's dx. There is room for one of the two:
+ * the other is gone. May be called at the same time for different convolutions by different
+ * workers. `count` is that of the ranges to come, or near it. */
+typedef int backend_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
+                               bool backward, struct error *err);
+/* Frees what conv_ready made of these weights; they need it again before they are used. */
+typedef void backend_conv_release(struct tensor *weights);
+/* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
+typedef int backend_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
+                                 const struct tensor *weights, const struct tensor *bias,
+                                 struct tensor *y, unsigned flags, struct error *err);
+/* From the gradient dy of y: gradient of x (dx may be NULL: not wanted; must not be dy), and
+ * where `gradients` says so what conv_backward_end needs for those of weights (and bias). */
+typedef int backend_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
+                                  const struct tensor *weights, const struct tensor *dy,
+                                  struct tensor *dx, unsigned gradients, struct error *err);
+/* After all ranges: the gradients of weights and, unless NULL, of the bias. */
+typedef int backend_conv_backward_end(struct conv *conv, struct tensor *dweights,
+                                      struct tensor *dbias, struct error *err);
+
+/* Before a batch: prepares for norm_moments and what follows, or for norm_forward in
+ * evaluation. */
+typedef int backend_norm_ready(struct device *device, const struct norm *norm, bool training,
+                               struct error *err);
+/* Gathers mean and variance of x, which holds the whole batch of n images; the end sets mean
+ * and inverse and moves the running ones. */
+typedef int backend_norm_moments(struct device *device, const struct norm *norm, struct range range,
+                                 const struct tensor *x, struct error *err);
+typedef int backend_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
+                                     const struct tensor *x, struct error *err);
+/* residual may be NULL. training: with the moments of norm_moments, else the running ones. y
+ * may be residual; in evaluation it may be x. */
+typedef int backend_norm_forward(struct device *device, const struct norm *norm, struct range range,
+                                 const struct tensor *x, const struct tensor *residual,
+                                 struct tensor *y, bool training, struct error *err);
+/* The gradient of y is dy + dy2 (dy2 may be NULL); g is that where y > 0 (everywhere, without
+ * ReLU). y and dresidual are for a norm that had a residual, else NULL: dresidual = g, and may
+ * be dy. x, dy and dy2 hold the whole batch of n images. The end sets the gradients of gamma
+ * and beta. */
+typedef int backend_norm_sums(struct device *device, const struct norm *norm, struct range range,
+                              const struct tensor *x, const struct tensor *y,
+                              const struct tensor *dy, const struct tensor *dy2,
+                              struct tensor *dresidual, struct error *err);
+typedef int backend_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
+                                  const struct tensor *x, struct error *err);
+/* After norm_sums_end: dx = the gradient of x through the norm, + dx_add (may be NULL, may
+ * be dx). dy and dy2 are what norm_sums had; with `residual` dy is its dresidual, and dy2 NULL.
+ */
+typedef int backend_norm_backward(struct device *device, const struct norm *norm,
+                                  struct range range, const struct tensor *x,
+                                  const struct tensor *dy, const struct tensor *dy2, bool residual,
+                                  const struct tensor *dx_add, struct tensor *dx,
+                                  struct error *err);
+
+typedef int backend_pool_forward(struct device *device, enum pool pool, struct range range,
+                                 const struct tensor *x, struct tensor *y, struct error *err);
+typedef int backend_pool_backward(struct device *device, enum pool pool, struct range range,
+                                  const struct tensor *x, const struct tensor *dy,
+                                  struct tensor *dx, struct error *err);
+
+/* y = x * weights^T + bias: x (n, in), weights (out, in), y (n, out), all plain. */
+typedef int backend_linear_forward(struct device *device, size_t n, const struct tensor *x,
+                                   const struct tensor *weights, const struct tensor *bias,
+                                   struct tensor *y, struct error *err);
+typedef int backend_linear_backward(struct device *device, size_t n, const struct tensor *x,
+                                    const struct tensor *weights, const struct tensor *dy,
+                                    struct tensor *dx, struct tensor *dweights,
+                                    struct tensor *dbias, struct error *err);
+
+/* Mean softmax cross-entropy of logits (n, classes) against labels smoothed as PyTorch does
+ * (smoothing/classes everywhere, the rest on the label), which is added to the device's loss_sums;
+ * dlogits is its gradient. Of equal logits the first is the largest. */
+typedef int backend_loss(struct device *device, size_t n, const struct tensor *logits,
+                         const uint8_t *labels, double smoothing, struct tensor *dlogits,
+                         struct error *err);
+/* Waits for the operations before, copies the sums to *sums, then sets them to *next; either may be
+ * NULL. They are 0 in a new device. */
+typedef int backend_loss_sums(struct device *device, struct loss_sums *sums,
+                              const struct loss_sums *next, struct error *err);
+
+/* y = a + b, activations; y may be either. */
+typedef int backend_add(struct device *device, struct range range, const struct tensor *a,
+                        const struct tensor *b, struct tensor *y, struct error *err);
+
+/* Updates parameters, each by the same settings (types.h). The gradients stay as they are. */
+typedef int backend_sgd(struct device *device, const struct parameter_update *updates, size_t count,
+                        const struct sgd *settings, struct error *err);
+
+/* A backend: its name and its functions. A new one is a folder beside cpu/ and a line in backend.c.
+ */
 struct backend {
     const char *name;
 
-    /* Writes what about this CPU decides results, such as "avx512_core_bf16". */
-    int (*numerics)(char *text, size_t size);
-
-    /* Makes a device for `threads` threads. A precision that the CPU lacks becomes fp32. */
-    int (*open)(struct device **device, int threads, enum net_precision precision,
-                struct error *err);
-    void (*close)(struct device *device);
-    enum net_precision (*precision)(const struct device *device); /* what it became */
-    int (*workers)(const struct device *device); /* that may be busy at the same time */
-
-    /* Makes a zeroed tensor. write and read copy its first n images (plain: its first n outermost
-     * slices) from and to plain NCHW float32. */
-    int (*tensor)(struct device *device, enum tensor_use use, struct shape shape,
-                  struct tensor **tensor, struct error *err);
-    /* Values of a plain tensor, in one row, that an activation of this shape takes; and one made in
-     * such a tensor, `first` values from its start on. What it holds is undefined. `first` is a sum
-     * of such sizes. */
-    size_t (*room)(const struct device *device, struct shape shape);
-    int (*within)(struct device *device, struct tensor *plain, size_t first, struct shape shape,
-                  struct tensor **tensor, struct error *err);
-    int (*write)(struct device *device, struct tensor *tensor, const float *values, size_t n,
-                 struct error *err);
-    int (*read)(struct device *device, struct tensor *tensor, float *values, size_t n,
-                struct error *err);
-
-    int (*conv)(struct device *device, const struct conv_spec *spec, struct conv **conv,
-                struct error *err);
-    /* What the convolution needs of its weights before a batch, again whenever these have changed:
-     * for conv_forward or (`backward`) for conv_backward's dx. There is room for one of the two:
-     * the other is gone. May be called at the same time for different convolutions by different
-     * workers. `count` is that of the ranges to come, or near it. */
-    int (*conv_ready)(struct conv *conv, int worker, size_t count, struct tensor *weights,
-                      bool backward, struct error *err);
-    /* Frees what conv_ready made of these weights; they need it again before they are used. */
-    void (*conv_release)(struct tensor *weights);
-    /* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
-    int (*conv_forward)(struct conv *conv, struct range range, const struct tensor *x,
-                        const struct tensor *weights, const struct tensor *bias, struct tensor *y,
-                        unsigned flags, struct error *err);
-    /* From the gradient dy of y: gradient of x (dx may be NULL: not wanted; must not be dy), and
-     * where `gradients` says so what conv_backward_end needs for those of weights (and bias). */
-    int (*conv_backward)(struct conv *conv, struct range range, const struct tensor *x,
-                         const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
-                         unsigned gradients, struct error *err);
-    /* After all ranges: the gradients of weights and, unless NULL, of the bias. */
-    int (*conv_backward_end)(struct conv *conv, struct tensor *dweights, struct tensor *dbias,
-                             struct error *err);
-
-    /* Before a batch: prepares for norm_moments and what follows, or for norm_forward in
-     * evaluation. */
-    int (*norm_ready)(struct device *device, const struct norm *norm, bool training,
-                      struct error *err);
-    /* Gathers mean and variance of x, which holds the whole batch of n images; the end sets mean
-     * and inverse and moves the running ones. */
-    int (*norm_moments)(struct device *device, const struct norm *norm, struct range range,
-                        const struct tensor *x, struct error *err);
-    int (*norm_moments_end)(struct device *device, const struct norm *norm, size_t n,
-                            const struct tensor *x, struct error *err);
-    /* residual may be NULL. training: with the moments of norm_moments, else the running ones. y
-     * may be residual; in evaluation it may be x. */
-    int (*norm_forward)(struct device *device, const struct norm *norm, struct range range,
-                        const struct tensor *x, const struct tensor *residual, struct tensor *y,
-                        bool training, struct error *err);
-    /* The gradient of y is dy + dy2 (dy2 may be NULL); g is that where y > 0 (everywhere, without
-     * ReLU). y and dresidual are for a norm that had a residual, else NULL: dresidual = g, and may
-     * be dy. x, dy and dy2 hold the whole batch of n images. The end sets the gradients of gamma
-     * and beta. */
-    int (*norm_sums)(struct device *device, const struct norm *norm, struct range range,
-                     const struct tensor *x, const struct tensor *y, const struct tensor *dy,
-                     const struct tensor *dy2, struct tensor *dresidual, struct error *err);
-    int (*norm_sums_end)(struct device *device, const struct norm *norm, size_t n,
-                         const struct tensor *x, struct error *err);
-    /* After norm_sums_end: dx = the gradient of x through the norm, + dx_add (may be NULL, may
-     * be dx). dy and dy2 are what norm_sums had; with `residual` dy is its dresidual, and dy2 NULL.
-     */
-    int (*norm_backward)(struct device *device, const struct norm *norm, struct range range,
-                         const struct tensor *x, const struct tensor *dy, const struct tensor *dy2,
-                         bool residual, const struct tensor *dx_add, struct tensor *dx,
-                         struct error *err);
-
-    int (*pool_forward)(struct device *device, enum pool pool, struct range range,
-                        const struct tensor *x, struct tensor *y, struct error *err);
-    int (*pool_backward)(struct device *device, enum pool pool, struct range range,
-                         const struct tensor *x, const struct tensor *dy, struct tensor *dx,
-                         struct error *err);
-
-    /* y = x * weights^T + bias: x (n, in), weights (out, in), y (n, out), all plain. */
-    int (*linear_forward)(struct device *device, size_t n, const struct tensor *x,
-                          const struct tensor *weights, const struct tensor *bias, struct tensor *y,
-                          struct error *err);
-    int (*linear_backward)(struct device *device, size_t n, const struct tensor *x,
-                           const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
-                           struct tensor *dweights, struct tensor *dbias, struct error *err);
-
-    /* Mean softmax cross-entropy of logits (n, classes) against labels smoothed as PyTorch does
-     * (smoothing/classes everywhere, the rest on the label); dlogits is its gradient, *correct
-     * how many labels have the (first) largest logit. */
-    int (*loss)(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
-                double smoothing, struct tensor *dlogits, double *loss, size_t *correct,
-                struct error *err);
-
-    /* y = a + b, activations; y may be either. */
-    int (*add)(struct device *device, struct range range, const struct tensor *a,
-               const struct tensor *b, struct tensor *y, struct error *err);
-
-    /* g = clip(gradient) + weight_decay * value; velocity = momentum * velocity + g;
-     * value -= lr * velocity. The gradient itself stays. */
-    int (*sgd)(struct device *device, struct tensor *value, const struct tensor *gradient,
-               struct tensor *velocity, const struct net_step *step, struct error *err);
+    backend_numerics *numerics;
+    backend_open *open;
+    backend_close *close;
+    backend_tensor *tensor;
+    backend_room *room;
+    backend_within *within;
+    backend_write *write;
+    backend_read *read;
+    backend_conv *conv;
+    backend_conv_ready *conv_ready;
+    backend_conv_release *conv_release;
+    backend_conv_forward *conv_forward;
+    backend_conv_backward *conv_backward;
+    backend_conv_backward_end *conv_backward_end;
+    backend_norm_ready *norm_ready;
+    backend_norm_moments *norm_moments;
+    backend_norm_moments_end *norm_moments_end;
+    backend_norm_forward *norm_forward;
+    backend_norm_sums *norm_sums;
+    backend_norm_sums_end *norm_sums_end;
+    backend_norm_backward *norm_backward;
+    backend_pool_forward *pool_forward;
+    backend_pool_backward *pool_backward;
+    backend_linear_forward *linear_forward;
+    backend_linear_backward *linear_backward;
+    backend_loss *loss;
+    backend_loss_sums *loss_sums;
+    backend_add *add;
+    backend_sgd *sgd;
 };
 
 extern const struct backend backend_cpu, backend_ref;

@@ -21,6 +21,7 @@ struct conv {
 };
 
 struct device {
+    struct loss_sums sums;
     struct tensor *tensors;
     struct conv *convs;
 };
@@ -33,11 +34,14 @@ static int ref_numerics(char *text, size_t size)
     return 0;
 }
 
-static int ref_open(struct device **device, int threads, enum net_precision precision,
-                    struct error *err)
+/* It keeps everything and takes whole batches: the simplest plan. */
+static int ref_open(struct device **device, struct device_traits *traits, int threads,
+                    enum precision precision, struct error *err)
 {
     (void)threads;
     (void)precision;
+    *traits = (struct device_traits){
+        .precision = PRECISION_FP32, .workers = 1, .worker_images = 1, .folds_norms = true};
     *device = calloc(1, sizeof **device);
     return *device ? 0 : error_set(err, ENOMEM, "out of memory");
 }
@@ -60,18 +64,6 @@ static void ref_close(struct device *device)
         free(c);
     }
     free(device);
-}
-
-static enum net_precision ref_precision(const struct device *device)
-{
-    (void)device;
-    return NET_FP32;
-}
-
-static int ref_workers(const struct device *device)
-{
-    (void)device;
-    return 1;
 }
 
 static int ref_tensor(struct device *device, enum tensor_use use, struct shape s,
@@ -518,14 +510,13 @@ static int ref_linear_backward(struct device *device, size_t n, const struct ten
 }
 
 static int ref_loss(struct device *device, size_t n, const struct tensor *logits,
-                    const uint8_t *labels, double smoothing, struct tensor *dlogits, double *loss,
-                    size_t *correct, struct error *err)
+                    const uint8_t *labels, double smoothing, struct tensor *dlogits,
+                    struct error *err)
 {
+    struct loss_sums *sums = &device->sums;
     size_t classes = logits->shape.c;
-    (void)device;
+    double loss = 0;
     (void)err;
-    *loss = 0;
-    *correct = 0;
     for (size_t i = 0; i < n; i++) {
         const double *z = logits->v + i * classes;
         size_t best = 0;
@@ -538,11 +529,24 @@ static int ref_loss(struct device *device, size_t n, const struct tensor *logits
         for (size_t c = 0; c < classes; c++) {
             double target = smoothing / (double)classes + (c == labels[i] ? 1 - smoothing : 0);
             double log_p = z[c] - z[best] - log(sum);
-            *loss -= target * log_p / (double)n;
+            loss -= target * log_p / (double)n;
             dlogits->v[i * classes + c] = (exp(log_p) - target) / (double)n;
         }
-        *correct += best == labels[i];
+        sums->correct += best == labels[i];
     }
+    sums->loss += loss * (double)n;
+    sums->finite += isfinite(sums->loss) ? 1 : 0;
+    return 0;
+}
+
+static int ref_loss_sums(struct device *device, struct loss_sums *sums,
+                         const struct loss_sums *next, struct error *err)
+{
+    (void)err;
+    if (sums)
+        *sums = device->sums;
+    if (next)
+        device->sums = *next;
     return 0;
 }
 
@@ -556,19 +560,25 @@ static int ref_add(struct device *device, struct range r, const struct tensor *a
     return 0;
 }
 
-static int ref_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-                   struct tensor *velocity, const struct net_step *step, struct error *err)
+static void update(const struct parameter_update *u, const struct sgd *s)
+{
+    for (size_t i = 0; i < u->value->shape.n * slice(u->value); i++) {
+        double g = u->gradient->v[i], *v = &u->momentum->v[i], *w = &u->value->v[i];
+        if (s->clip > 0)
+            g = fmax(-s->clip, fmin(s->clip, g));
+        g += s->weight_decay * *w;
+        *v = s->momentum * *v + g;
+        *w -= s->lr * *v;
+    }
+}
+
+static int ref_sgd(struct device *device, const struct parameter_update *updates, size_t count,
+                   const struct sgd *settings, struct error *err)
 {
     (void)device;
     (void)err;
-    for (size_t i = 0; i < value->shape.n * slice(value); i++) {
-        double g = gradient->v[i];
-        if (step->clip > 0)
-            g = fmax(-step->clip, fmin(step->clip, g));
-        g += step->weight_decay * value->v[i];
-        velocity->v[i] = step->momentum * velocity->v[i] + g;
-        value->v[i] -= step->lr * velocity->v[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        update(&updates[i], settings);
     return 0;
 }
 
@@ -577,8 +587,6 @@ const struct backend backend_ref = {
     .numerics = ref_numerics,
     .open = ref_open,
     .close = ref_close,
-    .precision = ref_precision,
-    .workers = ref_workers,
     .tensor = ref_tensor,
     .room = ref_room,
     .within = ref_within,
@@ -602,6 +610,7 @@ const struct backend backend_ref = {
     .linear_forward = ref_linear_forward,
     .linear_backward = ref_linear_backward,
     .loss = ref_loss,
+    .loss_sums = ref_loss_sums,
     .add = ref_add,
     .sgd = ref_sgd,
 };

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 
 int net_take(struct net *net, int worker, const struct extent *want, size_t batch,
              struct buffer **buffer, struct error *err)
@@ -43,7 +43,7 @@ int net_take(struct net *net, int worker, const struct extent *want, size_t batc
 
 static void fix(struct net *net, int slot, struct tensor *tensor)
 {
-    for (int w = 0; w < net->workers; w++)
+    for (int w = 0; w < net->traits.workers; w++)
         net->plan.slots[slot].tensors[w] = tensor;
 }
 
@@ -51,7 +51,7 @@ static void fix(struct net *net, int slot, struct tensor *tensor)
 static int hold(struct net *net, struct slot *s, struct buffer **held, struct error *err)
 {
     int e = 0;
-    for (int w = 0; !e && w < net->workers; w++) {
+    for (int w = 0; !e && w < net->traits.workers; w++) {
         e = net_take(net, w, &s->extent, net->plan.segments[s->segment].range, &held[w], err);
         if (!e)
             s->tensors[w] = held[w]->tensor;
@@ -64,7 +64,7 @@ static int hold(struct net *net, struct slot *s, struct buffer **held, struct er
 static int place_ranges(struct net *net, struct error *err)
 {
     struct plan *plan = &net->plan;
-    size_t workers = (size_t)net->workers;
+    size_t workers = (size_t)net->traits.workers;
     struct buffer **held = calloc((size_t)plan->slot_count * workers, sizeof(struct buffer *));
     int e = held ? 0 : error_set(err, ENOMEM, "out of memory");
     for (int i = 0; !e && i < plan->instruction_count; i++) {
@@ -163,7 +163,7 @@ static int place_batches(struct net *net, struct tensor **memory, size_t *room, 
 /* Room for each slot's tensors, in one array that slot 0, which has none, keeps. */
 static int make_tensors(struct net *net, struct error *err)
 {
-    size_t workers = (size_t)net->workers;
+    size_t workers = (size_t)net->traits.workers;
     struct tensor **all = calloc((size_t)net->plan.slot_count * workers, sizeof(struct tensor *));
     if (!all)
         return error_set(err, ENOMEM, "out of memory");

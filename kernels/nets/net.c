@@ -1,11 +1,11 @@
-/* A net: its parameters by name, and creation. What it computes is in net_run.c. */
+/* A net: its parameters by name, and creation. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/random.h"
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 
 static int check(const struct net_spec *s, struct error *err)
 {
@@ -58,6 +58,8 @@ static int make_params(struct net *net, struct error *err)
             s->public.count *= p->shape[d];
         }
         s->slices = shape.n;
+        if (p->dims == 0)
+            continue;
         int e = make_plain(net, shape, &s->value, err);
         if (!e && p->trainable && net->spec.training)
             e = make_plain(net, shape, &s->gradient, err);
@@ -65,6 +67,9 @@ static int make_params(struct net *net, struct error *err)
             e = make_plain(net, shape, &s->momentum, err);
         if (e)
             return e;
+        if (s->momentum)
+            net->updates[net->update_count++] =
+                (struct parameter_update){s->value, s->gradient, s->momentum};
     }
     return 0;
 }
@@ -135,7 +140,7 @@ static void find_fusions(struct net *net)
         if (p->ops[i].with >= 0)
             net->uses[p->ops[i].with]++;
     }
-    for (int i = 0; i + 1 < p->op_count; i++) {
+    for (int i = 0; net->traits.folds_norms && i + 1 < p->op_count; i++) {
         const struct op *op = &p->ops[i], *next = &p->ops[i + 1];
         if (op->kind != OP_CONV || next->in != op->out || net->uses[op->out] != 1)
             continue;
@@ -169,6 +174,12 @@ static int make_values(struct net *net, struct error *err)
 
 int net_create(struct net **net, const struct net_spec *spec, struct error *err)
 {
+    return net_create_with(net, spec, NULL, err);
+}
+
+int net_create_with(struct net **net, const struct net_spec *spec,
+                    const struct device_traits *traits, struct error *err)
+{
     int e = check(spec, err);
     const struct backend *backend = e ? NULL : backend_find(spec->backend, err);
     if (!backend)
@@ -180,10 +191,10 @@ int net_create(struct net **net, const struct net_spec *spec, struct error *err)
     n->backend = backend;
     program_build(&n->program, spec->model, (size_t)spec->width, (size_t)spec->classes,
                   (size_t)spec->image_size);
-    find_fusions(n);
-    e = backend->open(&n->device, spec->threads, spec->precision, err);
+    e = backend->open(&n->device, &n->traits, spec->threads, spec->precision, err);
     if (!e) {
-        n->workers = backend->workers(n->device);
+        n->traits = traits ? *traits : n->traits;
+        find_fusions(n);
         e = make_params(n, err);
     }
     for (int i = 0; !e && i < n->program.op_count; i++) {
@@ -195,7 +206,7 @@ int net_create(struct net **net, const struct net_spec *spec, struct error *err)
     if (!e)
         e = make_values(n, err);
     if (!e && spec->training)
-        e = net_plan(n, NET_KEPT_VALUES, err);
+        e = net_plan(n, err);
     if (!e)
         e = net_init(n, 0, err);
     if (e) {
@@ -279,6 +290,10 @@ const struct net_param *net_param(const struct net *net, size_t i)
 
 int net_get(struct net *net, size_t i, float *values, struct error *err)
 {
+    if (net->params[i].public.dims == 0) {
+        *values = net->params[i].batches;
+        return 0;
+    }
     return net->backend->read(net->device, net->params[i].value, values, net->params[i].slices,
                               err);
 }
@@ -286,6 +301,10 @@ int net_get(struct net *net, size_t i, float *values, struct error *err)
 int net_set(struct net *net, size_t i, const float *values, struct error *err)
 {
     net->folded = false;
+    if (net->params[i].public.dims == 0) {
+        net->params[i].batches = *values;
+        return 0;
+    }
     return net->backend->write(net->device, net->params[i].value, values, net->params[i].slices,
                                err);
 }
@@ -345,9 +364,9 @@ const char *net_backend(const struct net *net)
     return net->backend->name;
 }
 
-enum net_precision net_precision(const struct net *net)
+enum precision net_precision(const struct net *net)
 {
-    return net->backend->precision(net->device);
+    return net->traits.precision;
 }
 
 int net_numerics(const char *backend, char *text, size_t size, struct error *err)

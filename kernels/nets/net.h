@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
+#include "kernels/backends/types.h"
 
 enum net_model { NET_VGG19, NET_RESNET18, NET_PREACT_RESNET18, NET_RESNEXT29, NET_MODELS };
-enum net_precision { NET_FP32, NET_BF16 };
 
 struct net_spec {
     enum net_model model;
@@ -20,7 +20,7 @@ struct net_spec {
                      */
     int batch;      /* largest batch that will be asked for */
     bool training;  /* false: no gradients, no momentum; less memory, batch norm folded */
-    enum net_precision precision;
+    enum precision precision;
     const char *backend; /* "auto", "ref", "cpu", "cuda" */
     int threads;
 };
@@ -55,18 +55,23 @@ int net_set_momentum(struct net *net, size_t i, const float *values, struct erro
 int net_get_gradient(struct net *net, size_t i, float *values, struct error *err);
 
 struct net_step {
-    double lr, momentum, weight_decay;
-    double clip;            /* element-wise to +-clip before weight decay; 0: off */
+    struct sgd sgd;         /* of all trainable parameters */
     double label_smoothing; /* 0: off */
 };
 
-/* One SGD step (PyTorch's: v = momentum*v + g + weight_decay*w; w -= lr*v; weight decay on all
- * trainable parameters) on n <= batch images (n, 1, size, size), float32, standardised.
- * *loss is the mean cross-entropy, *correct how many of the n were right, in training mode. */
+/* One SGD step on n <= batch images (n, 1, size, size), float32, standardised. The device adds up
+ * loss and accuracy, in training mode. */
 int net_train_step(struct net *net, const float *images, const uint8_t *labels, size_t n,
-                   const struct net_step *step, double *loss, size_t *correct, struct error *err);
+                   const struct net_step *step, struct error *err);
 
-/* As net_train_step up to the gradients, without the update. */
+/* Copies to *sums what the steps have added up, having waited for them, then sets it to *next:
+ * zeros, or sums that were read before, so that a training that goes on adds up in the same order.
+ * Either may be NULL. A new net has zeros. */
+int net_loss_sums(struct net *net, struct loss_sums *sums, const struct loss_sums *next,
+                  struct error *err);
+
+/* As net_train_step up to the gradients, without the update. *loss is the mean cross-entropy of
+ * these images; the sums stay as they were. */
 int net_gradients(struct net *net, const float *images, const uint8_t *labels, size_t n,
                   double label_smoothing, double *loss, struct error *err);
 
@@ -88,7 +93,7 @@ const char *net_backend(const struct net *net);
 
 /* The precision it computes in: fp32 where bf16 was asked for and the CPU or the backend lacks it.
  */
-enum net_precision net_precision(const struct net *net);
+enum precision net_precision(const struct net *net);
 
 /* "vgg19", "resnet18", "preact_resnet18", "resnext29". */
 extern const char *const net_model_names[NET_MODELS];

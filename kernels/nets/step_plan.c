@@ -5,24 +5,21 @@
  * lead to it, and the operations of a level (from its norms to the convolutions that feed the next
  * ones, which also gather their moments) make a segment that runs range by range. The backward pass
  * has the same segments in reverse: the gradient through the norms of the next level, convolutions,
- * sums for the norms of this level. What lives within a segment needs room for one range only and
+ * sums for the norms of this level. What lives within a segment needs memory for one range only and
  * is overwritten by the next, still in cache. The output of a norm without residual and that of a
- * max-pool are such values: the backward pass computes them again instead of keeping them. It can
- * do so with the outputs of norms with a residual too, and then with the residual, which is the
- * output of an earlier one: this halves what ResNeXt29 keeps, and costs it 4 to 7 % of its speed,
- * so that it is done only where that is much memory.
+ * max-pool are such values if the device recomputes: the backward pass computes them again instead
+ * of keeping them. It can do so with the outputs of norms with a residual too, and then with the
+ * residual, which is the output of an earlier one; it does where they are many values. The device's
+ * traits (backend.h) decide all this.
  *
  * The workers share the images of a batch and go through a segment side by side, each with ranges
  * of its own, and wait for each other at its end only. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 
-/* Values of all operations of a segment that a range should not exceed: 2 MB in bf16. ResNeXt29 at
- * width 16 trains 15 % faster than with whole batches, and 3 % faster than with a quarter of it or
- * 4 times as much. */
-enum { RANGE_VALUES = 1 << 20, LEAST_RANGE = 2 };
+enum { LEAST_RANGE = 2 };
 
 /* The gradients of a value that its readers have delivered so far. */
 struct pending {
@@ -84,7 +81,7 @@ static size_t values_of(const struct net *net, int value)
 static size_t range_of_level(const struct planner *p, int level)
 {
     const struct net *net = p->net;
-    size_t most = net_share(net, (size_t)net->spec.batch, 0).end, room = RANGE_VALUES;
+    size_t most = net_share(net, (size_t)net->spec.batch, 0).end, limit = net->traits.range_values;
     size_t values = 0, weights = 0, range = LEAST_RANGE;
     for (int i = 0; i < planned(net); i++) {
         const struct op *op = &net->program.ops[i];
@@ -93,8 +90,10 @@ static size_t range_of_level(const struct planner *p, int level)
         values += values_of(net, op->out) + (op->kind == OP_NORM ? values_of(net, op->in) : 0);
         weights += op->kind == OP_CONV ? net->params[op->param].public.count : 0;
     }
-    room = room > 2 * weights ? room : 2 * weights;
-    while (range < most && 2 * range * values <= room)
+    if (limit == 0)
+        return most;
+    limit = limit > 2 * weights ? limit : 2 * weights;
+    while (range < most && 2 * range * values <= limit)
         range *= 2;
     return range < most ? range : most;
 }
@@ -178,6 +177,7 @@ static bool is_temporary(const struct planner *p, int i)
     const struct op *ops = p->net->program.ops;
     bool temporary = ops[i].kind == OP_MAX_POOL ||
                      (ops[i].kind == OP_NORM && (ops[i].with < 0 || !p->keeps_residuals));
+    temporary = temporary && p->net->traits.recomputes;
     for (int j = i + 1; j < planned(p->net); j++)
         if (ops[j].in == ops[i].out)
             temporary = temporary && p->level[j] == p->level[i];
@@ -332,16 +332,16 @@ static void plan_backward(struct planner *p, int level)
 /* ---- the whole ---- */
 
 /* Whether the outputs of norms with a residual are few enough to be kept. */
-static bool keeps_residuals(const struct net *net, size_t kept)
+static bool keeps_residuals(const struct net *net)
 {
     size_t values = 0;
     for (int i = 0; i < planned(net); i++)
         if (net->program.ops[i].kind == OP_NORM && net->program.ops[i].with >= 0)
             values += values_of(net, net->program.ops[i].out);
-    return values * (size_t)net->spec.batch <= kept;
+    return values * (size_t)net->spec.batch <= net->traits.kept_values;
 }
 
-int net_plan(struct net *net, size_t kept, struct error *err)
+int net_plan(struct net *net, struct error *err)
 {
     const struct program *program = &net->program;
     struct planner *p = calloc(1, sizeof *p);
@@ -350,7 +350,7 @@ int net_plan(struct net *net, size_t kept, struct error *err)
     p->net = net;
     p->plan = &net->plan;
     p->plan->slot_count = 1;
-    p->keeps_residuals = keeps_residuals(net, kept);
+    p->keeps_residuals = keeps_residuals(net);
     find_levels(p);
     int images = p->value[0] = new_slot(p, 0);
     int features = p->value[program->features] = new_slot(p, program->features);

@@ -24,7 +24,7 @@ static void add_note(struct text *note, const char *title, const char *text)
 
 /* Why the reference gave nothing, below the figure; that its stage did not run stands in it. */
 static void note_missing(struct text *note, const char *title, const char *reference,
-                         const struct found *found)
+                         const struct lookup *found)
 {
     struct text why = {0};
     if (strcmp(found->missing, not_run) == 0)
@@ -60,7 +60,7 @@ static void add_png(struct document *doc, const json_t *item, size_t number, con
 static int add_picture(struct document *doc, struct content *c, const json_t *item, size_t number,
                        struct error *err)
 {
-    struct found found;
+    struct lookup found;
     struct error why;
     char *png;
     int rc = sources_path(&c->sources, cells_string(item, "file"), &found, &png, err);
@@ -118,7 +118,7 @@ static size_t read_points(const json_t *lines, const char *x_name, const char *y
 
 /* found->missing is why the line has no point. */
 static int read_line(struct document *doc, struct content *c, const char *reference,
-                     struct doc_line *line, struct found *found, struct error *err)
+                     struct doc_line *line, struct lookup *found, struct error *err)
 {
     int rc = sources_find(&c->sources, reference, found, err);
     if (rc < 0 || !found->value)
@@ -143,7 +143,7 @@ static int read_line(struct document *doc, struct content *c, const char *refere
 
 /* As "TITLE, NAME". */
 static void note_line(struct text *note, const char *title, const char *name, const char *reference,
-                      const struct found *found)
+                      const struct lookup *found)
 {
     struct text of = {0};
     text_print(&of, "%s%s%s", title, *title ? ", " : "", name);
@@ -165,7 +165,7 @@ static int fill_curves(struct document *doc, struct content *c, const json_t *it
     {
         if (plot->line_count == LINE_LIMIT)
             break;
-        struct found found;
+        struct lookup found;
         struct doc_line *line = &lines[plot->line_count++];
         line->name = doc_text(doc, "%s", name);
         int rc = read_line(doc, c, json_string_value(reference), line, &found, err);
@@ -239,7 +239,7 @@ static void fill_names(struct document *doc, const struct content *c, struct doc
 static int fill_matrix(struct document *doc, struct content *c, const json_t *item,
                        struct doc_plot *plot, struct text *note, struct error *err)
 {
-    struct found found;
+    struct lookup found;
     struct error why;
     const char *reference = cells_string(item, "matrix");
     int rc = sources_find(&c->sources, reference, &found, err);

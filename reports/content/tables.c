@@ -19,13 +19,13 @@ static const char *part_text(const json_t *cell, size_t part)
 }
 
 /* Which parts a column of the table has: those with a text in some row, else ours. */
-struct parts {
+struct part_set {
     bool shown[PARTS];
 };
 
-static struct parts find_parts(const json_t *rows, size_t column)
+static struct part_set find_parts(const json_t *rows, size_t column)
 {
-    struct parts parts = {{false}};
+    struct part_set parts = {{false}};
     size_t r;
     json_t *row;
     json_array_foreach((json_t *)rows, r, row) for (size_t k = 0; k < PARTS; k++) parts.shown[k] =
@@ -44,7 +44,7 @@ static enum doc_tone part_tone(const json_t *cell, size_t part, bool strong)
 
 /* Fills the columns of the document's table that stand for one of ours; returns how many. */
 static size_t fill_column(struct document *doc, struct doc_table *table, size_t first,
-                          const json_t *json, size_t index, const struct parts *parts)
+                          const json_t *json, size_t index, const struct part_set *parts)
 {
     const json_t *column = json_array_get(json_object_get(json, "columns"), index);
     const json_t *rows = json_object_get(json, "rows");
@@ -108,7 +108,7 @@ struct doc_table *content_table(struct document *doc, const json_t *json, const 
 {
     const json_t *rows = json_object_get(json, "rows");
     size_t count = json_array_size(json_object_get(json, "columns")), total = 0, filled = 0;
-    struct parts *parts = doc_alloc(doc, count, sizeof *parts);
+    struct part_set *parts = doc_alloc(doc, count, sizeof *parts);
     for (size_t c = 0; c < count; c++) {
         parts[c] = find_parts(rows, c);
         for (size_t k = 0; k < PARTS; k++)

@@ -47,7 +47,7 @@ static void put_brief(struct text *t, const struct doc_claims *claims)
 /* Numbers, which are better small than cut. */
 static void put_numbers(struct text *t, double x, const struct doc_cell *cell, double limit)
 {
-    const struct look *look = layout_look(cell->tone);
+    const struct text_look *look = layout_look(cell->tone);
     double width = troff_width(cell->text, look->bold) * 7 / 1000;
     layout_put(t, x, ALIGN_LEFT, look, width > limit ? fmax(5, 7 * limit / width) : 7, cell->text,
                limit);

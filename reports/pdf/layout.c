@@ -6,16 +6,16 @@
 #include <string.h>
 #include "reports/pdf/troff.h"
 
-const struct look look_plain = {"HR", "ink", false};
-const struct look look_strong = {"HB", "ink", true};
-const struct look look_grey = {"HR", "grey", false};
-const struct look look_missing = {"HI", "grey", false};
-const struct look look_accent = {"HB", "accent", true};
-const struct look look_code = {"CR", "ink", false};
+const struct text_look look_plain = {"HR", "ink", false};
+const struct text_look look_strong = {"HB", "ink", true};
+const struct text_look look_grey = {"HR", "grey", false};
+const struct text_look look_missing = {"HI", "grey", false};
+const struct text_look look_accent = {"HB", "accent", true};
+const struct text_look look_code = {"CR", "ink", false};
 
-const struct look *layout_look(enum doc_tone tone)
+const struct text_look *layout_look(enum doc_tone tone)
 {
-    static const struct look *const looks[] = {
+    static const struct text_look *const looks[] = {
         [TONE_NORMAL] = &look_plain,  [TONE_STRONG] = &look_strong,   [TONE_MUTED] = &look_grey,
         [TONE_ACCENT] = &look_accent, [TONE_MISSING] = &look_missing, [TONE_CODE] = &look_code,
     };
@@ -255,7 +255,7 @@ void layout_end_lines(struct text *t)
     text_add(t, ".BODY\n");
 }
 
-void layout_put(struct text *t, double x, enum doc_align align, const struct look *look,
+void layout_put(struct text *t, double x, enum doc_align align, const struct text_look *look,
                 double size, const char *s, double limit)
 {
     struct text shown = {0};
@@ -275,8 +275,8 @@ void layout_put(struct text *t, double x, enum doc_align align, const struct loo
     text_free(&shown);
 }
 
-void layout_put_link(struct text *t, double x, const struct look *look, double size, const char *s,
-                     double limit, const char *anchor)
+void layout_put_link(struct text *t, double x, const struct text_look *look, double size,
+                     const char *s, double limit, const char *anchor)
 {
     start_link(t, anchor, size);
     layout_put(t, x, ALIGN_LEFT, look, size, s, limit);

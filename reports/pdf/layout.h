@@ -12,13 +12,14 @@
 #define PAGE_HEIGHT 690.0 /* of the text block */
 
 /* How a piece of text looks: font and colour by the names that layout_start gives them. */
-struct look {
+struct text_look {
     const char *font, *colour;
     bool bold; /* for measuring */
 };
 
-extern const struct look look_plain, look_strong, look_grey, look_missing, look_accent, look_code;
-const struct look *layout_look(enum doc_tone tone);
+extern const struct text_look look_plain, look_strong, look_grey, look_missing, look_accent,
+    look_code;
+const struct text_look *layout_look(enum doc_tone tone);
 
 /* The document's beginning: fonts, colours, running title, page numbers. */
 void layout_start(struct text *t, const char *title);
@@ -48,11 +49,11 @@ void layout_begin_lines(struct text *t, double size, double leading, double heig
 void layout_end_lines(struct text *t);
 /* Puts s on the current line with its left end, right end or middle at x; no wider than `limit`
  * (0: any width). */
-void layout_put(struct text *t, double x, enum doc_align align, const struct look *look,
+void layout_put(struct text *t, double x, enum doc_align align, const struct text_look *look,
                 double size, const char *s, double limit);
 /* The same as a link to an anchor. */
-void layout_put_link(struct text *t, double x, const struct look *look, double size, const char *s,
-                     double limit, const char *anchor);
+void layout_put_link(struct text *t, double x, const struct text_look *look, double size,
+                     const char *s, double limit, const char *anchor);
 void layout_end_line(struct text *t);
 /* Moves what follows on the line down. What is moved down must be moved up again. */
 void layout_down(struct text *t, double points);

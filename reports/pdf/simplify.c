@@ -1,5 +1,6 @@
-/* See simplify.h. No full parser: objects are found as "N 0 obj" in order, dictionaries are copied
- * as text, streams as bytes. gropdf (1.22 and 1.23) knows neither object streams nor comments. */
+/* See simplify.h. This is no full parser: it finds objects as "N 0 obj" in order, and copies
+ * dictionaries as text and streams as bytes. gropdf (1.22 and 1.23) reads neither object streams
+ * nor comments. */
 #define _GNU_SOURCE
 #include "reports/pdf/simplify.h"
 
@@ -70,7 +71,7 @@ static bool is_indirect(struct slice dictionary, const char *name)
     return used > 0;
 }
 
-/* Copies what an object holds, without comments; strings in (...) are copied as they stand. */
+/* Copies the contents of an object without comments; strings in (...) are copied unchanged. */
 static void add_body(struct text *out, struct slice body)
 {
     int depth = 0;
@@ -206,7 +207,7 @@ static int copy_stream(struct rewriter *w, long number, struct slice dictionary,
     return 0;
 }
 
-/* The next "N 0 obj"; *number is N, what is returned stands after it. NULL: no more. */
+/* Finds the next "N 0 obj": *number is N, and the result points behind it. NULL: no more. */
 static const char *next_object(const char *p, const char *end, long *number)
 {
     while ((p = find((struct slice){p, (size_t)(end - p)}, " 0 obj"))) {

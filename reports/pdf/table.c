@@ -29,7 +29,7 @@ struct column {
 };
 
 /* A column and those joined to it. */
-struct unit {
+struct column_unit {
     size_t first, end; /* of the columns */
     double label;      /* width of the label, in thousandths */
     double width;      /* points */
@@ -40,7 +40,7 @@ struct grid {
     const struct doc_table *table;
     struct arena *arena;
     struct column *columns;
-    struct unit *units;
+    struct column_unit *units;
     size_t unit_count;
     bool groups, labels, parts; /* which heads there are */
     double size, leading;
@@ -94,14 +94,14 @@ static void find_units(struct grid *g)
     for (size_t c = 0; c < g->table->column_count; c++) {
         measure_column(g, c);
         if (c == 0 || !g->columns[c].doc->joined)
-            g->units[g->unit_count++] =
-                (struct unit){.first = c, .label = troff_width(g->columns[c].doc->label, true)};
+            g->units[g->unit_count++] = (struct column_unit){
+                .first = c, .label = troff_width(g->columns[c].doc->label, true)};
         g->units[g->unit_count - 1].end = c + 1;
     }
 }
 
 /* Points that the unit takes at the grid's size, without the gap before it. */
-static double measure_unit(struct grid *g, struct unit *u)
+static double measure_unit(struct grid *g, struct column_unit *u)
 {
     double sum = PART_GAP * (double)(u->end - u->first - 1), label = u->label * g->size / 1000;
     for (size_t c = u->first; c < u->end; c++)
@@ -224,7 +224,7 @@ static struct grid open_grid(const struct doc_table *table)
 
 /* ---- places ---- */
 
-static void place_columns(struct grid *g, struct unit *u)
+static void place_columns(struct grid *g, struct column_unit *u)
 {
     double right = u->right;
     for (size_t c = u->end; c-- > u->first;) {
@@ -243,7 +243,7 @@ static size_t place_units(struct grid *g, size_t first)
     double x = g->group_width + g->name_width;
     size_t u = first;
     for (; u < g->unit_count; u++) {
-        struct unit *unit = &g->units[u];
+        struct column_unit *unit = &g->units[u];
         if (u > first && x + g->gap + unit->width > PAGE_WIDTH + 0.01)
             break;
         unit->left = x + g->gap;
@@ -271,7 +271,7 @@ static void put_groups(struct text *t, const struct grid *g, size_t first, size_
 static void put_labels(struct text *t, const struct grid *g, size_t first, size_t end)
 {
     for (size_t u = first; u < end; u++) {
-        const struct unit *unit = &g->units[u];
+        const struct column_unit *unit = &g->units[u];
         const struct doc_column *column = g->columns[unit->first].doc;
         enum doc_align align = g->parts ? ALIGN_CENTER : column->align;
         double x = align == ALIGN_LEFT     ? unit->left
@@ -317,7 +317,7 @@ static void put_head(struct text *t, const struct grid *g, size_t first, size_t 
 static void put_cell(struct text *t, const struct grid *g, const struct column *column,
                      const struct doc_cell *cell)
 {
-    const struct look *look = layout_look(cell->tone);
+    const struct text_look *look = layout_look(cell->tone);
     double limit = column->right - column->left + 0.01;
     if (!*cell->text)
         return;

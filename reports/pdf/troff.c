@@ -4,39 +4,24 @@
 #include <stdint.h>
 #include <string.h>
 
-static const char *named(uint32_t c)
-{
-    switch (c) {
-    case '\\':
-        return "\\[rs]";
-    case '\'':
-        return "\\[cq]";
-    case '"':
-        return "\\[dq]";
-    case '`':
-        return "\\[ga]";
-    case '^':
-        return "\\[ha]";
-    case '~':
-        return "\\[ti]";
-    case 0xfffd:
-        return "?"; /* the fonts have no sign for it */
-    case 0xa0:
-        return "\\~";
-    case 0x2212:
-        return "\\-";
-    case 0xb5:
-        return "\\[mc]"; /* micro sign */
-    }
-    return NULL;
-}
+/* Characters that groff would read or print as something else. */
+static const struct {
+    uint32_t c;
+    const char *escape;
+} escapes[] = {
+    {'\\', "\\[rs]"}, {'\'', "\\[cq]"}, {'"', "\\[dq]"},  {'`', "\\[ga]"},
+    {'^', "\\[ha]"},  {'~', "\\[ti]"},  {0xfffd, "?"},    /* the fonts have no sign for it */
+    {0xa0, "\\~"},    {0x2212, "\\-"},  {0xb5, "\\[mc]"}, /* micro sign */
+};
 
 static void add_character(struct text *t, uint32_t c)
 {
-    const char *name = named(c);
-    if (name)
-        text_add(t, name);
-    else if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0))
+    for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
+        if (escapes[i].c == c) {
+            text_add(t, escapes[i].escape);
+            return;
+        }
+    if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0))
         text_add(t, " ");
     else if (c < 0x80)
         text_add_bytes(t, (char[]){(char)c}, 1);
@@ -44,7 +29,8 @@ static void add_character(struct text *t, uint32_t c)
         text_print(t, "\\[u%04X]", (unsigned)c);
 }
 
-/* A "-" before a digit, at the start or after a space or bracket, is a minus; others are hyphens.
+/* A "-" before a digit is a minus at the start, after a space and after a bracket; others are
+ * hyphens.
  */
 static bool is_minus(char before, const char *s)
 {
@@ -58,15 +44,15 @@ void troff_text(struct text *t, const char *s)
 {
     uint32_t c;
     char before = 0;
-    size_t place = 0; /* in the word */
+    size_t length = 0; /* of the word so far */
     bool breaks = false;
     for (size_t n; *s; before = *s, s += n) {
         n = text_character(s, &c);
-        if (place == 0)
+        if (length == 0)
             breaks = strcspn(s, " \n") > LONG_WORD;
         add_character(t, is_minus(before, s) ? 0x2212 : c);
-        place = *s == ' ' || *s == '\n' ? 0 : place + 1;
-        if (breaks && place && place % PIECE == 0)
+        length = *s == ' ' || *s == '\n' ? 0 : length + 1;
+        if (breaks && length && length % PIECE == 0)
             text_add(t, "\\:");
     }
 }

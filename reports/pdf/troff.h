@@ -1,30 +1,33 @@
-/* Text for groff: any string becomes printable text and nothing else, and how wide it will be. */
+/* Escapes text for groff, so that nothing in it acts as source, and computes how wide it is. */
 #ifndef FERDAG_REPORTS_PDF_TROFF_H
 #define FERDAG_REPORTS_PDF_TROFF_H
 
 #include <stdbool.h>
 #include "reports/text.h"
 
-/* Adds s so that groff prints it: no escape, request, tab or line end survives, and everything
- * beyond ASCII becomes a named character, so the result is ASCII on one line that can also stand
- * in an escape's '...'. A "-" that signs a number becomes a minus, and very long words get places
- * where a line may break. A line that starts with it still needs "\&" in front. */
+/* Adds s as text that groff prints. The result is ASCII on one line, without escapes, requests and
+ * tabs of s, and can be part of an escape's '...'; characters beyond ASCII become \[uXXXX]. The "-"
+ * of a number becomes a minus, and very long words may break. A line that starts with it still
+ * needs
+ * "\&" in front. */
 void troff_text(struct text *t, const char *s);
 
-/* As troff_text, with places where a line may break after "/", "." and "_". */
+/* The same, but a line may break after "/", "." and "_". */
 void troff_path(struct text *t, const char *s);
 
-/* Its width in Helvetica (regular or bold), in thousandths of the size; for laying out tables. */
+/* The width of s in Helvetica (regular or bold), in thousandths of the size. Characters beyond
+ * ASCII are estimated. */
 double troff_width(const char *s, bool bold);
 
-/* How many bytes of s are no wider than `limit` thousandths: all of them, or as many whole
- * characters as leave room for an ellipsis. */
+/* How many bytes of s fit into `limit` thousandths: all of them, or as many whole characters as fit
+ * with an ellipsis after them. */
 size_t troff_fits(const char *s, bool bold, double limit);
 
-/* Adds s cut with an ellipsis so that it is no wider than `limit` thousandths. */
+/* Adds s, cut with an ellipsis if it is wider than `limit` thousandths. */
 void troff_fitted(struct text *t, const char *s, bool bold, double limit);
 
-/* Adds s for PDF's own strings (document title, outline): ASCII letters, digits and safe marks. */
+/* Adds s for strings of the PDF (title, outline): ASCII letters, digits and safe punctuation;
+ * spaces for everything else. */
 void troff_outline(struct text *t, const char *s);
 
 #endif

@@ -22,11 +22,13 @@ const struct port classifier_outputs[] = {
 
 const struct port prediction_outputs[] = {
     PREDICTIONS_PORT,
-    TIMING_PORT("seconds to predict: as of a kind that trains, without that", TIMING_OF_PREDICTION),
+    TIMING_PORT(
+        "times of prediction, as in the port timing of the kinds that train, without train_seconds",
+        TIMING_OF_PREDICTION),
     {0},
 };
 
-static const float LARGEST = 1e15f; /* so that a row's squares add up within float32 */
+static const float LARGEST = 1e15f; /* so that the sum of squares of a row fits into float32 */
 
 static int check_values(const struct features *f, enum split split, struct error *err)
 {
@@ -92,7 +94,7 @@ int classifier_read_training(const struct job *job, struct features *f, struct e
 
 struct timing {
     double train, predict[SPLITS]; /* seconds; train < 0: none */
-    json_t *image;                 /* what time_predict says of the private split */
+    json_t *image;                 /* from time_predict, for the private split */
 };
 
 static int predict_split(const struct job *job, const struct classifier *c, enum split split,

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char SPILL_NAME[] = "kernel-values.tmp"; /* where a file can't do without */
+static const char SPILL_NAME[] = "kernel-values.tmp"; /* for file systems without O_TMPFILE */
 
 int svm_scale_gamma(const struct features *f, double *gamma, struct error *err)
 {
@@ -22,13 +22,14 @@ int svm_scale_gamma(const struct features *f, double *gamma, struct error *err)
     for (size_t i = 0; i < count; i++)
         squares += (x[i] - mean) * (x[i] - mean);
     *gamma = 1 / ((double)f->d * (squares / (double)count));
-    return isfinite(*gamma) ? 0
-                            : error_set(err, EINVAL,
-                                        "features: the training values have no variance to "
-                                        "scale gamma by; give gamma");
+    return isfinite(*gamma)
+               ? 0
+               : error_set(err, EINVAL,
+                           "features: all training values are equal, so gamma 0 has no "
+                           "meaning; set gamma");
 }
 
-/* Followed along the permutation's cycles. */
+/* Follows the cycles of the permutation. */
 int svm_permute(struct features *f, size_t *target, struct error *err)
 {
     size_t width = f->d * sizeof(float);
@@ -37,7 +38,7 @@ int svm_permute(struct features *f, size_t *target, struct error *err)
     if (!held)
         return error_set(err, ENOMEM, "out of memory to sort %zu rows", f->n);
     for (size_t i = 0; i < f->n; i++)
-        while (target[i] != i) { /* swap row i to where it belongs */
+        while (target[i] != i) { /* swap row i into its target */
             size_t to = target[i];
             uint8_t label = labels[i];
             memcpy(held, rows + i * width, width);
@@ -61,8 +62,8 @@ static enum csvc_kernel_type kernel_of(const char *name)
     return (enum csvc_kernel_type)k;
 }
 
-/* The sigmoid kernel isn't positive: its problem has many solutions, and the least rounding of a
- * kernel value may lead to another one than LIBSVM's. */
+/* The sigmoid kernel isn't positive definite: its problem has many solutions, and a rounding error
+ * in one kernel value can lead to another solution than LIBSVM's. */
 static bool is_wide(const char *precision, const char *kernel)
 {
     return strcmp(precision, "auto") == 0 ? strcmp(kernel, "sigmoid") == 0
@@ -87,8 +88,8 @@ static int read_map(const json_t *map, double weights[CLASSES], struct error *er
         double w = json_number_value(value);
         if (c == CLASSES)
             return error_set(err, EINVAL,
-                             "class_weight: no class '%s'; they are angry, disgust, fear, happy, "
-                             "sad, surprise, neutral",
+                             "class_weight: unknown class '%s'; expected angry, disgust, fear, "
+                             "happy, sad, surprise or neutral",
                              name);
         if (!json_is_number(value) || !(w > 0 && w <= SVM_LARGEST))
             return error_set(err, EINVAL, "class_weight: %s: expected a number above 0, at most %g",
@@ -111,7 +112,7 @@ static int read_weights(const json_t *value, const size_t counts[CLASSES], doubl
         return read_map(value, weights, err);
     if (!word || (strcmp(word, "none") != 0 && strcmp(word, "balanced") != 0))
         return error_set(err, EINVAL,
-                         "class_weight: expected none, balanced, or a map of classes' weights");
+                         "class_weight: expected none, balanced, or a map from classes to weights");
     for (int c = 0; strcmp(word, "balanced") == 0 && c < CLASSES; c++)
         weights[c] = (double)n / (CLASSES * (double)counts[c]);
     return 0;
@@ -127,7 +128,7 @@ void svm_check_class_weight(const json_t *params, struct problems *problems)
         problems_at(problems, "/class_weight", "%s", why.text);
 }
 
-/* Without a name: it is gone when the stage ends, however that may be. */
+/* The file has no name, so that it is deleted when the stage ends in any way. */
 static int open_file(void *context)
 {
     (void)context;

@@ -12,7 +12,7 @@ struct measurement {
     const float *x;
     size_t n;       /* rows */
     uint8_t *out;   /* (n) */
-    size_t singles; /* of which so many in a sweep, one by one; 0: all in one call */
+    size_t singles; /* rows of a repeat, one call each; 0: one call for all rows */
 };
 
 static int ascending(const void *a, const void *b)
@@ -78,7 +78,7 @@ static int repeat(const struct measurement *m, json_t **json, struct error *err)
     return *json ? 0 : error_set(err, ENOMEM, "out of memory for times");
 }
 
-/* Doubles the rows of a sweep until it takes long enough, or has all rows: this warms up, too. */
+/* Doubles the rows of a repeat until it takes SWEEP_SECONDS or has all rows; warms up, too. */
 static int choose_singles(struct measurement *m, struct error *err)
 {
     double seconds = 0;

@@ -15,7 +15,8 @@ const struct port trees_inputs[] = {
     {.name = "layout",
      .form = PORT_FILE,
      .optional = true,
-     .text = "layout.json of fuse_features: importance is summed over each input's columns"},
+     .text =
+         "layout.json of fuse_features; importance is then summed over the columns of each input"},
     {0},
 };
 
@@ -29,10 +30,10 @@ static void progress(void *context, size_t done, size_t total)
     job_progress(context, (double)done, (double)total, "tree", 0, NULL, NULL);
 }
 
-/* ---- what the forest says of itself ---- */
+/* ---- summary ---- */
 
-/* {"input", "first", "columns", "share"} of each input of fuse_features, from its layout.json,
- * whose columns must be those of the forest. */
+/* Adds to summary {"input", "first", "columns", "share"} for each input of fuse_features, from its
+ * layout.json, which must have as many columns as the forest. */
 static int add_shares(const struct job *job, const double *importance, size_t d, json_t *summary,
                       struct error *err)
 {
@@ -70,7 +71,7 @@ static int add_shares(const struct job *job, const double *importance, size_t d,
                : 0;
 }
 
-static json_t *shape_of(const struct forest *forest)
+static json_t *size_json(const struct forest *forest)
 {
     size_t nodes = 0, leaves = 0;
     for (size_t t = 0; t < forest->trees; t++) {
@@ -95,11 +96,12 @@ static int write_importance(const struct job *job, const double *importance, siz
     return rc;
 }
 
-static int describe(const struct job *job, const struct forest *forest,
-                    const struct cart_data *data, const struct forest_spec *spec, struct error *err)
+static int write_summary(const struct job *job, const struct forest *forest,
+                         const struct cart_data *data, const struct forest_spec *spec,
+                         struct error *err)
 {
     double *importance = malloc(forest->d * sizeof *importance);
-    json_t *summary = shape_of(forest);
+    json_t *summary = size_json(forest);
     int rc = importance && summary ? forest_importance(forest, importance, err)
                                    : error_set(err, ENOMEM, "out of memory for a summary");
     if (rc == 0 && spec->bootstrap) {
@@ -110,7 +112,7 @@ static int describe(const struct job *job, const struct forest *forest,
             json_object_set_new(summary, "out_of_bag",
                                 json_pack("{s:I,s:I,s:o}", "n", (json_int_t)bag.n, "correct",
                                           (json_int_t)bag.correct, "accuracy", accuracy));
-            printf("out of bag: %zu of %zu rows right\n", bag.correct, bag.n);
+            printf("out of bag: %zu of %zu rows correct\n", bag.correct, bag.n);
         }
     }
     if (rc == 0 && job_input_count(job, "layout") > 0)
@@ -139,7 +141,7 @@ int trees_run(struct job *job, struct forest_spec *spec, bool root, struct fores
     if (root)
         spec->tree.features = (size_t)sqrt((double)train.d);
     if (spec->tree.features > train.d)
-        rc = error_set(err, EINVAL, "max_features is %zu, but the features have %zu columns",
+        rc = error_set(err, EINVAL, "max_features is %zu, but the features have only %zu columns",
                        spec->tree.features, train.d);
     double start = job_clock();
     spec->threads = job->threads;
@@ -149,7 +151,7 @@ int trees_run(struct job *job, struct forest_spec *spec, bool root, struct fores
         rc = forest_grow(forest, &data, spec, err);
     double seconds = job_clock() - start;
     if (rc == 0)
-        rc = describe(job, forest, &data, spec, err);
+        rc = write_summary(job, forest, &data, spec, err);
     features_free(&train);
     struct classifier classifier = {.d = data.d, .model = forest, .predict = predict};
     return rc < 0 ? rc : classifier_finish(job, &classifier, seconds, err);

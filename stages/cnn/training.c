@@ -5,14 +5,12 @@
 #include <string.h>
 #include "stages/cnn/training.h"
 
-/* ---- words for people ---- */
+/* ---- progress ---- */
+
+static const double PROGRESS_SECONDS = .3;
 
 static void say_progress(struct training *t, size_t batches)
 {
-    double now = job_clock();
-    if (now - t->last_word < .3)
-        return;
-    t->last_word = now;
     char note[96] = "";
     size_t epochs = json_array_size(t->state.metrics),
            seen = t->state.batch * (size_t)t->spec.batch;
@@ -64,27 +62,24 @@ static size_t cut_batch(struct training *t)
     return n;
 }
 
-static int diverged(const struct training *t, const char *split, double loss, struct error *err)
+static int diverged(const struct training *t, size_t step, const char *split, double loss,
+                    struct error *err)
 {
     return error_set(err, EDOM,
                      "epoch %d, step %zu: the %s loss is %g: training diverged; try a lower lr (it "
                      "is %g)%s",
-                     t->state.epoch + 1, t->state.batch + 1, split, loss, t->schedule.lr,
-                     t->step.clip > 0 ? "" : " or clip gradients");
+                     t->state.epoch + 1, step, split, loss, t->schedule.lr,
+                     t->step.sgd.clip > 0 ? "" : " or clip gradients");
 }
 
 static int train_batch(struct training *t, size_t batches, struct error *err)
 {
-    double before = job_clock(), loss = 0;
-    size_t n = cut_batch(t), correct = 0;
-    t->step.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
-    int rc = net_train_step(t->net, t->input, t->labels, n, &t->step, &loss, &correct, err);
+    double before = job_clock();
+    size_t n = cut_batch(t);
+    t->step.sgd.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
+    int rc = net_train_step(t->net, t->input, t->labels, n, &t->step, err);
     if (rc < 0)
         return rc;
-    if (!isfinite(loss))
-        return diverged(t, "training", loss, err);
-    t->state.loss += loss * (double)n;
-    t->state.correct += correct;
     t->state.batch++;
     double seconds = job_clock() - before;
     t->state.epoch_seconds += seconds;
@@ -93,6 +88,32 @@ static int train_batch(struct training *t, size_t batches, struct error *err)
         t->trained_images += n;
     }
     t->warm = true;
+    return 0;
+}
+
+/* Makes the device's sums those of the running epoch so far. */
+static int start_sums(struct training *t, struct error *err)
+{
+    const struct loss_sums sums = {.loss = t->state.loss, .correct = t->state.correct};
+    t->sums_from = t->state.batch;
+    return net_loss_sums(t->net, NULL, &sums, err);
+}
+
+/* Takes over the device's sums, which waits for the steps that it was given. */
+static int read_sums(struct training *t, struct error *err)
+{
+    struct loss_sums sums;
+    double before = job_clock();
+    int rc = net_loss_sums(t->net, &sums, NULL, err);
+    if (rc < 0)
+        return rc;
+    double seconds = job_clock() - before;
+    t->state.epoch_seconds += seconds;
+    t->trained_seconds += seconds;
+    if (!isfinite(sums.loss))
+        return diverged(t, t->sums_from + sums.finite + 1, "training", sums.loss, err);
+    t->state.loss = sums.loss;
+    t->state.correct = sums.correct;
     return 0;
 }
 
@@ -111,7 +132,7 @@ static int look_at_public(struct training *t, double *loss, size_t *correct, str
     if (rc < 0)
         return rc;
     *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);
-    return isfinite(*loss) ? 0 : diverged(t, "public", *loss, err);
+    return isfinite(*loss) ? 0 : diverged(t, t->state.batch + 1, "public", *loss, err);
 }
 
 static int record_epoch(struct training *t, double lr, double loss, double accuracy,
@@ -162,23 +183,40 @@ static bool wants_more(const struct training *t)
            !(patience > 0 && s->best_epoch > 0 && s->epoch - s->best_epoch >= patience);
 }
 
+/* The rest of the running epoch. Loss and accuracy are read where progress is due, before a
+ * checkpoint, and at the end. */
+static int finish_epoch(struct training *t, size_t batches, double checkpoint_seconds,
+                        struct error *err)
+{
+    int rc = start_sums(t, err);
+    while (rc == 0 && t->state.batch < batches) {
+        rc = train_batch(t, batches, err);
+        double now = job_clock();
+        bool due = now - t->last_word >= PROGRESS_SECONDS;
+        bool save_due = now - t->last_checkpoint >= checkpoint_seconds;
+        if (rc == 0 && (due || save_due || t->state.batch == batches))
+            rc = read_sums(t, err);
+        if (rc == 0 && save_due)
+            rc = save(t, err);
+        if (rc == 0 && due) {
+            t->last_word = now;
+            say_progress(t, batches);
+        }
+    }
+    return rc;
+}
+
 int training_run(struct training *t, struct error *err)
 {
     size_t batches = training_steps(t);
     double every = job_real(t->job, "checkpoint_seconds");
-    t->last_checkpoint = job_clock();
+    t->last_checkpoint = t->last_word = job_clock();
     say_progress(t, batches); /* before a first step that may take a minute: what was done before */
     while (wants_more(t)) {
         crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);
-        while (t->state.batch < batches) {
-            int rc = train_batch(t, batches, err);
-            if (rc == 0 && job_clock() - t->last_checkpoint >= every)
-                rc = save(t, err);
-            if (rc < 0)
-                return rc;
-            say_progress(t, batches);
-        }
-        int rc = end_epoch(t, err);
+        int rc = finish_epoch(t, batches, every, err);
+        if (rc == 0)
+            rc = end_epoch(t, err);
         if (rc < 0)
             return rc;
     }

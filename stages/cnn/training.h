@@ -31,6 +31,7 @@ struct training {
     uint8_t *labels;
     float *logits; /* of PublicTest */
 
+    size_t sums_from; /* batch of the running epoch with which the device's sums begin */
     double started, last_checkpoint, last_word; /* on job_clock */
     double trained_seconds;                     /* in this process, evaluation left out */
     size_t trained_images;

@@ -51,7 +51,7 @@ static int write_summary(const struct training *t, struct error *err)
     json_t *summary = json_pack(
         "{s:s, s:i, s:s, s:s, s:I, s:f, s:I, s:I, s:f, s:f, s:i, s:i, s:f, s:O, s:O, s:O, s:O}",
         "model", net_model_names[t->spec.model], "width", t->spec.width, "precision",
-        net_precision(t->net) == NET_BF16 ? "bf16" : "fp32", "backend", net_backend(t->net),
+        net_precision(t->net) == PRECISION_BF16 ? "bf16" : "fp32", "backend", net_backend(t->net),
         "parameters", (json_int_t)trainable, "flops_per_image", net_flops(t->net), "train_images",
         (json_int_t)t->train.n, "public_images", (json_int_t)t->public.n, "mean", t->scale.mean,
         "deviation", t->scale.deviation, "epochs", s->epoch, "best_epoch", s->best_epoch,

@@ -70,7 +70,8 @@ static void read_params(struct training *t)
         .image_size = t->crop,
         .batch = (int)job_int(j, "batch_size"),
         .training = true,
-        .precision = strcmp(job_string(j, "precision"), "bf16") == 0 ? NET_BF16 : NET_FP32,
+        .precision =
+            strcmp(job_string(j, "precision"), "bf16") == 0 ? PRECISION_BF16 : PRECISION_FP32,
         .backend = j->backend,
         .threads = j->threads,
     };
@@ -84,9 +85,9 @@ static void read_params(struct training *t)
         .decay_start = (int)job_int(j, "decay_start"),
     };
     t->step = (struct net_step){
-        .momentum = job_real(j, "momentum"),
-        .weight_decay = job_real(j, "weight_decay"),
-        .clip = job_real(j, "clip"),
+        .sgd = {.momentum = job_real(j, "momentum"),
+                .weight_decay = job_real(j, "weight_decay"),
+                .clip = job_real(j, "clip")},
         .label_smoothing = job_real(j, "label_smoothing"),
     };
 }

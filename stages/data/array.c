@@ -1,5 +1,5 @@
-/* Arrays in .npy files: version 1.0 written, 1.0 and 2.0 read. The header is a Python literal;
- * only the form that numpy writes is taken: descr, fortran_order, shape. */
+/* See formats.h: arrays in .npy files. Writes version 1.0, reads 1.0 and 2.0. The header is a
+ * Python literal; only the form that numpy writes is accepted: descr, fortran_order, shape. */
 #include "stages/data/formats.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ size_t array_item_size(enum array_type type)
     return types[type].size;
 }
 
-/* Bytes of the data, or 0 with -1 returned if they are more than DATA_LIMIT. */
+/* *bytes: size of the data. Returns 0, or -1 if it exceeds DATA_LIMIT. */
 static int data_size(enum array_type type, size_t dims, const size_t *shape, size_t *bytes)
 {
     size_t total = types[type].size;
@@ -51,12 +51,12 @@ int array_make(struct array *a, enum array_type type, size_t dims, const size_t 
     if (dims < 1 || dims > ARRAY_MAX_DIMS || data_size(type, dims, shape, &bytes) < 0)
         return error_set(err, EINVAL, "an array of %zu dimensions is too large", dims);
     memcpy(a->shape, shape, dims * sizeof *shape);
-    /* aligned_alloc wants a multiple of the alignment, and an empty array is fine. */
-    size_t room = (bytes + 63) / 64 * 64;
-    a->data = aligned_alloc(64, room ? room : 64);
+    /* aligned_alloc needs a multiple of the alignment; an array may be empty. */
+    size_t size = (bytes + 63) / 64 * 64;
+    a->data = aligned_alloc(64, size ? size : 64);
     if (!a->data)
         return error_set(err, ENOMEM, "out of memory: an array of %zu bytes", bytes);
-    memset(a->data, 0, room);
+    memset(a->data, 0, size);
     return 0;
 }
 
@@ -66,14 +66,14 @@ void array_free(struct array *a)
     *a = (struct array){0};
 }
 
-/* Text after `key` in the header, or NULL. */
+/* The text after `key` in the header, or NULL. */
 static const char *after(const char *header, const char *key)
 {
     const char *at = strstr(header, key);
     return at ? at + strlen(key) : NULL;
 }
 
-/* Reads "(3, 48, 48)" or "(5,)" into shape; returns the number of dimensions or -1. */
+/* Parses "(3, 48, 48)" or "(5,)". Returns the number of dimensions, or -1. */
 static int parse_shape(const char *text, size_t *shape)
 {
     int dims = 0;
@@ -99,7 +99,7 @@ static int parse_shape(const char *text, size_t *shape)
     return -1;
 }
 
-/* Checks the header's text against what the caller expects and reads the shape. */
+/* Checks type, order and number of dimensions in the header, and parses the shape. */
 static int check_header(const char *path, const char *header, enum array_type type, size_t dims,
                         size_t *shape, struct error *err)
 {
@@ -139,7 +139,7 @@ static int read_exactly(int fd, void *into, size_t size)
     return 0;
 }
 
-/* Reads magic, version and header text; *offset is where the data starts. */
+/* Reads magic, version and header; *offset: where the data starts. */
 static int read_header(int fd, const char *path, char header[HEADER_LIMIT + 1], size_t *offset,
                        struct error *err)
 {
@@ -150,14 +150,14 @@ static int read_header(int fd, const char *path, char header[HEADER_LIMIT + 1], 
     *offset = 10;
     if (start[6] == 2) {
         if (read_exactly(fd, start + 10, 2) < 0)
-            return error_set(err, EINVAL, "%s: cut in its header", path);
+            return error_set(err, EINVAL, "%s: truncated in the header", path);
         length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
         *offset = 12;
     } else if (start[6] != 1) {
-        return error_set(err, EINVAL, "%s: .npy version %d; 1 or 2 is wanted", path, start[6]);
+        return error_set(err, EINVAL, "%s: .npy version %d; expected 1 or 2", path, start[6]);
     }
     if (length > HEADER_LIMIT || read_exactly(fd, header, length) < 0)
-        return error_set(err, EINVAL, "%s: cut in its header", path);
+        return error_set(err, EINVAL, "%s: truncated in the header", path);
     header[length] = 0;
     *offset += length;
     return 0;
@@ -190,8 +190,8 @@ int array_read(const char *path, enum array_type type, size_t dims, struct array
     return rc;
 }
 
-/* The 10 bytes of magic, version, length and the padded header; returns the length in all. */
-static size_t make_header(const struct array *a, char *header, size_t room)
+/* Writes magic, version, length and the padded header. Returns the total length. */
+static size_t make_header(const struct array *a, char *header, size_t size)
 {
     char shape[128] = "";
     size_t used = 0;
@@ -201,7 +201,7 @@ static size_t make_header(const struct array *a, char *header, size_t room)
                                  : i + 1 < a->dims ? ", "
                                                    : "");
     memcpy(header, "\x93NUMPY\x01\x00", 8);
-    size_t length = (size_t)snprintf(header + 10, room - 10,
+    size_t length = (size_t)snprintf(header + 10, size - 10,
                                      "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
                                      types[a->type].descr, shape);
     size_t total = (10 + length + 1 + 63) / 64 * 64;

@@ -1,6 +1,6 @@
-/* See csv_faces.h. Each whole line is parsed where it lies in the block; only a line that is cut by
- * the end of a block is copied. A line always ends in a byte that is no digit, so the digit parser
- * needs no check for the end. */
+/* See csv_faces.h. A line is parsed in place in its block; only a line that is split between blocks
+ * is copied. A line always ends in a byte that isn't a digit, so parsing numbers needs no check for
+ * the end. */
 #include "stages/data/csv_faces.h"
 
 #include <ctype.h>
@@ -20,7 +20,7 @@ struct cursor {
     const char *start, *at, *end; /* of the line; *end is a line feed or carriage return */
 };
 
-/* What stands at the cursor up to the next comma, for an error message. */
+/* The text at `at` up to the next comma, for an error message. */
 static const char *found(const struct cursor *c, const char *at, char text[SHOWN + 16])
 {
     if (at >= c->end)
@@ -124,11 +124,11 @@ static int parse_usage(struct cursor *c, enum split *split, struct error *err)
     return expected(c, start, "Usage", "Training, PublicTest or PrivateTest", err);
 }
 
-static int grow(struct images *images, size_t *room, struct error *err)
+static int grow(struct images *images, size_t *capacity, struct error *err)
 {
-    if (images->n < *room)
+    if (images->n < *capacity)
         return 0;
-    size_t more = *room ? *room * 2 : 1024;
+    size_t more = *capacity ? *capacity * 2 : 1024;
     if (more > CSV_MAX_ROWS)
         more = CSV_MAX_ROWS;
     struct {
@@ -141,12 +141,12 @@ static int grow(struct images *images, size_t *room, struct error *err)
             return error_set(err, ENOMEM, "out of memory for %zu rows", more);
         parts[i].array->data = data;
     }
-    *room = more;
+    *capacity = more;
     return 0;
 }
 
-/* Pixels stand before the split in a row, so they are parsed to the end of the training split,
- * which has most rows, and moved if they belong elsewhere. */
+/* In a row the pixels come before the Usage. So they are parsed to the end of the training split,
+ * which has the most rows, and copied if they belong to another split. */
 static int parse_row(struct csv_faces *f, struct cursor *c, struct error *err)
 {
     if (f->rows == CSV_MAX_ROWS)
@@ -155,7 +155,7 @@ static int parse_row(struct csv_faces *f, struct cursor *c, struct error *err)
     struct images *train = &f->splits[SPLIT_TRAIN];
     uint8_t label = 0;
     enum split split = SPLIT_TRAIN;
-    int rc = grow(train, &f->room[SPLIT_TRAIN], err);
+    int rc = grow(train, &f->capacity[SPLIT_TRAIN], err);
     if (rc == 0)
         rc = parse_emotion(c, &label, err);
     if (rc < 0)
@@ -170,7 +170,7 @@ static int parse_row(struct csv_faces *f, struct cursor *c, struct error *err)
     rc = parse_usage(c, &split, err);
     struct images *images = &f->splits[split];
     if (rc == 0 && split != SPLIT_TRAIN) {
-        rc = grow(images, &f->room[split], err);
+        rc = grow(images, &f->capacity[split], err);
         if (rc == 0)
             memcpy((uint8_t *)images->pixels.data + images->n * PIXELS, pixels, PIXELS);
     }
@@ -201,7 +201,7 @@ static int parse_header(struct cursor *c, struct error *err)
     return 0;
 }
 
-/* A line of bytes start .. end - 1, where *end is its line feed. */
+/* Parses a line, bytes start .. end - 1; *end is its line feed. */
 static int parse_line(struct csv_faces *f, const char *start, const char *end, struct error *err)
 {
     f->line++;
@@ -210,7 +210,7 @@ static int parse_line(struct csv_faces *f, const char *start, const char *end, s
     struct cursor c = {f, start, start, end};
     if (f->line == 1)
         return parse_header(&c, err);
-    if (start == end) { /* fine at the end of the file, nowhere else */
+    if (start == end) { /* allowed at the end of the file only */
         if (!f->blank)
             f->blank = f->line;
         return 0;
@@ -242,7 +242,7 @@ static int carry(struct csv_faces *f, const char *bytes, size_t size, struct err
     return 0;
 }
 
-/* Parses what was carried, as a whole line. */
+/* Parses the bytes in carry as a line. */
 static int parse_carried(struct csv_faces *f, struct error *err)
 {
     size_t size = f->carried;
@@ -301,7 +301,7 @@ int csv_faces_finish(struct csv_faces *f, struct error *err)
         return error_set(err, EINVAL, "%s:%zu:1: expected rows after the header, found none",
                          f->path, f->line + 1);
     for (int s = 0; s < SPLITS && rc == 0; s++) {
-        rc = grow(&f->splits[s], &f->room[s], err); /* so that an empty split has memory too */
+        rc = grow(&f->splits[s], &f->capacity[s], err); /* an empty split needs memory too */
         set_shapes(&f->splits[s]);
     }
     return rc;

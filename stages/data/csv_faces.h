@@ -1,5 +1,6 @@
-/* FER2013's CSV, row by row: `emotion,pixels,Usage`, 48x48 grey values a row, into one growing
- * struct images a split. It is fed blocks of any size, so it never sees the whole file. */
+/* Parser of FER2013's CSV: rows of `emotion,pixels,Usage`, with 48x48 grey values each, are added
+ * to one struct images per split. The input comes in blocks of any size, so that the file is never
+ * in memory as a whole. */
 #ifndef FERDAG_STAGES_DATA_CSV_FACES_H
 #define FERDAG_STAGES_DATA_CSV_FACES_H
 
@@ -18,23 +19,23 @@ extern const char *const csv_usage_names[SPLITS];
 
 struct csv_faces {
     const char *path;             /* for errors only; borrowed */
-    struct images splits[SPLITS]; /* what was read so far; shapes are set by csv_faces_finish */
-    size_t room[SPLITS];          /* rows for which each has memory */
-    size_t line;                  /* lines seen so far */
+    struct images splits[SPLITS]; /* rows read so far; csv_faces_finish sets the shapes */
+    size_t capacity[SPLITS];      /* rows for which each has memory */
+    size_t line;                  /* lines read so far */
     size_t blank;                 /* number of the first empty line, 0 if none */
     size_t rows;                  /* in all splits */
-    char *carry;    /* a line that began in an earlier block; CSV_MAX_LINE + 1 bytes */
-    size_t carried; /* bytes of it */
+    char *carry;                  /* the start of a line, from earlier blocks; CSV_MAX_LINE + 1 */
+    size_t carried;               /* bytes in carry */
 };
 
-/* Starts an empty reader. The caller frees it with csv_faces_free, also after an error. */
+/* Starts an empty parser. -ENOMEM. csv_faces_free frees it, also after an error. */
 int csv_faces_begin(struct csv_faces *faces, const char *path, struct error *err);
 
-/* Takes the next bytes. An error names PATH:LINE:COLUMN (bytes, from 1), the field, what was
- * expected and what was found; the reader is of no use after it. */
+/* Parses the next bytes. An error names PATH:LINE:COLUMN (in bytes, from 1), the field, what was
+ * expected and what was found; after it the parser can only be freed. */
 int csv_faces_feed(struct csv_faces *faces, const char *bytes, size_t size, struct error *err);
 
-/* Takes the end of the file: a last line without its newline counts. No rows is an error. */
+/* Ends the file; the last line needs no newline. -EINVAL if there are no rows. */
 int csv_faces_finish(struct csv_faces *faces, struct error *err);
 
 void csv_faces_free(struct csv_faces *faces);

@@ -1,6 +1,6 @@
-/* See csv_source.h. Plain files are read straight from the disk in large blocks: libarchive would
- * only copy them. All else goes through libarchive, with the filters that it has built in and none
- * of those for which it starts other programs. */
+/* See csv_source.h. Uncompressed files are read directly in large blocks, because libarchive would
+ * copy them once more. All others are read with libarchive, limited to the filters that it has
+ * built in: for the rest it would start other programs. */
 #define _GNU_SOURCE
 #include "stages/data/csv_source.h"
 
@@ -17,11 +17,12 @@
 enum { BLOCK = 1 << 20, PACKED_BLOCK = 1 << 16, TAR_HEADER = 512, MAX_ENTRIES = 100000 };
 
 struct csv_source {
-    const char *path, *name; /* to open it by, and to call it by */
-    int fd;                  /* of a plain file, or -1 */
-    char *buffer;            /* BLOCK bytes, for a plain file */
-    struct archive *archive; /* of any other, or NULL */
-    long long size, done;    /* bytes of the file, and those read of them */
+    const char *path;        /* to open */
+    const char *name;        /* for errors */
+    int fd;                  /* of an uncompressed file, or -1 */
+    char *buffer;            /* BLOCK bytes, for an uncompressed file */
+    struct archive *archive; /* for any other, or NULL */
+    long long size, done;    /* bytes of the file, bytes read */
 };
 
 static const struct {
@@ -47,7 +48,7 @@ static bool is_packed(const char *head, size_t size)
 static int archive_failure(struct csv_source *s, struct error *err)
 {
     const char *why = archive_error_string(s->archive);
-    return error_set(err, EIO, "%s: cut or damaged archive: %s", s->name,
+    return error_set(err, EIO, "%s: truncated or damaged archive: %s", s->name,
                      why ? why : "unknown cause");
 }
 
@@ -86,13 +87,13 @@ static enum fitness entry_fitness(struct archive *archive, struct archive_entry 
         return UNFIT;
     const char *slash = strrchr(name, '/');
     const char *base = slash ? slash + 1 : name;
-    if (*base == '.') /* "._fer2013.csv": what a Mac's tar adds beside the file */
+    if (*base == '.') /* "._fer2013.csv", which tar on a Mac adds */
         return UNFIT;
     return ends_in(base, "fer2013.csv") ? THE_CSV : ends_in(base, ".csv") ? SOME_CSV : UNFIT;
 }
 
-/* Goes to entry number `wanted`, or with wanted < 0 to the first that is THE_CSV. Returns 1 if it
- * is there, 0 if not (then *some is the number of the first SOME_CSV, or -1), or an error. */
+/* Moves to entry number `wanted`, or with wanted < 0 to the first that is THE_CSV. Returns 1 if it
+ * exists, 0 if not (*some is then the number of the first SOME_CSV, or -1), or an error. */
 static int seek_entry(struct csv_source *s, int wanted, int *some, struct error *err)
 {
     *some = -1;
@@ -123,7 +124,7 @@ static int find_entry(struct csv_source *s, struct error *err)
             rc = seek_entry(s, some, &ignored, err);
     }
     if (rc == 0)
-        return error_set(err, EINVAL, "%s: no fer2013.csv nor other .csv in the archive", s->name);
+        return error_set(err, EINVAL, "%s: no .csv file in the archive", s->name);
     return rc < 0 ? rc : 0;
 }
 
@@ -167,7 +168,7 @@ static int next_of_archive(struct csv_source *s, const char **block, size_t *siz
     const void *data;
     la_int64_t offset;
     int rc;
-    do { /* a block before the last may be empty */
+    do { /* blocks may be empty before the end */
         data = NULL;
         *size = 0;
         rc = archive_read_data_block(s->archive, &data, size, &offset);

@@ -1,6 +1,6 @@
-/* See decimal.h. Up to 2^53, and times or by 10^22 at most, a double is exact or rounded once, so
- * a number of few digits can be had by one operation; what isn't such, or might be rounded the
- * other way, goes to the C library. */
+/* See decimal.h. An integer up to 2^53 and a power of ten up to 10^22 are exact in double, so their
+ * product or quotient is rounded once. Numbers of few digits are converted with one such operation;
+ * the C library converts the others, and those that might be rounded differently. */
 #include "stages/data/decimal.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ static const double powers[EXACT + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6
                                          1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                          1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-/* value as digits times 10^exponent with nine digits; false where that isn't certain. */
+/* value = digits * 10^exponent, with nine digits. Returns false if the rounding isn't certain. */
 static bool nine_digits(double value, uint64_t *digits, int *exponent)
 {
     static const double LEAST = 1e8, MOST = 1e9, NEAR = 1e-6;
@@ -38,7 +38,7 @@ static bool nine_digits(double value, uint64_t *digits, int *exponent)
     return true;
 }
 
-/* Digits and a point behind `before` of them. */
+/* Writes digits with a point after the first `before`. */
 static char *put_digits(char *at, const char *digits, int count, int before)
 {
     for (int i = 0; i < count; i++) {
@@ -66,7 +66,7 @@ char *decimal_write(char text[DECIMAL_SIZE], float value)
     char *at = text;
     if (value < 0)
         *at++ = '-';
-    if (point > DIGITS || point < -3) { /* as %g: an exponent below -4, or as large as the digits */
+    if (point > DIGITS || point < -3) { /* as %g: exponent below -4 or above the digits */
         at = put_digits(at, digits, count, 1);
         return at + snprintf(at, DECIMAL_SIZE - DIGITS - 2, "e%+03d", point - 1);
     }

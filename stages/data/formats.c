@@ -1,5 +1,4 @@
-/* The folders that stages hand to each other: images, features, predictions. Every reader checks
- * that the arrays of one split agree in length and that labels are classes. */
+/* See formats.h: folders of images, features and predictions. */
 #include "stages/data/formats.h"
 
 #include <errno.h>
@@ -51,8 +50,9 @@ static int check_rows(const char *folder, enum split split, const char *part, si
 {
     if (found == expected)
         return 0;
-    return error_set(err, EINVAL, "%s/%s_%s.npy: has %zu rows, expected %zu as its fellows", folder,
-                     split_names[split], part, found, expected);
+    return error_set(err, EINVAL,
+                     "%s/%s_%s.npy: has %zu rows, but the other arrays of the split have %zu",
+                     folder, split_names[split], part, found, expected);
 }
 
 static int check_classes(const char *folder, enum split split, const char *part,
@@ -185,7 +185,7 @@ int predictions_write(const char *folder, enum split split, const uint8_t *predi
     } parts[] = {{"predictions", predicted}, {"labels", labels}};
     int rc = file_make_folders(folder, err);
     for (size_t i = 0; rc == 0 && i < 2; i++) {
-        a.data = (void *)(uintptr_t)parts[i].values; /* only read from */
+        a.data = (void *)(uintptr_t)parts[i].values; /* not written to */
         rc = write_part(folder, split, parts[i].part, &a, err);
     }
     return rc;

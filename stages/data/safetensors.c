@@ -8,7 +8,7 @@
 
 enum { LENGTH_BYTES = 8, ALIGNMENT = 8 };
 
-static const size_t HEADER_LIMIT = 100u << 20; /* the format's own */
+static const size_t HEADER_LIMIT = 100u << 20; /* as in the format */
 
 static const struct {
     const char *name;
@@ -27,7 +27,7 @@ static uint64_t get_length(const char *p)
 
 /* ---- reading ---- */
 
-/* A non-negative integer of at most `limit`, or false. */
+/* Reads an integer from 0 to limit. Returns whether value is one. */
 static int get_size(const json_t *value, size_t limit, size_t *out)
 {
     json_int_t x = json_integer_value(value);
@@ -67,7 +67,7 @@ static int read_shape(const json_t *entry, const char *name, size_t limit, struc
     return 0;
 }
 
-/* One entry of the header; data_size bytes of tensors lie at data. */
+/* Reads an entry of the header; the data of all tensors is data (data_size bytes). */
 static int read_tensor(const char *name, const json_t *entry, const char *data, size_t data_size,
                        struct tensor *t, struct error *err)
 {
@@ -91,12 +91,12 @@ static int read_tensor(const char *name, const json_t *entry, const char *data, 
     return 0;
 }
 
-static int by_place(const void *a, const void *b)
+static int by_data(const void *a, const void *b)
 {
     const struct tensor *s = a, *t = b;
     if (s->data != t->data)
         return (const char *)s->data < (const char *)t->data ? -1 : 1;
-    return s->count < t->count ? -1 : s->count > t->count; /* empty ones before what follows them */
+    return s->count < t->count ? -1 : s->count > t->count; /* empty tensors first */
 }
 
 static int read_tensors(struct safetensors *s, const char *data, size_t data_size,
@@ -116,12 +116,12 @@ static int read_tensors(struct safetensors *s, const char *data, size_t data_siz
             return rc;
         s->n++;
     }
-    qsort(s->tensors, s->n, sizeof *s->tensors, by_place);
+    qsort(s->tensors, s->n, sizeof *s->tensors, by_data);
     const char *next = data;
     for (size_t i = 0; i < s->n; i++) {
         const struct tensor *t = &s->tensors[i];
         if (t->data != next)
-            return error_set(err, EINVAL, "tensor %.80s: overlaps another or leaves a hole",
+            return error_set(err, EINVAL, "tensor %.80s: overlaps another tensor or leaves a gap",
                              t->name);
         next += t->count * types[t->type].size;
     }
@@ -147,7 +147,7 @@ static int read_metadata(const struct safetensors *s, struct error *err)
 static int parse(struct safetensors *s, size_t size, struct error *err)
 {
     if (size < LENGTH_BYTES)
-        return error_set(err, EINVAL, "%zu bytes are too few for a header", size);
+        return error_set(err, EINVAL, "file of %zu bytes is too short for a header", size);
     uint64_t length = get_length(s->file);
     if (length > HEADER_LIMIT || length > size - LENGTH_BYTES)
         return error_set(err, EINVAL, "header of %llu bytes in a file of %zu",
@@ -210,7 +210,8 @@ static json_t *header_entry(const struct tensor *t, size_t begin, size_t bytes)
                      "data_offsets", (json_int_t)begin, (json_int_t)begin + (json_int_t)bytes);
 }
 
-/* The header's text, padded so that the data is aligned; *data_size is what follows it. */
+/* The header, padded so that the data is aligned; *data_size: bytes of data. NULL: out of memory.
+ */
 static char *make_header(const struct tensor *tensors, size_t n, const json_t *metadata,
                          size_t *length, size_t *data_size)
 {

@@ -1,8 +1,8 @@
-/* The .safetensors format: named tensors in one file that PyTorch, JAX and others open as it is.
- * An 8-byte length, a JSON header of that length (name: dtype, shape, data_offsets, and
- * "__metadata__", a map of strings), then the bytes of all tensors. As the format's own library
- * does, reading insists that the tensors cover the bytes without hole or overlap. Only float32 and
- * int64 of up to four dimensions are known here: nets have nothing else. */
+/* The .safetensors format: named tensors in one file, which PyTorch, JAX and others read. The file
+ * is an 8-byte length, a JSON header of that length (name: dtype, shape, data_offsets; and
+ * "__metadata__", a map of strings), then the bytes of all tensors. Tensors must cover these bytes
+ * without gap or overlap, as the safetensors library requires. Only float32 and int64 with up to
+ * four dimensions are supported. */
 #ifndef FERDAG_STAGES_DATA_SAFETENSORS_H
 #define FERDAG_STAGES_DATA_SAFETENSORS_H
 
@@ -24,25 +24,26 @@ struct tensor {
     const void *data;              /* float or int64_t; may be unaligned: read it with memcpy */
 };
 
-/* What a file holds; names and data lie inside it. */
+/* A file in memory; names and data of the tensors point into it. */
 struct safetensors {
     size_t n;
-    struct tensor *tensors; /* in the order of their bytes */
+    struct tensor *tensors; /* (n), in the order of their data */
     json_t *header;
     char *file;
 };
 
-/* Reads a file of at most `limit` bytes, which may be cut or hostile. */
+/* Reads a file of at most `limit` bytes, which may be truncated or hostile. Errors name the file.
+ * safetensors_free frees. */
 int safetensors_read(const char *path, size_t limit, struct safetensors *s, struct error *err);
-void safetensors_free(struct safetensors *s); /* a zeroed one is fine */
+void safetensors_free(struct safetensors *s); /* a zeroed struct: does nothing */
 
 /* The tensor of that name, or NULL. */
 const struct tensor *safetensors_find(const struct safetensors *s, const char *name);
-/* A text of the metadata, or NULL. */
+/* A string of the metadata, or NULL. */
 const char *safetensors_note(const struct safetensors *s, const char *key);
 
-/* Writes n tensors, int64 first, each type in the order given, so that all are aligned.
- * metadata is an object of strings; stays the caller's. */
+/* Writes n tensors: first all int64, then all float32, each in the order given, so that all are
+ * aligned. metadata is an object of strings, borrowed. */
 int safetensors_write(const char *path, const struct tensor *tensors, size_t n,
                       const json_t *metadata, struct error *err);
 

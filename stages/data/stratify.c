@@ -6,8 +6,9 @@
 #include <string.h>
 #include "base/random.h"
 
-/* How many rows each class gives: floor of its share, then one more to the largest remainders
- * (the first class of equal ones), then one to each class that would get none, from the largest. */
+/* quota: how many rows each class gets: the floor of its share, then one more for the largest
+ * remainders (the first class among equals), then one for each class without rows, taken from the
+ * class with the largest quota. */
 static void share(const size_t counts[CLASSES], size_t n, size_t wanted, size_t quota[CLASSES])
 {
     size_t given = 0, remainder[CLASSES];

@@ -1,5 +1,5 @@
-/* See svm_model.h: reading, a line at a time, with every size checked against the file's before
- * memory is asked for. */
+/* See svm_model.h: reading, line by line. Every size is checked against that of the file before
+ * memory is allocated. */
 #define _GNU_SOURCE
 #include "stages/data/svm_model.h"
 
@@ -19,17 +19,19 @@ enum { MOST_CLASSES = 256, MOST_PAIRS = MOST_CLASSES * (MOST_CLASSES - 1) / 2 };
 struct reader {
     const char *path;
     FILE *file;
-    char *line;                    /* without its newline */
-    size_t capacity, number, size; /* of the line buffer; of the line; bytes of the file */
+    char *line;      /* without its newline */
+    size_t capacity; /* of line */
+    size_t number;   /* of the line, from 1 */
+    size_t size;     /* bytes of the file */
     struct error *err;
 };
 
-/* What the lines before "SV" say. */
+/* The lines before "SV". */
 struct header {
     struct csvc_kernel kernel;
     bool c_svc, has_kernel, has_gamma, has_coef0, has_degree;
     double classes, count;
-    size_t rhos, labels, counts; /* how many of each were given */
+    size_t rhos, labels, counts; /* numbers given in each line */
     double rho[MOST_PAIRS], label[MOST_CLASSES], class_count[MOST_CLASSES];
 };
 
@@ -51,18 +53,18 @@ static int next_line(struct reader *r)
     ssize_t length = getline(&r->line, &r->capacity, r->file);
     r->number++;
     if (length < 0 && ferror(r->file))
-        return error_errno(r->err, errno ? errno : EIO, "%s: can't be read", r->path);
+        return error_errno(r->err, errno ? errno : EIO, "cannot read %s", r->path);
     if (length < 0)
         return 0;
     if (memchr(r->line, 0, (size_t)length))
-        return bad(r, "a zero byte, expected text");
+        return bad(r, "a 0 byte; expected text");
     if (r->line[length - 1] != '\n')
         return bad(r, "the file ends in the middle of a line");
     r->line[length - 1] = 0;
     return 1;
 }
 
-/* Reads up to `most` finite numbers separated by blanks; *count becomes how many. */
+/* Reads up to `most` finite numbers separated by blanks; *count: how many. */
 static int read_numbers(const struct reader *r, const char *text, double *out, size_t most,
                         size_t *count)
 {
@@ -142,32 +144,32 @@ static int read_header_line(const struct reader *r, struct header *h)
     if (strcmp(name, "nr_sv") == 0)
         return read_numbers(r, value, h->class_count, MOST_CLASSES, &h->counts);
     if (strcmp(name, "probA") == 0 || strcmp(name, "probB") == 0)
-        return 0; /* of no use for votes */
-    return bad(r, "unknown word '%.40s', expected a LIBSVM model", name);
+        return 0; /* probabilities, not needed for votes */
+    return bad(r, "unknown keyword '%.40s'; expected a LIBSVM model", name);
 }
 
-/* Whether what the header says hangs together. */
+/* Checks the header for completeness and consistency. */
 static int check_header(const struct reader *r, const struct header *h, size_t most_classes)
 {
     enum csvc_kernel_type type = h->kernel.type;
     if (!h->c_svc || !h->has_kernel)
-        return bad(r, "svm_type and kernel_type must stand before SV");
+        return bad(r, "expected svm_type and kernel_type before SV");
     if (type != SVM_LINEAR && !h->has_gamma)
-        return bad(r, "gamma must stand before SV");
+        return bad(r, "expected gamma before SV");
     if ((type == SVM_POLY || type == SVM_SIGMOID) && !h->has_coef0)
-        return bad(r, "coef0 must stand before SV");
+        return bad(r, "expected coef0 before SV");
     if (type == SVM_POLY && !h->has_degree)
-        return bad(r, "degree must stand before SV");
+        return bad(r, "expected degree before SV");
     if (!(h->classes >= 2 && h->classes <= (double)most_classes) || h->classes != floor(h->classes))
         return bad(r, "nr_class %g, expected 2 to %zu", h->classes, most_classes);
     size_t classes = (size_t)h->classes;
     if (h->rhos != classes * (classes - 1) / 2 || h->labels != classes || h->counts != classes)
         return bad(r, "%zu rho, %zu label and %zu nr_sv for %zu classes", h->rhos, h->labels,
                    h->counts, classes);
-    /* Each vector takes at least a digit and a blank for each coefficient, and a newline. */
+    /* A vector takes at least two bytes for each coefficient and a newline. */
     double most = (double)r->size / (double)(2 * (classes - 1) + 1);
     if (!(h->count >= 0 && h->count <= most) || h->count != floor(h->count))
-        return bad(r, "total_sv %g, but the file has room for at most %.0f", h->count, most);
+        return bad(r, "total_sv %g, but a file of this size holds at most %.0f", h->count, most);
     double sum = 0;
     for (size_t c = 0; c < classes; c++) {
         double label = h->label[c], count = h->class_count[c];
@@ -175,7 +177,7 @@ static int check_header(const struct reader *r, const struct header *h, size_t m
             return bad(r, "label %g, expected 0 to %zu", label, most_classes - 1);
         for (size_t b = 0; b < c; b++)
             if (h->label[b] == label)
-                return bad(r, "label %g twice", label);
+                return bad(r, "label %g is given twice", label);
         if (!(count >= 0) || count != floor(count))
             return bad(r, "nr_sv %g, expected a whole number", count);
         sum += count;
@@ -199,7 +201,7 @@ static int read_header(struct reader *r, struct header *h, size_t most_classes)
     }
 }
 
-/* Parses the current line as vector v; *last becomes the greatest index seen. */
+/* Parses the line as vector v; *last: the greatest column so far. */
 static int read_vector(const struct reader *r, struct csvc_model *m, size_t v, size_t *last)
 {
     char *text = r->line, *end;
@@ -247,7 +249,7 @@ static int read_vectors(struct reader *r, struct csvc_model *m)
     }
     int rc = next_line(r);
     if (rc != 0)
-        return rc < 0 ? rc : bad(r, "more than the %zu vectors announced", m->count);
+        return rc < 0 ? rc : bad(r, "more than the %zu vectors of total_sv", m->count);
     if (m->count > 0 && last != m->d)
         return error_set(r->err, EINVAL, "%s: a model of %zu columns, but the features have %zu",
                          r->path, last, m->d);
@@ -277,14 +279,14 @@ int svm_model_read(const char *path, size_t d, size_t most_classes, struct csvc_
     *model = (struct csvc_model){0};
     struct reader r = {.path = path, .file = fopen(path, "re"), .err = err};
     if (!r.file)
-        return error_errno(err, errno, "%s: can't be opened", path);
+        return error_errno(err, errno, "cannot open %s", path);
     struct header *h = calloc(1, sizeof *h);
     struct stat status;
     int rc;
     if (!h)
         rc = error_set(err, ENOMEM, "%s: out of memory", path);
     else if (fstat(fileno(r.file), &status) < 0)
-        rc = error_errno(err, errno, "%s: can't be examined", path);
+        rc = error_errno(err, errno, "cannot read the size of %s", path);
     else {
         r.size = (size_t)status.st_size;
         rc = read_model(&r, h, d, most_classes < MOST_CLASSES ? most_classes : MOST_CLASSES, model);

@@ -31,7 +31,7 @@ static void write_header(FILE *f, const struct csvc_model *m)
     fprintf(f, "\nSV\n");
 }
 
-/* Writes the digits; returns their end. */
+/* Writes index > 0. Returns the end of the digits. */
 static char *put_index(char text[DECIMAL_SIZE], size_t index)
 {
     char digits[DECIMAL_SIZE], *first = digits + DECIMAL_SIZE;
@@ -63,7 +63,7 @@ int svm_model_write(const char *path, const struct csvc_model *model, struct err
     enum { BUFFER = 1 << 20 };
     FILE *f = fopen(path, "we");
     if (!f)
-        return error_errno(err, errno, "%s: can't be made", path);
+        return error_errno(err, errno, "cannot create %s", path);
     setvbuf(f, NULL, _IOFBF, BUFFER);
     write_header(f, model);
     for (size_t v = 0; v < model->count && !ferror(f); v++)
@@ -71,5 +71,5 @@ int svm_model_write(const char *path, const struct csvc_model *model, struct err
     int code = ferror(f) ? (errno ? errno : EIO) : 0;
     if (fclose(f) != 0 && code == 0)
         code = errno;
-    return code ? error_errno(err, code, "%s: can't be written", path) : 0;
+    return code ? error_errno(err, code, "cannot write %s", path) : 0;
 }

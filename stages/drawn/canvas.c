@@ -27,7 +27,7 @@ void canvas_fill(struct canvas *c, double value)
         c->pixels[i] = (float)value;
 }
 
-/* fmax and fmin without their care for NaN, which costs a call. */
+/* As fmax and fmin, without their check for NaN, which costs a call. */
 static double larger(double a, double b)
 {
     return a > b ? a : b;
@@ -49,7 +49,7 @@ static double limit(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* Pixels that can lie within r of (x, y), all in frame units. */
+/* The pixels that may be within distance r of (x, y), in frame units. */
 static struct box box_about(const struct canvas *c, double x, double y, double r)
 {
     double fx = c->squeeze * x + c->dx, fy = y + c->dy;
@@ -69,7 +69,7 @@ static void to_frame(const struct canvas *c, int px, int py, double *x, double *
     *y = -c->sine * ex + c->cosine * ey - c->dy;
 }
 
-/* Paints one pixel; inside is the distance to the edge, frame units, positive within. */
+/* Paints a pixel; inside: distance to the edge in frame units, positive inside the shape. */
 static void apply(struct canvas *c, int px, int py, double inside, struct paint paint)
 {
     double edge = larger(paint.soft, 1 / c->scale);
@@ -103,7 +103,8 @@ void canvas_ellipse(struct canvas *c, double x, double y, double a, double b, do
             if (fabs(u) > reach || fabs(v) > reach)
                 continue;
             double r = sqrt(u * u + v * v);
-            if (power != 2 && (1 - r) * small < edge) /* deeper inside both norms cover whole */
+            if (power != 2 &&
+                (1 - r) * small < edge) /* further inside, both norms give full coverage */
                 r = pow(pow(fabs(u), power) + pow(fabs(v), power), 1 / power);
             apply(c, px, py, (1 - r) * small, paint);
         }
@@ -111,12 +112,12 @@ void canvas_ellipse(struct canvas *c, double x, double y, double a, double b, do
 
 enum { STROKE_PIECES = 6 };
 
-struct piece { /* a capsule: from (x, y) by (dx, dy), half width r growing by dr */
+struct piece { /* a segment from (x, y) to (x + dx, y + dy), half width from r to r + dr */
     double x, y, dx, dy, inverse; /* 1 / length^2 */
     double r, dr;
 };
 
-/* How far (x, y) is inside the union of the pieces. */
+/* Distance of (x, y) to the edge of the union of the pieces, positive inside. */
 static double inside_stroke(const struct piece *pieces, double x, double y)
 {
     double best = -1e9;
@@ -184,9 +185,9 @@ void canvas_lens(struct canvas *c, double x0, double y0, double half, double lif
         }
 }
 
-/* ---- the whole picture ---- */
+/* ---- the whole image ---- */
 
-/* The ends of the line count on beyond it. */
+/* Blurs a row or column; pixels outside equal the nearest end. */
 static void blur_line(float *line, int step, double radius)
 {
     enum { PAD = 4 };

@@ -1,13 +1,13 @@
-/* See drawn_face.h. An expression is a vector of muscle movements away from the neutral face, each
- * class has two forms of it (a closed and an open smile, say), and what is drawn is a form times
- * an intensity, mixed with another class now and then, on a person whose own neutral face varies
- * in the same directions: so neighbouring classes overlap, as they do among people. */
+/* See drawn_face.h. An expression is a vector of muscle movements, relative to the neutral face.
+ * Each class has two forms of it, such as a closed and an open smile. A drawn expression is a form
+ * times an intensity, sometimes mixed with another class, on a person whose neutral face varies in
+ * the same directions. So similar classes overlap, as with real people. */
 #include "stages/drawn/drawn_face.h"
 
 #include <math.h>
 #include <stdbool.h>
 
-/* Movements, in frame units (half the head's height) unless said otherwise; 0 is neutral. */
+/* Movements, in frame units (half the head's height) unless noted; 0 is neutral. */
 enum movement {
     BROW_INNER, /* inner end of the brows up */
     BROW_OUTER, /* outer end up */
@@ -41,7 +41,7 @@ static const double forms[CLASSES][2][MOVEMENTS] = {
     [6] = {{0}, {0}},
 };
 
-/* How far one person's neutral face is from another's in each direction (standard deviation). */
+/* Standard deviation of the neutral faces of people in each direction. */
 static const double habit[MOVEMENTS] = {.022, .022, .12, .10,  .10, .06,
                                         .022, .012, .06, .006, .14, .0};
 
@@ -92,13 +92,13 @@ static struct person draw_person(struct random *r)
 static void draw_movements(struct random *r, int class, double difficulty, double m[MOVEMENTS])
 {
     double intensity = drawn_between(r, 1.8 - difficulty, 2.1);
-    if (chance(r, difficulty)) /* a face that hardly shows what its label says */
+    if (chance(r, difficulty)) /* a face that hardly shows its expression */
         intensity = drawn_between(r, 0, .6);
     double form = drawn_between(r, 0, 1), blend = 0;
     int other = (int)random_below(r, CLASSES);
     if (chance(r, .6 * difficulty))
         blend = drawn_between(r, .1, .5);
-    form = form < .4 ? 0 : form > .6 ? 1 : (form - .4) * 5; /* mostly one or the other */
+    form = form < .4 ? 0 : form > .6 ? 1 : (form - .4) * 5; /* mostly one of the two forms */
     for (int i = 0; i < MOVEMENTS; i++) {
         const double(*own)[MOVEMENTS] = forms[class], (*strange)[MOVEMENTS] = forms[other];
         double mine = own[0][i] + form * (own[1][i] - own[0][i]);
@@ -190,7 +190,7 @@ static void draw_eye(struct canvas *c, const struct person *p, const double *m, 
     double iris_y = y + (down - up) * .35;
     canvas_ellipse(c, x + gaze, iris_y, iris, fmin(iris, (up + down) * .55), 0, 2,
                    mix(p->iris, .95));
-    /* lids: the upper one is the darkest line of a face */
+    /* lids; the upper one is the darkest line of a face */
     stroke(c, x - half, y, x, y - 2 * up, x + half, y, .018, .018, mix(.10, .75));
     stroke(c, x - half, y, x, y + 2 * down, x + half, y, .008, .008, mix(p->skin * .55, .5));
     if (m[LID] > 0) /* white above the iris */
@@ -288,7 +288,7 @@ static void draw_extras(struct canvas *c, const struct person *p, struct random 
     }
 }
 
-/* Something in front of the face: a hand, a bar, a cup. */
+/* Draws an object in front of the face: a hand, hair, a cup. */
 static void draw_occlusion(struct canvas *c, const struct person *p, struct random *r)
 {
     double side = chance(r, .5) ? 1 : -1, lean = drawn_between(r, -.5, .5);
@@ -301,7 +301,7 @@ static void draw_occlusion(struct canvas *c, const struct person *p, struct rand
     case 1: /* a lock of hair over one eye */
         stroke(c, side * .1, -1, side * .7, -.6, side * .55, .4, .12, .04, mix(p->hair, .95));
         break;
-    default: { /* something held up from below */
+    default: { /* an object held up from below */
         double x = side * drawn_between(r, .1, .5), high = drawn_between(r, .2, .42),
                value = drawn_between(r, .1, .9);
         canvas_ellipse(c, x, 1.0, .30, high, lean, 4, mix(value, 1));
@@ -309,7 +309,7 @@ static void draw_occlusion(struct canvas *c, const struct person *p, struct rand
     }
 }
 
-/* ---- pictures ---- */
+/* ---- images ---- */
 
 void drawn_background(struct canvas *c, struct random *r)
 {
@@ -325,7 +325,7 @@ void drawn_background(struct canvas *c, struct random *r)
 }
 
 void drawn_head(struct canvas *c, struct random *r, int class, double difficulty,
-                struct head_place place)
+                struct head_position place)
 {
     struct person p = draw_person(r);
     double m[MOVEMENTS];
@@ -364,7 +364,7 @@ void drawn_photograph(struct canvas *c, struct random *r, double difficulty)
         for (int x = 0; x < FACE_SIZE; x++) {
             float *p = &c->pixels[y * FACE_SIZE + x];
             double shade = 1 + gx * (x - FACE_SIZE / 2.0) + gy * (y - FACE_SIZE / 2.0);
-            /* the sum of three uniforms is near enough to a normal, and cheaper */
+            /* a sum of three uniforms approximates a normal and is faster */
             double grain = random_unit(r) + random_unit(r) + random_unit(r) - 1.5;
             *p = (float)(.5 + bright + contrast * (*p * shade - .5) + 2 * noise * grain);
         }
@@ -373,9 +373,9 @@ void drawn_photograph(struct canvas *c, struct random *r, double difficulty)
 void drawn_face(struct canvas *c, struct random *r, int class, double difficulty)
 {
     double wild = .3 + .4 * difficulty;
-    struct head_place place = {.x = 24 + 1.6 * wild * random_normal(r),
-                               .y = 24 + 1.6 * wild * random_normal(r),
-                               .scale = drawn_between(r, 24 - 3 * wild, 24 + 2 * wild)};
+    struct head_position place = {.x = 24 + 1.6 * wild * random_normal(r),
+                                  .y = 24 + 1.6 * wild * random_normal(r),
+                                  .scale = drawn_between(r, 24 - 3 * wild, 24 + 2 * wild)};
     drawn_background(c, r);
     drawn_head(c, r, class, difficulty, place);
     drawn_photograph(c, r, difficulty);

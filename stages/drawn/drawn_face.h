@@ -1,14 +1,14 @@
-/* A drawn face: a person, an expression and a photograph of it, all from one random stream. */
+/* Drawn faces: a person, an expression and a photograph, all from one random stream. */
 #ifndef FERDAG_STAGES_DRAWN_DRAWN_FACE_H
 #define FERDAG_STAGES_DRAWN_DRAWN_FACE_H
 
 #include "base/random.h"
 #include "stages/drawn/canvas.h"
 
-/* Where a head lies on the picture. */
-struct head_place {
-    double x, y;  /* pixel position of its centre */
-    double scale; /* pixels in half the height of the head */
+/* Position and size of a head in the image. */
+struct head_position {
+    double x, y;  /* centre, in pixels */
+    double scale; /* half the height, in pixels */
 };
 
 /* Uniform in [low, high). */
@@ -17,18 +17,18 @@ static inline double drawn_between(struct random *r, double low, double high)
     return low + (high - low) * random_unit(r);
 }
 
-/* Fills the canvas with some background. */
+/* Draws a random background. */
 void drawn_background(struct canvas *c, struct random *r);
 
-/* Draws a head of the class over what is there. difficulty 0 gives full, clean expressions; 1 weak,
- * blended and much varied ones. */
+/* Draws a head with the expression of a class. difficulty 0: strong, clear expressions; 1: weak,
+ * blended and varied ones. */
 void drawn_head(struct canvas *c, struct random *r, int class, double difficulty,
-                struct head_place place);
+                struct head_position place);
 
-/* Light, contrast, blur and noise over the whole picture. */
+/* Applies light, contrast, blur and noise to the whole image. */
 void drawn_photograph(struct canvas *c, struct random *r, double difficulty);
 
-/* One whole picture of a face that fills it, as FER2013's do. */
+/* Draws a whole image with one face that fills it, as in FER2013. */
 void drawn_face(struct canvas *c, struct random *r, int class, double difficulty);
 
 #endif

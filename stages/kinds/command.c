@@ -1,10 +1,10 @@
-/* command: any program as a stage. Its inputs are in the folder under the names that the YAML gives
- * them, and it must leave there the files that `out:` names.
+/* command: any program as a stage. It finds its inputs in the current folder under the names of
+ * their ports, and writes the files that `out:` names to that folder.
  *
- * It must not be able to change what others read: blobs, or the user's own files. The engine gives
- * links to these. Small inputs become copies of its own; larger ones too where the file system
- * shares blocks, else they are mounted read-only in place of the links, and if that doesn't work
- * they are copied. Either way the program sees files. */
+ * The program must not be able to change blobs or the user's own files. The folder holds links to
+ * these; before the program starts, each link is replaced: by a copy if the inputs are small or the
+ * file system can share blocks, else by a read-only mount, or by a copy where mounts don't work. In
+ * each case the program sees regular files. */
 #define _GNU_SOURCE
 #include "stages/job.h"
 #include "stages/kind.h"
@@ -22,21 +22,20 @@
 #include "base/stamp.h"
 
 enum {
-    COPIED_AT_ONCE = 4 << 20, /* bytes of all inputs that are soon copied: a mount namespace takes
-                                 as long as some megabytes */
+    COPIED_AT_ONCE = 4 << 20, /* bytes of all inputs up to which they are copied: to make a mount
+                                 namespace takes as long as to copy some megabytes */
     MOUNTED_FROM = 1 << 20,   /* bytes of a file that is worth a mount */
-    MOST_MOUNTS = 500, /* bubblewrap takes half a second for them, and four times that for twice
-                          as many */
+    MOST_MOUNTS = 500,        /* bubblewrap takes 0.5 s for them; the time grows with the square */
     PATH_LIMIT = 4096,
     FOLDER_DEPTH = 200
 };
 
 /* ---- inputs ---- */
 
-/* A file that the engine gave a link to. */
+/* A file that the folder has a link to. */
 struct input {
-    char *as;     /* where it stands, from the current folder */
-    char *source; /* where it lies; absolute */
+    char *as;     /* the link, relative to the current folder */
+    char *source; /* the file; absolute */
     uint64_t size;
     bool mounted;
 };
@@ -73,7 +72,7 @@ static int add_input(struct inputs *inputs, const char *as, const char *source, 
 
 static int list_folder(struct inputs *inputs, const char *folder, int depth, struct error *err);
 
-/* The engine's links are absolute; those within a folder of an earlier stage are relative, and
+/* Links to inputs are absolute. Relative ones belong to the output folder of another stage and
  * stay. */
 static int list_entry(struct inputs *inputs, const char *path, int depth, struct error *err)
 {
@@ -109,7 +108,7 @@ static int list_folder(struct inputs *inputs, const char *folder, int depth, str
 
 typedef int copier(const char *from, const char *to, int mode, struct error *err);
 
-/* Puts a copy where the link or an empty file stands. */
+/* Replaces the link, or the empty file of a mount, by a copy. */
 static int copy_input(const struct input *input, copier *copy, struct error *err)
 {
     struct stat st;
@@ -125,9 +124,8 @@ static int copy_input(const struct input *input, copier *copy, struct error *err
     return rc;
 }
 
-/* All of them; or those alone that were to be mounted. -EOPNOTSUPP or the like where a copier
- * can't.
- */
+/* Copies all inputs, or only those that were to be mounted. Returns the copier's error, such as
+ * -EOPNOTSUPP where the file system can't share blocks. */
 static int copy_inputs(const struct inputs *inputs, bool mounted, copier *copy, struct error *err)
 {
     int rc = 0;
@@ -159,7 +157,7 @@ static int sum_stamps(const struct inputs *inputs, const char *path, uint64_t *s
     return 0;
 }
 
-/* Inputs from outside: another file may have come to their place. */
+/* Checks that inputs from outside are still the files that were hashed. */
 static int check_stamps(const struct job *job, const struct inputs *inputs, struct error *err)
 {
     const char *port;
@@ -186,11 +184,10 @@ static int check_stamps(const struct job *job, const struct inputs *inputs, stru
 
 /* ---- environment ---- */
 
-/* What a program sees of the environment besides what `env` declares: where things are, and
- * language and time zone, which are the same everywhere since results may depend on them. None of
- * it is in the key. */
+/* The environment of a program besides what `env` declares. Language and time zone are the same
+ * everywhere, since results may depend on them. None of this is in the key. */
 static const struct {
-    const char *name, *value; /* NULL: ours */
+    const char *name, *value; /* NULL: as in this process */
 } basic[] = {
     {"LANG", "C.UTF-8"},
     {"TZ", "UTC"},
@@ -207,7 +204,7 @@ static const struct {
 
 enum { BASIC = sizeof basic / sizeof *basic };
 
-/* "NAME=VALUE", with our value for NULL; nothing if there is none. */
+/* Adds "NAME=VALUE"; a value of NULL stands for that of this process, if there is one. */
 static int add_variable(char **all, size_t *n, const char *name, const char *value)
 {
     value = value ? value : getenv(name);
@@ -233,7 +230,7 @@ static bool declares(const json_t *list, const char *name)
     return found;
 }
 
-/* malloc'd; NULL without memory. */
+/* To be freed with free_environment; NULL if memory is out. */
 static char **make_environment(const struct job *job, const char *progress)
 {
     const json_t *declared = json_object_get(job->root, "env");
@@ -261,8 +258,8 @@ static int by_size(const void *a, const void *b)
     return x->size != y->size ? (x->size < y->size ? 1 : -1) : strcmp(x->as, y->as);
 }
 
-/* An empty file to mount on. */
-static int make_place(const struct input *input, struct error *err)
+/* Replaces the link by an empty file, to mount on. */
+static int make_mount_point(const struct input *input, struct error *err)
 {
     char *temporary = file_random_name(".");
     int rc = temporary ? file_write_unsynced(temporary, "", 0, err)
@@ -273,7 +270,8 @@ static int make_place(const struct input *input, struct error *err)
     return rc;
 }
 
-/* The largest get a mount, the others a copy. mounts has room for all of them, and an end. */
+/* Chooses the largest inputs for a mount and copies the others. mounts has space for all inputs and
+ * the terminator. */
 static int choose_mounts(struct inputs *inputs, struct mount *mounts, struct error *err)
 {
     size_t n = 0;
@@ -284,12 +282,13 @@ static int choose_mounts(struct inputs *inputs, struct mount *mounts, struct err
         input->mounted = input->size >= MOUNTED_FROM && n < MOST_MOUNTS;
         if (input->mounted)
             mounts[n++] = (struct mount){.source = input->source, .at = input->as};
-        rc = input->mounted ? make_place(input, err) : copy_input(input, file_copy_unsynced, err);
+        rc = input->mounted ? make_mount_point(input, err)
+                            : copy_input(input, file_copy_unsynced, err);
     }
     return rc;
 }
 
-/* Runs it with large inputs mounted read-only, or copied if that doesn't work. */
+/* Runs the program with large inputs mounted read-only, or copied where mounts don't work. */
 static int run_with_mounts(const struct job *job, struct launch *how, struct inputs *inputs,
                            int *status, struct error *err)
 {

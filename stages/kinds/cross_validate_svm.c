@@ -1,6 +1,7 @@
-/* Accuracy of support vector machines on rows that they haven't seen, over a grid of C and gamma:
- * k-fold cross-validation on the training split. Folds are stratified: each class's rows are
- * shuffled and dealt to the folds in turn, each class going on where the one before it stopped. */
+/* cross_validate_svm: k-fold cross-validation of support vector machines on the training split,
+ * over a grid of C and gamma. Folds are stratified: the rows of each class are shuffled and
+ * assigned to the folds in turn, and each class continues with the fold after the last one of the
+ * previous class. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,15 +21,15 @@ struct search {
     struct csvc_grid grid;
     struct csvc_training training;
     size_t folds, counts[CLASSES];
-    size_t *starts;     /* (CLASSES, folds + 1) as in cross_validation.h */
-    struct array fold;  /* (n) uint8: of each row of the split */
+    size_t *starts;     /* (CLASSES, folds + 1), as in cross_validation.h */
+    struct array fold;  /* (n) uint8: the fold of each row of the split */
     uint8_t *predicted; /* (gamma_count, c_count, n), rows by class and fold */
     struct csvc_report report;
 };
 
 static const double LEAST_C = 1e-9;
 
-/* A number or a list of them, each from least to SVM_LARGEST. */
+/* Reads a number or a list of numbers, each from least to SVM_LARGEST. */
 static int read_axis(const json_t *given, const char *name, double least,
                      double values[MOST_POINTS], size_t *count, struct error *err)
 {
@@ -40,8 +41,9 @@ static int read_axis(const json_t *given, const char *name, double least,
         const json_t *value = json_is_array(given) ? json_array_get(given, i) : given;
         values[i] = json_number_value(value);
         if (!json_is_number(value) || !(values[i] >= least && values[i] <= SVM_LARGEST))
-            return error_set(err, EINVAL, "%s: expected a number, or a list of them, from %g to %g",
-                             name, least, SVM_LARGEST);
+            return error_set(err, EINVAL,
+                             "%s: expected a number or a list of numbers from %g to %g", name,
+                             least, SVM_LARGEST);
     }
     return 0;
 }
@@ -67,8 +69,9 @@ static int read_grid(const struct job *job, const struct features *f, struct sea
     return rc;
 }
 
-/* Says in s->fold which fold each row is held out in. */
-static int deal(const struct features *f, uint64_t seed, struct search *s, struct error *err)
+/* s->fold: the fold in which each row is held out. */
+static int assign_folds(const struct features *f, uint64_t seed, struct search *s,
+                        struct error *err)
 {
     int rc = array_make(&s->fold, ARRAY_U8, 1, &f->n, err);
     uint32_t *rows = malloc(f->n * sizeof *rows);
@@ -90,7 +93,7 @@ static int deal(const struct features *f, uint64_t seed, struct search *s, struc
     return rc;
 }
 
-/* Orders rows by class, fold, and the place that they had; fills s->starts. */
+/* Sorts rows by class, then by fold, stable; fills s->starts. */
 static int sort(struct features *f, struct search *s, struct error *err)
 {
     size_t folds = s->folds, total = 0, *next = calloc(CLASSES * folds, sizeof *next),
@@ -138,7 +141,7 @@ static int search(struct job *job, struct features *f, struct search *s, struct 
 {
     int rc = read_settings(job, f, s, err);
     if (rc == 0)
-        rc = deal(f, (uint64_t)job_int(job, "seed"), s, err);
+        rc = assign_folds(f, (uint64_t)job_int(job, "seed"), s, err);
     if (rc == 0)
         rc = sort(f, s, err);
     if (rc < 0)
@@ -150,7 +153,7 @@ static int search(struct job *job, struct features *f, struct search *s, struct 
                                &s->grid, s->predicted, &s->report, err);
 }
 
-/* Share of the fold's rows that are in their class. */
+/* Share of the rows of the fold that were predicted right. */
 static double accuracy(const struct search *s, const uint8_t *predicted, size_t fold)
 {
     size_t right = 0, all = 0;
@@ -184,8 +187,8 @@ static json_t *point_json(const struct search *s, size_t n, size_t g, size_t c, 
     return point;
 }
 
-/* What train_svm needs, apart from the scores: if more points are tried and the best stays, so does
- * this file, and nothing is trained anew. */
+/* Writes what train_svm reads to a file of its own. If more points are tried and the best point
+ * stays the same, so does this file, and train_svm doesn't run again. */
 static int write_best(const struct job *job, const char *kernel, const json_t *point,
                       struct error *err)
 {
@@ -247,7 +250,8 @@ static int run(struct job *job, struct error *err)
     double start = job_clock();
     rc = search(job, &f, &s, err);
     if (rc == 0 && s.report.unconverged)
-        fprintf(stderr, "cross_validate_svm: %zu pairs met the limit on iterations\n",
+        fprintf(stderr,
+                "cross_validate_svm: %zu pairs of classes reached the limit on iterations\n",
                 s.report.unconverged);
     if (rc == 0)
         rc = write_scores(job, &s, f.n, err);
@@ -279,7 +283,9 @@ static void check(const json_t *params, struct problems *problems)
 }
 
 static const struct port inputs[] = {
-    {.name = "features", .form = PORT_TREE, .text = "features and labels; only train is read"},
+    {.name = "features",
+     .form = PORT_TREE,
+     .text = "features and labels; only the training split is read"},
     {0},
 };
 
@@ -290,18 +296,19 @@ static const struct port outputs[] = {
      .holds = "/best/c|gamma|mean|deviation /best/folds/* "
               "/grid/*/c|gamma|mean|deviation /grid/*/folds/*",
      .text =
-         "of each point of the grid, and of the best: c, gamma, accuracy in each fold, its mean "
-         "and deviation"},
+         "for each point of the grid, and for the best: c, gamma, accuracy in each fold, its mean "
+         "and standard deviation"},
     {.name = "best",
      .form = PORT_FILE,
      .file = "best.json",
      .holds = "/c|gamma",
-     .text = "kernel, c and gamma of the first point of the highest mean: what train_svm reads"},
+     .text = "kernel, c and gamma of the first point with the highest mean; an input of train_svm"},
     {.name = "folds",
      .form = PORT_FILE,
      .file = "folds.npy",
-     .text = "(n) uint8: the fold that each training row is held out in"},
-    TIMING_PORT("seconds for all", TIMING_OF_TRAINING),
+     .text = "(n) uint8: the fold in which each training row is held out"},
+    TIMING_PORT("train_seconds of the whole search, threads, iterations, unconverged_pairs",
+                TIMING_OF_TRAINING),
     {0},
 };
 
@@ -310,18 +317,19 @@ static const struct param params[] = {
     {.name = "c",
      .type = PARAM_JSON,
      .standard = "[0.01, 0.1, 1, 10, 100]",
-     .text = "costs of a training row on the wrong side to try, a number or a list"},
+     .text = "values of c to try, a number or a list: cost of a training row on the wrong side"},
     {.name = "gamma",
      .type = PARAM_JSON,
      .standard = "0",
-     .text = "of poly, rbf, sigmoid, a number or a list; 0: 1/(d var(X)) over the training values"},
+     .text =
+         "values of gamma to try, a number or a list; 0: 1/(d var(X)) over the training values"},
     {.name = "folds",
      .type = PARAM_INT,
      .standard = "5",
      .min = 2,
      .max = MOST_FOLDS,
-     .text = "parts of the training split, of equal shares of each class; each is held out once"},
-    SEED_PARAM("of the shuffle that deals rows to folds"),
+     .text = "number of folds, with equal shares of each class; each fold is held out once"},
+    SEED_PARAM("seed of the assignment of rows to folds"),
     SVM_OTHER_PARAMS,
     {0},
 };
@@ -330,8 +338,7 @@ const struct kind kind_cross_validate_svm = {
     .name = "cross_validate_svm",
     .check = check,
     .version = 2,
-    .text =
-        "accuracy of support vector machines in k folds of the training split, over C and gamma",
+    .text = "cross-validation of support vector machines on the training split, over C and gamma",
     .inputs = inputs,
     .outputs = outputs,
     .params = params,

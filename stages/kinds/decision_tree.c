@@ -1,11 +1,11 @@
-/* One CART tree, grown on every row; the tree is saved as JSON too. */
+/* decision_tree: one CART tree, trained on every row, and written as JSON too. */
 #include "stages/classifiers/classifier.h"
 #include "stages/data/formats.h"
 #include "stages/kind.h"
 #include "stages/classifiers/trees.h"
 
-/* Arrays with one entry a node; a row goes left if its value in column `feature` is <= threshold. A
- * leaf has feature, left and right -1. */
+/* Arrays with an element for each node. A row goes left if its value in column `feature` is <=
+ * threshold. A leaf has feature, left and right -1. */
 static json_t *tree_json(const struct cart *tree, size_t d)
 {
     json_t *feature = json_array(), *threshold = json_array(), *left = json_array(),
@@ -62,15 +62,16 @@ static const struct param params[] = {
      .standard = "0",
      .min = 0,
      .max = 1000000,
-     .text = "columns tried at a node, drawn at random; 0: all, and then nothing is random"},
-    SEED_PARAM("of the columns drawn"),
+     .text =
+         "columns tried at a node, drawn at random; 0: all columns, and the seed has no effect"},
+    SEED_PARAM("seed of the columns drawn"),
     {0},
 };
 
 const struct kind kind_decision_tree = {
     .name = "decision_tree",
     .version = 3,
-    .text = "decision tree: CART, Gini, exact splits; of equal splits the lowest column's",
+    .text = "decision tree: CART, Gini index, exact splits; among equal splits the lowest column",
     .inputs = trees_inputs,
     .outputs = outputs,
     .params = params,

@@ -38,7 +38,8 @@ static int open_net(const struct extraction *x, enum view view, int batch, struc
         .classes = CLASSES,
         .image_size = view_size(view, x->notes.crop),
         .batch = batch,
-        .precision = strcmp(job_string(x->job, "precision"), "bf16") == 0 ? NET_BF16 : NET_FP32,
+        .precision =
+            strcmp(job_string(x->job, "precision"), "bf16") == 0 ? PRECISION_BF16 : PRECISION_FP32,
         .backend = x->job->backend,
         .threads = x->job->threads,
     };

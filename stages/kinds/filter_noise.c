@@ -1,6 +1,6 @@
-/* filter_noise: takes noise out of the training split by rule; the other splits pass untouched. The
- * rules are in rules.h; what they go by is in evidence.h. Every removed row is listed
- * with the rule and the score, and contact sheets show what went and what nearly went. */
+/* filter_noise: removes noise from the training split; the other splits don't change. Evidence is
+ * computed by evidence.h, and rules.h decides on it. Every removed row is listed with its rule and
+ * score, and contact sheets show the removed and the nearly removed images. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 enum { PIXELS = FACE_SIZE * FACE_SIZE };
 
-/* Which param weighs which evidence in which rule. */
+/* The param for the weight of a piece of evidence in a rule. */
 static const struct {
     const char *param;
     enum noise_rule rule;
@@ -75,7 +75,7 @@ static void report(void *user, size_t done)
                  "images/s", NULL);
 }
 
-static bool goes(const struct noise_verdict *v)
+static bool is_removed(const struct noise_verdict *v)
 {
     return v->score >= 1;
 }
@@ -115,7 +115,7 @@ static int judge(struct job *job, const struct images *train, struct judged *j, 
 {
     *j = (struct judged){.train = train};
     struct noise_settings settings = settings_of(job);
-    const struct look_settings look = {
+    const struct detection_settings detection = {
         .cascades = job_string(job, "cascades"),
         .enough = (int)job_int(job, "enough_detections"),
         .face_support = (int)job_int(job, "count_support"),
@@ -123,7 +123,7 @@ static int judge(struct job *job, const struct images *train, struct judged *j, 
     };
     double now = job_clock();
     struct progress progress = {job, train->n, now, now};
-    int rc = noise_evidence_gather(train->pixels.data, train->n, &look, report, &progress,
+    int rc = noise_evidence_gather(train->pixels.data, train->n, &detection, report, &progress,
                                    &j->evidence, err);
     if (rc < 0)
         return rc;
@@ -132,7 +132,7 @@ static int judge(struct job *job, const struct images *train, struct judged *j, 
         return error_set(err, ENOMEM, "out of memory for %zu images", train->n);
     rc = noise_judge(&j->evidence, &settings, j->verdicts, err);
     for (size_t i = 0; i < train->n && rc == 0; i++)
-        j->removed += goes(&j->verdicts[i]);
+        j->removed += is_removed(&j->verdicts[i]);
     return rc < 0 ? rc : order_by_score(j, err);
 }
 
@@ -153,9 +153,9 @@ static const int32_t *rows_of(const struct images *images)
     return images->rows.data;
 }
 
-/* ---- what it writes ---- */
+/* ---- outputs ---- */
 
-/* A text file in memory, written whole at the end. */
+/* A text file, collected in memory and written at the end. */
 struct table {
     char *text;
     size_t size;
@@ -186,7 +186,7 @@ static int write_removed(const char *path, const struct judged *j, struct error 
         return rc;
     fprintf(t.stream, "row,emotion,rule,score\n");
     for (size_t i = 0; i < j->train->n; i++)
-        if (goes(&j->verdicts[i]))
+        if (is_removed(&j->verdicts[i]))
             fprintf(t.stream, "%d,%s,%s,%.4f\n", rows_of(j->train)[i],
                     class_names[labels_of(j->train)[i]], noise_rule_names[j->verdicts[i].rule],
                     (double)j->verdicts[i].score);
@@ -204,7 +204,7 @@ static int write_scores(const char *path, const struct judged *j, struct error *
     for (size_t i = 0; i < j->train->n; i++) {
         const struct noise_verdict *v = &j->verdicts[i];
         fprintf(t.stream, "%d,%s,%d", rows_of(j->train)[i], class_names[labels_of(j->train)[i]],
-                goes(v));
+                is_removed(v));
         for (int rule = 0; rule < NOISE_RULES; rule++)
             fprintf(t.stream, ",%.4f", (double)v->scores[rule]);
         fprintf(t.stream, ",%.0f,%.1f\n", (double)j->evidence.values[SUPPORT][i], (double)v->face);
@@ -215,8 +215,8 @@ static int write_scores(const char *path, const struct judged *j, struct error *
 static const char *const rule_captions[NOISE_RULES] = {
     [NO_FACE] = "NF", [DRAWING] = "DR", [SMALL_FACE] = "SM", [SEVERAL_FACES] = "SV"};
 
-/* Shows at most `most` of the `count` rows that stand in `order` from `from` on: all, or evenly
- * spaced ones. Captions are the rule and the row of the CSV. */
+/* Writes a contact sheet of rows from .. from + count - 1 in `order`, or of `most` evenly spaced
+ * ones. Captions are the rule and the row of the CSV. */
 static int write_sheet(const char *path, const struct judged *j, size_t from, size_t count,
                        size_t most, struct error *err)
 {
@@ -245,7 +245,7 @@ static int write_sheets(const struct job *job, const struct judged *j, struct er
                                : error_set(err, ENOMEM, "out of memory writing %s", folder);
     if (rc == 0)
         rc = write_sheet(removed, j, 0, j->removed, most, err);
-    if (rc == 0) /* the next in line, not a choice of all that stay */
+    if (rc == 0) /* the highest scores among the kept images, not evenly spaced */
         rc = write_sheet(nearly, j, j->removed, kept < most ? kept : most, most, err);
     free(removed);
     free(nearly);
@@ -256,7 +256,7 @@ static int write_summary(const struct job *job, const struct judged *j, struct e
 {
     json_int_t classes[CLASSES] = {0}, rules[NOISE_RULES] = {0};
     for (size_t i = 0; i < j->train->n; i++) {
-        if (goes(&j->verdicts[i])) {
+        if (is_removed(&j->verdicts[i])) {
             classes[labels_of(j->train)[i]]++;
             rules[j->verdicts[i].rule]++;
         }
@@ -274,7 +274,7 @@ static int write_summary(const struct job *job, const struct judged *j, struct e
     return job_write_json(job_output(job, "summary"), root, err);
 }
 
-/* Drops what goes; a class that had rows must keep some. */
+/* Drops removed rows. -EINVAL if a class loses all its rows. */
 static int drop_removed(struct images *train, const struct judged *j, struct error *err)
 {
     size_t before[CLASSES] = {0}, after[CLASSES] = {0};
@@ -282,7 +282,7 @@ static int drop_removed(struct images *train, const struct judged *j, struct err
     if (!keep)
         return error_set(err, ENOMEM, "out of memory for %zu images", train->n);
     for (size_t i = 0; i < train->n; i++) {
-        keep[i] = !goes(&j->verdicts[i]);
+        keep[i] = !is_removed(&j->verdicts[i]);
         before[labels_of(train)[i]]++;
         after[labels_of(train)[i]] += keep[i];
     }
@@ -290,15 +290,15 @@ static int drop_removed(struct images *train, const struct judged *j, struct err
     if (j->removed == train->n)
         rc = error_set(
             err, EINVAL,
-            "all %zu training images are noise by these rules; expected some to stay: lower "
-            "min_face, or raise threshold or max_faces",
+            "all %zu training images are noise by these rules; lower min_face, or raise threshold "
+            "or max_faces",
             train->n);
     for (int c = 0; c < CLASSES && rc == 0; c++)
         if (before[c] > 0 && after[c] == 0)
             rc = error_set(
                 err, EINVAL,
-                "all %zu training images of class %s are noise by these rules; expected some "
-                "to stay: lower min_face, or raise threshold or max_faces",
+                "all %zu training images of class %s are noise by these rules; lower min_face, or "
+                "raise threshold or max_faces",
                 before[c], class_names[c]);
     if (rc == 0)
         images_keep(train, keep);
@@ -345,7 +345,7 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port inputs[] = {
-    {.name = "images", .form = PORT_TREE, .text = "the data set, as ingest_csv gives it"},
+    {.name = "images", .form = PORT_TREE, .text = "a data set, as written by ingest_csv"},
     {0},
 };
 
@@ -353,21 +353,22 @@ static const struct port outputs[] = {
     {.name = "images",
      .form = PORT_TREE,
      .file = "kept",
-     .text = "the data set, its training split without noise, and counts.json"},
+     .text = "the data set without noise in the training split; counts.json"},
     {.name = "counts",
      .form = PORT_FILE,
      .file = "counts.json",
      .holds = COUNTS_HOLDS,
-     .text = "rows of each class in each split that stay"},
+     .text = "rows of each class kept in each split"},
     {.name = "removed",
      .form = PORT_FILE,
      .file = "removed.csv",
-     .text =
-         "row,emotion,rule,score of each removed row; row 0 is the CSV's first after the header"},
+     .text = "row,emotion,rule,score of each removed row; row 0 is the first after the header of "
+             "the CSV"},
     {.name = "scores",
      .form = PORT_FILE,
      .file = "scores.csv",
-     .text = "score of every training row by every rule; 1 and up goes"},
+     .text =
+         "score of every training row by every rule; rows with a score of 1 or more are removed"},
     {.name = "sheets",
      .form = PORT_TREE,
      .file = "sheets",
@@ -379,7 +380,7 @@ static const struct port outputs[] = {
      .holds = "/kept_total|max_faces|min_face|threshold|removed_total "
               "/removed_per_class/angry|disgust|fear|happy|sad|surprise|neutral "
               "/removed_per_rule/drawing|no_face|several_faces|small_face",
-     .text = "how many went and stayed, per class and per rule"},
+     .text = "rows removed and kept, by class and by rule"},
     {0},
 };
 
@@ -395,37 +396,39 @@ static const struct param params[] = {
      .standard = "24",
      .min = 0,
      .max = 48,
-     .text = "a face region under so many pixels wide and high is noise; 0: none is"},
+     .text =
+         "least width and height of a face region in pixels; smaller faces are noise; 0: no limit"},
     {.name = "max_faces",
      .type = PARAM_INT,
      .standard = "1",
      .min = 1,
      .max = 8,
-     .text = "more faces than this are noise"},
+     .text = "images with more faces are noise"},
     {.name = "threshold",
      .type = PARAM_REAL,
      .standard = "1.5",
      .min = 0.1,
      .max = 10,
-     .text = "no face, drawing: noise if evidence is rarer, on average, than 10^-this in the set"},
+     .text = "no face, drawing: an image is noise if its evidence is rarer than 10^-threshold on "
+             "average"},
     {.name = "face_share",
      .type = PARAM_REAL,
      .standard = "0.66",
      .min = 0.1,
      .max = 1,
-     .text = "face region (brows to chin) as a share of a cascade's window"},
+     .text = "side of the face region (brows to chin) relative to the window of a cascade"},
     {.name = "size_support",
      .type = PARAM_INT,
      .standard = "6",
      .min = 1,
      .max = 1000,
-     .text = "detections that must agree before the size of a face is believed"},
+     .text = "detections from which the size of a face is reliable"},
     {.name = "count_support",
      .type = PARAM_INT,
      .standard = "3",
      .min = 1,
      .max = 1000,
-     .text = "detections that make a face when faces are counted"},
+     .text = "detections from which a face counts"},
     {.name = "enough_detections",
      .was = "enough",
      .key_name = "enough",
@@ -433,24 +436,26 @@ static const struct param params[] = {
      .standard = "12",
      .min = 1,
      .max = 10000,
-     .text = "detections after which no further cascade is tried"},
+     .text = "detections after which an image is not searched further"},
     WEIGHT("face_support", "2", "no face: weight of few detections"),
-    WEIGHT("face_predicted", "1", "no face: weight of few detections expected from the shape"),
-    WEIGHT("face_shape_distance", "0.7", "no face: weight of the distance from usual shapes"),
-    WEIGHT("face_shape_rarity", "0.7", "no face: weight of a rare mixture of usual shapes"),
-    WEIGHT("face_pixel_distance", "0.4", "no face: weight of the distance from usual pixels"),
-    WEIGHT("face_entropy", "0.4", "no face: weight of few grey values"),
-    WEIGHT("face_centre_entropy", "0.4", "no face: weight of few grey values in the middle"),
+    WEIGHT("face_predicted", "1", "no face: weight of few detections predicted from the shape"),
+    WEIGHT("face_shape_distance", "0.7",
+           "no face: weight of the distance from the shapes of the set"),
+    WEIGHT("face_shape_rarity", "0.7", "no face: weight of a rare combination of shape components"),
+    WEIGHT("face_pixel_distance", "0.4",
+           "no face: weight of the distance from the pixels of the set"),
+    WEIGHT("face_entropy", "0.4", "no face: weight of a low entropy of grey values"),
+    WEIGHT("face_centre_entropy", "0.4", "no face: weight of a low entropy in the middle"),
     WEIGHT("drawing_lines", "1.5", "drawing: weight of thin, sharp lines"),
     WEIGHT("drawing_flat", "1.5", "drawing: weight of flat areas"),
-    WEIGHT("drawing_entropy", "0.5", "drawing: weight of few grey values"),
-    WEIGHT("drawing_centre_entropy", "0.5", "drawing: weight of few grey values in the middle"),
+    WEIGHT("drawing_entropy", "0.5", "drawing: weight of a low entropy of grey values"),
+    WEIGHT("drawing_centre_entropy", "0.5", "drawing: weight of a low entropy in the middle"),
     {.name = "sheet_images",
      .type = PARAM_INT,
      .standard = "480",
      .min = 1,
      .max = SHEET_MAX_IMAGES,
-     .text = "most images on a contact sheet, evenly spaced by score where more were removed"},
+     .text = "most images on a contact sheet; if more were removed, evenly spaced by score"},
     {.name = "cascades",
      .type = PARAM_STRING,
      .standard = "/usr/share/opencv4/haarcascades",

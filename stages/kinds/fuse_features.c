@@ -1,6 +1,6 @@
-/* Puts the features of several nets beside each other: row i of the output is row i of the first
- * input, then of the second, and so on. Optionally each column is standardised by its mean and
- * deviation on the training split. */
+/* fuse_features: concatenates the features of several nets. Row i of the output is row i of the
+ * first input, then of the second, and so on. With `standardize`, columns are standardised by their
+ * mean and standard deviation on the training split. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "stages/job.h"
 #include "stages/kind.h"
 
-/* Checks that input i has the rows of input 0. */
+/* Checks that input i has as many rows as input 0, with the same labels. */
 static int check_same_rows(const struct features *parts, size_t i, enum split split,
                            struct error *err)
 {
@@ -21,14 +21,15 @@ static int check_same_rows(const struct features *parts, size_t i, enum split sp
     const uint8_t *a = parts[0].labels.data, *b = parts[i].labels.data;
     for (size_t r = 0; r < parts[0].n; r++)
         if (a[r] != b[r])
-            return error_set(err, EINVAL,
-                             "features %zu: %s split, row %zu: class %s, but features 0 say %s", i,
-                             split_names[split], r, class_names[b[r]], class_names[a[r]]);
+            return error_set(
+                err, EINVAL,
+                "features %zu: %s split, row %zu: class %s, but in features 0 it is %s", i,
+                split_names[split], r, class_names[b[r]], class_names[a[r]]);
     return 0;
 }
 
-/* Reads one split of all inputs; parts is (count), zeroed. widths[i] is the width that input i
- * must have, 0 when it isn't known yet. */
+/* Reads a split of all inputs to parts (count), zeroed. widths[i]: the columns of input i, 0 if not
+ * yet known. */
 static int read_parts(const struct job *job, enum split split, struct features *parts, size_t count,
                       size_t *widths, struct error *err)
 {
@@ -41,9 +42,10 @@ static int read_parts(const struct job *job, enum split split, struct features *
         if (widths[i] == 0)
             widths[i] = parts[i].d;
         if (parts[i].d != widths[i] || parts[i].d == 0)
-            return error_set(err, EINVAL,
-                             "features %zu: the %s split has %zu columns, but its train split %zu",
-                             i, split_names[split], parts[i].d, widths[i]);
+            return error_set(
+                err, EINVAL,
+                "features %zu: the %s split has %zu columns, but its train split has %zu", i,
+                split_names[split], parts[i].d, widths[i]);
     }
     return 0;
 }
@@ -73,18 +75,19 @@ static int concatenate(const struct features *parts, size_t count, struct featur
     return 0;
 }
 
-/* What standardisation subtracts from a column and multiplies it by. */
+/* Standardisation: x becomes (x - mean) * factor. */
 struct scale {
     double mean, factor;
 };
 
-/* Population deviation, as scikit-learn's StandardScaler; a column without any keeps its scale. */
+/* Uses the population standard deviation, as scikit-learn's StandardScaler; constant columns get
+ * factor 1. */
 static int fit_scales(const struct features *f, struct scale *scales, struct error *err)
 {
     const float *x = f->x.data;
     if (f->n == 0)
         return error_set(err, EINVAL,
-                         "features: the train split is empty: nothing to standardise by");
+                         "features: the train split is empty, so columns can't be standardised");
     for (size_t r = 0; r < f->n; r++)
         for (size_t j = 0; j < f->d; j++)
             scales[j].mean += x[r * f->d + j];
@@ -113,7 +116,8 @@ static void apply_scales(struct features *f, const struct scale *scales)
             x[r * f->d + j] = (float)((x[r * f->d + j] - scales[j].mean) * scales[j].factor);
 }
 
-/* Fuses one split. *scales is made by the training split, which comes first; NULL: none. */
+/* Fuses a split. *scales is computed from the training split, which comes first; NULL: no
+ * standardisation. */
 static int fuse_split(const struct job *job, enum split split, size_t count, size_t *widths,
                       struct scale **scales, struct error *err)
 {
@@ -158,7 +162,7 @@ static int run(struct job *job, struct error *err)
 {
     size_t count = job_input_count(job, "features");
     if (count == 0)
-        return error_set(err, EINVAL, "fuse_features needs at least one input `features`");
+        return error_set(err, EINVAL, "features: expected at least one input");
     size_t *widths = calloc(count, sizeof *widths);
     struct scale *scales = NULL;
     int rc = widths ? 0 : error_set(err, ENOMEM, "out of memory for %zu inputs", count);
@@ -183,12 +187,12 @@ static const struct port outputs[] = {
     {.name = "features",
      .form = PORT_TREE,
      .file = "features",
-     .text = "per split: s_features.npy (n, sum of d) float32, s_labels.npy (n) uint8"},
+     .text = "for each split s: s_features.npy (n, sum of d) float32, s_labels.npy (n) uint8"},
     {.name = "layout",
      .form = PORT_FILE,
      .file = "layout.json",
      .holds = "/columns /inputs/*/columns|first",
-     .text = "which columns come from which input"},
+     .text = "the columns of each input"},
     {0},
 };
 
@@ -196,7 +200,7 @@ static const struct param params[] = {
     {.name = "standardize",
      .type = PARAM_BOOL,
      .standard = "false",
-     .text = "mean 0 and deviation 1 in each column, as measured on the training split"},
+     .text = "scale each column to mean 0 and standard deviation 1 on the training split"},
     {0},
 };
 

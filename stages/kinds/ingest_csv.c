@@ -1,6 +1,6 @@
-/* ingest_csv: FER2013's CSV, plain or packed, to arrays by split. The file is streamed, so memory
- * is that of the images (a byte a pixel). `max_train_rows` then takes a smaller set with the same
- * shares. */
+/* ingest_csv: converts FER2013's CSV, compressed or not, to arrays for each split. The file is read
+ * as a stream, so memory holds the images only, a byte per pixel. `max_train_rows` selects a
+ * smaller data set with the same shares of the classes. */
 #include <errno.h>
 #include <stdlib.h>
 #include "stages/data/csv_faces.h"
@@ -34,8 +34,7 @@ static int read_csv(struct job *job, struct csv_faces *faces, struct error *err)
     return rc < 0 ? rc : csv_faces_finish(faces, err);
 }
 
-/* Takes `max_train_rows` training rows, and of the other splits the same share (one row at least).
- */
+/* Keeps `limit` training rows, and the same share of the other splits, at least one row. */
 static int take_subset(struct images splits[SPLITS], size_t limit, uint64_t seed, struct error *err)
 {
     size_t train = splits[SPLIT_TRAIN].n;
@@ -75,7 +74,8 @@ static int run(struct job *job, struct error *err)
 static const struct port inputs[] = {
     {.name = "csv",
      .form = PORT_FILE,
-     .text = "emotion,pixels,Usage: 48x48 faces; plain, .gz, .xz, .bz2, .zst or in a tar of these"},
+     .text = "emotion,pixels,Usage with 48x48 faces; .csv, .gz, .xz, .bz2, .zst, or a tar that "
+             "holds it"},
     {0},
 };
 
@@ -83,7 +83,7 @@ static const struct port outputs[] = {
     {.name = "images",
      .form = PORT_TREE,
      .file = "images",
-     .text = "for each split images (n, 48, 48), labels (n), rows (n) as .npy, and counts.json"},
+     .text = "for each split images (n, 48, 48), labels (n) and rows (n) as .npy; counts.json"},
     {.name = "counts",
      .form = PORT_FILE,
      .file = "counts.json",
@@ -100,15 +100,16 @@ static const struct param params[] = {
      .standard = "0",
      .min = 0,
      .max = CSV_MAX_ROWS,
-     .text = "training rows to take, shares of classes kept; other splits shrink alike; 0: all"},
-    SEED_PARAM("which rows `max_train_rows` takes"),
+     .text =
+         "training rows to keep, with equal shares of classes; other splits shrink alike; 0: all"},
+    SEED_PARAM("seed of the rows that max_train_rows keeps"),
     {0},
 };
 
 const struct kind kind_ingest_csv = {
     .name = "ingest_csv",
     .version = 1,
-    .text = "reads FER2013's CSV into arrays, one set a split",
+    .text = "reads FER2013's CSV into arrays for each split",
     .inputs = inputs,
     .outputs = outputs,
     .params = params,

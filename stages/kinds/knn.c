@@ -1,5 +1,5 @@
-/* k nearest neighbours. There is nothing to train but the norms of the training rows, and the rows
- * in bf16. */
+/* knn: k nearest neighbours. Training computes the norms of the training rows and converts the rows
+ * to bf16. */
 #include "kernels/classifiers/knn.h"
 #include "stages/classifiers/classifier.h"
 #include "stages/kind.h"
@@ -34,14 +34,15 @@ static const struct param params[] = {
      .standard = "5",
      .min = 1,
      .max = 1000,
-     .text = "how many nearest training rows vote"},
+     .text = "number of nearest training rows that vote"},
     {0},
 };
 
 const struct kind kind_knn = {
     .name = "knn",
     .version = 3,
-    .text = "k nearest neighbours: Euclidean, majority vote, ties to the nearest of the tied",
+    .text =
+        "k nearest neighbours: Euclidean distance, majority vote, ties to the nearest tied class",
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,
     .params = params,

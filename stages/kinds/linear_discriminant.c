@@ -1,4 +1,4 @@
-/* Linear discriminant analysis. */
+/* linear_discriminant: linear discriminant analysis. */
 #include "kernels/classifiers/linear_discriminant.h"
 
 #include <stdio.h>
@@ -45,21 +45,22 @@ static const struct param params[] = {
      .standard = "0",
      .min = 0,
      .max = 1,
-     .text = "share of a sphere of the same mean variance in the covariance; 0: the rows' own"},
+     .text =
+         "0: covariance of the rows; above 0: mixed with this share of a multiple of the identity"},
     {.name = "tolerance",
      .type = PARAM_REAL,
      .standard = "1e-4",
      .min = 0,
      .max = 1,
-     .text = "without shrinkage: directions of a smaller deviation within the classes, columns "
-             "scaled to 1, are left out"},
+     .text = "without shrinkage: directions with a smaller standard deviation within the classes, "
+             "after scaling columns to 1, are left out"},
     {0},
 };
 
 const struct kind kind_linear_discriminant = {
     .name = "linear_discriminant",
     .version = 2,
-    .text = "linear discriminant analysis: normal distributions with one covariance for all",
+    .text = "linear discriminant analysis: normal distributions, one covariance for all classes",
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,
     .params = params,

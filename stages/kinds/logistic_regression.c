@@ -1,4 +1,4 @@
-/* Multinomial logistic regression. */
+/* logistic_regression: multinomial logistic regression. */
 #include "kernels/classifiers/logistic_regression.h"
 
 #include <stdio.h>
@@ -15,15 +15,15 @@ static void progress(void *context, size_t done, size_t total)
     job_progress(context, (double)done, (double)total, "iteration", 0, NULL, NULL);
 }
 
-/* What the stage's log says; a fit that did not converge is used all the same, as elsewhere. */
-static void tell(const struct lbfgs_report *report, double tolerance)
+/* Writes to the stage's log. A model that has not converged is used, as in scikit-learn. */
+static void log_report(const struct lbfgs_report *report, double tolerance)
 {
     printf("%zu iterations, %zu evaluations, loss %.9g, largest component of the gradient %.3g\n",
            report->iterations, report->evaluations, report->value, report->gradient);
     if (!report->converged)
         fprintf(stderr,
-                "logistic_regression: not converged after %zu iterations: a component of the "
-                "gradient is %.3g, tolerance is %g; raise max_iterations, or standardize the "
+                "logistic_regression: not converged after %zu iterations: the largest component of "
+                "the gradient is %.3g, tolerance is %g; raise max_iterations, or standardize the "
                 "features\n",
                 report->iterations, report->gradient, tolerance);
 }
@@ -49,7 +49,7 @@ static int run(struct job *job, struct error *err)
     double seconds = job_clock() - start;
     features_free(&train);
     if (rc == 0) {
-        tell(&report, tolerance);
+        log_report(&report, tolerance);
         struct classifier classifier = {.d = model.d, .model = &model, .predict = predict};
         rc = classifier_finish(job, &classifier, seconds, err);
     }
@@ -63,20 +63,20 @@ static const struct param params[] = {
      .standard = "1",
      .min = 1e-9,
      .max = 1e9,
-     .text = "inverse strength of the L2 penalty: the loss is the sum of cross-entropies + "
+     .text = "inverse strength of the L2 penalty: the loss is the sum of the cross-entropies plus "
              "|weights|^2 / (2 c)"},
     {.name = "tolerance",
      .type = PARAM_REAL,
      .standard = "1e-4",
      .min = 0,
      .max = 1,
-     .text = "it stops when no component of the mean loss's gradient is above it"},
+     .text = "training stops when no component of the gradient of the mean loss is above this"},
     {.name = "max_iterations",
      .type = PARAM_INT,
      .standard = "100",
      .min = 1,
      .max = 1000000,
-     .text = "of L-BFGS; where it stops sooner than it converges, the log says so"},
+     .text = "limit on iterations of L-BFGS; the log has a warning if it is reached"},
     {0},
 };
 

@@ -1,6 +1,5 @@
-/* How good predictions are, as JSON: accuracy, confusion matrix, and precision, recall and F1 of
- * each class. A ratio whose denominator is 0 is null; macro_f1 is the mean of the F1 that are
- * defined. */
+/* metrics: accuracy, confusion matrix, and precision, recall and F1 of each class, as JSON. A ratio
+ * with denominator 0 is null; macro_f1 is the mean of the F1 scores that are defined. */
 #include <errno.h>
 
 #include "stages/data/formats.h"
@@ -12,7 +11,7 @@ static json_t *ratio(size_t part, size_t whole)
     return whole ? json_real((double)part / (double)whole) : json_null();
 }
 
-/* Precision, recall, F1 and support of class c; F1, if defined, is added to *sum. */
+/* Precision, recall, F1 and support of class c. Adds F1 to *sum if it is defined. */
 static json_t *class_metrics(size_t confusion[CLASSES][CLASSES], size_t c, double *sum,
                              size_t *defined)
 {

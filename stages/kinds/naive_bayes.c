@@ -1,4 +1,4 @@
-/* Gaussian naive Bayes. */
+/* naive_bayes: Gaussian naive Bayes. */
 #include "kernels/classifiers/naive_bayes.h"
 #include "stages/classifiers/classifier.h"
 #include "stages/kind.h"
@@ -35,14 +35,14 @@ static const struct param params[] = {
      .standard = "1e-9",
      .min = 0,
      .max = 1,
-     .text = "share of the largest column variance that is added to every variance"},
+     .text = "factor of the largest variance of a column, added to every variance"},
     {0},
 };
 
 const struct kind kind_naive_bayes = {
     .name = "naive_bayes",
     .version = 2,
-    .text = "naive Bayes with a normal distribution for each class and column",
+    .text = "naive Bayes: a normal distribution for each class and column",
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,
     .params = params,

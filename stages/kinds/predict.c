@@ -1,4 +1,4 @@
-/* Predicts with a support vector machine that train_svm (or LIBSVM's svm-train) saved. */
+/* predict_svm: predicts with a model of train_svm or LIBSVM's svm-train. */
 #include "kernels/classifiers/svm/csvc.h"
 #include "stages/classifiers/classifier.h"
 #include "stages/kind.h"
@@ -32,7 +32,9 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port inputs[] = {
-    {.name = "model", .form = PORT_FILE, .text = "LIBSVM's text model, C-SVC, labels 0 to 6"},
+    {.name = "model",
+     .form = PORT_FILE,
+     .text = "model in LIBSVM's text format: C-SVC, labels 0 to 6"},
     {.name = "features",
      .form = PORT_TREE,
      .text = "features and labels; public and private are read"},
@@ -46,7 +48,7 @@ const struct kind kind_predict = {
     .was = "predict",
     .key_name = "predict",
     .version = 4,
-    .text = "classes by a support vector machine, votes as svm-predict counts them",
+    .text = "classes by a support vector machine, with the votes of LIBSVM's svm-predict",
     .inputs = inputs,
     .outputs = prediction_outputs,
     .params = params,

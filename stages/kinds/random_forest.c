@@ -1,4 +1,4 @@
-/* A random forest. */
+/* random_forest: CART trees on bootstrap samples. */
 #include "stages/classifiers/classifier.h"
 #include "stages/kind.h"
 #include "stages/classifiers/trees.h"
@@ -31,26 +31,27 @@ static const struct param params[] = {
      .standard = "100",
      .min = 1,
      .max = 10000,
-     .text = "how many trees"},
+     .text = "number of trees"},
     TREES_DEPTH_PARAM,
     {.name = "max_features",
      .type = PARAM_INT,
      .standard = "0",
      .min = 0,
      .max = 1000000,
-     .text = "columns tried at a node; 0: the square root of their number"},
+     .text = "columns tried at a node, drawn at random; 0: the square root of their number"},
     {.name = "bootstrap",
      .type = PARAM_BOOL,
      .standard = "true",
-     .text = "each tree sees n rows drawn with replacement, not every row once"},
-    SEED_PARAM("of samples and columns"),
+     .text =
+         "true: each tree is trained on n rows drawn with replacement; false: on every row once"},
+    SEED_PARAM("seed of the samples and columns drawn"),
     {0},
 };
 
 const struct kind kind_random_forest = {
     .name = "random_forest",
     .version = 3,
-    .text = "random forest of CART trees (Gini), shares of the leaves averaged",
+    .text = "random forest: CART trees (Gini index), mean of the class shares in their leaves",
     .inputs = trees_inputs,
     .outputs = outputs,
     .params = params,

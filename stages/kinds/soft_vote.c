@@ -1,6 +1,6 @@
-/* The mean of several nets' probabilities decides: what fused features with a classifier have to
- * beat. Nothing is trained. The nets' logits, beside each other, are the rows that are predicted.
- */
+/* soft_vote: the class with the highest mean of the softmax probabilities of several nets, a
+ * baseline for classifiers on fused features. Nothing is trained. A row to be predicted is the
+ * concatenation of the logits of the nets. */
 #include "kernels/classifiers/vote.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static int predict(const void *model, const float *x, size_t n, uint8_t *out, st
     return 0;
 }
 
-/* A net's logits (n, CLASSES) of a split, finite. */
+/* Reads the logits (n, CLASSES) of a net for a split, and checks that they are finite. */
 static int read_logits(const struct job *job, size_t net, enum split split, size_t n,
                        struct array *a, struct error *err)
 {
@@ -91,10 +91,10 @@ static const struct port inputs[] = {
     {.name = "logits",
      .form = PORT_TREE,
      .many = true,
-     .text = "of extract_features, one for each net; public and private are read"},
+     .text = "logits of extract_features, one input for each net; public and private are read"},
     {.name = "images",
      .form = PORT_TREE,
-     .text = "the data set that the logits are of, for the true classes"},
+     .text = "the data set of the logits, for the true classes"},
     {0},
 };
 
@@ -103,7 +103,8 @@ static const struct param params[] = {{0}};
 const struct kind kind_soft_vote = {
     .name = "soft_vote",
     .version = 2,
-    .text = "the class of the highest mean of several nets' softmax probabilities",
+    .text =
+        "soft voting: the class with the highest mean of the softmax probabilities of several nets",
     .inputs = inputs,
     .outputs = prediction_outputs,
     .params = params,

@@ -1,7 +1,7 @@
-/* synthetic_faces: a data set that needs no download. Draws faces with the seven expressions and
- * plants noise rows in the training split, then writes a CSV in FER2013's own layout, so that all
- * that follows runs as on the real one, and the truth beside it. Row i is drawn from random
- * stream i of the seed, so that other row counts or noise leave a row's person as it was. */
+/* synthetic_faces: a data set that needs no download. Draws faces with the seven expressions, adds
+ * noise rows to the training split, and writes a CSV in the format of FER2013 and a table of the
+ * true classes. Row i is drawn from random stream i of the seed, so its person doesn't depend on
+ * the number of rows or the noise. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -32,18 +32,19 @@ static const char *const noise_names[NOISES] = {"",     "blank",     "texture",
                                                 "text", "tiny_face", "several_faces"};
 
 struct row {
-    uint8_t label, drawn; /* what the CSV says; what was drawn */
+    uint8_t label, drawn; /* class in the CSV; class that was drawn */
     uint8_t noise;
 };
 
 /* ---- rows that are not one face ----
- * Here and in drawn_face.c no two draws stand in one call: the order of arguments is free in C. */
+ * Here and in drawn_face.c, a call has at most one random argument: C doesn't fix the order of
+ * arguments. */
 
 static void draw_blank(struct canvas *c, struct random *r)
 {
     double grey = drawn_between(r, 0, 1);
     canvas_fill(c, grey);
-    if (random_unit(r) < .5) { /* two tones: an icon that stands for a missing picture */
+    if (random_unit(r) < .5) { /* two tones: the icon of a missing image */
         double turn = drawn_between(r, -.5, .5), x = drawn_between(r, -.3, .3),
                y = drawn_between(r, -.3, .3);
         double a = drawn_between(r, .2, .6), b = drawn_between(r, .2, .6),
@@ -89,8 +90,8 @@ static void draw_text(struct canvas *c, struct random *r)
 
 static void draw_tiny(struct canvas *c, struct random *r, int class, double difficulty)
 {
-    struct head_place place = {drawn_between(r, 14, 34), drawn_between(r, 14, 34),
-                               drawn_between(r, 7, 11)};
+    struct head_position place = {drawn_between(r, 14, 34), drawn_between(r, 14, 34),
+                                  drawn_between(r, 7, 11)};
     drawn_background(c, r);
     drawn_head(c, r, class, difficulty, place);
     drawn_photograph(c, r, difficulty);
@@ -103,8 +104,8 @@ static void draw_several(struct canvas *c, struct random *r, int class, double d
     drawn_background(c, r);
     for (int i = 0; i < 2; i++) {
         double at = 24 + (i ? 13 : -13) + split, other = drawn_between(r, 21, 27);
-        struct head_place place = {upright ? other : at, upright ? at : other,
-                                   drawn_between(r, 14, 16.5)};
+        struct head_position place = {upright ? other : at, upright ? at : other,
+                                      drawn_between(r, 14, 16.5)};
         drawn_head(c, r, i ? (int)random_below(r, CLASSES) : class, difficulty, place);
     }
     drawn_photograph(c, r, difficulty);
@@ -139,7 +140,7 @@ static void draw_row(const struct row *row, uint64_t seed, uint64_t stream, doub
 
 /* ---- which rows there are ---- */
 
-/* Fills n rows with classes in their shares, at least one each, shuffled. */
+/* Gives n rows classes by their shares, at least one row for each, in random order. */
 static void plan_classes(struct row *rows, size_t n, struct random *r)
 {
     double whole = 0, done = 0;
@@ -149,7 +150,7 @@ static void plan_classes(struct row *rows, size_t n, struct random *r)
     for (int k = 0; k < CLASSES; k++) {
         done += class_share[k];
         size_t end = (size_t)llround(done / whole * (double)n), least = at + 1;
-        size_t left = (size_t)(CLASSES - 1 - k); /* classes that still want a row */
+        size_t left = (size_t)(CLASSES - 1 - k); /* classes without rows yet */
         end = end < least ? least : end;
         end = end + left > n ? n - left : end;
         for (; at < end; at++)
@@ -165,7 +166,7 @@ static void plan_classes(struct row *rows, size_t n, struct random *r)
         rows[i].drawn = rows[i].label;
 }
 
-/* Every (1/share)-th training row, more or less, is noise of some kind. */
+/* Makes about every (1/share)-th training row noise of some kind. */
 static void plan_noise(struct row *rows, size_t n, double share, struct random *r)
 {
     size_t wanted = (size_t)llround(share * (double)n);
@@ -176,7 +177,7 @@ static void plan_noise(struct row *rows, size_t n, double share, struct random *
     }
 }
 
-/* People who label faces err, mostly between neighbours. */
+/* Wrong labels, mostly of a similar class, as in data labelled by people. */
 static void plan_mistakes(struct row *rows, size_t n, double share, struct random *r)
 {
     static const uint8_t taken_for[CLASSES] = {4, 0, 5, 6, 6, 2, 4};
@@ -218,7 +219,7 @@ static char *put_row(char *p, const struct row *row, const uint8_t *pixels, cons
 }
 
 struct set {
-    size_t n, count[SPLITS]; /* rows in all, and of each split */
+    size_t n, count[SPLITS]; /* rows of all splits, rows of each split */
     struct row *rows;
     uint8_t *pixels; /* (n, 48, 48) */
 };
@@ -265,7 +266,7 @@ static int write_truth(const struct set *set, const char *path, struct error *er
 
 enum { SHEET_COLUMNS = 16, SHEET_ROWS = CLASSES + NOISES - 1, SHEET_CELL = FACE_SIZE + 2 };
 
-/* A line of pictures for each class, then one for each kind of noise. */
+/* A row of images for each class, then one for each kind of noise. */
 static int write_sheet(const struct set *set, const char *path, struct error *err)
 {
     enum { WIDTH = SHEET_COLUMNS * SHEET_CELL, HEIGHT = SHEET_ROWS * SHEET_CELL };
@@ -353,14 +354,14 @@ static int run(struct job *job, struct error *err)
 static const struct port inputs[] = {{0}};
 
 static const struct port outputs[] = {
-    {.name = "csv", .file = "faces.csv", .text = "emotion,pixels,Usage, as in FER2013"},
+    {.name = "csv", .file = "faces.csv", .text = "emotion,pixels,Usage as in FER2013"},
     {.name = "truth",
      .file = "truth.csv",
-     .text = "a line for each row: row (0 is the first), usage, emotion drawn, label given, kind "
-             "of noise or empty"},
+     .text =
+         "for each row: row (from 0), usage, emotion drawn, label given, kind of noise or empty"},
     {.name = "sheet",
      .file = "sheet.png",
-     .text = "16 training pictures of each emotion and of each kind of noise"},
+     .text = "16 training images of each emotion and of each kind of noise"},
     {0}};
 
 static const struct param params[] = {
@@ -375,32 +376,32 @@ static const struct param params[] = {
      .standard = "500",
      .min = 7,
      .max = 100000,
-     .text = "PublicTest rows"},
+     .text = "rows of the public test split"},
     {.name = "private",
      .type = PARAM_INT,
      .standard = "500",
      .min = 7,
      .max = 100000,
-     .text = "PrivateTest rows"},
+     .text = "rows of the private test split"},
     {.name = "noise",
      .type = PARAM_REAL,
      .standard = "0.03",
      .min = 0,
      .max = 0.5,
-     .text = "share of the training rows that are not one face"},
+     .text = "share of the training rows that are noise: not one face"},
     {.name = "difficulty",
      .type = PARAM_REAL,
      .standard = "0.15",
      .min = 0,
      .max = 1,
      .text =
-         "0: full and clean expressions; 1: weak, blended, badly lit and often mislabelled ones"},
+         "0: strong, clear expressions; 1: weak, blended, badly lit and often mislabelled ones"},
     {.name = "seed",
      .type = PARAM_INT,
      .standard = "1",
      .min = 0,
      .max = 9e15,
-     .text = "of everything random"},
+     .text = "seed of all random choices"},
     {0}};
 
 const struct kind kind_synthetic_faces = {

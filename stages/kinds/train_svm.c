@@ -1,11 +1,10 @@
-/* Trains a C-SVC, one against one, and saves it in LIBSVM's text format.
+/* train_svm: trains a C-SVC, one against one, and writes it in LIBSVM's text format.
  *
- * LIBSVM is the definition: its problem, its choice of pairs, stopping rule, offset and votes. But
- * Debian's library offers only svm_train, which computes kernel values one element at a time over
- * sparse nodes (hours for 28,709 x 2,560) or takes them precomputed at 16 bytes each (2.4 GB for
- * the largest pair of classes). So the solver is our own (kernels/classifiers/svm/smo.c), on
- * float32 kernel values from matrix products; the unit test trains with the library too and
- * compares objectives and predictions. */
+ * The model is the one that LIBSVM defines. LIBSVM's own svm_train isn't used: it computes kernel
+ * values element by element over sparse rows (hours for 28,709 x 2,560), or needs them precomputed
+ * at 16 bytes each (2.4 GB for the largest pair of classes). kernels/classifiers/svm computes
+ * float32 kernel values with matrix products; its unit test compares objectives and predictions
+ * with LIBSVM. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@
 #include "stages/data/svm_model.h"
 #include "stages/classifiers/svm_training.h"
 
-/* By class, else in the order that they had. */
+/* Sorts rows by class, stable. */
 static int sort_by_class(struct features *f, const size_t counts[CLASSES], struct error *err)
 {
     size_t next[CLASSES] = {0}, *target = malloc(f->n * sizeof *target);
@@ -34,7 +33,7 @@ static int sort_by_class(struct features *f, const size_t counts[CLASSES], struc
     return rc;
 }
 
-/* c and gamma as cross_validate_svm found them best. */
+/* Reads c and gamma from best.json of cross_validate_svm. */
 static int read_best(const char *path, const char *kernel, struct csvc_training *training,
                      struct error *err)
 {
@@ -51,11 +50,12 @@ static int read_best(const char *path, const char *kernel, struct csvc_training 
     double c = json_number_value(json_object_get(root, "c"));
     if (!theirs || !(c > 0 && c <= SVM_LARGEST) ||
         (strcmp(kernel, "linear") != 0 && !(json_number_value(gamma) > 0)))
-        rc = error_set(err, EINVAL, "best: not what cross_validate_svm found best: no c%s",
-                       training->kernel.type == SVM_LINEAR ? "" : " and gamma");
-    else if (strcmp(theirs, kernel) != 0)
         rc =
-            error_set(err, EINVAL, "best: of kernel %s, but the kernel here is %s", theirs, kernel);
+            error_set(err, EINVAL, "best: expected the output best of cross_validate_svm, with c%s",
+                      training->kernel.type == SVM_LINEAR ? "" : " and gamma");
+    else if (strcmp(theirs, kernel) != 0)
+        rc = error_set(err, EINVAL, "best: for kernel %s, but the param kernel is %s", theirs,
+                       kernel);
     training->c = c;
     training->kernel.gamma = json_number_value(gamma);
     json_decref(root);
@@ -96,7 +96,7 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
            model->count, f->n, report.iterations, report.objective, training.c,
            training.kernel.gamma);
     if (report.unconverged)
-        fprintf(stderr, "train_svm: %zu of %d pairs met the limit on iterations\n",
+        fprintf(stderr, "train_svm: %zu of %d pairs of classes reached the limit on iterations\n",
                 report.unconverged, CLASSES * (CLASSES - 1) / 2);
     return write_timing(job, job_clock() - start, &report, model->count, err);
 }
@@ -117,11 +117,13 @@ static int run(struct job *job, struct error *err)
 }
 
 static const struct port inputs[] = {
-    {.name = "features", .form = PORT_TREE, .text = "features and labels; only train is read"},
+    {.name = "features",
+     .form = PORT_TREE,
+     .text = "features and labels; only the training split is read"},
     {.name = "best",
      .form = PORT_FILE,
      .optional = true,
-     .text = "of cross_validate_svm: its c and gamma are taken instead of the params"},
+     .text = "best of cross_validate_svm: its c and gamma replace the params"},
     {0},
 };
 
@@ -129,8 +131,9 @@ static const struct port outputs[] = {
     {.name = "model",
      .form = PORT_FILE,
      .file = "model.svm",
-     .text = "LIBSVM's text model; labels are 0 to 6"},
-    TIMING_PORT("seconds to train", TIMING_OF_TRAINING "|support_vectors"),
+     .text = "model in LIBSVM's text format; labels are 0 to 6"},
+    TIMING_PORT("train_seconds, threads, iterations, unconverged_pairs, support_vectors",
+                TIMING_OF_TRAINING "|support_vectors"),
     {0},
 };
 
@@ -141,13 +144,13 @@ static const struct param params[] = {
      .standard = "1",
      .min = 1e-9,
      .max = 1e9,
-     .text = "cost of a training row on the wrong side"},
+     .text = "cost of a training row on the wrong side of the margin"},
     {.name = "gamma",
      .type = PARAM_REAL,
      .standard = "0",
      .min = 0,
      .max = 1e9,
-     .text = "of poly, rbf, sigmoid; 0: 1/(d var(X)) over the training values"},
+     .text = "gamma of kernels poly, rbf and sigmoid; 0: 1/(d var(X)) over the training values"},
     SVM_OTHER_PARAMS,
     {0},
 };
@@ -156,7 +159,7 @@ const struct kind kind_train_svm = {
     .name = "train_svm",
     .check = svm_check_class_weight,
     .version = 4,
-    .text = "support vector machine (C-SVC, one against one), as LIBSVM defines it",
+    .text = "support vector machine: C-SVC, one against one, as in LIBSVM",
     .inputs = inputs,
     .outputs = outputs,
     .params = params,

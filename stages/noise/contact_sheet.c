@@ -10,7 +10,7 @@
 
 enum {
     GAP = 2,
-    CAPTION_HEIGHT = 7, /* 5 pixels of text, one above and one below */
+    CAPTION_HEIGHT = 7, /* 5 pixels of text, 1 above and 1 below */
     CELL_WIDTH = FACE_SIZE + GAP,
     CELL_HEIGHT = FACE_SIZE + CAPTION_HEIGHT + GAP,
     GLYPH_WIDTH = 3,
@@ -19,7 +19,7 @@ enum {
     INK = 0,
 };
 
-/* Each glyph is five rows of three pixels, from the top; in octal a digit is a row. */
+/* A glyph has five rows of three pixels; each octal digit is a row, from the top. */
 static const struct {
     char letter;
     unsigned short rows;

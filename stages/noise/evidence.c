@@ -1,7 +1,7 @@
-/* See evidence.h. Most images show a face at the first look; each further look, turned, of
- * another cascade or enlarged, is taken only while support is low, which is what makes so many
- * looks cheap. Where a cascade misses a real face, the shape helps: a regression from shape to
- * support and window size, fitted on the set itself, says what images of that shape usually get. */
+/* See evidence.h. In most images the first pass detects a face. Further passes, with the image
+ * turned or enlarged or with another cascade, are made only while support is low, so that many
+ * passes cost little. For faces that the cascades miss, support and window size are predicted from
+ * the shape, by a regression fitted on the set itself. */
 #include "stages/noise/evidence.h"
 
 #include <errno.h>
@@ -21,8 +21,8 @@
 #define FRONTAL_DEFAULT "haarcascade_frontalface_default.xml"
 #define PROFILE         "haarcascade_profileface.xml"
 
-/* In the order in which they are taken. */
-static const struct face_look looks[] = {
+/* In this order. */
+static const struct face_pass passes[] = {
     {.cascade = FRONTAL, .pad = 12, .enlarge = 1, .min_size = 20},
     {.cascade = FRONTAL_DEFAULT, .pad = 8, .enlarge = 1, .min_size = 24},
     {.cascade = FRONTAL, .pad = 12, .enlarge = 1, .min_size = 20, .turn = 18},
@@ -38,9 +38,9 @@ static const struct face_look looks[] = {
 };
 
 enum {
-    LOOKS = sizeof looks / sizeof *looks,
-    BOXES = 8, /* of a look */
-    ALL_BOXES = BOXES * LOOKS,
+    PASSES = sizeof passes / sizeof *passes,
+    BOXES = 8, /* of a pass */
+    ALL_BOXES = BOXES * PASSES,
     PIXELS = FACE_SIZE * FACE_SIZE,
     SHAPE_COMPONENTS = 200,
     SHAPE_NEAR = 60,
@@ -48,7 +48,8 @@ enum {
     PIXEL_COMPONENTS = 40,
 };
 
-static const float OVERLAP = 0.3f; /* share of the smaller box above which two boxes are one face */
+static const float OVERLAP =
+    0.3f; /* overlap, relative to the smaller box, above which two boxes are one face */
 
 static bool apart(const struct face_box *a, const struct face_box *b)
 {
@@ -58,7 +59,7 @@ static bool apart(const struct face_box *a, const struct face_box *b)
     return width <= 0 || height <= 0 || width * height < OVERLAP * smaller * smaller;
 }
 
-/* Boxes of enough support that are apart from all stronger ones. */
+/* How many boxes have enough support and don't overlap any stronger box. */
 static int count_faces(const struct face_box *boxes, int n, int support)
 {
     struct face_box seen[BOXES];
@@ -79,7 +80,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Upper quartile of the windows' sizes: chance finds in a part of a face are small and don't move
+/* The upper quartile of the sizes of the windows; small false detections inside a face don't change
  * it. */
 static float window_size(struct face_box *boxes, int n, int support)
 {
@@ -93,15 +94,15 @@ static float window_size(struct face_box *boxes, int n, int support)
     return 0;
 }
 
-static int look_at(struct face_finder *finder, const uint8_t *pixels, size_t i,
-                   const struct look_settings *settings, struct noise_evidence *e,
-                   struct error *err)
+static int detect(struct face_finder *finder, const uint8_t *pixels, size_t i,
+                  const struct detection_settings *settings, struct noise_evidence *e,
+                  struct error *err)
 {
     struct face_box boxes[ALL_BOXES];
     int total = 0, support = 0, faces = 0;
-    for (int look = 0; look < LOOKS && support < settings->enough; look++) {
+    for (int pass = 0; pass < PASSES && support < settings->enough; pass++) {
         int found = 0;
-        int rc = face_finder_look(finder, look, pixels, boxes + total, BOXES, &found, err);
+        int rc = face_finder_detect(finder, pass, pixels, boxes + total, BOXES, &found, err);
         if (rc < 0)
             return rc;
         int apart_here = count_faces(boxes + total, found, settings->face_support);
@@ -118,7 +119,7 @@ static int look_at(struct face_finder *finder, const uint8_t *pixels, size_t i,
 
 struct shared {
     const uint8_t *pixels;
-    const struct look_settings *settings;
+    const struct detection_settings *settings;
     void (*progress)(void *user, size_t done);
     void *user;
     struct noise_evidence *evidence;
@@ -126,19 +127,19 @@ struct shared {
     atomic_int rc;
 };
 
-/* One thread's part: images in small batches, until none is left or a thread has failed. */
-static int look_at_many(struct shared *s, struct error *err)
+/* Run by each thread: takes batches of images until none is left or a thread has failed. */
+static int detect_batches(struct shared *s, struct error *err)
 {
     enum { BATCH = 32 };
     struct face_finder *finder;
     size_t n = s->evidence->n;
-    int rc = face_finder_open(&finder, s->settings->cascades, looks, LOOKS, err);
+    int rc = face_finder_open(&finder, s->settings->cascades, passes, PASSES, err);
     while (rc == 0 && atomic_load(&s->rc) == 0) {
         size_t from = atomic_fetch_add(&s->next, BATCH);
         if (from >= n)
             break;
         for (size_t i = from; rc == 0 && i < n && i < from + BATCH; i++)
-            rc = look_at(finder, s->pixels + i * PIXELS, i, s->settings, s->evidence, err);
+            rc = detect(finder, s->pixels + i * PIXELS, i, s->settings, s->evidence, err);
         if (s->progress && omp_get_thread_num() == 0)
             s->progress(s->user, from);
     }
@@ -146,12 +147,12 @@ static int look_at_many(struct shared *s, struct error *err)
     return rc;
 }
 
-static int look_at_all(struct shared *s, struct error *err)
+static int detect_all(struct shared *s, struct error *err)
 {
 #pragma omp parallel num_threads(s->settings->threads)
     {
         struct error mine = {""};
-        int rc = look_at_many(s, &mine);
+        int rc = detect_batches(s, &mine);
         int none = 0;
         if (rc < 0 && atomic_compare_exchange_strong(&s->rc, &none, rc))
             *err = mine;
@@ -173,68 +174,68 @@ static void measure_tones(const uint8_t *pixels, int threads, struct noise_evide
 
 static int measure_pixels(const uint8_t *pixels, struct noise_evidence *e, struct error *err)
 {
-    struct pca space;
+    struct pca pca;
     float *x = malloc(e->n * SMALL_SIZE * sizeof *x);
     if (!x)
         return error_set(err, ENOMEM, "out of memory for %zu images", e->n);
     for (size_t i = 0; i < e->n; i++)
         image_small(pixels + i * PIXELS, x + i * SMALL_SIZE);
-    int rc = pca_fit(x, e->n, SMALL_SIZE, PIXEL_COMPONENTS, PIXEL_COMPONENTS, &space, err);
+    int rc = pca_fit(x, e->n, SMALL_SIZE, PIXEL_COMPONENTS, PIXEL_COMPONENTS, &pca, err);
     free(x);
     if (rc == 0)
-        memcpy(e->values[PIXEL_DISTANCE], space.distance, e->n * sizeof *space.distance);
-    pca_free(&space);
+        memcpy(e->values[PIXEL_DISTANCE], pca.distance, e->n * sizeof *pca.distance);
+    pca_free(&pca);
     return rc;
 }
 
-/* Fits support and window size to shape, and predicts both for every image. */
-static int predict_from_shape(const struct pca *space, int enough, struct noise_evidence *e,
+/* Predicts support and window size from the shape for every image. */
+static int predict_from_shape(const struct pca *pca, int enough, struct noise_evidence *e,
                               struct error *err)
 {
     double *target = malloc(e->n * sizeof *target), *predicted = malloc(e->n * sizeof *predicted);
-    uint8_t *trusted = malloc(e->n);
-    size_t trust = 0;
-    int rc = target && predicted && trusted
+    uint8_t *reliable = malloc(e->n);
+    size_t count = 0;
+    int rc = target && predicted && reliable
                  ? 0
                  : error_set(err, ENOMEM, "out of memory for %zu images", e->n);
     for (size_t i = 0; rc == 0 && i < e->n; i++)
         target[i] = log1p(e->values[SUPPORT][i]);
     if (rc == 0)
-        rc = pca_regress(space, SHAPE_SQUARES, target, NULL, predicted, err);
+        rc = pca_regress(pca, SHAPE_SQUARES, target, NULL, predicted, err);
     for (size_t i = 0; rc == 0 && i < e->n; i++) {
         e->values[PREDICTED_SUPPORT][i] = (float)predicted[i];
         target[i] = predicted[i] = e->window[i];
-        trusted[i] = e->values[SUPPORT][i] >= (float)enough;
-        trust += trusted[i];
+        reliable[i] = e->values[SUPPORT][i] >= (float)enough;
+        count += reliable[i];
     }
-    if (rc == 0 && trust > 0) /* without any trusted size, the windows speak for themselves */
-        rc = pca_regress(space, SHAPE_SQUARES, target, trusted, predicted, err);
+    if (rc == 0 && count > 0) /* without reliable sizes the measured windows are used */
+        rc = pca_regress(pca, SHAPE_SQUARES, target, reliable, predicted, err);
     for (size_t i = 0; rc == 0 && i < e->n; i++)
         e->predicted_window[i] = (float)predicted[i];
     free(target);
     free(predicted);
-    free(trusted);
+    free(reliable);
     return rc;
 }
 
-static int measure_shapes(const uint8_t *pixels, const struct look_settings *settings,
+static int measure_shapes(const uint8_t *pixels, const struct detection_settings *settings,
                           struct noise_evidence *e, struct error *err)
 {
-    struct pca space = {0};
+    struct pca pca = {0};
     float *x = malloc(e->n * SHAPE_SIZE * sizeof *x);
     if (!x)
         return error_set(err, ENOMEM, "out of memory for %zu images", e->n);
 #pragma omp parallel for num_threads(settings->threads) schedule(static)
     for (size_t i = 0; i < e->n; i++)
         image_shape(pixels + i * PIXELS, x + i * SHAPE_SIZE);
-    int rc = pca_fit(x, e->n, SHAPE_SIZE, SHAPE_COMPONENTS, SHAPE_NEAR, &space, err);
+    int rc = pca_fit(x, e->n, SHAPE_SIZE, SHAPE_COMPONENTS, SHAPE_NEAR, &pca, err);
     free(x);
     if (rc == 0) {
-        memcpy(e->values[SHAPE_DISTANCE], space.distance, e->n * sizeof *space.distance);
-        memcpy(e->values[SHAPE_RARITY], space.rarity, e->n * sizeof *space.rarity);
-        rc = predict_from_shape(&space, settings->enough, e, err);
+        memcpy(e->values[SHAPE_DISTANCE], pca.distance, e->n * sizeof *pca.distance);
+        memcpy(e->values[SHAPE_RARITY], pca.rarity, e->n * sizeof *pca.rarity);
+        rc = predict_from_shape(&pca, settings->enough, e, err);
     }
-    pca_free(&space);
+    pca_free(&pca);
     return rc;
 }
 
@@ -252,7 +253,8 @@ static int make_evidence(struct noise_evidence *e, size_t n, struct error *err)
     return error_set(err, ENOMEM, "out of memory for %zu images", n);
 }
 
-int noise_evidence_gather(const uint8_t *pixels, size_t n, const struct look_settings *settings,
+int noise_evidence_gather(const uint8_t *pixels, size_t n,
+                          const struct detection_settings *settings,
                           void (*progress)(void *user, size_t done), void *user,
                           struct noise_evidence *evidence, struct error *err)
 {
@@ -263,7 +265,7 @@ int noise_evidence_gather(const uint8_t *pixels, size_t n, const struct look_set
                             .evidence = evidence};
     int rc = make_evidence(evidence, n, err);
     if (rc == 0)
-        rc = look_at_all(&shared, err);
+        rc = detect_all(&shared, err);
     if (rc == 0 && n > 0) {
         measure_tones(pixels, settings->threads, evidence);
         rc = measure_pixels(pixels, evidence, err);

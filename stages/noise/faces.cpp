@@ -1,5 +1,5 @@
-// See faces.h. OpenCV's own grouping drops clusters by fixed rules; here every raw window counts,
-// and windows of about the same place and size make one box.
+// See faces.h. OpenCV's grouping of windows drops groups by fixed rules. Here every window counts,
+// and windows of about the same position and size form a box.
 #include "stages/noise/faces.h"
 
 #include <algorithm>
@@ -16,25 +16,26 @@
 namespace
 {
 constexpr int SIDE = 48;
-constexpr double SCALE_STEP = 1.1; // between sizes that are tried
-constexpr double SIMILAR = 0.3; // how far windows of one box may differ, as a share of their size
+constexpr double SCALE_STEP = 1.1; // ratio of consecutive window sizes
+constexpr double SIMILAR =
+    0.3; // largest difference between windows of a box, relative to their size
 
-struct loaded_look {
-    face_look how;
+struct loaded_pass {
+    face_pass how;
     cv::CascadeClassifier cascade;
 };
 
-// The stage has its own threads, an image each. Setting it from two threads at once crashes OpenCV:
-// each call takes down its pool of threads and makes a new one.
+// The stage has its own threads, one per image. setNumThreads replaces OpenCV's pool of threads, so
+// two calls at once would crash.
 void one_thread_in_opencv()
 {
     static std::once_flag done;
     std::call_once(done, [] { cv::setNumThreads(1); });
 }
 
-std::vector<cv::Rect> raw_windows(loaded_look &look, const uint8_t *pixels)
+std::vector<cv::Rect> raw_windows(loaded_pass &pass, const uint8_t *pixels)
 {
-    const face_look &how = look.how;
+    const face_pass &how = pass.how;
     const cv::Mat image(SIDE, SIDE, CV_8U, const_cast<uint8_t *>(pixels));
     cv::Mat padded, sized;
     cv::copyMakeBorder(image, padded, how.pad, how.pad, how.pad, how.pad, cv::BORDER_REPLICATE);
@@ -51,15 +52,15 @@ std::vector<cv::Rect> raw_windows(loaded_look &look, const uint8_t *pixels)
     cv::equalizeHist(sized, sized);
     int least = static_cast<int>(how.min_size * how.enlarge);
     std::vector<cv::Rect> windows;
-    look.cascade.detectMultiScale(sized, windows, SCALE_STEP, 0, 0, cv::Size(least, least));
-    // Threads of OpenCV may report in any order.
+    pass.cascade.detectMultiScale(sized, windows, SCALE_STEP, 0, 0, cv::Size(least, least));
+    // OpenCV doesn't guarantee an order.
     std::sort(windows.begin(), windows.end(), [](const cv::Rect &a, const cv::Rect &b) {
         return a.width != b.width ? a.width < b.width : a.y != b.y ? a.y < b.y : a.x < b.x;
     });
     return windows;
 }
 
-std::vector<face_box> boxes_of(const face_look &how, const std::vector<cv::Rect> &windows)
+std::vector<face_box> boxes_of(const face_pass &how, const std::vector<cv::Rect> &windows)
 {
     std::vector<int> labels;
     int count = windows.empty() ? 0 : cv::partition(windows, labels, cv::SimilarRects(SIMILAR));
@@ -88,10 +89,10 @@ std::vector<face_box> boxes_of(const face_look &how, const std::vector<cv::Rect>
 } // namespace
 
 struct face_finder {
-    std::vector<loaded_look> looks;
+    std::vector<loaded_pass> passes;
 };
 
-int face_finder_open(face_finder **finder, const char *folder, const face_look *looks, int count,
+int face_finder_open(face_finder **finder, const char *folder, const face_pass *passes, int count,
                      error *err)
 {
     *finder = nullptr;
@@ -99,12 +100,12 @@ int face_finder_open(face_finder **finder, const char *folder, const face_look *
         one_thread_in_opencv();
         face_finder *f = new face_finder;
         *finder = f;
-        f->looks.resize(static_cast<size_t>(count));
+        f->passes.resize(static_cast<size_t>(count));
         for (int i = 0; i < count; i++) {
-            const std::string path = std::string(folder) + "/" + looks[i].cascade;
-            loaded_look &look = f->looks[static_cast<size_t>(i)];
-            look.how = looks[i];
-            if (access(path.c_str(), R_OK) == 0 && look.cascade.load(path))
+            const std::string path = std::string(folder) + "/" + passes[i].cascade;
+            loaded_pass &pass = f->passes[static_cast<size_t>(i)];
+            pass.how = passes[i];
+            if (access(path.c_str(), R_OK) == 0 && pass.cascade.load(path))
                 continue;
             face_finder_close(f);
             *finder = nullptr;
@@ -126,18 +127,18 @@ void face_finder_close(face_finder *finder)
     delete finder;
 }
 
-int face_finder_look(face_finder *finder, int look, const uint8_t *pixels, face_box *boxes,
-                     int room, int *found, error *err)
+int face_finder_detect(face_finder *finder, int pass, const uint8_t *pixels, face_box *boxes,
+                       int most, int *found, error *err)
 {
     try {
-        loaded_look &how = finder->looks.at(static_cast<size_t>(look));
+        loaded_pass &how = finder->passes.at(static_cast<size_t>(pass));
         const std::vector<face_box> all = boxes_of(how.how, raw_windows(how, pixels));
-        *found = std::min(room, static_cast<int>(all.size()));
+        *found = std::min(most, static_cast<int>(all.size()));
         std::copy(all.begin(), all.begin() + *found, boxes);
         return 0;
     } catch (const std::bad_alloc &) {
-        return error_set(err, ENOMEM, "out of memory looking for faces");
+        return error_set(err, ENOMEM, "out of memory detecting faces");
     } catch (const std::exception &e) {
-        return error_set(err, EINVAL, "cannot look for faces: %s", e.what());
+        return error_set(err, EINVAL, "cannot detect faces: %s", e.what());
     }
 }

@@ -1,5 +1,5 @@
-/* Looks for faces (or eyes) in a 48x48 image with OpenCV's Haar cascades. The only file in C++ is
- * behind this header; which cascades are tried, and what follows from it, is rules.c's. */
+/* Detection of faces in a 48x48 image with OpenCV's Haar cascades (Viola and Jones 2001).
+ * Implemented in faces.cpp, the only file in C++. */
 #ifndef FERDAG_STAGES_NOISE_FACES_H
 #define FERDAG_STAGES_NOISE_FACES_H
 
@@ -12,35 +12,36 @@ extern "C" {
 
 #include "base/error.h"
 
-/* One way to look. The image is continued by `pad` pixels on each side (its border repeated, since
- * many faces fill the frame), turned, enlarged and equalised. */
-struct face_look {
+/* A pass: the image is padded, turned, enlarged and its histogram equalised, then searched. */
+struct face_pass {
     const char *cascade; /* file in the folder of cascades */
-    int pad;             /* pixels of the 48x48 image */
-    double turn;         /* degrees, counterclockwise, about the centre: for heads that lean */
-    double enlarge;      /* 1 and up: finds what is smaller than the cascade's own window */
-    bool mirrored;       /* profile cascades know one side only */
-    int min_size;        /* smallest face, in pixels of the 48x48 image */
+    int pad;        /* pixels added on each side by repeating the border: faces fill the image */
+    double turn;    /* degrees, counterclockwise, about the centre: for tilted heads */
+    double enlarge; /* >= 1: for faces smaller than the window of the cascade */
+    bool mirrored;  /* profile cascades detect one side only */
+    int min_size;   /* smallest face, in pixels of the 48x48 image */
 };
 
-/* Detections that agree. */
+/* Detected windows of about the same position and size. */
 struct face_box {
-    float x, y, size; /* mean corner and side, in pixels of the (turned) 48x48 image */
-    int support;      /* how many windows say so: the neighbours of OpenCV */
+    float x, y, size; /* mean corner and side, in pixels of the turned 48x48 image */
+    int support;      /* number of windows (minNeighbors of OpenCV) */
 };
 
 struct face_finder;
 
-/* Loads the cascade of each look from a folder. Several threads may open finders at once; a finder
- * serves one thread at a time. On an error *finder is NULL. */
-int face_finder_open(struct face_finder **finder, const char *folder, const struct face_look *looks,
-                     int count, struct error *err);
+/* Loads the cascade of each pass from a folder. Several threads may open finders at once; a finder
+ * may be used by one thread at a time. -ENOENT if a cascade can't be read; *finder is NULL after an
+ * error. */
+int face_finder_open(struct face_finder **finder, const char *folder,
+                     const struct face_pass *passes, int count, struct error *err);
 void face_finder_close(struct face_finder *finder);
 
-/* Looks at an image (48x48 grey values) in way number `look`. Fills at most `room` boxes, those
- * of most support first, and *found with their number. The same image gives the same boxes. */
-int face_finder_look(struct face_finder *finder, int look, const uint8_t *pixels,
-                     struct face_box *boxes, int room, int *found, struct error *err);
+/* Searches an image (48x48 grey values) with pass number `pass`. boxes (most): the boxes with the
+ * most support, in descending order; *found: their number. The same image gives the same boxes.
+ * -ENOMEM, -EINVAL. */
+int face_finder_detect(struct face_finder *finder, int pass, const uint8_t *pixels,
+                       struct face_box *boxes, int most, int *found, struct error *err);
 
 #ifdef __cplusplus
 }

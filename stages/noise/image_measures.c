@@ -12,7 +12,7 @@ enum {
     TONES = 32,    /* grey values after stretching */
     OUTLIERS = 10, /* darkest and brightest pixels that stretching ignores */
     LEAST_CONTRAST = 8,
-    EDGE = 4, /* border without lines or flats: JPEG and crops spoil it */
+    EDGE = 4, /* border that is ignored because of JPEG artefacts and crops */
     FLAT_SPAN = 6,
     CELL = 8,
     CELLS = FACE_SIZE / CELL,
@@ -30,7 +30,7 @@ static double entropy(const unsigned *counts, int n, double total)
     return bits;
 }
 
-/* The grey value that `skip` of the counted pixels are below (step 1), or above (step -1). */
+/* The grey value below which (step 1) or above which (step -1) OUTLIERS pixels lie. */
 static int outlier_bound(const unsigned counts[256], int step)
 {
     unsigned seen = 0;

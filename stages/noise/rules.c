@@ -1,5 +1,5 @@
-/* See rules.h. Ranks within the set replace absolute bounds, so that the same threshold
- * serves photographs and drawn test faces alike. */
+/* See rules.h. Evidence counts by its rank in the set, not by absolute bounds, so that the same
+ * threshold fits photographs and drawn faces. */
 #include "stages/noise/rules.h"
 
 #include <errno.h>
@@ -10,35 +10,34 @@
 const char *const noise_rule_names[NOISE_RULES] = {"no_face", "drawing", "small_face",
                                                    "several_faces"};
 
-static const int odd_side[EVIDENCES] = {
-    /* 1: high is odd, -1: low is odd */
+static const int unusual_side[EVIDENCES] = {
+    /* 1: high is unusual, -1: low is unusual */
     [SUPPORT] = -1,       [PREDICTED_SUPPORT] = -1, [SHAPE_DISTANCE] = 1,  [SHAPE_RARITY] = 1,
     [PIXEL_DISTANCE] = 1, [ENTROPY] = -1,           [CENTRE_ENTROPY] = -1, [LINES] = 1,
     [FLAT] = 1,
 };
 
 struct ranked {
-    float oddness;
+    float value;
     size_t row;
 };
 
-static int odder_first(const void *a, const void *b)
+static int unusual_first(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
-    if (x->oddness != y->oddness)
-        return x->oddness > y->oddness ? -1 : 1;
+    if (x->value != y->value)
+        return x->value > y->value ? -1 : 1;
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* rarity[i] = -log10 of the share of rows that are at least as odd as row i; equals share a rank.
- */
+/* rarity[i] = -log10 of the share of images at least as unusual as image i; equals share a rank. */
 static void rarities(const float *values, int side, size_t n, struct ranked *order, float *rarity)
 {
     for (size_t i = 0; i < n; i++)
         order[i] = (struct ranked){(float)side * values[i], i};
-    qsort(order, n, sizeof *order, odder_first);
+    qsort(order, n, sizeof *order, unusual_first);
     for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && order[end].oddness == order[i].oddness; end++)
+        for (end = i + 1; end < n && order[end].value == order[i].value; end++)
             ;
         for (size_t k = i; k < end; k++)
             rarity[order[k].row] = (float)-log10((double)end / (double)n);
@@ -65,7 +64,7 @@ static void judge_faces(const struct noise_evidence *e, const struct noise_setti
         v->face = (float)settings->face_share * (e->window[i] + e->predicted_window[i]) / 2;
         if (v->face > 0)
             v->scores[SMALL_FACE] = (float)settings->min_face / v->face;
-        if (v->face >= (float)settings->min_face) /* of exactly that size: not under it */
+        if (v->face >= (float)settings->min_face) /* exactly min_face isn't too small */
             v->scores[SMALL_FACE] = fminf(v->scores[SMALL_FACE], nextafterf(1, 0));
     }
     v->scores[SEVERAL_FACES] = (float)e->faces[i] / (float)(settings->max_faces + 1);
@@ -79,7 +78,7 @@ int noise_judge(const struct noise_evidence *e, const struct noise_settings *set
     memset(verdicts, 0, e->n * sizeof *verdicts);
     int rc = order && rarity ? 0 : error_set(err, ENOMEM, "out of memory ranking %zu images", e->n);
     for (int k = 0; k < EVIDENCES && rc == 0; k++) {
-        rarities(e->values[k], odd_side[k], e->n, order, rarity);
+        rarities(e->values[k], unusual_side[k], e->n, order, rarity);
         add_weighted(e, settings, NO_FACE, k, rarity, verdicts);
         add_weighted(e, settings, DRAWING, k, rarity, verdicts);
     }

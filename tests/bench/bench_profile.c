@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "kernels/backends/cpu/cpu.h"
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 #include "tests/bench/training.h"
 
 enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, UPDATE, PASSES };
@@ -221,15 +221,17 @@ static int timed_add(struct device *device, struct range range, const struct ten
     return e;
 }
 
-static int timed_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-                     struct tensor *velocity, const struct net_step *step, struct error *err)
+static int timed_sgd(struct device *device, const struct parameter_update *updates, size_t count,
+                     const struct sgd *settings, struct error *err)
 {
-    double t = now();
-    int e = backend_cpu.sgd(device, value, gradient, velocity, step, err);
+    double t = now(), bytes = 0;
+    int e = backend_cpu.sgd(device, updates, count, settings, err);
     t = now() - t;
+    for (size_t i = 0; i < count; i++)
+        bytes += bytes_of(updates[i].value->shape.n, 5, updates[i].value);
     struct entry *entry = find(NULL, UPDATE, "sgd");
     snprintf(entry->label, sizeof entry->label, "sgd");
-    add(entry, 0, bytes_of(value->shape.n, 5, value), t);
+    add(entry, 0, bytes, t);
     return e;
 }
 
@@ -252,7 +254,7 @@ static double median(double *values, int count)
 }
 
 /* The GEMM peak is that of a large 1x1 convolution: (8192 pixels, 1024) x (1024, 1024). */
-static int gemm_peak(enum net_precision precision, double *gflops, struct error *err)
+static int gemm_peak(enum precision precision, double *gflops, struct error *err)
 {
     const struct conv_spec spec = {
         .in = 1024, .out = 1024, .kernel = 1, .stride = 1, .groups = 1, .height = 16, .width = 16};
@@ -260,10 +262,11 @@ static int gemm_peak(enum net_precision precision, double *gflops, struct error 
     const struct shape s = {n, 1024, 16, 16}, sw = {1024, 1024, 1, 1};
     const struct backend *b = &backend_cpu;
     struct device *d;
+    struct device_traits traits;
     struct conv *conv;
     struct tensor *x, *y, *w;
     double seconds[15];
-    int e = b->open(&d, 1, precision, err);
+    int e = b->open(&d, &traits, 1, precision, err);
     if (e)
         return e;
     e = b->conv(d, &spec, &conv, err);
@@ -288,9 +291,10 @@ static int memory_peak(double *gbytes, struct error *err)
     const struct shape s = {64, 256, 32, 32};
     const struct backend *b = &backend_cpu;
     struct device *d;
+    struct device_traits traits;
     struct tensor *t[3];
     double seconds[9];
-    int e = b->open(&d, 1, NET_FP32, err);
+    int e = b->open(&d, &traits, 1, PRECISION_FP32, err);
     if (e)
         return e;
     for (int i = 0; !e && i < 3; i++)
@@ -460,7 +464,7 @@ int main(int argc, char **argv)
     double flops = 3 * net_spec_flops(&o.spec) * o.spec.batch;
     printf("%s, width %d, %s: %.1f ms a step, %.1f images/s, %.1f GFLOP/s, %.1f %% of the peak\n",
            net_model_names[o.spec.model], o.spec.width,
-           o.spec.precision == NET_BF16 ? "bf16" : "fp32", 1e3 * step, o.spec.batch / step,
+           o.spec.precision == PRECISION_BF16 ? "bf16" : "fp32", 1e3 * step, o.spec.batch / step,
            1e-9 * flops / step, 100e-9 * flops / step / peaks.gflops);
     if (!o.all)
         join_layers();

@@ -107,7 +107,7 @@ static int report(struct bench *b, struct error *err)
     double threads = b->training.spec.threads, rate = train.images / train.cpu * threads;
     printf("%s %d %d %s %.1f %.1f %.1f\n", net_model_names[b->training.spec.model],
            b->training.spec.width, b->training.spec.threads,
-           b->training.spec.precision == NET_BF16 ? "bf16" : "fp32", rate,
+           b->training.spec.precision == PRECISION_BF16 ? "bf16" : "fp32", rate,
            predict.images / predict.cpu * threads, 3e-9 * net_flops(b->training.net) * rate);
     return 0;
 }

@@ -26,7 +26,7 @@ static const struct net_spec training_standard = {.model = NET_RESNET18,
                                                   .image_size = 40,
                                                   .batch = 128,
                                                   .training = true,
-                                                  .precision = NET_BF16,
+                                                  .precision = PRECISION_BF16,
                                                   .backend = "auto",
                                                   .threads = 1};
 
@@ -59,7 +59,7 @@ static inline bool training_option(int option, struct net_spec *spec)
         spec->image_size = atoi(optarg);
         return true;
     case 'p':
-        spec->precision = strcmp(optarg, "bf16") == 0 ? NET_BF16 : NET_FP32;
+        spec->precision = strcmp(optarg, "bf16") == 0 ? PRECISION_BF16 : PRECISION_FP32;
         return true;
     default:
         return false;
@@ -90,11 +90,9 @@ static inline int training_begin(struct training *t, struct error *err)
 /* One step of a training on them. */
 static inline int training_step(struct training *t, struct error *err)
 {
-    const struct net_step sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1};
-    double loss;
-    size_t correct;
-    return net_train_step(t->net, t->images, t->labels, (size_t)t->spec.batch, &sgd, &loss,
-                          &correct, err);
+    const struct net_step sgd = {
+        .sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1}};
+    return net_train_step(t->net, t->images, t->labels, (size_t)t->spec.batch, &sgd, err);
 }
 
 static inline void training_end(struct training *t)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/random.h"
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 #include "stages/cnn/weights.h"
 
 enum { BATCH = 8, CLASSES = 7, SIZE = 40, SKIPPED = 77 };
@@ -127,17 +127,19 @@ static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
     static float features[BATCH * 16 * 512], wide[BATCH];
     uint8_t labels[BATCH];
     const struct net_step step = {
-        .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1, .label_smoothing = 0.1};
+        .sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1},
+        .label_smoothing = 0.1};
     struct random r = random_start(seed, NETS_MAX_PARAMS); /* apart from weights */
-    double loss = 0;
-    size_t correct;
+    struct loss_sums sums = {0};
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
         images[i] = (float)random_normal(&r);
     for (size_t i = 0; i < BATCH; i++)
         wide[i] = labels[i] = (uint8_t)random_below(&r, CLASSES);
     int e = put_params(f, net, "start.", false, err);
     if (e == 0)
-        e = net_train_step(net, images, labels, BATCH, &step, &loss, &correct, err);
+        e = net_train_step(net, images, labels, BATCH, &step, err);
+    if (e == 0)
+        e = net_loss_sums(net, &sums, NULL, err);
     if (e == 0)
         e = put_params(f, net, "gradient.", true, err);
     if (e == 0)
@@ -146,7 +148,7 @@ static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
         e = put_outputs(f, net, err);
     if (e == 0)
         e = net_predict(net, images, BATCH, logits, features, err);
-    float narrow = (float)loss;
+    float narrow = (float)(sums.loss / BATCH);
     size_t d = net_features(net);
     const struct {
         struct net_param p;
@@ -195,7 +197,8 @@ int main(int argc, char **argv)
                                   .image_size = SIZE,
                                   .batch = BATCH,
                                   .training = true,
-                                  .precision = strcmp(argv[3], "bf16") == 0 ? NET_BF16 : NET_FP32,
+                                  .precision = strcmp(argv[3], "bf16") == 0 ? PRECISION_BF16
+                                                                            : PRECISION_FP32,
                                   .backend = "auto",
                                   .threads = 1};
     uint64_t seed = strtoull(argv[4], NULL, 10);

@@ -17,11 +17,11 @@ ls_work() { ls .ferdag/work 2> /dev/null; }
 checkpointed() { ls .ferdag/work/*/checkpoint* > /dev/null 2>&1; }
 waiting() { grep -lq '"wait"' .ferdag/work/*/job.json 2> /dev/null; }
 
-"$FERDAG" run x.yaml net > out 2> err &
+"$FERDAG" run x.yaml net > printed 2> err &
 first=$!
 until_true checkpointed
 kill -9 $first
-"$FERDAG" run x.yaml wait > out 2> err &
+"$FERDAG" run x.yaml wait > printed 2> err &
 second=$!
 until_true waiting
 "$FERDAG" fsck > out.txt 2> err || fail "fsck: $(cat out.txt err)"
@@ -48,12 +48,12 @@ net=$(folder net) wait=$(folder wait)
 age() { find "$1" -exec touch -h -d "$2" {} +; }
 age "$wait" '2 days ago'
 age "$net" '2 days ago'
-"$FERDAG" run x.yaml quick > out 2> err || fail "$(cat err)"
+"$FERDAG" run x.yaml quick > printed 2> err || fail "$(cat err)"
 [ ! -e "$wait" ] || fail 'it is still there after two days'
 [ -e "$net" ] || fail 'a checkpoint went after two days'
 same 'locks left' '' "$(ls_work | grep '^00.*lock')"
 age "$net" '31 days ago'
-"$FERDAG" run x.yaml quick > out 2> err || fail "$(cat err)"
+"$FERDAG" run x.yaml quick > printed 2> err || fail "$(cat err)"
 same 'all is gone' '' "$(ls_work)"
 "$FERDAG" fsck > out.txt 2> err || fail "fsck: $(cat out.txt err)"
 same 'nothing to list' '' "$(cat out.txt)"

@@ -67,7 +67,7 @@ head -c 200000 "$FERDAG" > faces.csv
 refused 'binary garbage' "1:1: header: expected $header, found byte 0x7f"
 gzip -c sound.csv > whole.gz
 head -c $(($(wc -c < whole.gz) * 2 / 3)) whole.gz > faces.csv
-refused 'a cut .gz' ' cut or damaged archive'
+refused 'a cut .gz' ' truncated or damaged archive'
 
 # What editors do to text is no harm: the very same outputs.
 same_as_first() { same "$1" "$(cat first)" "$("$FERDAG" run x.yaml full --json 2> err | outputs full)"; }

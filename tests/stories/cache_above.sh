@@ -16,7 +16,7 @@ same 'two folders below' '' "$(ran ../../x.yaml)"
 same 'the cache is named' 'cache: ../../.ferdag' "$(grep '^cache:' err)"
 same 'status' 'cached   s' "$("$FERDAG" status ../../x.yaml)"
 same 'get' '{"n": 1}' "$("$FERDAG" get ../../x.yaml s m.json > path && cat m.json)"
-"$FERDAG" fsck > out 2>&1 || fail "fsck: $(cat out)"
+"$FERDAG" fsck > printed 2>&1 || fail "fsck: $(cat printed)"
 [ ! -e .ferdag ] || fail 'a cache in the subfolder'
 
 # --cache and FERDAG_CACHE come first, and so does .ferdag in the current folder, even an empty one.

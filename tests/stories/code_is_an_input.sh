@@ -65,14 +65,14 @@ same 'a file from elsewhere' a "$(ran far.yaml)"
 # The stage works on copies.
 cp tidy.sh kept.sh
 sed 's,\./tidy\.sh > o,echo spoiled > tidy.sh; rm -rf lib; echo > o,' x.yaml > spoil.yaml
-"$FERDAG" run spoil.yaml > out 2> err || fail "spoil: $(cat err)"
+"$FERDAG" run spoil.yaml > printed 2> err || fail "spoil: $(cat err)"
 cmp tidy.sh kept.sh || fail 'a stage changed its script'
 [ -e lib/deep/part.sh ] || fail 'a stage removed its library'
 
 # What is wrong is found before the run.
 refused() {
     cat > bad.yaml
-    "$FERDAG" run bad.yaml > out 2> err
+    "$FERDAG" run bad.yaml > printed 2> err
     same "exit for '$1'" 2 $?
     has 'the message' "$1" "$(cat err)"
 }

@@ -88,9 +88,9 @@ Y
 has 'the name in JSON' 'o/? is not a regular file' "$(cat json)"
 has 'the name in status' 'o/? is not a regular file' "$("$FERDAG" status u.yaml names)"
 for word in b bb; do
-    "$FERDAG" explain u.yaml words --set word=$word > out 2>err || fail "words cut: $(cat err)"
-    has 'words cut' 'é...' "$(cat out)"
-    iconv -f UTF-8 -t UTF-8 out > /dev/null || fail 'cut within a character'
+    "$FERDAG" explain u.yaml words --set word=$word > printed 2>err || fail "words cut: $(cat err)"
+    has 'words cut' 'é...' "$(cat printed)"
+    iconv -f UTF-8 -t UTF-8 printed > /dev/null || fail 'cut within a character'
 done
 
 # Of many inputs that must run first, five are named and the others counted; JSON names all.

@@ -58,20 +58,20 @@ rm -r ../far data/far
 
 # What can't be hashed or found is said before anything runs.
 ln -s nowhere data/dangling
-"$FERDAG" run x.yaml 2> err > out && fail 'a link to nothing was taken'
+"$FERDAG" run x.yaml 2> err > printed && fail 'a link to nothing was taken'
 has 'a link to nothing' 'data/dangling' "$(cat err)"
 rm data/dangling
 ln -s .. data/deep/loop
-"$FERDAG" run x.yaml 2> err > out && fail 'a loop of links was taken'
+"$FERDAG" run x.yaml 2> err > printed && fail 'a loop of links was taken'
 has 'a loop' 'data/deep/loop' "$(cat err)"
 rm data/deep/loop
 mkfifo data/pipe
-"$FERDAG" run x.yaml 2> err > out && fail 'a pipe was taken for a file'
+"$FERDAG" run x.yaml 2> err > printed && fail 'a pipe was taken for a file'
 has 'the pipe' 'data/pipe' "$(cat err)"
 rm data/pipe
 refused() {
     sed "$1" x.yaml > bad.yaml
-    "$FERDAG" check bad.yaml > out 2> err
+    "$FERDAG" check bad.yaml > printed 2> err
     same "exit for $1" 2 $?
     has "$1" "$2" "$(cat err)"
 }
@@ -79,6 +79,6 @@ refused 's,"m/\*/\*","m/*",' "'m/*' names no stage; a star stands for one value 
 refused 's,"m/\*/1.t","m/*/1.u",' "unknown output 'u'"
 refused 's,\[look,\[[look],' "in.x: expected one value, not a list"
 sed -i 's,path: data/,path: data2/,' x.yaml
-"$FERDAG" run x.yaml 2> err > out
+"$FERDAG" run x.yaml 2> err > printed
 same 'exit without the folder' 2 $?
 has 'the folder' "input 'data': cannot open" "$(cat err)"

@@ -12,7 +12,7 @@ stages:
   a: { kind: command, out: { o: o }, with: { run: "echo a > o" } }
   b: { kind: command, in: { i: a }, out: { o: o }, with: { run: "head -c 3000000 /dev/zero > o || exit 1" } }
 Y
-"$FERDAG" run x.yaml --cache disk/c > out 2> err
+"$FERDAG" run x.yaml --cache disk/c > printed 2> err
 same 'exit' 1 $?
 has 'the stage that had no room' 'b' "$(cat err)"
 same 'what is left' 'b' "$(would_run x.yaml --cache disk/c)"
@@ -24,7 +24,7 @@ same 'with room' 'b' "$(ran x.yaml --cache disk/c)"
 trap 'fail "the caller was told to end"' TERM
 head -c 4000000 /dev/zero > disk/filler 2> /dev/null
 sed -i 's/echo a/echo A/' x.yaml
-"$FERDAG" run x.yaml --cache disk/c > out 2> err
+"$FERDAG" run x.yaml --cache disk/c > printed 2> err
 same 'exit with no room at all' 1 $?
 has 'what cannot start' 'ferdag: ' "$(cat err)"
 trap - TERM

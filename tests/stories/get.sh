@@ -11,11 +11,11 @@ Y
 # refused EXIT MESSAGE ARGUMENT...: get fails so, and leaves nothing
 refused() {
     local before
-    before=$(find . -path ./.ferdag -prune -o ! -name err ! -name out -print | sort)
-    "$FERDAG" get x.yaml "${@:3}" > out 2> err
+    before=$(find . -path ./.ferdag -prune -o ! -name err ! -name printed ! -path "./out*" -print | sort)
+    "$FERDAG" get x.yaml "${@:3}" > printed 2> err
     same "exit of get ${*:3}" "$1" $?
     has "get ${*:3}" "$2" "$(cat err)"
-    same "what get ${*:3} left" "$before" "$(find . -path ./.ferdag -prune -o ! -name err ! -name out -print | sort)"
+    same "what get ${*:3} left" "$before" "$(find . -path ./.ferdag -prune -o ! -name err ! -name printed ! -path "./out*" -print | sort)"
 }
 refused 1 'a has no current result (missing); compute it with: ferdag run x.yaml a' a here
 [ ! -e .ferdag ] || fail 'get made a cache'
@@ -42,7 +42,7 @@ same 'its link' ../one "$(readlink copy/deep/link)"
 same 'permissions in it' '750 640' "$(stat -c %a copy/tool copy/one | paste -sd' ')"
 echo mine >> copy/one
 same 'all is still cached' '' "$(ran x.yaml)"
-"$FERDAG" fsck > out 2>&1 || fail "the cache is not what it was: $(cat out)"
+"$FERDAG" fsck > printed 2>&1 || fail "the cache is not what it was: $(cat printed)"
 
 refused 2 'here exists; remove it or give another name' a here
 refused 2 'folder/text.txt exists' a folder

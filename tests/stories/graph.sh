@@ -51,19 +51,19 @@ same 'names that are used' "$(grep -o 'n[0-9]*' <<< "$(grep -e '->' <<< "$text")
     "$(sed -n 's/^  \(n[0-9]*\)[[(>].*/\1/p' <<< "$text" | sort -u)"
 
 # States. What is computed already stays in the cache; what graph can't know doesn't stop it.
-"$FERDAG" run x.yaml -k --set good=1 > out 2> err && fail 'it did not fail'
+"$FERDAG" run x.yaml -k --set good=1 > printed 2> err && fail 'it did not fail'
 text=$(graph --set good=1)
 has 'cached' 'label="first\ncommand\ncached", fillcolor="#d4edda"' "$text"
 has 'failed' 'label="each ×3\ncommand\n1 failed, 2 of 3 cached", fillcolor="#f8d7da"' "$text"
 has 'missing' 'label="last\ncommand\nmissing"' "$text"
 valid <<< "$text"
 has 'in Mermaid' '<br/>1 failed, 2 of 3 cached"]:::failed' "$(graph --set good=1 --format mermaid)"
-"$FERDAG" run x.yaml > out 2> err || fail "$(cat err)"
+"$FERDAG" run x.yaml > printed 2> err || fail "$(cat err)"
 has 'stale' 'label="each ×3\ncommand\nstale"' "$(graph --set word=two)"
 rm data.txt
 same 'without an input' 6 "$(graph | nodes)"
 has 'why there are no states' "ferdag: without the states of the stages: x.yaml:3:17: input 'data'" "$(cat err)"
 
-"$FERDAG" graph x.yaml --format svg > out 2> err
+"$FERDAG" graph x.yaml --format svg > printed 2> err
 same 'exit of an unknown format' 2 $?
 has 'what there is' '--format svg: expected dot or mermaid' "$(cat err)"

@@ -20,5 +20,7 @@ same 'exit' 130 $?
 same 'ran' 'a' "$(in_state ran < json)"
 same 'not run' 'b c' "$(in_state not_run < json)"
 sleeping && fail 'a child lives on'
+has 'status' 'interrupted; run again to start over' "$("$FERDAG" status x.yaml b)"
+same 'the others' 'cached missing' "$("$FERDAG" status x.yaml a c | cut -d' ' -f1 | paste -sd' ')"
 touch go
 same 'the next run' 'b c' "$(ran x.yaml)"

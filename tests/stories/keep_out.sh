@@ -54,7 +54,7 @@ ferdag: 2
 stages:
   slow: { kind: command, out: { o: o }, with: { run: "touch ../../../begun; sleep 1; echo > o" } }
 Y
-nohup "$FERDAG" run n.yaml > out 2> err &
+nohup "$FERDAG" run n.yaml > printed 2> err &
 run=$!
 until_true test -e begun
 kill -HUP $run

@@ -11,7 +11,7 @@ Y
 digests() { grep -E '"(o|d)":' | sort; }
 "$FERDAG" run x.yaml -j 3 --cache whole --json 2> err | digests > whole.txt
 for _ in $(seq 12); do
-    "$FERDAG" run x.yaml -j 3 --cache torn > out 2> err &
+    "$FERDAG" run x.yaml -j 3 --cache torn > printed 2> err &
     run=$!
     sleep 0.0$((RANDOM % 90 + 10))
     kill -9 $run 2> /dev/null

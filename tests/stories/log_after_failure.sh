@@ -9,7 +9,7 @@ stages:
   b: { kind: command, in: { x: a }, out: { o: o }, with: { run: "cp x o" } }
   good: { kind: command, out: { o: o }, with: { run: "echo fine; echo > o" } }
 Y
-"$FERDAG" run x.yaml -k --set status=4 > out 2> err
+"$FERDAG" run x.yaml -k --set status=4 > printed 2> err
 same 'exit' 1 $?
 cat > expected <<'E'
     ...
@@ -35,8 +35,8 @@ same 'nothing else is said' '' "$(cat err)"
 
 "$FERDAG" log x.yaml a > log 2> err || fail "log without --set: $(cat err)"
 same 'its first line' 1 "$(head -1 log)"
-has 'that it is older' 'a: this log is of an earlier run: its inputs or params have changed since' "$(cat err)"
-"$FERDAG" run x.yaml -k --set status=0 > out 2> err # fails as well: no output
+has 'that it is older' 'a: this log is from an earlier run; inputs or params have changed since' "$(cat err)"
+"$FERDAG" run x.yaml -k --set status=0 > printed 2> err # fails as well: no output
 has 'another cause' 'it ended without its output o' "$(cat err)"
 "$FERDAG" log x.yaml b > log 2> err
 same 'exit of log of what never ran' 1 $?

@@ -185,7 +185,7 @@ wrong 'headline: [' 'pictures: [{ file: "@tidy.d" }]
 wrong 'headline: [' 'pictures: [{ file: "@tidy.d:/../x.png" }]
   headline: [' "'..' is not allowed in '/../x.png'"
 wrong 'headline: [' 'pictures: [{ file: "@faces.sheet:/x.png" }]
-  headline: [' "faces.sheet is a file: nothing can stand after ':'"
+  headline: [' "faces.sheet is a file: expected nothing after ':'"
 wrong '{ csv: faces }' '{ csv: faces.sheet }' 'port csv of kind ingest_csv takes csv, and faces.sheet holds sheet'
 wrong 'images: full, weights: net.best' 'images: full, weights: net.metrics' 'port weights of kind extract_features takes weights, and net.metrics holds metrics'
 wrong 'features: look' 'features: look.logits' 'port features of kind knn takes features, and look.logits holds logits'

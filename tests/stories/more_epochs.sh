@@ -50,7 +50,7 @@ same 'forced' '' "$(origin four --set epochs=4)"
 
 # Killed in the middle of what it added.
 checkpointed() { ls four/work/*/checkpoint.safetensors > /dev/null 2>&1; }
-"$FERDAG" run x.yaml --set epochs=7 --cache four > out 2> err &
+"$FERDAG" run x.yaml --set epochs=7 --cache four > printed 2> err &
 run=$!
 until_true checkpointed
 kill -9 $run

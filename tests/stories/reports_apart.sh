@@ -29,7 +29,7 @@ same 'that of --set too' 2.00 "$(number out/x,n=2)"
 touch file
 "$FERDAG" run x.yaml --out file > json 2> err
 same 'exit with a file as --out' 2 $?
-has 'a file as --out' "file: the report's folder can't be made: file is a file" "$(cat err)"
+has 'a file as --out' "file: the report's folder cannot be created: file is a file" "$(cat err)"
 value=$(printf 'v%.0s' {1..300})
 [ -s "$(run --set "word=$value")" ] || fail 'a long value'
 
@@ -64,7 +64,7 @@ for command in 'run x.yaml' 'run -n x.yaml' 'check x.yaml' 'report x.yaml'; do
     read -ra words <<< "$command"
     "$FERDAG" "${words[@]}" > json 2> err
     same "exit of $command with a file called out" 2 $?
-    has "$command with a file called out" "out/x: the report's folder can't be made: out is a file" "$(cat err)"
+    has "$command with a file called out" "out/x: the report's folder cannot be created: out is a file" "$(cat err)"
 done
 grep -q 'started' err && fail 'something ran'
 exit 0

@@ -25,7 +25,7 @@ has 'the mark of a stage that is done' "${escape}[32m✓" "$(screen colours -e)"
 has 'a failure' "${escape}[31m✗ bad failed: 'seq 30" "$(screen colours -e)"
 has 'the count of failures' "${escape}[31m1 failed${escape}[39m" "$(screen colours -e)"
 has 'a name' "${escape}[1mother" "$(screen colours -e)"
-same 'a quick stage leaves no line' '' "$(screen colours -S - | grep quick)"
+same 'a quick stage leaves no line' '' "$(screen colours -S - | grep 'quick  done in 0')"
 cat > expected <<'E'
     ...
     21
@@ -82,8 +82,8 @@ until_true shows stopped 'exit 130'
 same 'what is left' "line 3
 ✓ slow  done in
 ✗ bad failed:
-ferdag: stopping; the next run goes on from here
+ferdag: a warning
 other: stopped
 4 stages: 0 cached, 2 ran, 1 failed, 1 not run in
-exit 130" "$(screen stopped -S - | sed '/^ /d; /^line [12]/d; /^$/d; s/\( in\|failed:\) .*/\1/; s/^^C//')"
-has 'a warning' "${escape}[33mferdag: stopping" "$(screen stopped -e)"
+exit 130" "$(screen stopped -S - | sed '/^ /d; /quick/d; /^line [12]/d; /^$/d; s/\( in\|failed:\) .*/\1/; s/^^C//; s/^ferdag: .*/ferdag: a warning/')"
+has 'a warning' "${escape}[33mferdag: " "$(screen stopped -e)"

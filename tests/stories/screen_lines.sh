@@ -20,9 +20,13 @@ start large 80 24
 start small 40 10
 start tiny 10 3
 start flat 120 2
+terminal background 80 24 "bash -ic '$FERDAG run x.yaml -j 20 --cache cache-background & wait'"
 until_true shows large "+5 more running"
 until_true shows small '+12 more running'
-sleep 1 # the last lines of output are read
+# all_run NAME: all its stages run
+all_run() { [ "$(grep -rl ノイズ "cache-$1" --include=log.txt | wc -l)" = 15 ]; }
+for name in large small background; do until_true all_run $name; done
+sleep 1.2 # the last lines of output are read; what ends now has taken a second
 same 'lines of 80x24' 12 "$(lines large | wc -l)"
 has 'more than fit' '  +5 more running' "$(lines large | tail -2)"
 has 'the total' ' 0/15 stages · 00:0' "$(lines large | tail -1)"
@@ -31,6 +35,7 @@ lines large | head -1 | grep -q '^  train/longlonglon.*…/a  ' || fail "a long 
 same 'lines of 40x10' 5 "$(lines small | wc -l)"
 same 'its total' '0/15 · 00:0' "$(lines small | tail -1 | sed 's/[0-9]$//')"
 same 'the screen of 10x3' '15 runnin 0/15 · 00' "$(lines tiny | paste -sd' ')"
+same 'the screen of a run in the background' '' "$(lines background | grep '[─·]')"
 same 'lines of 120x2' 1 "$(lines flat | wc -l)"
 
 # A name takes a third of the screen at most; some output is left of each line.
@@ -38,14 +43,14 @@ same 'lines with output' 10 "$(lines large | grep -c 's  *ノイズのある画�
 same 'lines with output, narrow' 3 "$(lines small | grep -c 's  *ノイズの')"
 
 touch go
-for name in large small tiny flat; do
-    until_true shows "$name" 's' # the end of the summary
+for name in large small tiny flat background; do
     until_true grep -q '15 ran' $name.raw
 done
 same 'the end' '15 stages: 0 cached, 15 ran, 0 failed' "$(screen large | grep -v '^✓' | head -1 | sed 's/ in .*//')"
 screen large -S - | grep 'more running\|stages ·' && fail 'lines are left'
 screen small -S - | grep 'more running\|stages ·' && fail 'lines are left on the small screen'
 tr '\r' '\n' < large.raw | grep -a -B1 '^15 stages' | grep -aq '\[J$' || fail 'the summary stands over what was drawn'
+has 'a kept line in the background' '✓ train/full/a  done in' "$(screen background -S -)"
 has 'a long name that is kept' '✓ train/' "$(screen small -S -)"
 same 'columns of kept lines' 39 "$(screen small -S - -J | grep '^✓ train/long' | LC_ALL=C.UTF-8 wc -L)"
 

@@ -17,7 +17,7 @@ digests() { grep -E '"(best|last|metrics|summary)":'; }
 "$FERDAG" run x.yaml full --cache torn 2> err || fail "$(cat err)"
 
 checkpointed() { ls torn/work/*/checkpoint* > /dev/null 2>&1; }
-"$FERDAG" run x.yaml --cache torn > out 2> err &
+"$FERDAG" run x.yaml --cache torn > printed 2> err &
 run=$!
 until_true checkpointed
 sleep 0.1
@@ -36,7 +36,7 @@ for word in '"interrupted": true' '"resumes": true' '"total": 5.0' '"unit": "epo
 done
 [[ $("$FERDAG" explain x.yaml net --cache torn) =~ $interrupted ]] || fail 'explain'
 set -m
-"$FERDAG" run x.yaml --cache torn > out 2> err &
+"$FERDAG" run x.yaml --cache torn > printed 2> err &
 run=$!
 sleep 0.2
 kill -INT $run

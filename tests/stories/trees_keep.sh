@@ -58,15 +58,15 @@ digests | cmp first - || fail 'the digests changed'
 show=$(./ferdag show x.yaml make)
 has 'show: a link' 'latest -> ckpt-3' "$show"
 has 'show: an empty folder' 'empty/er/' "$show"
-./ferdag fsck > out 2> err || fail "fsck: $(cat err)"
+./ferdag fsck > printed 2> err || fail "fsck: $(cat err)"
 
 # A link that leads out of the folder is kept as what it leads to; one that leads nowhere is refused.
 printf 'ferdag: 2\nstages: { a: { kind: command, out: { t: t/ }, with: { run: "mkdir t; echo far > far; ln -s ../far t/far" } } }\n' > out.yaml
-./ferdag run out.yaml > out 2> err || fail "a link that leads out: $(cat err)"
+./ferdag run out.yaml > printed 2> err || fail "a link that leads out: $(cat err)"
 file=$(./ferdag show out.yaml a | awk '$1 == "far" { print $2, $3, $5 }')
 same 'what it leads to' '4 bytes ' "$file"
 printf 'ferdag: 2\nstages: { a: { kind: command, out: { t: t/ }, with: { run: "mkdir t; ln -s t/../../x t/up" } } }\n' > out.yaml
-./ferdag run out.yaml > out 2> err && fail 'a link to nothing was taken'
+./ferdag run out.yaml > printed 2> err && fail 'a link to nothing was taken'
 has 'a link to nothing' "t/up is a symbolic link to nothing" "$(cat err)"
 
 # Read-only folders, as Go's module cache has them, also for a user whom permissions bind.
@@ -83,9 +83,9 @@ params: { end: 1 }
 stages:
   a: { kind: command, out: { t: t/ }, with: { run: "mkdir -p junk/deep t/sub; echo x > junk/deep/x; echo y > t/sub/y; chmod -R a-w junk t/sub; exit ${end}" } }
 Y
-HOME=$place "${user[@]}" ./ferdag run ro.yaml > out 2> err && fail 'it did not fail'
-HOME=$place "${user[@]}" ./ferdag run ro.yaml > out 2> err
+HOME=$place "${user[@]}" ./ferdag run ro.yaml > printed 2> err && fail 'it did not fail'
+HOME=$place "${user[@]}" ./ferdag run ro.yaml > printed 2> err
 has 'the same failure again' 'ended with status 1' "$(cat err)"
-HOME=$place "${user[@]}" ./ferdag run ro.yaml --set end=0 > out 2> err || fail "a read-only output: $(cat err)"
-HOME=$place "${user[@]}" ./ferdag run ro.yaml --set end=0 --force a > out 2> err || fail "once more: $(cat err)"
+HOME=$place "${user[@]}" ./ferdag run ro.yaml --set end=0 > printed 2> err || fail "a read-only output: $(cat err)"
+HOME=$place "${user[@]}" ./ferdag run ro.yaml --set end=0 --force a > printed 2> err || fail "once more: $(cat err)"
 same 'folders left' '' "$(find .ferdag/work -mindepth 1 ! -name '*.lock')"

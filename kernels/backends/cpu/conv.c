@@ -197,52 +197,6 @@ static void spread(const struct conv *c, float *weights, float *among, bool back
     }
 }
 
-bool cpu_winograd_shape(const struct conv_spec *s, bool backward, struct winograd_shape *shape)
-{
-    size_t from = backward ? s->out : s->in, to = s->in + s->out - from;
-    *shape = (struct winograd_shape){.in = from / s->groups,
-                                     .out = to / s->groups,
-                                     .height = s->height,
-                                     .width = s->width,
-                                     .x_blocks = (from + WINOGRAD_LANES - 1) / WINOGRAD_LANES,
-                                     .y_blocks = (to + WINOGRAD_LANES - 1) / WINOGRAD_LANES};
-    bool whole = shape->in % WINOGRAD_LANES == 0 && shape->out % WINOGRAD_LANES == 0;
-    return !s->image && s->kernel == 3 && s->stride == 1 && s->pad == 1 &&
-           (s->groups == 1 || whole);
-}
-
-/* Whether this is done in Winograd's way; *shape is then that of one group. */
-static bool is_winograd(const struct conv *c, enum dnn_direction direction,
-                        struct winograd_shape *shape)
-{
-    return c->device->bf16 && cpu_winograd_shape(&c->spec, direction == DNN_BACKWARD_DATA, shape) &&
-           winograd_suits(shape);
-}
-
-/* Memory for packed weights of any direction. */
-static int packed_memory(struct tensor *weights, size_t size, struct error *err)
-{
-    if (weights->packed_size >= size)
-        return 0;
-    cpu_conv_release(weights);
-    weights->packed = cpu_allocate(size);
-    if (!weights->packed)
-        return error_set(err, ENOMEM, "out of memory");
-    weights->packed_size = size;
-    return 0;
-}
-
-static int pack_winograd(const struct conv *c, const struct winograd_shape *shape,
-                         enum dnn_direction direction, struct tensor *weights, struct error *err)
-{
-    size_t size = winograd_weights_size(shape), each = shape->in * shape->out * 9;
-    int e = packed_memory(weights, c->groups * size, err);
-    for (size_t g = 0; !e && g < c->groups; g++)
-        winograd_pack(shape, direction == DNN_BACKWARD_DATA, (float *)weights->data + g * each,
-                      (char *)weights->packed + g * size);
-    return e;
-}
-
 /* Whether oneDNN has only reference code for this direction, and im2col.c does it. */
 static bool by_patches(const struct conv *c, enum dnn_direction direction)
 {
@@ -261,12 +215,12 @@ static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction
         return e;
     if (by_patches(c, direction)) {
         size_t size = weights_count(c) * sizeof *plain;
-        e = packed_memory(weights, size, err);
+        e = cpu_packed_memory(weights, size, err);
         if (!e)
             memcpy(weights->packed, plain, size);
         return e;
     }
-    e = packed_memory(weights, dnn_conv_weights_size(c->layout[direction]), err);
+    e = cpu_packed_memory(weights, dnn_conv_weights_size(c->layout[direction]), err);
     if (!e && c->spread)
         e = spread_memory(c, worker, &plain, err);
     if (!e && c->spread)
@@ -294,8 +248,8 @@ int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *w
     if (weights->packed_version == weights->version && weights->packed_for == direction)
         return 0;
     weights->packed_version = 0;
-    int e = is_winograd(conv, direction, &shape)
-                ? pack_winograd(conv, &shape, direction, weights, err)
+    int e = cpu_winograd_suits(conv->device, &conv->spec, backward, &shape)
+                ? cpu_winograd_pack(&conv->spec, &shape, backward, weights, err)
                 : pack_blocked(conv, worker, direction, count, weights, err);
     if (e)
         return e;
@@ -308,31 +262,6 @@ int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *w
     return 0;
 }
 
-void cpu_conv_release(struct tensor *weights)
-{
-    free(weights->packed);
-    weights->packed = NULL;
-    weights->packed_size = 0;
-    weights->packed_version = 0;
-}
-
-static int run_winograd(const struct conv *c, const struct winograd_shape *shape,
-                        struct range range, const struct tensor *x, const char *packed,
-                        const float *bias, const struct tensor *y, unsigned flags,
-                        struct error *err)
-{
-    const uint16_t *from = (const void *)cpu_images(x, range);
-    uint16_t *to = (void *)cpu_images(y, range);
-    void *memory = NULL;
-    int e = cpu_scratch(c->device, range.worker, SCRATCH_KERNEL, winograd_scratch_size(shape),
-                        &memory, err);
-    for (size_t g = 0; !e && g < c->groups; g++)
-        winograd_run(shape, range.count, from + g * shape->in * x->pixels,
-                     packed + g * winograd_weights_size(shape), bias ? bias + g * shape->out : NULL,
-                     to + g * shape->out * y->pixels, flags & CONV_ADD, flags & CONV_RELU, memory);
-    return e;
-}
-
 /* y = convolution of x in the forward direction; from y the gradient x in the other. */
 static int convolve(struct conv *c, enum dnn_direction direction, struct range range,
                     const struct tensor *x, const struct tensor *weights, const float *bias,
@@ -342,9 +271,9 @@ static int convolve(struct conv *c, enum dnn_direction direction, struct range r
     struct winograd_shape shape;
     void *packed = weights->packed;
     bool forward = direction == DNN_FORWARD;
-    if (is_winograd(c, direction, &shape))
-        return run_winograd(c, &shape, range, forward ? x : y, packed, bias, forward ? y : x, flags,
-                            err);
+    if (cpu_winograd_suits(c->device, &c->spec, !forward, &shape))
+        return cpu_winograd_run(c->device, &c->spec, &shape, range, forward ? x : y, packed, bias,
+                                forward ? y : x, flags, err);
     if (by_patches(c, direction))
         return forward
                    ? cpu_patch_forward(c->device, &c->spec, range, x, packed, bias, y, flags, err)

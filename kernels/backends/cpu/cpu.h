@@ -44,6 +44,7 @@ struct device {
     bool bf16;
     const struct cpu_lanes *lanes; /* the loops for this CPU and precision */
     struct cpu_worker *workers;
+    struct loss_sums sums;
     struct tensor *tensors; /* all of them, newest first */
     struct conv *convs;
 };
@@ -151,65 +152,59 @@ size_t cpu_weight_sums(const struct conv_spec *spec);
 void cpu_weight_deliver(const struct device *device, const struct conv_spec *spec,
                         float *const *sums, float *dweights, float *dbias);
 
-/* Whether Winograd's way does such a convolution in bf16 at all (winograd.h); *shape becomes
- * that of one group, forward or (backward) of the gradient of the data. */
+/* Convolutions by Winograd's minimal filtering (winograd.h), in bf16. shape: whether such a
+ * convolution can be computed so at all; *shape becomes that of one group, forward or (backward)
+ * of the gradient of the data. suits: whether the device computes it so. pack: weights for `run`.
+ * run: y = convolution of x, or for the gradient of the data dx of dy. */
 struct winograd_shape;
 bool cpu_winograd_shape(const struct conv_spec *spec, bool backward, struct winograd_shape *shape);
+bool cpu_winograd_suits(const struct device *device, const struct conv_spec *spec, bool backward,
+                        struct winograd_shape *shape);
+int cpu_winograd_pack(const struct conv_spec *spec, const struct winograd_shape *shape,
+                      bool backward, struct tensor *weights, struct error *err);
+int cpu_winograd_run(struct device *device, const struct conv_spec *spec,
+                     const struct winograd_shape *shape, struct range range, const struct tensor *x,
+                     const char *packed, const float *bias, const struct tensor *y, unsigned flags,
+                     struct error *err);
 
 /* The name of the first convolution so far for which oneDNN had nothing better than its reference
  * code ("ref:any", 100 times slower), or NULL. For tests. */
 const char *cpu_reference_code(const struct device *device);
 
-/* The operations, as backend.h says. */
-int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
-             struct error *err);
+/* Memory for packed weights of at least `size` bytes; what it holds is undefined. */
+int cpu_packed_memory(struct tensor *weights, size_t size, struct error *err);
+
+/* Frees all tensors and the workers' memory. */
+void cpu_free_memory(struct device *device);
+
+/* The operations. */
+backend_tensor cpu_tensor;
+backend_room cpu_room;
+backend_within cpu_within;
+backend_write cpu_write;
+backend_read cpu_read;
+backend_conv cpu_conv;
+backend_conv_ready cpu_conv_ready;
+backend_conv_release cpu_conv_release;
+backend_conv_forward cpu_conv_forward;
+backend_conv_backward cpu_conv_backward;
+backend_conv_backward_end cpu_conv_backward_end;
+backend_norm_ready cpu_norm_ready;
+backend_norm_moments_end cpu_norm_moments_end;
+backend_norm_sums_end cpu_norm_sums_end;
+backend_norm_moments cpu_norm_moments;
+backend_norm_forward cpu_norm_forward;
+backend_norm_sums cpu_norm_sums;
+backend_norm_backward cpu_norm_backward;
+backend_pool_forward cpu_pool_forward;
+backend_pool_backward cpu_pool_backward;
+backend_linear_forward cpu_linear_forward;
+backend_linear_backward cpu_linear_backward;
+backend_loss cpu_loss;
+backend_loss_sums cpu_loss_sums;
+backend_add cpu_add;
+backend_sgd cpu_sgd;
+
 void cpu_convs_free(struct device *device);
-int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
-                   bool backward, struct error *err);
-void cpu_conv_release(struct tensor *weights);
-int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
-                     const struct tensor *weights, const struct tensor *bias, struct tensor *y,
-                     unsigned flags, struct error *err);
-int cpu_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
-                      const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
-                      unsigned gradients, struct error *err);
-int cpu_conv_backward_end(struct conv *conv, struct tensor *dweights, struct tensor *dbias,
-                          struct error *err);
-int cpu_norm_ready(struct device *device, const struct norm *norm, bool training,
-                   struct error *err);
-int cpu_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
-                         const struct tensor *x, struct error *err);
-int cpu_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
-                      const struct tensor *x, struct error *err);
-int cpu_norm_moments(struct device *device, const struct norm *norm, struct range range,
-                     const struct tensor *x, struct error *err);
-int cpu_norm_forward(struct device *device, const struct norm *norm, struct range range,
-                     const struct tensor *x, const struct tensor *residual, struct tensor *y,
-                     bool training, struct error *err);
-int cpu_norm_sums(struct device *device, const struct norm *norm, struct range range,
-                  const struct tensor *x, const struct tensor *y, const struct tensor *dy,
-                  const struct tensor *dy2, struct tensor *dresidual, struct error *err);
-int cpu_norm_backward(struct device *device, const struct norm *norm, struct range range,
-                      const struct tensor *x, const struct tensor *dy, const struct tensor *dy2,
-                      bool residual, const struct tensor *dx_add, struct tensor *dx,
-                      struct error *err);
-int cpu_pool_forward(struct device *device, enum pool pool, struct range range,
-                     const struct tensor *x, struct tensor *y, struct error *err);
-int cpu_pool_backward(struct device *device, enum pool pool, struct range range,
-                      const struct tensor *x, const struct tensor *dy, struct tensor *dx,
-                      struct error *err);
-int cpu_linear_forward(struct device *device, size_t n, const struct tensor *x,
-                       const struct tensor *weights, const struct tensor *bias, struct tensor *y,
-                       struct error *err);
-int cpu_linear_backward(struct device *device, size_t n, const struct tensor *x,
-                        const struct tensor *weights, const struct tensor *dy, struct tensor *dx,
-                        struct tensor *dweights, struct tensor *dbias, struct error *err);
-int cpu_loss(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
-             double smoothing, struct tensor *dlogits, double *loss, size_t *correct,
-             struct error *err);
-int cpu_add(struct device *device, struct range range, const struct tensor *a,
-            const struct tensor *b, struct tensor *y, struct error *err);
-int cpu_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-            struct tensor *velocity, const struct net_step *step, struct error *err);
 
 #endif

@@ -119,13 +119,10 @@ int cpu_linear_backward(struct device *device, size_t n, const struct tensor *x,
 }
 
 int cpu_loss(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
-             double smoothing, struct tensor *dlogits, double *loss, size_t *correct,
-             struct error *err)
+             double smoothing, struct tensor *dlogits, struct error *err)
 {
     size_t classes = logits->shape.c;
     double total = 0;
-    size_t right = 0;
-    (void)device;
     (void)err;
     for (size_t i = 0; i < n; i++) {
         const float *z = (const float *)logits->data + i * classes;
@@ -144,10 +141,21 @@ int cpu_loss(struct device *device, size_t n, const struct tensor *logits, const
             total -= target > 0 ? target * log_p : 0;
             g[c] = (float)((exp(log_p) - target) / (double)n);
         }
-        right += best == labels[i];
+        device->sums.correct += best == labels[i];
     }
-    *loss = total / (double)n;
-    *correct = right;
+    device->sums.loss += total / (double)n * (double)n;
+    device->sums.finite += isfinite(device->sums.loss) ? 1 : 0;
+    return 0;
+}
+
+int cpu_loss_sums(struct device *device, struct loss_sums *sums, const struct loss_sums *next,
+                  struct error *err)
+{
+    (void)err;
+    if (sums)
+        *sums = device->sums;
+    if (next)
+        device->sums = *next;
     return 0;
 }
 
@@ -161,16 +169,14 @@ int cpu_add(struct device *device, struct range r, const struct tensor *a, const
     return 0;
 }
 
-int cpu_sgd(struct device *device, struct tensor *value, const struct tensor *gradient,
-            struct tensor *velocity, const struct net_step *step, struct error *err)
+static void update(const struct device *device, const struct parameter_update *u,
+                   const struct sgd *s)
 {
-    size_t count = value->shape.n * value->shape.c * value->pixels;
-    float *w = value->data, *v = velocity->data;
-    const float *g = gradient->data;
-    float lr = (float)step->lr, momentum = (float)step->momentum;
-    float decay = (float)step->weight_decay;
-    float clip = step->clip > 0 ? (float)step->clip : INFINITY;
-    (void)err;
+    size_t count = u->value->shape.n * u->value->shape.c * u->value->pixels;
+    float *w = u->value->data, *v = u->momentum->data;
+    const float *g = u->gradient->data;
+    float lr = (float)s->lr, momentum = (float)s->momentum, decay = (float)s->weight_decay;
+    float clip = s->clip > 0 ? (float)s->clip : INFINITY;
 #pragma omp parallel for simd schedule(static) num_threads(device->threads)
     for (size_t i = 0; i < count; i++) {
         float d = g[i];
@@ -179,6 +185,14 @@ int cpu_sgd(struct device *device, struct tensor *value, const struct tensor *gr
         v[i] = momentum * v[i] + (d + decay * w[i]);
         w[i] -= lr * v[i];
     }
-    value->version++;
+    u->value->version++;
+}
+
+int cpu_sgd(struct device *device, const struct parameter_update *updates, size_t count,
+            const struct sgd *settings, struct error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < count; i++)
+        update(device, &updates[i], settings);
     return 0;
 }

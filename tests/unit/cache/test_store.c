@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "cache/store_local.h"
 #include "tests/unit/cache/store_memory.h"
@@ -81,6 +82,7 @@ struct fixture {
     const struct tested_store *tested;
     char folder[64];
     struct store *store;
+    bool killed; /* temporary files of a killed process may be left */
 };
 
 static int setup(void **state)
@@ -101,7 +103,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     char *other = other_folder(f->folder);
-    if (f->tested->keeps_files) { /* no case leaves a temporary file */
+    if (f->tested->keeps_files && !f->killed) { /* no case leaves a temporary file */
         char *temporaries = file_path("%s/tmp", ((struct store_local *)f->store)->folder);
         assert_true(rmdir(temporaries) == 0 || errno == ENOENT);
         free(temporaries);
@@ -329,6 +331,63 @@ static void what_does_not_fit_leaves_nothing(void **state)
     free(bytes);
 }
 
+/* ---- a killed process ---- */
+
+enum { KILLS = 12, KILL_BLOBS = 8, KILL_SIZE = 400000 };
+
+/* Puts and removes blobs until it is killed. */
+static void put_until_killed(struct store *store, const struct digest *digests)
+{
+    for (int i = 0;; i = (i + 1) % KILL_BLOBS) {
+        char name[16];
+        struct error err;
+        snprintf(name, sizeof name, "large-%d", i);
+        store_put(store, &digests[i], name, &err);
+        store_remove(store, &digests[(i + 3) % KILL_BLOBS], &err);
+    }
+}
+
+static int get_listed(void *data, const struct digest *digest, struct error *err)
+{
+    struct fixture *f = data;
+    int rc = store_get(f->store, digest, "out", err);
+    unlink("out");
+    return rc;
+}
+
+/* Whatever is listed after a kill at any moment is whole, and can be put again. */
+static void a_killed_put_leaves_whole_blobs(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {""};
+    struct digest digests[KILL_BLOBS];
+    char *bytes = malloc(KILL_SIZE), name[16];
+    if (!f->tested->keeps_files) {
+        free(bytes);
+        return; /* its blobs end with the process */
+    }
+    assert_non_null(bytes);
+    for (int i = 0; i < KILL_BLOBS; i++) {
+        memset(bytes, i + 1, KILL_SIZE);
+        snprintf(name, sizeof name, "large-%d", i);
+        digests[i] = file_of(name, bytes, KILL_SIZE);
+    }
+    for (int round = 0; round < KILLS; round++) {
+        pid_t child = fork();
+        if (child == 0)
+            put_until_killed(f->store, digests);
+        usleep(3000 + 1700 * (useconds_t)round);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        assert_int_equal(store_list(f->store, get_listed, f, &err), 0);
+    }
+    assert_int_equal(store_put(f->store, &digests[0], "large-0", &err), 0);
+    memset(bytes, 1, KILL_SIZE);
+    assert_bytes(f, &digests[0], bytes, KILL_SIZE);
+    free(bytes);
+    f->killed = true;
+}
+
 /* ---- several threads ---- */
 
 enum { THREADS = 4, BLOBS = 20 };
@@ -419,6 +478,7 @@ static const struct test_case cases[] = {
     {"get overwrites nothing", get_overwrites_nothing},
     {"list names each blob once", list_names_each_blob_once},
     {"what does not fit leaves nothing", what_does_not_fit_leaves_nothing},
+    {"a killed put leaves whole blobs", a_killed_put_leaves_whole_blobs},
     {"threads may put the same blobs", threads_may_put_the_same_blobs},
 };
 

@@ -63,12 +63,14 @@ static void each_attempt_has_a_fresh_folder(void **state)
     char *first = start(f, true);
     put_in(first, "half");
     put_in(first, "log.txt");
+    put_in(first, "progress.json");
     put_in(first, "checkpoint.safetensors");
     char *second = start(f, true);
     assert_string_not_equal(first, second);
     assert_int_equal(access(first, F_OK), -1);
     assert_true(holds(second, "checkpoint.safetensors"));
     assert_true(holds(second, "log.txt"));
+    assert_true(holds(second, "progress.json"));
     assert_false(holds(second, "half"));
     char *last = work_last(&f->cache, key);
     assert_string_equal(last, second);

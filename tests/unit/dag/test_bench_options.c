@@ -25,8 +25,8 @@ static void test_options(void **state)
     assert_true(give('w', "4", &spec) && spec.width == 4);
     assert_true(give('b', "8", &spec) && spec.batch == 8);
     assert_true(give('s', "32", &spec) && spec.image_size == 32);
-    assert_true(give('p', "fp32", &spec) && spec.precision == NET_FP32);
-    assert_true(give('p', "bf16", &spec) && spec.precision == NET_BF16);
+    assert_true(give('p', "fp32", &spec) && spec.precision == PRECISION_FP32);
+    assert_true(give('p', "bf16", &spec) && spec.precision == PRECISION_BF16);
     assert_false(give('m', "resnet19", &spec));
     assert_false(give('q', "", &spec));
 }

@@ -184,7 +184,7 @@ static void begin(struct executor *executor, struct executor_job *job, struct se
 /* Waits at most so many seconds. */
 static void wait_for_end(struct executor *executor, const struct seen *seen, double seconds)
 {
-    for (double end = progress_clock() + seconds; !seen->ended && progress_clock() < end;) {
+    for (double end = clock_monotonic() + seconds; !seen->ended && clock_monotonic() < end;) {
         loop_wait(executor->loop, 20);
         executor->type->poll(executor);
     }

@@ -11,56 +11,58 @@ static void forms(void **state)
 {
     static const struct {
         struct activity activity;
-        enum progress_form form;
+        enum activity_form form;
         const char *text;
     } cases[] = {
-        {{.stage = "a"}, PROGRESS_PLAIN, ""},
-        {{.note = "a line"}, PROGRESS_WIDE, "a line"},
-        {{.done = 3, .total = 10, .first = 3}, PROGRESS_PLAIN, "3/10"},
-        {{.done = 3.5, .total = 10, .first = 3.5, .unit = "epoch"}, PROGRESS_WIDE, "epoch 3.5/10"},
-        {{.done = 3.5, .total = 10, .first = 3.5, .unit = "epoch"}, PROGRESS_NARROW, ""},
+        {{.stage = "a"}, ACTIVITY_PLAIN, ""},
+        {{.note = "a line"}, ACTIVITY_WIDE, "a line"},
+        {{.done = 3, .total = 10, .first = 3}, ACTIVITY_PLAIN, "3/10"},
+        {{.done = 3.5, .total = 10, .first = 3.5, .unit = "epoch"}, ACTIVITY_WIDE, "epoch 3.5/10"},
+        {{.done = 3.5, .total = 10, .first = 3.5, .unit = "epoch"}, ACTIVITY_NARROW, ""},
         /* 2 in 4 seconds, 5 to go, and 3 seconds since then */
         {{.done = 5,
           .total = 10,
           .first = 3,
-          .spoke = 93,
-          .heard = 97,
+          .first_reported = 93,
+          .last_reported = 97,
           .rate = 210,
           .rate_unit = "images/s",
           .unit = "epoch",
           .note = "loss 1"},
-         PROGRESS_PLAIN,
+         ACTIVITY_PLAIN,
          "epoch 5/10, 210 images/s, 7.0 s left, loss 1"},
         {{.done = 5,
           .total = 10,
           .first = 3,
-          .spoke = 93,
-          .heard = 97,
+          .first_reported = 93,
+          .last_reported = 97,
           .rate = 2.5,
           .rate_unit = "images/s",
           .unit = "epoch",
           .note = "loss 1"},
-         PROGRESS_WIDE,
+         ACTIVITY_WIDE,
          "epoch 5/10, 7.0 s left, loss 1, 2.50 images/s"},
         {{.done = 5,
           .total = 10,
           .first = 3,
-          .spoke = 93,
-          .heard = 97,
+          .first_reported = 93,
+          .last_reported = 97,
           .rate = 210,
           .unit = "epoch",
           .note = "loss 1"},
-         PROGRESS_NARROW,
+         ACTIVITY_NARROW,
          "7.0 s left, loss 1"},
-        {{.done = 11, .total = 10, .first = 3, .spoke = 93, .heard = 97}, PROGRESS_PLAIN, "11/10"},
+        {{.done = 11, .total = 10, .first = 3, .first_reported = 93, .last_reported = 97},
+         ACTIVITY_PLAIN,
+         "11/10"},
     };
     char text[256];
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        progress_describe(&cases[i].activity, 100, ", ", cases[i].form, text, sizeof text);
+        activity_text(&cases[i].activity, 100, ", ", cases[i].form, text, sizeof text);
         assert_string_equal(text, cases[i].text);
     }
-    progress_describe(&cases[5].activity, 100, ", ", PROGRESS_PLAIN, text, 12);
+    activity_text(&cases[5].activity, 100, ", ", ACTIVITY_PLAIN, text, 12);
     assert_string_equal(text, "epoch 5/10,");
 }
 
@@ -81,10 +83,12 @@ static void updates(void **state)
     assert_string_equal(progress_find(&p, "a")->note, "");
     update(&p, "{\"done\": 0, \"total\": 0, \"note\": \"\\u001b[1mlast\\nline\"}");
     assert_string_equal(progress_find(&p, "a")->note, "lastline");
-    assert_true(progress_find(&p, "a")->spoke == 0); /* no report yet: none to reckon with */
+    assert_true(progress_find(&p, "a")->first_reported ==
+                0); /* no report yet: none to reckon with */
     update(&p, "{\"done\": 4, \"total\": 9, \"unit\": 7, \"rate\": \"x\", \"rate_unit\": null}");
     const struct activity *a = progress_find(&p, "a");
-    assert_true(a->first == 4 && a->done == 4 && a->total == 9 && a->rate == 0 && a->spoke > 0);
+    assert_true(a->first == 4 && a->done == 4 && a->total == 9 && a->rate == 0 &&
+                a->first_reported > 0);
     assert_string_equal(a->unit, "");
     update(&p, "{\"done\": 6, \"total\": 9}");
     assert_true(a->first == 4 && a->done == 6);

@@ -25,23 +25,25 @@
 
 static const struct variant {
     const char *backend;
-    enum net_precision precision;
+    enum precision precision;
     int threads;
     double bound; /* on |a - ref| / |ref| of each result */
 } variants[] = {
-    {"cpu", NET_FP32, 1, 3e-6},
-    {"cpu", NET_FP32, 2, 3e-6},
-    {"cpu", NET_BF16, 1, 6e-3},
-    {"cpu", NET_BF16, 3, 6e-3},
+    {"cpu", PRECISION_FP32, 1, 3e-6},
+    {"cpu", PRECISION_FP32, 2, 3e-6},
+    {"cpu", PRECISION_BF16, 1, 6e-3},
+    {"cpu", PRECISION_BF16, 3, 6e-3},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants, MAX_RESULTS = 8, LABEL = 256 };
 
-static const enum net_precision fp32 = NET_FP32, bf16 = NET_BF16; /* that a test is run in */
+static const enum precision fp32 = PRECISION_FP32,
+                            bf16 = PRECISION_BF16; /* that a test is run in */
 
 struct world {
     const char *label; /* the case, for messages */
     const struct backend *b;
     struct device *d;
+    struct device_traits traits;
     struct random random;
     struct error err;
     size_t results;
@@ -58,14 +60,14 @@ struct world {
             fail_msg("%s: %s", (world)->label, (world)->err.text);                                 \
     } while (0)
 
-static void start(struct world *w, const char *label, const char *backend,
-                  enum net_precision precision, int threads, uint64_t seed)
+static void start(struct world *w, const char *label, const char *backend, enum precision precision,
+                  int threads, uint64_t seed)
 {
     memset(w, 0, sizeof *w);
     w->label = label;
     w->b = backend_find(backend, &w->err);
     assert_non_null(w->b);
-    MUST(w, w->b->open(&w->d, threads, precision, &w->err));
+    MUST(w, w->b->open(&w->d, &w->traits, threads, precision, &w->err));
     w->random = random_start(seed, 0);
 }
 
@@ -133,11 +135,11 @@ static double distance(const float *a, const float *b, size_t n)
 }
 
 /* Skips the test if the backend would compute in fp32 instead. */
-static void need_precision(enum net_precision precision)
+static void need_precision(enum precision precision)
 {
     struct world w;
     start(&w, "cpu", "cpu", precision, 1, 0);
-    bool has = w.b->precision(w.d) == precision;
+    bool has = w.traits.precision == precision;
     stop(&w);
     need(has, "bf16 instructions");
 }
@@ -151,7 +153,7 @@ static void compare(const struct variant *v, bool winograd, const struct world *
     for (size_t i = 0; i < w->results; i++) {
         const struct result *a = &w->result[i], *b = &ref->result[i];
         double d = distance(a->values, b->values, a->count);
-        bool rounded = winograd && v->precision == NET_BF16 && strcmp(a->name, "dbias") != 0;
+        bool rounded = winograd && v->precision == PRECISION_BF16 && strcmp(a->name, "dbias") != 0;
         double bound = rounded ? winograd_bound : v->bound;
         if (!(d <= bound))
             fail_msg("%s: %s is %.2e from ref, more than %.2e", w->label, a->name, d, bound);
@@ -161,7 +163,7 @@ static void compare(const struct variant *v, bool winograd, const struct world *
 /* Runs a case on ref and on each variant of the precision and compares all that it kept. winograd:
  * it may be convolved in that way, which in bf16 rounds what is transformed (test_winograd.c). */
 static void conform(void (*run)(struct world *w, const void *item), const void *item,
-                    enum net_precision precision, bool winograd, const char *label)
+                    enum precision precision, bool winograd, const char *label)
 {
     for (const struct variant *v = variants; v < variants + VARIANTS; v++) {
         struct world ref, w;
@@ -169,8 +171,8 @@ static void conform(void (*run)(struct world *w, const void *item), const void *
         if (v->precision != precision)
             continue;
         snprintf(whole, sizeof whole, "%s on %s in %s with %d threads", label, v->backend,
-                 precision == NET_BF16 ? "bf16" : "fp32", v->threads);
-        start(&ref, whole, "ref", NET_FP32, 1, 11);
+                 precision == PRECISION_BF16 ? "bf16" : "fp32", v->threads);
+        start(&ref, whole, "ref", PRECISION_FP32, 1, 11);
         start(&w, whole, v->backend, v->precision, v->threads, 11);
         run(&ref, item);
         run(&w, item);
@@ -196,8 +198,7 @@ static struct range first_range(size_t n)
 static struct range next_range(const struct world *w, struct range r)
 {
     size_t first = r.first + r.count, left = r.batch - first;
-    return (struct range){first, left < 2 ? left : 2, r.batch,
-                          (r.worker + 1) % w->b->workers(w->d)};
+    return (struct range){first, left < 2 ? left : 2, r.batch, (r.worker + 1) % w->traits.workers};
 }
 
 /* ---- convolutions ---- */
@@ -285,7 +286,7 @@ static void run_conv(struct world *w, const void *item)
     float *other = draw(w, count_of(sw), -1, 33);
     MUST(w, w->b->write(w->d, weights, other, sw.n, &w->err));
     free(other);
-    MUST(w, w->b->conv_ready(conv, w->b->workers(w->d) - 1, 1, weights, false, &w->err));
+    MUST(w, w->b->conv_ready(conv, w->traits.workers - 1, 1, weights, false, &w->err));
     MUST(w, w->b->conv_forward(conv, all(1), x, weights, NULL, y, 0, &w->err));
     sy.n = 1;
     keep(w, "y of one image", y, sy);
@@ -293,7 +294,7 @@ static void run_conv(struct world *w, const void *item)
 
 static void test_conv(void **state)
 {
-    const enum net_precision *precision = *state;
+    const enum precision *precision = *state;
     need_precision(*precision);
     for (size_t i = 0; i < sizeof conv_cases / sizeof *conv_cases; i++) {
         const struct conv_case *c = &conv_cases[i];
@@ -381,7 +382,7 @@ static void run_norm(struct world *w, const void *item)
 
 static void test_norm(void **state)
 {
-    const enum net_precision *precision = *state;
+    const enum precision *precision = *state;
     need_precision(*precision);
     for (size_t i = 0; i < sizeof norm_cases / sizeof *norm_cases; i++) {
         const struct norm_case *c = &norm_cases[i];
@@ -423,7 +424,7 @@ static void run_pool(struct world *w, const void *item)
 
 static void test_pools(void **state)
 {
-    const enum net_precision *precision = *state;
+    const enum precision *precision = *state;
     need_precision(*precision);
     for (size_t i = 0; i < sizeof pool_cases / sizeof *pool_cases; i++) {
         const struct shape *s = &pool_cases[i];
@@ -460,14 +461,13 @@ static void run_head(struct world *w, const void *item)
     struct tensor *dy = tensor(w, TENSOR_PLAIN, sy, 0, 1), *dx = tensor(w, TENSOR_PLAIN, sx, 0, 1);
     struct tensor *dw = tensor(w, TENSOR_PLAIN, sw, 0, 1), *db = vector(w, c->classes, 0, 1);
     struct tensor *velocity = tensor(w, TENSOR_PLAIN, sw, -0.5, 17);
-    const struct net_step step = {
-        .lr = 0.25, .momentum = 0.9, .weight_decay = 0.01, .clip = c->clip};
-    double loss;
-    size_t correct;
+    const struct sgd step = {.lr = 0.25, .momentum = 0.9, .weight_decay = 0.01, .clip = c->clip};
+    struct loss_sums sums;
+    const struct parameter_update update = {weights, dw, velocity};
     MUST(w, w->b->linear_forward(w->d, c->n, x, weights, bias, y, &w->err));
-    MUST(w, w->b->loss(w->d, c->n, y, labels, c->smoothing, dy, &loss, &correct, &w->err));
+    MUST(w, w->b->loss(w->d, c->n, y, labels, c->smoothing, dy, &w->err));
     MUST(w, w->b->linear_backward(w->d, c->n, x, weights, dy, dx, dw, db, &w->err));
-    MUST(w, w->b->sgd(w->d, weights, dw, velocity, &step, &w->err));
+    MUST(w, w->b->sgd(w->d, &update, 1, &step, &w->err));
     keep(w, "logits", y, sy);
     keep(w, "dlogits", dy, sy);
     keep(w, "dx", dx, sx);
@@ -476,14 +476,16 @@ static void run_head(struct world *w, const void *item)
     keep(w, "weights after a step", weights, sw);
     keep(w, "velocity after a step", velocity, sw);
     struct result *r = &w->result[w->results++];
-    *r = (struct result){"loss and correct", calloc(2, sizeof(float)), 2};
-    r->values[0] = (float)loss;
-    r->values[1] = (float)correct;
+    *r = (struct result){"loss, correct and finite batches", calloc(3, sizeof(float)), 3};
+    MUST(w, w->b->loss_sums(w->d, &sums, NULL, &w->err));
+    r->values[0] = (float)sums.loss;
+    r->values[1] = (float)sums.correct;
+    r->values[2] = (float)sums.finite;
 }
 
 static void test_head(void **state)
 {
-    const enum net_precision *precision = *state;
+    const enum precision *precision = *state;
     need_precision(*precision);
     for (size_t i = 0; i < sizeof head_cases / sizeof *head_cases; i++) {
         const struct head_case *c = &head_cases[i];
@@ -616,7 +618,7 @@ static void test_ref_differences(void **state)
 {
     struct world w;
     (void)state;
-    start(&w, "differences", "ref", NET_FP32, 1, 21);
+    start(&w, "differences", "ref", PRECISION_FP32, 1, 21);
     const struct conv_spec spec = {.in = 4,
                                    .out = 6,
                                    .kernel = 3,

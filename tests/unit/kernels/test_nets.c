@@ -11,15 +11,15 @@
 #include <string.h>
 #include "base/random.h"
 #include "kernels/backends/cpu/cpu.h"
-#include "kernels/nets/net_run.h"
+#include "kernels/nets/net_internal.h"
 #include "tests/unit/need.h"
 
 enum { BATCH = 4, CLASSES = 7 };
 
-static const char *const precision_names[] = {[NET_FP32] = "fp32", [NET_BF16] = "bf16"};
+static const char *const precision_names[] = {[PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16"};
 
 static struct net *make_with(enum net_model model, int width, int size, const char *backend,
-                             enum net_precision precision, int batch, int threads)
+                             enum precision precision, int batch, int threads)
 {
     struct net_spec spec = {.model = model,
                             .width = width,
@@ -38,19 +38,19 @@ static struct net *make_with(enum net_model model, int width, int size, const ch
 }
 
 static struct net *make_for(enum net_model model, int width, int size, const char *backend,
-                            enum net_precision precision, int batch)
+                            enum precision precision, int batch)
 {
     return make_with(model, width, size, backend, precision, batch, 1);
 }
 
 static struct net *make(enum net_model model, int width, int size, const char *backend,
-                        enum net_precision precision)
+                        enum precision precision)
 {
     return make_for(model, width, size, backend, precision, BATCH);
 }
 
 /* Skips the test if a net would compute in fp32 instead. */
-static void need_precision(enum net_precision precision)
+static void need_precision(enum precision precision)
 {
     struct net *net = make(NET_RESNET18, 1, 32, "cpu", precision);
     bool has = net_precision(net) == precision;
@@ -109,14 +109,14 @@ static bool no_gradient(enum net_model model, const char *name)
 }
 
 /* In bf16 only the linear layer's gradient is looked at. */
-static void compare(enum net_model model, int width, int size, enum net_precision precision,
+static void compare(enum net_model model, int width, int size, enum precision precision,
                     double logit_bound, double gradient_bound)
 {
     struct error err = {""};
     uint8_t labels[BATCH];
     float *images = make_images(BATCH, size, labels);
     struct net *a = make(model, width, size, "cpu", precision);
-    struct net *b = make(model, width, size, "ref", NET_FP32);
+    struct net *b = make(model, width, size, "ref", PRECISION_FP32);
     double loss_a, loss_b, worst = 0;
     const char *worst_name = "";
     check(net_gradients(a, images, labels, BATCH, 0.1, &loss_a, &err), &err);
@@ -128,7 +128,8 @@ static void compare(enum net_model model, int width, int size, enum net_precisio
         check((p->trainable ? net_get_gradient : net_get)(a, i, x, &err), &err);
         check((p->trainable ? net_get_gradient : net_get)(b, i, y, &err), &err);
         double d = distance(x, y, p->count);
-        if (!no_gradient(model, p->name) && (precision == NET_FP32 || p->dims == 2) && d > worst) {
+        if (!no_gradient(model, p->name) && (precision == PRECISION_FP32 || p->dims == 2) &&
+            d > worst) {
             worst = d;
             worst_name = p->name;
         }
@@ -161,12 +162,12 @@ static void test_cpu_is_ref(void **state)
     (void)state;
     for (int m = 0; m < NET_MODELS; m++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-            compare((enum net_model)m, cases[i].width, cases[i].size, NET_FP32, 2e-5, 2e-2);
+            compare((enum net_model)m, cases[i].width, cases[i].size, PRECISION_FP32, 2e-5, 2e-2);
 }
 
 /* A batch of the same images many times over has their moments, loss and gradients. It is done
  * in several ranges, the single one at once. */
-static void compare_ranges(enum net_model model, enum net_precision precision, double bound)
+static void compare_ranges(enum net_model model, enum precision precision, double bound)
 {
     enum { TIMES = 21, ALL = TIMES * BATCH, SIZE = 40, WIDTH = 6 };
     struct error err = {""};
@@ -211,15 +212,15 @@ static void test_ranges(void **state)
 {
     (void)state;
     for (int m = 0; m < NET_MODELS; m++)
-        compare_ranges((enum net_model)m, NET_FP32, 1e-3);
+        compare_ranges((enum net_model)m, PRECISION_FP32, 1e-3);
 }
 
 static void test_ranges_bf16(void **state)
 {
     (void)state;
-    need_precision(NET_BF16);
+    need_precision(PRECISION_BF16);
     for (int m = 0; m < NET_MODELS; m++)
-        compare_ranges((enum net_model)m, NET_BF16, 0.15);
+        compare_ranges((enum net_model)m, PRECISION_BF16, 0.15);
 }
 
 /* The worker that has this memory, so far nobody's, for its ranges. */
@@ -254,7 +255,7 @@ static void test_workers_apart(void **state)
         struct error err = {""};
         int count = 0;
         check(net_create(&net, &spec, &err), &err);
-        assert_int_equal(net->workers, THREADS);
+        assert_int_equal(net->traits.workers, THREADS);
         for (int k = 1; k < net->plan.slot_count; k++)
             for (int w = 0; w < THREADS; w++) {
                 const struct slot *s = &net->plan.slots[k];
@@ -277,8 +278,8 @@ static void test_workers(void **state)
         double loss[3];
         size_t count = 0;
         for (int run = 0; run < 3; run++) {
-            struct net *net =
-                make_with((enum net_model)model, 4, 32, "cpu", NET_FP32, IMAGES, run < 2 ? 3 : 1);
+            struct net *net = make_with((enum net_model)model, 4, 32, "cpu", PRECISION_FP32, IMAGES,
+                                        run < 2 ? 3 : 1);
             struct error err = {""};
             const struct net_param *p = net_param(net, 0);
             count = p->count;
@@ -309,9 +310,9 @@ static void test_workers(void **state)
 static void test_bf16(void **state)
 {
     (void)state;
-    need_precision(NET_BF16);
+    need_precision(PRECISION_BF16);
     for (int m = 0; m < NET_MODELS; m++)
-        compare((enum net_model)m, 4, 40, NET_BF16, 0.1, 0.4);
+        compare((enum net_model)m, 4, 40, PRECISION_BF16, 0.1, 0.4);
 }
 
 /* Along its own direction, a parameter's gradient g changes the loss by |g|. */
@@ -347,7 +348,7 @@ static void test_ref_differences(void **state)
     for (int m = 0; m < NET_MODELS; m++) {
         uint8_t labels[BATCH];
         float *images = make_images(BATCH, 32, labels);
-        struct net *net = make((enum net_model)m, 2, 32, "ref", NET_FP32);
+        struct net *net = make((enum net_model)m, 2, 32, "ref", PRECISION_FP32);
         size_t count = net_param_count(net), checked = 0, sharp = 0;
         double worst = 0;
         for (size_t i = 0; i < count; i += 1 + count / 10) {
@@ -370,16 +371,21 @@ static void test_ref_differences(void **state)
 }
 
 static const struct net_step usual = {
-    .lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1, .label_smoothing = 0.1};
+    .sgd = {.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1},
+    .label_smoothing = 0.1};
 
+/* Returns the loss of the last step. */
 static double train(struct net *net, const float *images, const uint8_t *labels, int steps)
 {
+    const struct loss_sums none = {0};
+    struct loss_sums sums = {0};
     struct error err = {""};
-    double loss = 0;
-    size_t correct;
-    for (int i = 0; i < steps; i++)
-        check(net_train_step(net, images, labels, BATCH, &usual, &loss, &correct, &err), &err);
-    return loss;
+    for (int i = 0; i < steps; i++) {
+        check(net_loss_sums(net, NULL, &none, &err), &err);
+        check(net_train_step(net, images, labels, BATCH, &usual, &err), &err);
+    }
+    check(net_loss_sums(net, &sums, NULL, &err), &err);
+    return sums.loss / BATCH;
 }
 
 /* Makes b's state that of a, as a checkpoint would. */
@@ -417,7 +423,7 @@ static void assert_same_state(struct net *a, struct net *b)
 /* Training lowers the loss, gives the same bytes twice, and goes on from a checkpoint, even on a
  * net that has predicted and trained other things before, with the bytes of one that wasn't
  * stopped. */
-static void check_training(enum net_model model, enum net_precision precision)
+static void check_training(enum net_model model, enum precision precision)
 {
     uint8_t labels[BATCH + 1];
     float *images = make_images(BATCH + 1, 40, labels), logits[BATCH * CLASSES];
@@ -445,44 +451,174 @@ static void check_training(enum net_model model, enum net_precision precision)
     free(images);
 }
 
+/* Sums go on from those that were set, say how many batches had a finite loss, and don't count
+ * net_gradients. */
+static void test_loss_sums(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cpu", "ref"};
+    for (int b = 0; b < 2; b++) {
+        uint8_t labels[BATCH];
+        float *images = make_images(BATCH, 32, labels);
+        struct net *net = make(NET_RESNET18, 2, 32, names[b], PRECISION_FP32);
+        const struct net_step none = {.label_smoothing = 0.1}; /* changes no parameter */
+        const struct loss_sums before = {1000, 10, 0};
+        const float infinite[CLASSES] = {INFINITY};
+        struct loss_sums one, more;
+        struct error err = {""};
+        double loss;
+        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_loss_sums(net, &one, &before, &err), &err);
+        check(net_gradients(net, images, labels, BATCH, 0.1, &loss, &err), &err);
+        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_set(net, net_param_count(net) - 1, infinite, &err), &err);
+        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_loss_sums(net, &more, NULL, &err), &err);
+        assert_true(one.loss > 0 && fabs(one.loss / BATCH - loss) < 1e-12);
+        assert_int_equal(one.finite, 1);
+        assert_false(isfinite(more.loss));
+        assert_int_equal(more.finite, 1);
+        assert_in_range(more.correct, 10 + one.correct, 10 + one.correct + 2 * BATCH);
+        net_free(net);
+        free(images);
+    }
+}
+
 static void test_training(void **state)
 {
     (void)state;
     for (int m = 0; m < NET_MODELS; m++)
-        check_training((enum net_model)m, NET_FP32);
+        check_training((enum net_model)m, PRECISION_FP32);
 }
 
 static void test_training_bf16(void **state)
 {
     (void)state;
-    need_precision(NET_BF16);
+    need_precision(PRECISION_BF16);
     for (int m = 0; m < NET_MODELS; m++)
-        check_training((enum net_model)m, NET_BF16);
+        check_training((enum net_model)m, PRECISION_BF16);
+}
+
+/* A net whose planner goes by other traits than the device's own. */
+static struct net *make_with_traits(enum net_model model, const char *backend,
+                                    const struct device_traits *traits)
+{
+    struct net_spec spec = {.model = model,
+                            .width = 8,
+                            .classes = CLASSES,
+                            .image_size = 32,
+                            .batch = BATCH,
+                            .training = true,
+                            .backend = backend,
+                            .threads = 1};
+    struct net *net = NULL;
+    struct error err = {""};
+    check(net_create_with(&net, &spec, traits, &err), &err);
+    check(net_init(net, 7, &err), &err);
+    return net;
+}
+
+static struct device_traits traits_of(const char *backend)
+{
+    struct error err = {""};
+    struct device *device = NULL;
+    struct device_traits traits;
+    const struct backend *b = backend_find(backend, &err);
+    assert_non_null(b);
+    check(b->open(&device, &traits, 1, PRECISION_FP32, &err), &err);
+    b->close(device);
+    return traits;
 }
 
 /* What the backward pass computes again is what was there: the same weights, to the bit. */
 static void test_kept_or_not(void **state)
 {
+    struct device_traits keeps = traits_of("cpu"), some = keeps, none = keeps;
     (void)state;
+    keeps.recomputes = false;
+    none.kept_values = 0;
     for (int m = 0; m < NET_MODELS; m++) {
         uint8_t labels[BATCH];
-        float *images = make_images(BATCH, 40, labels);
-        struct error err = {""};
-        struct net *a = make((enum net_model)m, 8, 40, "cpu", NET_FP32);
-        struct net *b = make((enum net_model)m, 8, 40, "cpu", NET_FP32);
-        int kept = b->plan.instruction_count;
-        free(b->plan.slots[0].tensors);
-        memset(&b->plan, 0, sizeof b->plan);
-        check(net_plan(b, 0, &err), &err);
+        float *images = make_images(BATCH, 32, labels);
+        const struct device_traits *traits[] = {&keeps, &some, &none};
+        struct net *nets[3];
+        for (int i = 0; i < 3; i++) {
+            nets[i] = make_with_traits((enum net_model)m, "cpu", traits[i]);
+            train(nets[i], images, labels, 3);
+            assert_same_state(nets[0], nets[i]);
+        }
+        int kept = nets[0]->plan.instruction_count;
+        assert_true(nets[1]->plan.instruction_count > kept);
         if (m == NET_RESNET18 || m == NET_RESNEXT29)
-            assert_true(b->plan.instruction_count > kept);
-        train(a, images, labels, 3);
-        train(b, images, labels, 3);
-        assert_same_state(a, b);
-        net_free(a);
-        net_free(b);
+            assert_true(nets[2]->plan.instruction_count > nets[1]->plan.instruction_count);
+        for (int i = 0; i < 3; i++)
+            net_free(nets[i]);
         free(images);
     }
+}
+
+/* Gradients, logits and features by other traits are those of the device's own but for the order of
+ * sums and the rounding of folded weights. */
+static void compare_traits(enum net_model model, const char *backend,
+                           const struct device_traits *odd, const char *label)
+{
+    uint8_t labels[BATCH];
+    float *images = make_images(BATCH, 32, labels), logits[2][BATCH * CLASSES];
+    float *features = calloc(2 * BATCH * 16 * 8, sizeof *features);
+    struct device_traits own = traits_of(backend);
+    struct net *nets[] = {make_with_traits(model, backend, &own),
+                          make_with_traits(model, backend, odd)};
+    struct error err = {""};
+    double loss[2];
+    size_t d = net_features(nets[0]);
+    assert_non_null(features);
+    for (int k = 0; k < 2; k++) {
+        check(net_gradients(nets[k], images, labels, BATCH, 0.1, &loss[k], &err), &err);
+        check(net_predict(nets[k], images, BATCH, logits[k], features + k * BATCH * d, &err), &err);
+    }
+    double far = distance(logits[1], logits[0], BATCH * CLASSES);
+    far = fmax(far, distance(features + BATCH * d, features, BATCH * d));
+    far = fmax(far, fabs(loss[1] - loss[0]));
+    for (size_t i = 0; i < net_param_count(nets[0]); i++) {
+        const struct net_param *p = net_param(nets[0], i);
+        float *v = calloc(2 * p->count, sizeof *v);
+        assert_non_null(v);
+        for (size_t k = 0; p->trainable && k < 2; k++)
+            check(net_get_gradient(nets[k], i, v + k * p->count, &err), &err);
+        if (p->trainable && !no_gradient(model, p->name) &&
+            !(distance(v + p->count, v, p->count) < 2e-2))
+            fail_msg("%s on %s %s: the gradient of %s is %.1e off", net_model_names[model], backend,
+                     label, p->name, distance(v + p->count, v, p->count));
+        free(v);
+    }
+    if (!(far < 2e-5))
+        fail_msg("%s on %s %s: %.1e off", net_model_names[model], backend, label, far);
+    for (int k = 0; k < 2; k++)
+        net_free(nets[k]);
+    free(features);
+    free(images);
+}
+
+static void test_odd_traits(void **state)
+{
+    static const char *const names[] = {"cpu", "ref"};
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++)
+        for (int b = 0; b < 2; b++) {
+            struct device_traits own = traits_of(names[b]), whole = own, small = own, plain = own;
+            whole.range_values = whole.evaluated_images = 0;
+            whole.recomputes = false;
+            small.range_values = 1;
+            small.worker_images = 3;
+            small.evaluated_images = 1;
+            small.recomputes = true;
+            small.kept_values = 0;
+            plain.folds_norms = false;
+            compare_traits((enum net_model)m, names[b], &whole, "with whole batches, all kept");
+            compare_traits((enum net_model)m, names[b], &small, "with small ranges, none kept");
+            compare_traits((enum net_model)m, names[b], &plain, "with norms that aren't folded");
+        }
 }
 
 /* A net made for prediction says what the trained one says, for any batch. */
@@ -493,7 +629,7 @@ static void test_prediction(void **state)
         uint8_t labels[BATCH];
         float *images = make_images(BATCH, 48, labels), whole[BATCH * CLASSES], one[CLASSES];
         struct error err = {""};
-        struct net *a = make((enum net_model)m, 8, 48, "cpu", NET_FP32), *b = NULL;
+        struct net *a = make((enum net_model)m, 8, 48, "cpu", PRECISION_FP32), *b = NULL;
         struct net_spec spec = {.model = (enum net_model)m,
                                 .width = 8,
                                 .classes = CLASSES,
@@ -515,9 +651,7 @@ static void test_prediction(void **state)
             check(net_predict(b, images + i * 48 * 48, 1, one, NULL, &err), &err);
             assert_true(distance(one, whole + i * CLASSES, CLASSES) < 1e-5);
         }
-        double loss;
-        size_t correct;
-        assert_true(net_train_step(b, images, labels, 1, &usual, &loss, &correct, &err) < 0);
+        assert_true(net_train_step(b, images, labels, 1, &usual, &err) < 0);
         net_free(a);
         net_free(b);
         free(images);
@@ -526,7 +660,7 @@ static void test_prediction(void **state)
 
 /* With AVX-512, no width makes oneDNN fall back to its reference code, which would train for days.
  * Without, im2col.c replaces that code in fp32. */
-static void check_no_reference_code(enum net_precision precision)
+static void check_no_reference_code(enum precision precision)
 {
     static const int widths[] = {8, 12, 16, 20};
     for (int m = 0; m < NET_MODELS; m++)
@@ -549,14 +683,14 @@ static void test_no_reference_code(void **state)
 {
     (void)state;
     need(dnn_has_avx512(), "AVX-512 instructions");
-    check_no_reference_code(NET_FP32);
+    check_no_reference_code(PRECISION_FP32);
 }
 
 static void test_no_reference_code_bf16(void **state)
 {
     (void)state;
-    need_precision(NET_BF16);
-    check_no_reference_code(NET_BF16);
+    need_precision(PRECISION_BF16);
+    check_no_reference_code(PRECISION_BF16);
 }
 
 static void test_refusals(void **state)
@@ -565,14 +699,15 @@ static void test_refusals(void **state)
         struct net_spec spec;
         const char *text;
     } cases[] = {
-        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "cuda", 1}, "this build has no cuda backend"},
-        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "gpu", 1}, "unknown backend 'gpu'"},
-        {{NET_VGG19, 0, 7, 40, 4, true, NET_FP32, "cpu", 1}, "width must be 1 to 512"},
-        {{NET_VGG19, 8, 1, 40, 4, true, NET_FP32, "cpu", 1}, "classes must be"},
-        {{NET_VGG19, 8, 7, 31, 4, true, NET_FP32, "cpu", 1}, "image_size must be 32 to 64"},
-        {{NET_VGG19, 8, 7, 40, 0, true, NET_FP32, "cpu", 1}, "batch must be"},
-        {{NET_VGG19, 8, 7, 40, 4, true, NET_FP32, "cpu", 0}, "threads must be"},
-        {{(enum net_model)9, 8, 7, 40, 4, true, NET_FP32, "cpu", 1}, "unknown model"},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "cuda", 1},
+         "this build has no cuda backend"},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "gpu", 1}, "unknown backend 'gpu'"},
+        {{NET_VGG19, 0, 7, 40, 4, true, PRECISION_FP32, "cpu", 1}, "width must be 1 to 512"},
+        {{NET_VGG19, 8, 1, 40, 4, true, PRECISION_FP32, "cpu", 1}, "classes must be"},
+        {{NET_VGG19, 8, 7, 31, 4, true, PRECISION_FP32, "cpu", 1}, "image_size must be 32 to 64"},
+        {{NET_VGG19, 8, 7, 40, 0, true, PRECISION_FP32, "cpu", 1}, "batch must be"},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "cpu", 0}, "threads must be"},
+        {{(enum net_model)9, 8, 7, 40, 4, true, PRECISION_FP32, "cpu", 1}, "unknown model"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -586,7 +721,7 @@ static void test_refusals(void **state)
     struct error err = {""};
     uint8_t labels[BATCH] = {0, 1, 7, 2};
     float *images = make_images(BATCH, 40, (uint8_t[BATCH]){0});
-    struct net *net = make(NET_RESNET18, 4, 40, "cpu", NET_FP32);
+    struct net *net = make(NET_RESNET18, 4, 40, "cpu", PRECISION_FP32);
     double loss;
     assert_true(net_gradients(net, images, labels, BATCH, 0, &loss, &err) < 0);
     assert_non_null(strstr(err.text, "label 7 of image 2"));
@@ -649,9 +784,11 @@ int main(void)
         cmocka_unit_test(test_workers_apart),
         cmocka_unit_test(test_workers),
         cmocka_unit_test(test_ref_differences),
+        cmocka_unit_test(test_loss_sums),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_training_bf16),
         cmocka_unit_test(test_kept_or_not),
+        cmocka_unit_test(test_odd_traits),
         cmocka_unit_test(test_prediction),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_reference_code),

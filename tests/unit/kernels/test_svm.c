@@ -432,12 +432,12 @@ static void damaged_models(void **state)
     } spoilt[] = {
         {"c_svc", "nu_svc", "expected c_svc"},
         {"rbf", "precomputed", "precomputed"},
-        {"gamma 0.5\n", "", "gamma must stand"},
+        {"gamma 0.5\n", "", "expected gamma before SV"},
         {"gamma 0.5", "gamma nan", "expected a number"},
         {"nr_class 2", "nr_class 9", "2 to 7"},
-        {"total_sv 2", "total_sv 1e15", "room for"},
+        {"total_sv 2", "total_sv 1e15", "holds at most"},
         {"total_sv 2", "total_sv 3", "adds up"},
-        {"label 0 1", "label 0 0", "twice"},
+        {"label 0 1", "label 0 0", "given twice"},
         {"label 0 1", "label 0 7", "0 to 6"},
         {"label 0 1", "label 0", "1 label"},
         {"rho 0.25", "rho", "0 rho"},
@@ -448,7 +448,7 @@ static void damaged_models(void **state)
         {"1:1 3:2", "1:1e99 3:2", "finite"},
         {"-1 2:1", "2:1", "coefficients"},
         {"3:4 \n", "3:4 \n1 1:1\n", "more than the 2"},
-        {"label", "lable", "unknown word"},
+        {"label", "lable", "unknown keyword"},
         {"1:1 3:2", "0:1 3:2", "rising"},
     };
     for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {

@@ -123,7 +123,7 @@ static void class_weights(void **state)
     } bad[] = {
         {"\"class_weight\":\"even\"", "class_weight: expected none, balanced, or a map"},
         {"\"class_weight\":[1,1,1,1,1,1,1]", "class_weight: expected none, balanced, or a map"},
-        {"\"class_weight\":{\"fury\":1}", "class_weight: no class 'fury'"},
+        {"\"class_weight\":{\"fury\":1}", "class_weight: unknown class 'fury'"},
         {"\"class_weight\":{\"fear\":0}", "class_weight: fear: expected a number above 0"},
         {"\"class_weight\":{\"fear\":\"1\"}", "class_weight: fear: expected a number above 0"},
     };

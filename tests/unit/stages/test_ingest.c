@@ -348,13 +348,13 @@ static void test_packed_damage(void **state)
             assert_int_equal(strncmp(err.text, "csv", 3), 0);
         }
         assert_true(ingest(packed.bytes, packed.size / 2, "", &err) < 0);
-        assert_non_null(strstr(err.text, "cut or damaged archive"));
+        assert_non_null(strstr(err.text, "truncated or damaged archive"));
         free(packed.bytes);
     }
     struct member nothing[] = {{"a.txt", &good}, {"b/c.json", &good}};
     struct text packed = pack(nothing, 2, ARCHIVE_FILTER_GZIP);
     assert_true(ingest(packed.bytes, packed.size, "", &err) < 0);
-    assert_string_equal(err.text, "csv: no fer2013.csv nor other .csv in the archive");
+    assert_string_equal(err.text, "csv: no .csv file in the archive");
     free(packed.bytes);
     free(good.bytes);
 }

@@ -120,7 +120,7 @@ static void expressions_show(void **state)
             struct random r = random_start(9, person);
             struct canvas c = {0};
             drawn_background(&c, &r);
-            drawn_head(&c, &r, class, 0, (struct head_place){24, 24, 24});
+            drawn_head(&c, &r, class, 0, (struct head_position){24, 24, 24});
             for (int y = 36; y < 46; y++)
                 for (int x = 20; x < 28; x++)
                     mouth[class] += (double)c.pixels[y * FACE_SIZE + x] / (40 * 80);

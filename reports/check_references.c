@@ -1,5 +1,5 @@
-/* See check_places.h. */
-#include "reports/check_places.h"
+/* See check_references.h. */
+#include "reports/check_references.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 
 enum { NAME_LIMIT = 600, PLACE_LIMIT = 64 };
 
-struct place {
+struct target {
     char stage[NAME_LIMIT], port[NAME_LIMIT];
     const char *pointer; /* "" for the whole output */
 };
@@ -87,7 +87,7 @@ static void specialise(const char *pattern, size_t n, const char *pointer, char 
     text[used < 2 * PLACE_LIMIT ? used : 2 * PLACE_LIMIT - 1] = 0;
 }
 
-/* The place is one that the patterns have, and is a list if a list is wanted. */
+/* Whether the patterns have the pointer, as a list or as a number. */
 static bool holds(const char *patterns, const char *pointer, bool list)
 {
     for (const char *p = patterns; *p; p += strspn(p, " ")) {
@@ -100,10 +100,10 @@ static bool holds(const char *patterns, const char *pointer, bool list)
     return false;
 }
 
-static int no_such_place(const char *patterns, const struct place *place, bool list,
+static int no_such_place(const char *patterns, const struct target *target, bool list,
                          struct error *err)
 {
-    const char *pointer = place->pointer;
+    const char *pointer = target->pointer;
     struct nearest nearest = {.wrong = pointer};
     char best[2 * PLACE_LIMIT] = "", text[2 * PLACE_LIMIT] = "";
     for (const char *p = patterns; *p; p += strspn(p, " ")) {
@@ -120,14 +120,14 @@ static int no_such_place(const char *patterns, const struct place *place, bool l
         p += n;
     }
     const char *hint = nearest_hint(&nearest);
-    return error_set(err, EINVAL, "%s.%s has no %s at '%s'%s%s%s", place->stage, place->port,
+    return error_set(err, EINVAL, "%s.%s has no %s at '%s'%s%s%s", target->stage, target->port,
                      list ? "list" : "number", pointer, hint, *hint ? "" : "; it has ",
                      *hint ? "" : patterns);
 }
 
 /* ---- references ---- */
 
-static bool split(const char *reference, struct place *place)
+static bool split(const char *reference, struct target *target)
 {
     size_t n = strcspn(reference + 1, ":");
     const char *name = reference + 1, *colon = name + n, *dot = colon;
@@ -135,47 +135,47 @@ static bool split(const char *reference, struct place *place)
         dot--;
     if (dot == name || n >= NAME_LIMIT)
         return false;
-    snprintf(place->stage, sizeof place->stage, "%.*s", (int)(dot - name), name);
-    snprintf(place->port, sizeof place->port, "%.*s", (int)(colon - dot - 1), dot + 1);
-    place->pointer = *colon ? colon + 1 : colon;
+    snprintf(target->stage, sizeof target->stage, "%.*s", (int)(dot - name), name);
+    snprintf(target->port, sizeof target->port, "%.*s", (int)(colon - dot - 1), dot + 1);
+    target->pointer = *colon ? colon + 1 : colon;
     return true;
 }
 
 /* The output port that a reference names; false if it isn't known. `is_program`: the experiment
  * file names its ports. */
-static bool find_port(const struct place *place, const json_t *stages, struct port *port,
+static bool find_port(const struct target *target, const json_t *stages, struct port *port,
                       bool *is_program)
 {
-    const json_t *stage = json_object_get(stages, place->stage);
-    const json_t *output = json_object_get(json_object_get(stage, "outputs"), place->port);
+    const json_t *stage = json_object_get(stages, target->stage);
+    const json_t *output = json_object_get(json_object_get(stage, "outputs"), target->port);
     const struct kind *kind = kind_find(cells_string(stage, "kind"));
     *is_program = output != NULL;
     if (output) {
         *port = (struct port){
-            .name = place->port,
+            .name = target->port,
             .form = json_is_true(json_object_get(output, "folder")) ? PORT_TREE : PORT_FILE,
             .file = cells_string(output, "file"),
         };
         return true;
     }
     for (const struct port *p = kind ? kind->outputs : NULL; p && p->name; p++)
-        if (strcmp(p->name, place->port) == 0) {
+        if (strcmp(p->name, target->port) == 0) {
             *port = *p;
             return true;
         }
     return false;
 }
 
-/* What each use reads. A program may call its files what it likes; one of the endings that say what
- * is in it is believed, and a picture with an ending has that of a picture. */
+/* What each use reads. Files of programs may have any name, but an ending that is known counts, and
+ * the file of a picture has either no ending or ".png". */
 static const struct {
     const char *word, *endings;
     bool in_folder;
 } uses[] = {
-    [PLACE_NUMBER] = {"JSON", ".json .jsonl", false},
-    [PLACE_LIST] = {"JSON", ".json .jsonl", false},
-    [PLACE_LINES] = {"JSON lines", ".jsonl", false},
-    [PLACE_PICTURE] = {"a PNG", ".png", true},
+    [REFERENCE_NUMBER] = {"JSON", ".json .jsonl", false},
+    [REFERENCE_LIST] = {"JSON", ".json .jsonl", false},
+    [REFERENCE_LINES] = {"JSON lines", ".jsonl", false},
+    [REFERENCE_PICTURE] = {"a PNG", ".png", true},
 };
 
 static const char known_endings[] =
@@ -199,54 +199,56 @@ static const char *ending_of(const char *path)
     return dot ? dot : "";
 }
 
-static bool can_read(enum place_use use, const char *path, bool is_program)
+static bool can_read(enum reference_use use, const char *path, bool is_program)
 {
     const char *ending = ending_of(path);
-    if (use == PLACE_PICTURE && is_program)
+    if (use == REFERENCE_PICTURE && is_program)
         return !*ending || strcasecmp(ending, ".png") == 0;
     return is_among(uses[use].endings, ending) ||
            (is_program && (!is_among(known_endings, ending) ||
-                           (use == PLACE_LINES && strcmp(ending, ".json") == 0)));
+                           (use == REFERENCE_LINES && strcmp(ending, ".json") == 0)));
 }
 
 /* Files of the forms that the use can read. */
-static int check_form(const struct port *port, const struct place *place, enum place_use use,
+static int check_form(const struct port *port, const struct target *target, enum reference_use use,
                       bool is_program, struct error *err)
 {
     bool folder = port->form == PORT_TREE;
-    const char *word = uses[use].word, *file = folder ? place->pointer : port->file;
+    const char *word = uses[use].word, *file = folder ? target->pointer : port->file;
     if (folder && (!uses[use].in_folder || !file[0] || !file[1]))
-        return error_set(err, EINVAL, "expected %s, but %s.%s is a folder%s", word, place->stage,
-                         place->port, uses[use].in_folder ? ": name a file in it after ':'" : "");
-    if (folder && !sources_path_sound(file))
+        return error_set(err, EINVAL, "expected %s, but %s.%s is a folder%s", word, target->stage,
+                         target->port, uses[use].in_folder ? ": name a file in it after ':'" : "");
+    if (folder && !sources_path_is_safe(file))
         return error_set(err, EINVAL, "'..' is not allowed in '%s'", file);
-    if (!folder && uses[use].in_folder && *place->pointer)
-        return error_set(err, EINVAL, "%s.%s is a file: nothing can stand after ':'", place->stage,
-                         place->port);
+    if (!folder && uses[use].in_folder && *target->pointer)
+        return error_set(err, EINVAL, "%s.%s is a file: expected nothing after ':'", target->stage,
+                         target->port);
     if ((folder && port->holds) || can_read(use, file, is_program))
         return 0;
     return folder ? error_set(err, EINVAL, "expected %s, not '%s' in %s.%s", word, file,
-                              place->stage, place->port)
+                              target->stage, target->port)
                   : error_set(err, EINVAL, "expected %s, but %s.%s is the file %s", word,
-                              place->stage, place->port, file);
+                              target->stage, target->port, file);
 }
 
-int place_check(const char *reference, enum place_use use, const json_t *stages, struct error *err)
+int reference_check(const char *reference, enum reference_use use, const json_t *stages,
+                    struct error *err)
 {
-    struct place place;
+    struct target target;
     struct port port;
     bool is_program;
-    if (!reference || *reference != '@' || !split(reference, &place))
+    if (!reference || *reference != '@' || !split(reference, &target))
         return error_set(err, EINVAL, "expected a reference \"@stage.port:/pointer\", not '%.100s'",
                          reference ? reference : "");
-    if (!find_port(&place, stages, &port, &is_program))
+    if (!find_port(&target, stages, &port, &is_program))
         return 0;
-    int rc = check_form(&port, &place, use, is_program, err);
-    bool within = port.form == PORT_TREE || use == PLACE_NUMBER || use == PLACE_LIST;
-    if (rc < 0 || !port.holds || !within || holds(port.holds, place.pointer, use == PLACE_LIST))
+    int rc = check_form(&port, &target, use, is_program, err);
+    bool within = port.form == PORT_TREE || use == REFERENCE_NUMBER || use == REFERENCE_LIST;
+    if (rc < 0 || !port.holds || !within ||
+        holds(port.holds, target.pointer, use == REFERENCE_LIST))
         return rc;
     if (port.form == PORT_TREE)
-        return error_set(err, EINVAL, "%s.%s has no file '%s'; it has %s", place.stage, place.port,
-                         place.pointer, port.holds);
-    return no_such_place(port.holds, &place, use == PLACE_LIST, err);
+        return error_set(err, EINVAL, "%s.%s has no file '%s'; it has %s", target.stage,
+                         target.port, target.pointer, port.holds);
+    return no_such_place(port.holds, &target, use == REFERENCE_LIST, err);
 }

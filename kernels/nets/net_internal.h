@@ -1,7 +1,8 @@
-/* The inside of a net, shared by net.c (what it is), step_plan.c (the plan of a training step),
- * memory_plan.c (its memory) and net_run.c (what it computes). */
-#ifndef FERDAG_KERNELS_NETS_NET_RUN_H
-#define FERDAG_KERNELS_NETS_NET_RUN_H
+/* The inside of a net. net.c, the public functions, stands on the others: step_plan.c (the plan of
+ * a training step), memory_plan.c (its memory), train_step.c and evaluation.c (which run it), and
+ * passes.c, what these two share. None of them calls net.c. */
+#ifndef FERDAG_KERNELS_NETS_NET_INTERNAL_H
+#define FERDAG_KERNELS_NETS_NET_INTERNAL_H
 
 #include "kernels/backends/backend.h"
 #include "kernels/nets/models.h"
@@ -10,6 +11,7 @@ struct net_param_state {
     struct net_param public;
     size_t slices; /* outermost size of its tensors */
     struct tensor *value, *gradient, *momentum;
+    float batches; /* num_batches_tracked, which has no tensor */
 };
 
 /* An activation's memory, taken and released as a pass goes on. It is one worker's for ever: while
@@ -88,6 +90,8 @@ struct net {
     struct device *device;
     struct program program;
     struct net_param_state params[NETS_MAX_PARAMS];
+    struct parameter_update updates[NETS_MAX_PARAMS]; /* of the trainable ones */
+    size_t update_count;
     struct step steps[NETS_MAX_OPS];
     struct plan plan;                        /* of a training step */
     struct tensor *values[NETS_MAX_OPS + 1]; /* images, features, logits; the others are NULL */
@@ -96,8 +100,8 @@ struct net {
     struct buffer *buffers;
     struct tensor *batches; /* where a training step keeps values over segments; NULL: nowhere */
     size_t room, lent;      /* of its values, and those that buffers for evaluation lie in */
-    int workers;            /* that share the images of a batch */
-    bool folded;            /* steps' weights and bias are those of the current parameters */
+    struct device_traits traits;
+    bool folded; /* steps' weights and bias are those of the current parameters */
 };
 
 /* The images of a worker: `first` to `end` - 1 of n. */
@@ -106,11 +110,30 @@ struct share {
 };
 struct share net_share(const struct net *net, size_t n, int worker);
 
-/* Makes the plan of a net for training, with its tensors. Where the outputs of norms with a
- * residual are more than `kept` values together, the backward pass computes them again: the results
- * are the same, to the bit. */
-enum { NET_KEPT_VALUES = 1 << 27 }; /* 256 MB in bf16 */
-int net_plan(struct net *net, size_t kept, struct error *err);
+/* Calls `work` for each worker with its number, on a thread of its own, and returns the failure of
+ * the first worker that failed. */
+int net_share_out(struct net *net, size_t n,
+                  int (*work)(struct net *net, size_t n, int worker, int argument,
+                              struct error *err),
+                  int argument, struct error *err);
+
+/* Prepares weights and norms for a pass over ranges of about n images. */
+enum net_pass { NET_EVALUATION, NET_FORWARD, NET_BACKWARD };
+int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err);
+
+/* Frees the packed weights of training or, folded, of evaluation: they are never needed at the same
+ * time. */
+void net_release(struct net *net, bool training);
+
+/* -EINVAL unless a batch of n images fits. */
+int net_check_batch(const struct net *net, size_t n, struct error *err);
+
+/* net_create with other traits than the device's own; workers and precision must be its own. */
+int net_create_with(struct net **net, const struct net_spec *spec,
+                    const struct device_traits *traits, struct error *err);
+
+/* Makes the plan of a net for training, with its tensors. */
+int net_plan(struct net *net, struct error *err);
 
 /* Gives all slots of a plan their tensors; `fixed` ones have them. */
 struct fixed {

@@ -1,0 +1,214 @@
+/* Memory of the `cpu` backend: its tensors, how they lie, and the scratch memory of its workers.
+ * It knows no operation. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "kernels/math/bf16.h"
+#include "kernels/backends/cpu/cpu.h"
+
+/* Large memory lies in huge pages where the system has them: streams through it then don't stop at
+ * every 4 KB, which makes ResNeXt29 at width 16 5 % faster, and ResNet18 4 %. */
+enum { HUGE_PAGE = 2 << 20, LARGE = 16 << 20 };
+
+void *cpu_allocate(size_t size)
+{
+    size_t line = size < LARGE ? 64 : HUGE_PAGE, whole = (size + line - 1) / line * line;
+    void *p = whole < size ? NULL : aligned_alloc(line, whole);
+    if (p && size >= LARGE)
+        madvise(p, whole, MADV_HUGEPAGE); /* if it can't, small ones do */
+    if (p)
+        memset(p, 0, whole);
+    return p;
+}
+
+int cpu_scratch(struct device *device, int worker, enum cpu_scratch which, size_t size,
+                void **memory, struct error *err)
+{
+    struct cpu_worker *w = &device->workers[worker];
+    if (size > w->scratch_size[which]) {
+        free(w->scratch[which]);
+        w->scratch_size[which] = 0;
+        w->scratch[which] = cpu_allocate(size);
+        if (!w->scratch[which])
+            return error_set(err, ENOMEM, "out of memory");
+        w->scratch_size[which] = size;
+    }
+    *memory = w->scratch[which];
+    return 0;
+}
+
+static struct tensor *describe(struct device *device, enum tensor_use use, struct shape shape)
+{
+    struct tensor *t = calloc(1, sizeof *t);
+    size_t lanes = device->lanes->lanes;
+    if (!t)
+        return NULL;
+    t->use = use;
+    t->shape = shape;
+    t->version = 1;
+    t->pixels = shape.h * shape.w;
+    t->blocks = (shape.c + lanes - 1) / lanes;
+    if (use == TENSOR_PLAIN || use == TENSOR_PASSING)
+        t->slice = shape.c * t->pixels * sizeof(float);
+    else if (use == TENSOR_IMAGE)
+        t->slice = shape.c * t->pixels * device->lanes->item;
+    else
+        t->slice = t->blocks * t->pixels * lanes * device->lanes->item;
+    return t;
+}
+
+static void keep(struct device *device, struct tensor *t, struct tensor **tensor)
+{
+    t->next = device->tensors;
+    device->tensors = t;
+    *tensor = t;
+}
+
+int cpu_tensor(struct device *device, enum tensor_use use, struct shape shape,
+               struct tensor **tensor, struct error *err)
+{
+    struct tensor *t = describe(device, use, shape);
+    size_t size = 0;
+    bool fits = t && !__builtin_mul_overflow(t->slice, shape.n, &size) && size > 0;
+    if (fits && use != TENSOR_PASSING)
+        t->data = cpu_allocate(size);
+    if (!fits || (use != TENSOR_PASSING && !t->data)) {
+        free(t);
+        return error_set(err, ENOMEM, "out of memory for a tensor of %zu x %zu x %zu x %zu",
+                         shape.n, shape.c, shape.h, shape.w);
+    }
+    keep(device, t, tensor);
+    return 0;
+}
+
+/* In floats, whole cache lines of them. */
+size_t cpu_room(const struct device *device, struct shape shape)
+{
+    size_t lanes = device->lanes->lanes, line = 64 / sizeof(float);
+    size_t vectors = shape.n * ((shape.c + lanes - 1) / lanes) * shape.h * shape.w;
+    return (vectors * lanes * device->lanes->item + 63) / 64 * line;
+}
+
+int cpu_within(struct device *device, struct tensor *plain, size_t first, struct shape shape,
+               struct tensor **tensor, struct error *err)
+{
+    struct tensor *t = describe(device, TENSOR_ACTIVATION, shape);
+    if (!t)
+        return error_set(err, ENOMEM, "out of memory");
+    t->within = true;
+    t->data = (float *)plain->data + first;
+    keep(device, t, tensor);
+    return 0;
+}
+
+/* Channels of block b that exist. */
+static size_t channels_of(const struct device *device, const struct tensor *t, size_t b)
+{
+    size_t lanes = device->lanes->lanes, left = t->shape.c - b * lanes;
+    return left < lanes ? left : lanes;
+}
+
+void cpu_image_from_plain(const struct device *device, const float *plain, const struct tensor *t,
+                          char *image)
+{
+    const struct cpu_lanes *l = device->lanes;
+    for (size_t b = 0; b < t->blocks; b++)
+        l->from_plain(plain + b * l->lanes * t->pixels, channels_of(device, t, b),
+                      image + b * t->pixels * l->lanes * l->item, t->pixels);
+}
+
+void cpu_image_to_plain(const struct device *device, const struct tensor *t, const char *image,
+                        float *plain)
+{
+    const struct cpu_lanes *l = device->lanes;
+    for (size_t b = 0; b < t->blocks; b++)
+        l->to_plain(image + b * t->pixels * l->lanes * l->item, plain + b * l->lanes * t->pixels,
+                    channels_of(device, t, b), t->pixels);
+}
+
+int cpu_write(struct device *device, struct tensor *t, const float *values, size_t n,
+              struct error *err)
+{
+    size_t count = n * t->shape.c * t->pixels;
+    if (!t->data) /* passing */
+        t->data = cpu_allocate(t->shape.n * t->slice);
+    if (!t->data)
+        return error_set(err, ENOMEM, "out of memory");
+    t->version++;
+    if (t->use == TENSOR_IMAGE && device->bf16) {
+#pragma omp parallel for simd schedule(static) num_threads(device->threads)
+        for (size_t i = 0; i < count; i++)
+            ((uint16_t *)t->data)[i] = bf16_narrow(values[i]);
+    } else if (t->use != TENSOR_ACTIVATION) {
+        memcpy(t->data, values, count * sizeof *values);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            cpu_image_from_plain(device, values + i * t->shape.c * t->pixels, t,
+                                 (char *)t->data + i * t->slice);
+    }
+    return 0;
+}
+
+int cpu_read(struct device *device, struct tensor *t, float *values, size_t n, struct error *err)
+{
+    if (t->use == TENSOR_IMAGE || t->use == TENSOR_PASSING)
+        return error_set(err, EINVAL, "images and passing weights can't be read back");
+    if (t->use == TENSOR_PLAIN) {
+        memcpy(values, t->data, n * t->slice);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        cpu_image_to_plain(device, t, (const char *)t->data + i * t->slice,
+                           values + i * t->shape.c * t->pixels);
+    return 0;
+}
+
+void cpu_conv_release(struct tensor *weights)
+{
+    free(weights->packed);
+    weights->packed = NULL;
+    weights->packed_size = 0;
+    weights->packed_version = 0;
+}
+
+int cpu_packed_memory(struct tensor *weights, size_t size, struct error *err)
+{
+    if (weights->packed_size >= size)
+        return 0;
+    cpu_conv_release(weights);
+    weights->packed = cpu_allocate(size);
+    if (!weights->packed)
+        return error_set(err, ENOMEM, "out of memory");
+    weights->packed_size = size;
+    return 0;
+}
+
+static void free_worker(struct cpu_worker *w)
+{
+    for (int i = 0; i < SCRATCHES; i++)
+        free(w->scratch[i]);
+    while (w->sums) {
+        struct cpu_sums *s = w->sums;
+        w->sums = s->next;
+        free(s->values);
+        free(s);
+    }
+    dnn_close(w->dnn);
+}
+
+void cpu_free_memory(struct device *device)
+{
+    while (device->tensors) {
+        struct tensor *t = device->tensors;
+        device->tensors = t->next;
+        cpu_conv_release(t);
+        free(t->work);
+        if (!t->within)
+            free(t->data);
+        free(t);
+    }
+    for (int w = 0; device->workers && w < device->threads; w++)
+        free_worker(&device->workers[w]);
+    free(device->workers);
+}

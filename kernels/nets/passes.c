@@ -1,0 +1,84 @@
+/* What the passes of a net share: workers, the shares of a batch that they take, and weights and
+ * norms made ready. */
+#include <errno.h>
+#include "kernels/nets/net_internal.h"
+
+struct share net_share(const struct net *net, size_t n, int worker)
+{
+    size_t workers = (size_t)net->traits.workers, each = (n + workers - 1) / workers;
+    size_t multiple = net->traits.worker_images;
+    each = (each + multiple - 1) / multiple * multiple;
+    size_t first = each * (size_t)worker < n ? each * (size_t)worker : n;
+    return (struct share){first, n - first < each ? n : first + each};
+}
+
+int net_share_out(struct net *net, size_t n,
+                  int (*work)(struct net *net, size_t n, int worker, int argument,
+                              struct error *err),
+                  int argument, struct error *err)
+{
+    int failed = 0, first = net->traits.workers;
+#pragma omp parallel for schedule(static, 1) num_threads(net->traits.workers)
+    for (int w = 0; w < net->traits.workers; w++) {
+        struct error own = {0};
+        int e = work(net, n, w, argument, &own);
+#pragma omp critical(net_failure)
+        if (e && w < first) {
+            failed = e;
+            first = w;
+            if (err)
+                *err = own;
+        }
+    }
+    return failed;
+}
+
+/* Every worker gets the convolutions from its own number on, `workers` apart: packing weights is
+ * work too. */
+static int ready_convs(struct net *net, size_t n, int worker, int pass, struct error *err)
+{
+    int e = 0;
+    for (int i = worker; !e && i < net->program.op_count; i += net->traits.workers) {
+        const struct op *op = &net->program.ops[i];
+        const struct step *s = &net->steps[i];
+        bool folded = pass == NET_EVALUATION && s->fused_norm; /* is ready */
+        bool last = pass == NET_BACKWARD && op->in == 0;       /* needs no dx */
+        if (op->kind == OP_CONV && !folded && !last)
+            e = net->backend->conv_ready(s->conv, worker, n, net->params[op->param].value,
+                                         pass == NET_BACKWARD, err);
+    }
+    return e;
+}
+
+void net_release(struct net *net, bool training)
+{
+    for (int i = 0; i < net->program.op_count; i++)
+        if (net->steps[i].fused_norm)
+            net->backend->conv_release(training ? net->params[net->program.ops[i].param].value
+                                                : net->steps[i].weights);
+}
+
+int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err)
+{
+    if (pass == NET_FORWARD) {
+        net_release(net, false);
+        net->folded = false;
+    }
+    int e = net_share_out(net, n, ready_convs, (int)pass, err);
+    if (pass == NET_BACKWARD) /* the norms are ready */
+        return e;
+    for (int i = 0; !e && i < net->program.op_count; i++)
+        if (net->program.ops[i].kind == OP_NORM &&
+            (pass == NET_FORWARD || !net->steps[i - 1].fused_norm))
+            e = net->backend->norm_ready(net->device, &net->steps[i].norm, pass == NET_FORWARD,
+                                         err);
+    return e;
+}
+
+int net_check_batch(const struct net *net, size_t n, struct error *err)
+{
+    if (n < 1 || n > (size_t)net->spec.batch)
+        return error_set(err, EINVAL, "a batch of %zu images: the net takes 1 to %d", n,
+                         net->spec.batch);
+    return 0;
+}
