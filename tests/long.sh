@@ -1,8 +1,8 @@
 #!/bin/bash
-# What takes long or needs other programs: the unit tests under sanitizers, the Debian package, the
+# Tests that take long or need other programs: the unit tests under sanitizers, the Debian package, the
 # fuzz targets, the comparisons with PyTorch and scikit-learn. Ends with "N passed, N failed, N
-# skipped". PYTHON names a Python that has numpy, torch, safetensors, scikit-learn (default python3);
-# FUZZ_SECONDS is the time for each fuzz target (default 30); FEATURES a folder of features as
+# skipped". Variables: PYTHON is a Python with numpy, torch, safetensors and scikit-learn (default
+# python3); FUZZ_SECONDS the time for each fuzz target (default 30); FEATURES a folder of features, as
 # extract_features or fuse_features writes it.
 cd "$(dirname "$0")/.." || exit 1
 python=${PYTHON:-python3}
@@ -15,8 +15,8 @@ skip() {
     printf '%-40s skipped: %s\n' "$1" "$2"
 }
 
-# attempt NAME COMMAND...: one line, and the end of the output if it fails. A command that exits with
-# 77 was skipped and has printed why.
+# attempt NAME COMMAND...: runs the command and prints one line, and the end of its output if it fails. Exit
+# status 77 means skipped; the command has printed the reason.
 attempt() {
     local name=$1 start=$SECONDS status
     shift
@@ -36,7 +36,7 @@ attempt() {
     esac
 }
 
-# Runs a cmocka program whose output goes to $output: exit status 77 if it skipped all of its tests.
+# Runs a cmocka program; its output goes to $output. Exit status 77 if it skipped all of its tests.
 cmocka() {
     "$@" || return
     grep -q '^\[  PASSED  \] [1-9]' "$output" || return 77
@@ -61,7 +61,7 @@ fuzz() {
 attempt 'build with sanitizers' sanitized
 for program in build/sanitized/tests/unit/*/test_*; do
     { [ -x "$program" ] && [ -f "$program" ]; } || continue
-    # oneDNN's generated code and OpenBLAS keep memory until the end
+    # no leak check: oneDNN's generated code and OpenBLAS keep memory until the end
     ASAN_OPTIONS=detect_leaks=0 attempt "sanitized $(basename "$program")" cmocka timeout 900 "$program"
 done
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs the built unit programs and the stories; one line each, and at the end
 # "N passed, N failed, N skipped", which counts the cmocka tests one by one and each story as one.
-# Skipped tests count as nothing else, and their reasons stand below their program.
-# With arguments, only those whose name holds one of them. BUILD and FERDAG say where the programs are.
+# Skipped tests count neither as passed nor as failed; their reasons are below their program.
+# With arguments, only those whose name contains one of them. BUILD is the build folder, FERDAG the program.
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 build=${BUILD:-build}
@@ -35,8 +35,8 @@ for program in "$build"/tests/unit/*/test_*; do
     timeout 300 "$program" >"$scratch/output" 2>&1
     status=$?
     p=$(count PASSED) f=$(count FAILED) s=$(count SKIPPED)
-    [ $status -ne 0 ] && [ "$f" -eq 0 ] && f=1 # it died before it could say what failed
-    [ $((p + f + s)) -eq 0 ] && f=1            # it ended well, but without a test
+    [ $status -ne 0 ] && [ "$f" -eq 0 ] && f=1 # it crashed before cmocka printed the failure
+    [ $((p + f + s)) -eq 0 ] && f=1            # exit status 0, but no test ran
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     printf '%-40s %d passed, %d failed, %d skipped\n' "$name" "$p" "$f" "$s"
     [ "$s" -gt 0 ] && grep '^skipped: ' "$scratch/output" | sort -u | sed 's/^/    /'

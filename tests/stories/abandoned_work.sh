@@ -1,5 +1,5 @@
-# What a killed run leaves is listed by fsck, goes with age by itself, a checkpoint later than the rest;
-# what is running, or was touched lately, stays.
+# Folders of killed attempts: fsck lists them, and a later run removes them when they are old enough
+# (those with a checkpoint later than others). Folders of running or recent attempts stay.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2

@@ -1,6 +1,6 @@
-# Bad data through the whole engine: the stage that sees it fails with one line (file, line, what was
-# expected), the run exits with 1, and the cache serves what it served before and nothing of the
-# failed stage. Bad YAML and usage (exit 2) leave a cache as it is.
+# Bad data, from the file to the exit status: the stage that reads it fails with one line (file, line,
+# what was expected), the run exits with 1, and the cache has the results of before and none of the
+# failed stage. Bad YAML and wrong usage (exit 2) don't change the cache.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -22,7 +22,7 @@ done > rows
 
 # Digests of a stage's outputs in the run on stdin.
 outputs() { awk -v name="\"$1\"," '$1 == "\"name\":" { on = $2 == name } on && length($2) > 60 && $1 != "\"key\":"'; }
-# Every blob but what stages printed, which is kept of those that failed too.
+# Every blob except logs, which are also kept for failed stages.
 : | sha256sum | cut -c3-64 > logs
 blobs() {
     "$FERDAG" log x.yaml full | sha256sum | cut -c3-64 >> logs
@@ -69,7 +69,7 @@ gzip -c sound.csv > whole.gz
 head -c $(($(wc -c < whole.gz) * 2 / 3)) whole.gz > faces.csv
 refused 'a cut .gz' ' truncated or damaged archive'
 
-# What editors do to text is no harm: the very same outputs.
+# A missing newline at the end, CRLF and compression give the same outputs.
 same_as_first() { same "$1" "$(cat first)" "$("$FERDAG" run x.yaml full --json 2> err | outputs full)"; }
 printf %s "$(cat sound.csv)" > faces.csv
 same_as_first 'no newline at the end'
@@ -78,7 +78,7 @@ same_as_first 'CRLF'
 gzip -c sound.csv > faces.csv
 same_as_first 'packed'
 
-# Usage and YAML: the cache is as it was, to the byte.
+# Wrong usage and bad YAML: every byte of the cache is as before.
 cp sound.csv faces.csv
 "$FERDAG" run x.yaml sound full 2> err || fail "$(cat err)"
 state() { find .ferdag -type f -exec sha256sum {} + | sort; }
@@ -92,7 +92,7 @@ for words in 'bad.yaml' 'x.yaml --set limit=many' 'x.yaml nothing' 'x.yaml -j no
     same "the cache after run $words" "$(cat before)" "$(state)"
 done
 
-# A training set that a stage cannot use: the error is that stage's.
+# A data set that is well-formed but unusable for a stage: that stage fails.
 cat > y.yaml <<'Y'
 ferdag: 2
 params: { min_face: 24, size_support: 6 }
@@ -119,8 +119,8 @@ grep -v Training sound.csv > faces.csv
 unusable net 'images: the training split has no image of class angry (0 images'
 unusable cleaned 'images: the training split is empty'
 
-# What a program wrote for the report and that isn't what the report needs: the report says so in its
-# place, and shows all else.
+# Outputs of programs that the report can't use: the report prints the reason in their place, and
+# shows everything else.
 for tool in groff gnuplot pdftotext; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
 done

@@ -1,8 +1,8 @@
-# Mistakes in the YAML: one line with the place and what would be right, exit 2, no cache made.
+# Errors in the YAML: one line with the place and what would be right, exit 2, no cache created.
 . "$STORIES/lib.sh"
 echo data > data.txt
 
-# bad EXPECTED-TEXT: the YAML on stdin is refused with it
+# bad EXPECTED-TEXT: the YAML on stdin is refused with this text
 bad() {
     cat > bad.yaml
     "$FERDAG" run bad.yaml > out 2> err
@@ -16,7 +16,7 @@ bad() {
     [ $status -eq 2 ] || [[ $1 == *'cannot open'* || $1 == *'regular file'* ]] || fail "check passed '$1'"
 }
 
-# stages EXPECTED-TEXT STAGES: as bad, with the head of a file before the stages (so they start on line 4)
+# stages EXPECTED-TEXT STAGES: like bad, for a file whose stages begin on line 4
 stages() { printf 'ferdag: 2\ninputs: { data: { path: data.txt } }\nstages:\n%s\n' "$2" | bad "$1"; }
 
 bad 'bad.yaml:1:1: the file is empty' <<< ''
@@ -89,7 +89,7 @@ head -c 5000000 /dev/zero | tr '\0' '#' | bad 'larger than 4194304 bytes'
   echo 'stages: { s: { kind: command, out: { b: b }, with: { run: ":" }, in: { a: ['; for i in $(seq 20000); do echo '"x${big}",'; done
   echo '] } } }'
 } | (ulimit -v 1500000; bad 'expands to more than 5000000 values') || exit 1
-# Large files are slow in no way: each name is looked up in a map of 90,000.
+# Large files are fast: each name is looked up in a map of 90,000.
 { echo 'ferdag: 2'; echo 'params:'; seq -f '  a%.0f: 1' 90000; } > large.yaml
 { echo 'ferdag: 2'; echo 'include: large.yaml'; echo 'params:'; seq -f '  b%.0f: 1' 60000
   echo 'stages: { s: { kind: command, out: { b: b }, with: { run: ":" }, in: { a: ['

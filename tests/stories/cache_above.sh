@@ -1,5 +1,5 @@
 # Without --cache and FERDAG_CACHE the cache is found by looking into the folders above, as git finds
-# .git; what nobody of this user made there is not taken for one.
+# .git. A folder that another user made is not used.
 . "$STORIES/lib.sh"
 mkdir -p project/sub/deep alone
 cd project || fail 'no folder'
@@ -44,7 +44,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 chmod -R u+w ../../.ferdag
 
-# Another user's is not taken, least of all by root.
+# Another user's cache is not used, and above all not by root.
 if [ "$(id -u)" = 0 ] && chown 65534 ../../.ferdag 2> err; then
     same 'with another owner above' s "$(ran ../../x.yaml)"
     [ -d .ferdag ] || fail "another user's cache was taken"

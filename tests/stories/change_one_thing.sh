@@ -1,4 +1,4 @@
-# One change reruns exactly what hangs on it; comments, order, names and formatting rerun nothing.
+# One change reruns exactly the stages that depend on it; comments, order, names and formatting rerun nothing.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -36,7 +36,7 @@ stages:
   one:
     for: { set: [b, a] }
     with:
-      run: "(cat t; echo ${set}) > u.txt"   # says who it is
+      run: "(cat t; echo ${set}) > u.txt"   # so that the two outputs differ
     in: { t: lines }
     kind: command
     out: { u: "u.txt" }

@@ -1,6 +1,6 @@
-# A reader that has enough, as in `ferdag kinds | head -1`, is no error: nothing is said of it, what was
-# asked for is done, and the exit status is that of the command, whoever reads. (Ending by SIGPIPE
-# would give 141 or 0, as chance has it.) A disk that takes no more is an error with exit status 1.
+# A pipe whose reader has ended, as in `ferdag kinds | head -1`, is not an error: the command prints no
+# message, does its work, and its exit status doesn't depend on the reader. (Ending by SIGPIPE would
+# give 141 or 0, depending on timing.) A full disk is an error with exit status 1.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -10,7 +10,7 @@ stages:
   b: { kind: command, in: { i: a }, out: { o: o }, with: { run: "echo b > o; exit ${status}" } }
 Y
 
-# closed STATUS ARGUMENT...: ferdag with a stdout that nobody reads any more
+# closed STATUS ARGUMENT...: runs ferdag with a stdout whose reader has ended
 closed() {
     local status=$1
     shift
@@ -18,7 +18,7 @@ closed() {
     same "exit of $*" "$status" "$(cat status)"
     [[ $(cat err) != *'cannot write'* && $(cat err) != *'Broken pipe'* ]] || fail "$*: $(cat err)"
 }
-# quiet ARGUMENT...: the same, and it says nothing at all
+# quiet ARGUMENT...: the same, with exit status 0 and nothing on stderr
 quiet() {
     closed 0 "$@"
     [ ! -s err ] || fail "$*: $(cat err)"

@@ -1,5 +1,5 @@
 # A command's scripts are declared with `files`, copied into its folder and hashed: an edit runs it again.
-# Of the environment it sees a fixed few variables and those that it declares, which its key holds.
+# It sees a few fixed environment variables and those that it declares; these are part of its key.
 . "$STORIES/lib.sh"
 mkdir -p project/lib/deep elsewhere
 cd project || exit 1
@@ -49,7 +49,7 @@ chmod -x tidy.sh
 has 'a script that is not executable any more' 'would run' "$("$FERDAG" run -n x.yaml)"
 chmod +x tidy.sh
 
-# Paths are the YAML's own, whoever includes it and from wherever it runs.
+# Paths are relative to the YAML file that has them, whatever file includes it and wherever ferdag runs.
 cd ../elsewhere || exit 1
 echo 'ferdag: 2' > top.yaml
 echo 'include: ../project/x.yaml' >> top.yaml
@@ -57,7 +57,7 @@ same 'from elsewhere' '' "$(ran ../project/x.yaml --cache ../project/.ferdag)"
 same 'included' '' "$(ran top.yaml --cache ../project/.ferdag)"
 cd ../project || exit 1
 
-# A file from elsewhere stands under the last part of its name.
+# A file outside the YAML's folder has the last part of its path as name.
 echo 'echo far' > ../elsewhere/far.sh
 printf 'ferdag: 2\nstages: { a: { kind: command, files: [../elsewhere/far.sh], out: { o: o }, with: { run: "sh far.sh > o" } } }\n' > far.yaml
 same 'a file from elsewhere' a "$(ran far.yaml)"
@@ -69,7 +69,7 @@ sed 's,\./tidy\.sh > o,echo spoiled > tidy.sh; rm -rf lib; echo > o,' x.yaml > s
 cmp tidy.sh kept.sh || fail 'a stage changed its script'
 [ -e lib/deep/part.sh ] || fail 'a stage removed its library'
 
-# What is wrong is found before the run.
+# Errors in `files` and `env` are found before the run.
 refused() {
     cat > bad.yaml
     "$FERDAG" run bad.yaml > printed 2> err

@@ -27,7 +27,7 @@ stages:
 Y
 sed -i 's/\${wait}/until [ -e ${go} ]; do sleep 0.1; done/' x.yaml
 command -v python3 > /dev/null || sed -i '/report.py/d' x.yaml
-# All that the file must not be, then a report.
+# Bytes that are no report, and no regular file in its place: ignored. Then a report.
 cat > wild.sh <<'E'
 head -c 1000000 /dev/urandom > "$FERDAG_PROGRESS"
 sleep 0.4
@@ -43,7 +43,7 @@ rm "$FERDAG_PROGRESS"
 printf '{"done": 1, "total": 2, "error": "never shown", "unit": "\\u001b[2Jstep", "note": "%%n%%s"}\n3/4' > "$FERDAG_PROGRESS"
 E
 terminal t 100 24 "$FERDAG run x.yaml -k -j 8"
-# line STAGE: what is shown of it
+# line STAGE: the line of the stage on the screen
 line() { screen t | sed -n "s/^  $1  *//p"; }
 until_true shows t 'step 1/2'
 has 'the example for a shell' 'epoch 3/3' "$(line shell)"

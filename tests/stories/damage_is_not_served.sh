@@ -1,5 +1,5 @@
-# Bytes that changed behind the cache's back are never served, though size and time are as before; a
-# cache that was moved needs no look, one that was copied is read once.
+# Changed bytes in the cache are never served, even if size and times are as before. A cache that was
+# moved is not read again; one that was copied is read once.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -18,7 +18,7 @@ alter() {
     chmod a-w "$1"
 }
 
-# An output, and one that another stage reads.
+# An output, and an output that another stage reads.
 alter "$(output two)"
 same 'the last one' 'two' "$(ran x.yaml --cache a)"
 has 'what was found' 'moved to damaged/' "$(cat err)"
@@ -46,7 +46,7 @@ same 'exit' 1 $?
 has 'the reason' 'stage two failed: its input a is damaged or gone; run again: one makes it anew' "$(cat err)"
 same 'both run again' 'one two' "$(ran y.yaml --cache a)"
 
-# Moved: stamps are as they were. Copied: all are new, so that each blob is read once.
+# Moved: the files' metadata is as before. Copied: it is new, so that each blob is read once.
 mv a b
 same 'moved' '' "$(ran x.yaml --cache b)"
 cp -r b c
@@ -58,7 +58,7 @@ alter "$(output two b)"
 cp -r b e # the damage is copied along
 same 'damage in a copy' 'two' "$(ran x.yaml --cache e)"
 
-# However the damage comes to light, what was computed from it runs again: here b read rotten bytes.
+# However damage is found, stages that read the damaged bytes run again: here b did.
 cat > r.yaml <<'Y'
 ferdag: 2
 params: { v: 1 }
@@ -69,7 +69,7 @@ stages:
 Y
 export FERDAG_CACHE=r
 result() { cat "$("$FERDAG" show r.yaml b --set v=2 | awk '$1 == "output" { print $3 }')"; }
-# rotten: b has a wrong result
+# rotten: damages an output in the cache, so that b computes a wrong result from it
 rotten() {
     rm -rf r copy
     "$FERDAG" run r.yaml 2> err || fail "$(cat err)"

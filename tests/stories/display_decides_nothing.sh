@@ -1,4 +1,4 @@
-# A claim's verdict doesn't depend on how its numbers are shown: scale, unit and digits change no error bar.
+# A claim's verdict doesn't depend on how its numbers are shown: uncertainties are scaled with them.
 . "$STORIES/lib.sh"
 for tool in groff gnuplot; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }

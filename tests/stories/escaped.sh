@@ -1,11 +1,11 @@
-# A process that has left its session and its environment lives on only where there are no cgroups:
-# whatever ended the stage, the next run in the cache ends it at the latest.
+# A process of a stage that has left its session and cleared its environment is ended by its cgroup, however
+# the stage ended: at the latest when the next run in the cache starts.
 . "$STORIES/lib.sh"
 cgroup=$(awk '/ - cgroup2 / && $4 == "/" { print $5; exit }' /proc/self/mountinfo)
 cgroup=$cgroup$(sed -n 's,^0::,,p' /proc/self/cgroup)
 mkdir "$cgroup/ferdag-test-$$" 2> /dev/null || { echo 'skipped: no cgroup may be made here'; exit 77; }
 rmdir "$cgroup/ferdag-test-$$"
-mark=8.$$ # names our processes
+mark=8.$$ # the name of our processes
 cat > x.yaml <<Y
 ferdag: 2
 stages:
@@ -36,7 +36,7 @@ wait $run
 same 'exit' 1 $?
 until_true gone
 
-# Both killed at once: the next attempt finds it.
+# Run and stage are killed at once: the next attempt ends the process.
 for _ in 1 2 3; do
     start
     kill_both $run
@@ -48,7 +48,7 @@ for _ in 1 2 3; do
     until_true gone
 done
 
-# Whatever runs next in the cache will do.
+# The next run in the cache may be of any experiment.
 cat > y.yaml <<'Y'
 ferdag: 2
 stages: { b: { kind: command, out: { o: o }, with: { run: "echo > o" } } }

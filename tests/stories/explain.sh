@@ -29,7 +29,7 @@ cp x.yaml kept.yaml
 mv cat.yaml x.yaml
 same 'the rest' '1 cached stage not shown; --all shows it' "$("$FERDAG" explain x.yaml | tail -n 1)"
 
-# Of a stage whose input must run first, what else changed is certain too.
+# If an input must run first, the other changes are certain and shown as well.
 text=$("$FERDAG" explain x.yaml b --set word=two)
 has 'a stage that waits' 'b may run' "$text"
 has 'its own change' 'param run: "cat t t > u" -> "cat t > u"' "$text"
@@ -44,7 +44,7 @@ rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n 's,.*output u.*blobs/.
 has 'a blob that is gone' 'output u: missing from the cache' "$("$FERDAG" explain x.yaml b)"
 same 'and is made again' 'b' "$(ran x.yaml)"
 
-# Of a long value the part is shown that changed, and all of it in JSON; names are not cut.
+# A long value is cut to the part that changed, in JSON it is complete; names are not cut.
 cat > long.yaml <<'Y'
 ferdag: 2
 params: { word: one }
@@ -76,7 +76,7 @@ Y
 "$FERDAG" run f.yaml 2> err || fail "$(cat err)"
 has 'a number' 'param noise: 0.05 -> 0.1' "$("$FERDAG" explain f.yaml --set noise=0.1)"
 
-# Memory and time of what the stage started are its own.
+# Memory and time of processes that the stage started count as its own.
 cat > y.yaml <<'Y'
 ferdag: 2
 stages:
@@ -86,7 +86,7 @@ Y
 peak=$("$FERDAG" show y.yaml big --json | sed -n 's/.*"peak_bytes": \([0-9]*\).*/\1/p')
 [ "$peak" -gt 40000000 ] || fail "peak memory of 40 MB was seen as $peak"
 
-# Words are cut between characters, and a name that is no UTF-8 doesn't stop what shows it.
+# Text is cut between characters, and a name that is not UTF-8 is no error.
 cat > u.yaml <<'Y'
 ferdag: 2
 params: { word: a }
@@ -103,7 +103,7 @@ for word in b bb; do
     iconv -f UTF-8 -t UTF-8 printed > /dev/null || fail 'cut within a character'
 done
 
-# Of many inputs that must run first, five are named and the others counted; JSON names all.
+# If many inputs must run first, five are named and the others counted; JSON names all.
 cat > many.yaml <<'Y'
 ferdag: 2
 stages:
@@ -115,7 +115,7 @@ same 'inputs that are named' 5 "$(grep -c 'must run first' <<< "$text")"
 has 'the others' 'and 2 more inputs like these' "$text"
 same 'inputs in JSON' 7 "$("$FERDAG" explain many.yaml all --json | grep -c 'must run first')"
 
-# To look into a folder makes no cache of it.
+# A command that only reads doesn't create a cache.
 mkdir empty
 has 'status of no cache' 'missing  a' "$("$FERDAG" status x.yaml --cache empty)"
 same 'what it left there' '' "$(ls -A empty)"

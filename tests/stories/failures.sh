@@ -1,4 +1,4 @@
-# A stage that fails: what hangs on it isn't run; -k goes on with the rest; its log is kept.
+# A stage that fails: the stages that depend on it don't run; -k runs the others; its log is kept.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -41,13 +41,13 @@ Y
 same 'exit when killed' 1 $?
 has 'killed' 'killed by signal 9' "$(cat err)"
 
-# Words that are no UTF-8.
+# A log that is not UTF-8.
 printf 'ferdag: 2\nstages:\n  odd: { kind: command, out: { o: "o" }, with: { run: "exit 4 # %0199d\303\251" } }\n' 0 > odd.yaml
 "$FERDAG" run odd.yaml 2> err
 same 'exit of odd words' 1 $?
 has 'odd words' 'ended with status 4' "$(cat err)"
 
-# A file from outside is called by its own name; a stage's output by the port that it came in at.
+# Errors name an input from outside by its path, and a stage's output by the port that reads it.
 printf 'emotion,pixels,Usage\n0,1 2 3,Training\n' > faces.csv
 cat > i.yaml <<'Y'
 ferdag: 2
@@ -62,7 +62,7 @@ same 'exit of a bad CSV' 1 $?
 has 'where the CSV is wrong' "stage full failed: $(pwd -P)/faces.csv:2:8: pixels: expected 2304 values" "$(cat err)"
 has 'where an output is wrong' "stage again failed: csv:1:1: header" "$(cat err)"
 
-# A reader that leaves, or a full disk, is said to be just that.
+# A full disk under stdout: the error names the cause.
 "$FERDAG" kinds --json > /dev/full 2> err
 same 'exit with stdout full' 1 $?
 same 'stdout full' 'ferdag: cannot write to stdout: No space left on device' "$(cat err)"

@@ -46,7 +46,7 @@ rmdir data/more
 mv data/1.txt data/3.txt && ln -sf 3.txt data/link.txt
 same 'a renamed file' 'list look' "$(ran x.yaml)"
 
-# Links lead to where data lies: they are followed.
+# Links in an input folder are followed.
 mkdir ../far
 echo far > ../far/f
 ln -s "$PWD/../far" data/far
@@ -56,7 +56,7 @@ echo farther > ../far/f
 same 'what it leads to changed' 'look' "$(ran x.yaml)"
 rm -r ../far data/far
 
-# What can't be hashed or found is said before anything runs.
+# Inputs that don't exist or can't be hashed are reported before anything runs.
 ln -s nowhere data/dangling
 "$FERDAG" run x.yaml 2> err > printed && fail 'a link to nothing was taken'
 has 'a link to nothing' 'data/dangling' "$(cat err)"

@@ -37,7 +37,7 @@ has 'the line' '2 stages to go, about ' "$(cat err)"
 has 'the line' ' at -j 1, not counting 1 of unknown length; you can stop at any time, the same command resumes' "$(cat err)"
 same 'one line' 1 "$(grep -c 'to go' err)"
 
-# A short training deserves no line. Then one of more epochs has an estimate before it starts.
+# A short training gets no line. A longer one afterwards has an estimate before it starts.
 same 'a short run' 'faces first full net second' "$(ran x.yaml --cache c --set epochs=1)"
 said 'to go' && fail "a line about a short run: $(cat err)"
 cp -r c other
@@ -45,7 +45,7 @@ interrupt_when 'net: started' x.yaml --cache c --set nap=1.7
 said 'to go' || fail "no line: $(cat err)"
 [ "$(line_of 'to go')" -lt "$(line_of 'first: done')" ] || fail "the line came late: $(cat err)"
 
-# Other data of another experiment: its stages have the same names and params, but may take any time.
+# Another experiment with other data: same names and params, but no estimate, as the time may differ.
 sed 's/train: 120/train: 150/' x.yaml > z.yaml
 interrupt_when 'net: started' z.yaml --cache other --set nap=1.7
 said 'to go' && fail "an estimate from other data: $(cat err)"

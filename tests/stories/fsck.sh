@@ -1,5 +1,5 @@
-# Blobs that lost bits without a trace in the file system: a run doesn't notice, fsck does and names the
-# outputs; with --repair exactly their stages run again, and those that may have read them.
+# Blobs whose bytes changed while their metadata didn't: a run doesn't notice; fsck does and names the
+# outputs. After --repair exactly their stages run again, and those that may have read the damage.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -18,10 +18,10 @@ has 'the reason' 'cannot open cache cache' "$(cat err)"
 same 'nothing to say' '' "$(cat out.txt)"
 has 'it looked' ' 0 damaged, 0 faults, 0 affected results, 0 missing outputs' "$(cat err)"
 
-# digest STAGE: of its main output; blob DIGEST: its file
+# digest STAGE: the digest of its main output; blob DIGEST: the file of a blob
 digest() { "$FERDAG" show x.yaml "$1" --json 2> err | sed '/"outputs"/,$!d' | grep -o '"digest": "[0-9a-f]*"' | head -n 1 | cut -d'"' -f4; }
 blob() { echo "cache/blobs/${1:0:2}/${1:2}"; }
-# alter DIGEST: another first byte, the same size
+# alter DIGEST: changes the first byte of a blob, not its size
 alter() {
     local file
     file=$(blob "$1")
@@ -29,7 +29,7 @@ alter() {
     printf X | dd of="$file" bs=1 count=1 conv=notrunc status=none
     chmod a-w "$file"
 }
-# rot DIGEST: as a failing medium does, with the file's times as they were
+# rot DIGEST: the same, with unchanged metadata, as a failing disk does
 rot() {
     alter "$1"
     "$RESTAMP" cache "$1" || fail 'no restamp'
@@ -62,7 +62,7 @@ same 'its bytes' 'FIRST' "$(cat "$(blob "$two")")"
 same 'nothing to say' '' "$(cat out.txt)"
 
 # What was computed from damaged bytes runs again too; `two` read them while they were right, as fsck
-# saw since.
+# has verified since.
 rot "$one"
 echo '  three: { kind: command, in: { t: one }, out: { u: u.txt }, with: { run: "cp t u.txt" } }' >> x.yaml
 same 'what reads it' 'three' "$(ran x.yaml)"
@@ -94,7 +94,7 @@ grep -q 'affected net' out.txt && fail "it verified its inputs: $(cat out.txt)"
 "$FERDAG" fsck --repair > out.txt 2> err
 same 'what runs again' 'set' "$(ran t.yaml)"
 
-# What isn't a blob's business is left alone; what stands in a blob's place isn't.
+# Files that don't have the name of a blob are left alone; a link in a blob's place is damage.
 touch cache/blobs/note "$(dirname "$(blob "$two")")/note"
 "$FERDAG" fsck > out.txt 2> err || fail "a strange file: $(cat out.txt)"
 mv "$(blob "$two")" elsewhere
@@ -103,7 +103,7 @@ ln -s "$PWD/elsewhere" "$(blob "$two")"
 has 'a link' 'is not a regular file' "$(cat out.txt)"
 rm "$(blob "$two")"
 
-# A damaged index: every command says what helps, and that helps.
+# A damaged index: every command prints what to do, and doing it works.
 for part in 0 1 2 4; do
     dd if=/dev/urandom of=cache/index.sqlite bs=4096 seek=$part count=3 conv=notrunc status=none
     rm -f cache/index.sqlite-*

@@ -1,4 +1,4 @@
-# A full disk ends the run with one line; the cache stays sound and the next run goes on.
+# A full disk ends the run with one line; the cache stays valid and the next run continues.
 . "$STORIES/lib.sh"
 if [ "${INSIDE:-}" != yes ]; then
     unshare -rm true 2> /dev/null || { echo 'skipped: no user namespaces here'; exit 77; }
@@ -19,8 +19,7 @@ same 'what is left' 'b' "$(would_run x.yaml --cache disk/c)"
 sed -i 's/3000000/3000/' x.yaml
 same 'with room' 'b' "$(ran x.yaml --cache disk/c)"
 
-# No room for the index or the job itself: a stage that can't even start ends the run, and nobody
-# else.
+# No space for the index or for job.json: the run ends, as its stage can't start; no other process ends.
 trap 'fail "the caller was told to end"' TERM
 head -c 4000000 /dev/zero > disk/filler 2> /dev/null
 sed -i 's/echo a/echo A/' x.yaml

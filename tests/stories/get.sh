@@ -1,4 +1,4 @@
-# `get` copies an output of a current result: whole and verified, never over something that is there.
+# `get` copies an output of a current result, completely and verified; it never replaces a file.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -8,7 +8,7 @@ stages:
   tree: { kind: command, out: { o: sheets/ }, with: { run: "mkdir -p sheets/deep/empty; echo 1 > sheets/one; ln -s ../one sheets/deep/link; echo 'echo ran' > sheets/tool; chmod +x sheets/tool" } }
   train: { for: { lr: [0.5, 0.25] }, kind: command, out: { o: o.txt }, with: { run: "echo ${lr} > o.txt" } }
 Y
-# refused EXIT MESSAGE ARGUMENT...: get fails so, and leaves nothing
+# refused EXIT MESSAGE ARGUMENT...: get fails with this status and message, and creates nothing
 refused() {
     local before
     before=$(find . -path ./.ferdag -prune -o ! -name err ! -name printed ! -path "./out*" -print | sort)
@@ -58,7 +58,7 @@ refused 2 "'train' is a matrix" train.o there
 refused 1 'a has no current result (stale: param run: "echo one' a there --set word=two
 has 'what computes it' 'ferdag run x.yaml a --set word=two' "$(cat err)"
 
-# Bytes that the medium changed are found while they are copied, and the next run makes them anew.
+# Damaged bytes are found while they are copied, and the next run computes them again.
 blob=$("$FERDAG" show x.yaml tree --json | awk -F'"' '$2 == "path" { print $4 }')
 digest=$(awk '$3 == "one" { print $1 }' "$blob")
 file=.ferdag/blobs/${digest:0:2}/${digest:2}

@@ -1,5 +1,5 @@
-# `graph`: a matrix is one node with a count, --all shows each stage; files are there once; states where
-# there is a cache; names are escaped. dot must take what is printed, where it is installed.
+# `graph`: a matrix is one node with a count, --all shows each stage; each file appears once; states are
+# shown if there is a cache; names are escaped. If dot is installed, it must accept the output.
 . "$STORIES/lib.sh"
 odd='we"ird<b>&\n#1;|`.sh'
 echo 'cat "$1" > "$2"' > "$odd"
@@ -21,7 +21,7 @@ stages:
   last: { kind: command, in: { o: "each/*" }, out: { o: p }, with: { run: "cat o/* > p" } }
 Y
 graph() { "$FERDAG" graph x.yaml "$@" 2> err || fail "graph $*: $(cat err)"; }
-# nodes, edges: how many
+# nodes, edges: the numbers of nodes and edges in the output
 nodes() { grep -c '^  n[0-9]* \['; }
 edges() { grep -c -e '->'; }
 valid() { command -v dot > tool || return 0; dot -Tsvg > svg 2> err || fail "dot: $(cat err)"; grep -q '</svg>' svg || fail 'no picture'; }
@@ -50,7 +50,7 @@ same 'edges in Mermaid' 14 "$(edges <<< "$text")"
 same 'names that are used' "$(grep -o 'n[0-9]*' <<< "$(grep -e '->' <<< "$text")" | sort -u)" \
     "$(sed -n 's/^  \(n[0-9]*\)[[(>].*/\1/p' <<< "$text" | sort -u)"
 
-# States. What is computed already stays in the cache; what graph can't know doesn't stop it.
+# States. If they can't be determined, the graph is printed without them.
 "$FERDAG" run x.yaml -k --set good=1 > printed 2> err && fail 'it did not fail'
 text=$(graph --set good=1)
 has 'cached' 'label="first\ncommand\ncached", fillcolor="#d4edda"' "$text"

@@ -50,7 +50,7 @@ refused 'options follow the command' --json status x.yaml
 refused 'expected bash or zsh' completion fish
 refused 'usage: ferdag COMMAND'
 
-# One line with the version, which stands in one file, and one with the libraries.
+# One line with the version, which comes from one file, and one with the libraries.
 "$FERDAG" --version > version || fail "--version: $?"
 same 'lines of --version' 2 "$(wc -l < version)"
 [[ $(head -1 version) =~ ^ferdag\ $(cat "$STORIES/../../VERSION")(\ \(commit\ [0-9a-f]{12}(\+changes)?\))?$ ]] ||

@@ -1,5 +1,5 @@
-# A command can't change what others read: not a blob, though it is ours or we are root, not the
-# user's own files, whether it then fails, is killed, or hides it by setting the times back.
+# A command can't change its inputs: neither blobs, although their owner (or root) runs it, nor the
+# user's files; whether it succeeds, fails, is killed, or sets the files' times back.
 . "$STORIES/lib.sh"
 mkdir data bin
 echo mine > mine.txt
@@ -7,7 +7,7 @@ head -c 9000000 /dev/zero > large.bin
 echo one > data/one
 head -c 9000000 /dev/zero > data/two
 cat > spoil.sh <<'B'
-# spoil.sh FILE...: overwrites in every way that it can, and sets the times back
+# spoil.sh FILE...: tries to overwrite the files in every way, and sets the times back
 for f; do
     chmod -R u+w "$f" 2> /dev/null
     for g in "$f" "$f"/*; do
@@ -66,13 +66,13 @@ attempt killed --set 'end="kill -9 $PPID; sleep 9"'
 attempt succeeds --set end=true
 same 'they succeeded' '5' "$("$FERDAG" status x.yaml --cache succeeds --set end=true | grep -c cached)"
 
-# Where bubblewrap doesn't work: all is copied, and the log says so.
+# If bubblewrap doesn't work, all inputs are copied, and the log has a line about that.
 printf '#!/bin/sh\nexit 1\n' > bin/bwrap
 chmod +x bin/bwrap
 PATH=$PWD/bin:$PATH attempt copies
 has 'the log' 'bubblewrap' "$("$FERDAG" log x.yaml vandal_big --cache copies)"
 
-# A large input is what a small one is: a file; in a folder too.
+# A large input, which is mounted, looks like a small one: a regular file; in a folder too.
 cat > f.yaml <<'Y'
 ferdag: 2
 inputs: { x: sized, y: other }
@@ -92,8 +92,8 @@ same 'what is seen of large inputs' "$small" "$(seen | grep -v ' [-d]$')"
 head -c 9000000 /dev/zero > other
 same 'what is seen of a large file' "$small" "$(seen | grep -v ' [-d]$')"
 
-# The user saves another version meanwhile, by rename or in place and back, or moves a link: the stage
-# reads what was hashed or fails, and writes to none of them.
+# While the stage runs, the user saves another version of an input (by rename, or in place and back), or
+# changes a link: the stage reads the bytes that were hashed or fails, and changes no version.
 cat > v.yaml <<'Y'
 ferdag: 2
 params: { n: 0 }
@@ -106,7 +106,7 @@ mkdir v1 v2
 { echo version=2; head -c 9000000 /dev/zero; } > v2/big
 sums=$(sha256sum v1/big v2/big)
 ln -s v1 now
-# during N SWAP BACK: with these done while the stage runs; its result, or how it failed
+# during N SWAP BACK: runs these while the stage runs; prints its result, or how it failed
 during() {
     rm -f begun swapped read back
     "$FERDAG" run v.yaml --set "n=$1" > out.txt 2> err &

@@ -1,4 +1,4 @@
-# SIGINT: children are stopped, exit 130, what was done stays done; the second run goes on.
+# SIGINT: stages are stopped, exit 130, finished results stay; the second run continues.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2

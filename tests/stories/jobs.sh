@@ -1,4 +1,4 @@
-# The same digests at any -j; -j and needs.cpu are kept to.
+# The same digests at any -j; no more CPUs at a time than -j, counted by needs.cpu.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2

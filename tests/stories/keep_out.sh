@@ -1,5 +1,5 @@
-# What isn't the cache's stays as it is: files behind links, the shell that called us, a run under
-# nohup; and names that can't be a file's are refused before anything is made.
+# Nothing outside the cache changes: files behind links, the calling shell, a run under nohup. Names that
+# no file can have are refused before anything is created.
 . "$STORIES/lib.sh"
 mkdir mine
 echo photo > mine/photo
@@ -48,7 +48,7 @@ stages:
 Y
 same 'in spite of what was left running' 'a b' "$(ran l.yaml)"
 
-# nohup means it.
+# A run under nohup ignores SIGHUP.
 cat > n.yaml <<'Y'
 ferdag: 2
 stages:
@@ -61,7 +61,7 @@ kill -HUP $run
 wait $run
 same 'exit under nohup' 0 $?
 
-# Names of inputs are names of files; no output lies in another.
+# Names of inputs must be valid names of files; no output may be inside another.
 bad() {
     printf 'ferdag: 2\nstages:\n  a: { kind: command, out: { o: o }, with: { run: ":" } }\n  b: { kind: command, %s, with: { run: ":" } }\n' "$2" > bad.yaml
     "$FERDAG" run bad.yaml 2> err

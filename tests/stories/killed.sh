@@ -1,4 +1,4 @@
-# kill -9 of the run and of its stage: children die too, nothing half-written is served, the next run goes on.
+# kill -9 of the run and of its stage: child processes end too, no incomplete output is served, the next run continues.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2

@@ -1,4 +1,5 @@
-# Killed again and again at whatever moment: each run goes on, and the end is as if nothing had been.
+# A run is killed many times at random moments: each run continues the last, and the result is that of an
+# uninterrupted run.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2

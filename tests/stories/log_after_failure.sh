@@ -1,5 +1,5 @@
-# After a failure the end of the stage's log is shown and the command for all of it; `log` gives it also
-# when the file has changed since.
+# After a failure, the end of the stage's log is printed, with the command for all of it. `log` also works
+# after the YAML file has changed.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2

@@ -1,5 +1,5 @@
-# A result that lost an output, its number of outputs or all of itself in the index isn't "cached" while
-# runs fail: it comes back from its record and, if that is lost too, is computed again.
+# A result whose rows in the index are lost in part or as a whole is restored from its record; if the record
+# is lost too, it is computed again.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -42,13 +42,13 @@ mkdir "$record"
 "$FERDAG" fsck --repair > out.txt 2> err || fail "a folder as a record: $(cat err)"
 whole 'a folder as a record'
 
-# fsck sees it.
+# fsck finds it.
 sql "DELETE FROM output WHERE port = 'b'"
 rm .ferdag/results/*/*
 "$FERDAG" fsck > out.txt 2> err
 same 'fsck is not content' 1 $?
 
-# A table that is gone: the advice helps.
+# A missing table: doing what the message advises works.
 rm -rf .ferdag
 "$FERDAG" run x.yaml 2> err || fail "$(cat err)"
 for table in blob result output complete latest column; do

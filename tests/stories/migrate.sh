@@ -124,7 +124,7 @@ cp old.yaml once.yaml
 has 'a second time' 'old.yaml: nothing to change' "$(cat out)"
 cmp old.yaml once.yaml || fail 'the second time changed something'
 
-# What can't be renamed is said, and a file that can't be read leaves all as it was.
+# What can't be renamed is reported; if a file can't be read, no file changes.
 cat > asks.yaml << 'Y'
 ferdag: 1
 stages: { s: { kind: command, out: { o: o }, with: { run: ":" } } }
@@ -146,7 +146,7 @@ has 'the exit status in the help' 'work is left to do by hand' "$(cat out)"
 # migrated WHAT FILE: migrates it with nothing left to do.
 migrated() { "$FERDAG" migrate "$2" > out 2> err || fail "$1: $(cat out err)"; }
 
-# by_hand WHAT FILE WORD...: something is left to do, and each word stands in what is said of it.
+# by_hand WHAT FILE WORD...: something is left to do by hand, and the warnings contain each word.
 by_hand() {
     local what=$1 file=$2
     shift 2
@@ -156,7 +156,7 @@ by_hand() {
     for word; do has "$what" "$word" "$(cat err)"; done
 }
 
-# refused WHAT FILE WORD: an error, and the file is as it was.
+# refused WHAT FILE WORD: an error with the word, and the file doesn't change.
 refused() {
     cp "$2" as_it_was 2> /dev/null || : > as_it_was
     "$FERDAG" migrate "$2" > out 2> err
@@ -165,7 +165,7 @@ refused() {
     [ ! -f "$2" ] || cmp as_it_was "$2" || fail "$1: the file was changed"
 }
 
-# Two flags became one key, which can't stand there twice, in one file or in two that are merged.
+# Two flags became one key, which can't be there twice: in one file, or in two that are merged.
 stages='stages: { s: { kind: command, out: { o: o }, with: { run: "" } } }'
 checks='checks: [{ check: above, left: t/r/c, right: 1, text: x }]'
 printf 'ferdag: 1\nclaims:\n  a: { absolute: true, eased: true, %s }\n' "$checks" > flags.yaml
@@ -185,7 +185,7 @@ has 'a flag by an alias stays' 'absolute: *y' "$(cat flags.yaml)"
 printf 'ferdag: 1\nstages: { s: { kind: train_cnn, with: { batch: 1, batch_size: 2 } } }\n' > twice.yaml
 by_hand 'the new name stands there' twice.yaml 'twice.yaml:2:41: ' "'batch_size' now, which stands here"
 
-# Only format 1 is rewritten. A variable of the cells may have an old name in format 2.
+# Only format 1 is rewritten. In format 2 an old name may be a variable of cells.
 cat > two.yaml << Y
 ferdag: 2
 include: part.yaml
@@ -229,7 +229,7 @@ by_hand 'variables of cells' variable.yaml "variable.yaml:4:59: change this by h
 has 'a setting by a param' 'r: { bold: "${yes}" }' "$(cat variable.yaml)"
 has 'a variable that was no setting' 'v: { columns: [c], rows: { r: { strong: s } }' "$(cat variable.yaml)"
 
-# A key is renamed if that is right wherever an alias uses it, and else left to the user.
+# A key under an anchor is renamed only if that is right for each of its aliases.
 cat > alias.yaml << 'Y'
 ferdag: 1
 params: { o: &o { limit: 5 }, k: &k predict }
@@ -247,7 +247,7 @@ by_hand 'aliases' alias.yaml "alias.yaml:2:19: change this by hand: 'limit' is c
 has 'the key and its reference stay' 'o: &o { limit: 5 }, k: &k predict' "$(cat alias.yaml)"
 has 'a key that is right everywhere' 'c: { kind: train_cnn, with: &t { batch_size: 1 } }' "$(cat alias.yaml)"
 
-# What is written elsewhere and used by "${...}" is looked at.
+# Values that are used through "${...}" are checked where they are written.
 cat > behind.yaml << 'Y'
 ferdag: 1
 params: { k: predict, c: knn, o: { limit: 5 }, w: { seed: 1 }, n: { a: { batch: 1 } }, which: a }
@@ -271,7 +271,7 @@ by_hand 'references' behind.yaml "behind.yaml:2:14: change this by hand: kind 'p
 [[ $(grep -c 'by hand' err) = 9 ]] || fail "references: more than that is left: $(cat err)"
 has 'kinds that agree' 'with: { max_depth: 3 }' "$(cat behind.yaml)"
 
-# How the text is coded, and what of YAML isn't rewritten.
+# Encodings and line ends, and YAML that isn't rewritten.
 printf '\xef\xbb\xbfferdag: 1\nstages: { s: { kind: predict } }\n' > mark.yaml
 migrated 'a byte order mark' mark.yaml
 printf '\xef\xbb\xbfferdag: 2\nstages: { s: { kind: predict_svm } }\n' | cmp - mark.yaml || fail 'a byte order mark'
@@ -299,7 +299,7 @@ migrated 'one file by two paths' paths.yaml
 has 'by the link' predict_svm "$(cat b.yaml)"
 [ -L link.yaml ] || fail 'a link became a file'
 
-# What is no experiment is refused as `check` refuses it.
+# A file that isn't an experiment is refused as by `check`.
 echo '- a' > list.yaml
 refused 'a list' list.yaml 'list.yaml:1:1: expected a map with ferdag, params, inputs, stages ..., not a list'
 echo 'plain text' > text.yaml
@@ -311,7 +311,7 @@ refused 'an absent include' top.yaml 'top.yaml:2:11: cannot open absent.yaml: No
 printf 'ferdag: 1\ninclude: [[]]\n' > top.yaml
 refused 'an include that is no name' top.yaml 'top.yaml:2:11: include: expected the name of a file'
 
-# The file's mode stays; one that may not be written, or has other names, is left as it is.
+# The file's mode stays; a read-only file, or one with several hard links, doesn't change.
 printf 'ferdag: 1\ninclude: locked.yaml\n' > top.yaml
 printf 'stages: { s: { kind: predict } }\n' > locked.yaml
 chmod 0444 locked.yaml

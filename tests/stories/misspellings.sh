@@ -1,5 +1,5 @@
-# A wrong word in any section of an experiment is refused before anything runs, by `check` and `run`
-# alike, with its line and what would be right; never ignored. All are reported at once.
+# A misspelled word in any section of an experiment is never ignored: `check` and `run` both refuse it, with
+# its line and what would be right, before anything runs. All of them are reported at once.
 . "$STORIES/lib.sh"
 echo data > data.txt
 echo 'print("hi")' > tidy.py
@@ -56,7 +56,7 @@ printf '%s' "$base" > base.yaml
 same 'the base file' 'base.yaml: 15 stages, no errors' "$(cat printed)"
 
 tried=0
-# wrong OLD NEW EXPECTED: with the first OLD replaced by NEW, the line of NEW gets that message.
+# wrong OLD NEW EXPECTED: replaces the first OLD by NEW and expects that message for the line of NEW.
 wrong() {
     local old=$1 new=$2 expected=$3 before line command
     [[ $base == *"$old"* ]] || fail "the base file has no '$old'"
@@ -152,8 +152,8 @@ wrong 'headline:' 'headlines:' "unknown key 'headlines' of report (did you mean 
 wrong '  t2: { columns: [c]' '  claims: { columns: [c]' "'claims' can't name a table: the claims are written to tables/claims.csv and .md"
 wrong '  t2: { columns: [c]' '  settings: { columns: [c]' "'settings' can't name a table: paper.settings is no table's numbers"
 wrong 'min: 0, max: 5' 'min: 5, max: 1' 'min: 5 is above max: 1'
-# numbers that are not ours
-# theirs OLD NEW EXPECTED: as `wrong`, beside a table that holds only others' numbers
+# claims about numbers that aren't ours
+# theirs OLD NEW EXPECTED: like `wrong`, with a table that has only numbers of others
 theirs() {
     local whole=$base
     base=${base/'  t2: {'/"  t3: { columns: [c], rows: [x, z] }
@@ -167,7 +167,7 @@ theirs 'left: t1/one/public, right: t1/two/public' 'left: t3/z/c, right: t3/x/c'
 theirs 'left: t1/one/public, right: t1/two/public' 'left: t3/z/c, right: 1' 'left: t3/z/c is no number of ours'
 theirs 'left: "t1/one/*"' 'left: "t3/*/c"' 'left: t3/x/c is no number of ours'
 theirs 'cell: t1/one/public, label: One' 'cell: t3/x/c, label: One' "'t3/x/c' is no number of ours"
-# what a place can't hold
+# references to places that don't exist in an output
 wrong '"@tidy.o:/anything"' '"@tidy.d:/o.json"' 'expected JSON, but tidy.d is a folder'
 wrong '"@tidy.o:/anything"' '"@faces.sheet:/anything"' 'expected JSON, but faces.sheet is the file sheet.png'
 wrong '"@score/1/1.metrics:/public/confusion"' '"@tidy.d:/c.json"' 'expected JSON, but tidy.d is a folder'
@@ -201,7 +201,7 @@ wrong 'cpu: 1' 'cpu: "1"' 'cpu: expected an integer, not the text "1"; leave out
 wrong 'epochs: 1' 'epochs: "1"' 'epochs: expected an integer, not the text "1"; leave out the quotes'
 wrong 'public: 70.1' 'public: "70.1"' 'number: expected a number, not the text "70.1"; leave out the quotes'
 wrong 'ferdag: 2' 'ferdag: "2"' 'ferdag: expected 2, not the text "2"; leave out the quotes'
-# what can't be named so, or isn't what it must be
+# invalid names and values of the wrong type
 wrong 'knn:    {' 'tables: { kind: synthetic_faces, for: { x: [1] } }
   knn:    {' "the name 'tables' is taken by the stage that makes the file's tables and report; use another name"
 wrong 'in: { x: data, all' 'in: { a/b: data, x: data, all' "in: 'a/b' can't name an input: expected the name of a file"
@@ -237,8 +237,8 @@ for word in trian vgg91 scael abov comparabel lable titel pth; do has 'all at on
 same 'lines' 8 "$(wc -l < err)"
 same 'in the order of the file' "$(cut -d: -f3 err)" "$(cut -d: -f3 err | sort -n)"
 
-# Every section is checked as far as it can be, whatever is wrong in it or in the others, and nothing
-# is said of what only hangs on an error.
+# Every section is checked as far as possible, whatever is wrong in it or in others; errors that only
+# follow from another error are not reported.
 cat > many.yaml << 'END'
 ferdag: 2
 params: { width: 4, p: "${nosuch_a}-${nosuch_b}" }
@@ -333,29 +333,29 @@ done << 'END'
 END
 same 'lines of many.yaml' $said "$(wc -l < err)"
 
-# Under a misspelled section stands what others refer to.
+# Others refer to what is under a misspelled section: not reported.
 printf 'ferdag: 2\ninptus: { data: { path: data.txt } }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > bad.yaml
 "$FERDAG" check bad.yaml > printed 2> err
 same 'a misspelled section' "ferdag: bad.yaml:2:1: unknown key 'inptus' of the file (did you mean 'inputs'?)" "$(cat err)"
 
-# An including file takes an input away with null, at any depth.
+# An including file removes an input with null, at any depth.
 printf 'ferdag: 2\ninclude: base.yaml\nstages: { tidy: { in: { all: } } }\n' > without.yaml
 printf 'ferdag: 2\ninclude: without.yaml\nstages: { tidy: { in: { all: ~ } } }\n' > above.yaml
 for file in without above; do
     "$FERDAG" check $file.yaml > printed 2> err || fail "an input taken away in $file.yaml: $(cat err)"
 done
 
-# null says in the file itself that there is none.
+# null in the file itself means that there is no input.
 printf 'ferdag: 2\nstages: { a: { kind: command, in: { x: ~, y: null }, out: { o: o }, with: { run: x } } }\n' > none.yaml
 "$FERDAG" check none.yaml > printed 2> err || fail "an input that is null: $(cat err)"
 
-# What nothing uses is warned of.
+# A param or an input that nothing uses is a warning.
 printf 'ferdag: 2\ninputs: { data: data.txt, more: data.txt }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > unused.yaml
 "$FERDAG" check unused.yaml > printed 2> err || fail "an unused input: $(cat err)"
 same 'an unused input' "ferdag: warning: unused.yaml:2:27: nothing uses the input 'more'" "$(cat err)"
 same 'the result of check' 'unused.yaml: 1 stage, no errors' "$(cat printed)"
 
-# A missing input is a warning for `check`, which may run elsewhere, and an error for `run`.
+# A missing input is a warning for `check`, as the run may be on another machine, and an error for `run`.
 rm data.txt
 "$FERDAG" check base.yaml > printed 2> err || fail 'check refuses a missing input'
 has 'check' "warning: base.yaml:4:25: input 'data': cannot open" "$(cat err)"
@@ -363,7 +363,7 @@ has 'check' "warning: base.yaml:4:25: input 'data': cannot open" "$(cat err)"
 same 'exit of run' 2 $?
 has 'run' "base.yaml:4:25: input 'data': cannot open" "$(cat err)"
 
-# A picture needs no ending, and JSON may have any that doesn't say it is something else.
+# The file of a picture needs no ending; that of JSON may have any that isn't of another format.
 echo data > data.txt
 for name in x x.png x.PNG d.txt/x; do
     printf '%s' "${base/headline:/"pictures: [{ file: '@tidy.d:/$name' }]

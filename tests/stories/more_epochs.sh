@@ -1,5 +1,5 @@
-# More epochs of the same training go on from the shorter one, and end with the bytes of a training that
-# began at the beginning; where that can't be, they begin at the beginning and say so.
+# A training with more epochs continues the shorter one and ends with the bytes of a training from the start;
+# where it can't continue, it starts from the beginning and its log has the reason.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -14,10 +14,10 @@ stages:
             schedule: "${schedule}", early_stop_patience: "${patience}" }
 Y
 digests() { grep -E '"(best|last|metrics|summary|.state)":'; }
-# train CACHE [--set epochs=N ...]: digests of its outputs.
+# train CACHE [--set epochs=N ...]: runs, and prints the digests of its outputs.
 train() { "$FERDAG" run x.yaml net --json --cache "$@" 2> err | digests; }
 log_of() { "$FERDAG" log x.yaml net --cache "$@"; }
-# output PORT CACHE ...: where it lies.
+# output PORT CACHE ...: prints the path of an output.
 output() { "$FERDAG" show x.yaml net --cache "${@:2}" | awk -v port="$1" '$1 == "output" && $2 == port { print $3 }'; }
 from_start() { has "$1" 'epoch 1: ' "$(log_of "${@:2}")"; }
 origin() { "$FERDAG" show x.yaml net --cache "$@" | grep 'continued from'; }
@@ -48,7 +48,7 @@ same 'forced' "$fresh" "$(train four --set epochs=4 --force net)"
 from_start 'forced' four --set epochs=4
 same 'forced' '' "$(origin four --set epochs=4)"
 
-# Killed in the middle of what it added.
+# Killed during the added epochs.
 checkpointed() { ls four/work/*/checkpoint.safetensors > /dev/null 2>&1; }
 "$FERDAG" run x.yaml --set epochs=7 --cache four > printed 2> err &
 run=$!
@@ -62,7 +62,7 @@ has 'log' ', batch ' "$log"
 has 'show' 'epochs 4 of key' "$(origin four --set epochs=7)"
 same 'killed' "$(train fresh --set epochs=7 --force net)" "$seven"
 
-# A state that is damaged, cut or gone, or that belongs to damaged weights.
+# A state that is damaged, cut or missing, or that belongs to damaged weights.
 damage() { # CACHE PORT
     rm -rf "$1"
     cp -r two "$1"

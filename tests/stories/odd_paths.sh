@@ -1,5 +1,5 @@
-# The experiment file, the folders above it, an input from outside and the cache may have names that
-# are no UTF-8. Everything works; where JSON shows such a path, "?" stands for its bad bytes.
+# The names of the experiment file, its folders, an input and the cache may be invalid UTF-8. Everything
+# works; in JSON each bad byte of such a path is a "?".
 . "$STORIES/lib.sh"
 for tool in groff gnuplot; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
@@ -25,9 +25,9 @@ tables:
 Y
 export OUTSIDE=$'out\xe9side.txt'
 
-# ferdag COMMAND [OPTION...] [STAGE...]: with that file and cache; err holds what it said
+# ferdag COMMAND [OPTION...] [STAGE...]: runs it with that file and cache, and stderr in the file err
 ferdag() { "$FERDAG" "$1" --cache "$cache" "${@:2}" 2> err; }
-# utf8 TEXT: JSON is UTF-8
+# utf8 TEXT: fails if the text isn't UTF-8
 utf8() { iconv -f UTF-8 -t UTF-8 <<< "$1" > /dev/null || fail "no UTF-8: $1"; }
 
 "$FERDAG" check "$file" 2> err || fail "check: $(cat err)"
@@ -54,7 +54,7 @@ ferdag report "$file" || fail "report: $(cat err)"
 ferdag report "$file" --set value=5 || fail "report of what is not there: $(cat err)"
 ferdag fsck || fail "fsck: $(cat err)"
 
-# A stage that fails says which file it means.
+# The error of a failed stage names the file.
 ferdag run "$file" two && fail 'a CSV of faces was found'
 has 'the message' 'out?side.txt' "$(cat err)"
 json=$(ferdag run -k --json "$file")

@@ -1,5 +1,5 @@
-# Any text may be a title, a label, a caption or the name of a line or a class: none breaks the report
-# by what it means to gnuplot or groff, and none runs off the page.
+# Any text may be a title, a label, a caption, or the name of a line or class. Characters that are special in
+# gnuplot or groff don't break the report, and no text leaves the page.
 . "$STORIES/lib.sh"
 for tool in groff gnuplot pdftotext; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
@@ -78,7 +78,7 @@ shown confusion_matrices-1.pdf 'WWW…'
 [ "$(pdftotext out/odd/plots/curves-18.pdf - | grep -cx '5[0-9]')" -ge 2 ] || fail 'a long name left no room for the plot'
 [ -z "$(find . -name ran)" ] || fail 'a title ran a program'
 
-# In the pages each text stands as it is; nothing moved, broke or left the page.
+# The pages have each text unchanged; nothing moved, broke or left the page.
 pdftotext out/odd/report.pdf report.txt
 for i in 2 3 4 5 6 7 8 9 11; do
     [ "$(grep -cF "${texts[i]}" report.txt)" -ge 8 ] || fail "'${texts[i]}' is missing in the pages"

@@ -1,4 +1,5 @@
-# What a program can see of its inputs and its surroundings is in its key: nothing else is served.
+# Everything that a program can see of its inputs and environment is in its key, so a cached result is always
+# the right one.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -31,7 +32,7 @@ rm -r x
 echo "$(echo hello | sha256sum | cut -c1-64) 6 f" > x
 same 'a file' 'file 1' "$(seen)"
 
-# Of an earlier stage: an empty folder, an empty file.
+# Outputs of a stage: an empty folder, an empty file.
 cat > r.yaml <<'Y'
 ferdag: 2
 stages:

@@ -1,5 +1,5 @@
-# The paper's whole path, as the experiments have it, on few drawn faces and with tiny nets: the same
-# digests at any -j, and one change reruns exactly what hangs on it.
+# The pipeline of the paper as in experiments/, on few drawn faces and with tiny nets: the same digests at
+# any -j, and one change reruns exactly the stages that depend on it.
 . "$STORIES/lib.sh"
 for tool in groff gnuplot pdftotext; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
@@ -17,7 +17,7 @@ Y
 # Lines "STAGE PORT DIGEST" of a run's JSON.
 digests() { tr -d '",' | awk '$1 == "name:" { name = $2 } $1 != "key:" && length($2) == 64 { sub(":", "", $1); print name, $1, $2 }' | sort; }
 
-# run FILE ARGUMENTS: keeps FILE.json, FILE.digests, and which stages ran in FILE.ran
+# run FILE ARGUMENTS: runs, and writes FILE.json, FILE.digests, and the stages that ran to FILE.ran
 run() {
     local to=$1
     shift
@@ -26,7 +26,7 @@ run() {
     in_state ran < "$to.json" | tr ' ' '\n' > "$to.ran"
 }
 
-# Those of the stages on stdin whose name matches, on one line.
+# The stages on stdin whose name matches, on one line.
 only() { grep -E "$1" | sort | paste -sd' '; }
 
 # ---- two caches, two -j ----
@@ -41,16 +41,16 @@ done
 untimed() { grep -v -e 'Faster than each other' -e 'takes at most' -e 'Features take at most' "$1/tables/claims.csv"; }
 cmp <(untimed out.one) <(untimed out.two) || fail 'claims that no measured time decides differ'
 same 'claims by measured times' 3 "$(($(wc -l < out.one/tables/claims.csv) - $(untimed out.one | wc -l)))"
-# Ports called timing are the measured ones, so nothing measured was left out but by its port.
+# All measured ports are called timing, so leaving out these ports leaves out no other output.
 same 'measured ports' timing "$("$FERDAG" kinds --json | tr -d '",' |
     awk '$1 == "name:" { name = $2 } $1 == "measured:" && $2 == "true" { print name }' | sort -u)"
 rm -rf other out.one out.two
 
-# ---- again, and in other words ----
+# ---- again, and with another YAML of the same meaning ----
 run again
 same 'a second run' '' "$(only . < again.ran)"
 best=1000000
-for _ in 1 2 3 4 5; do # the best of five: what else the machine does is not the program's doing
+for _ in 1 2 3 4 5; do # the best of five, as other processes of the machine take time too
     start=$(date +%s%N)
     "$FERDAG" run tiny.yaml 2> err || fail "$(cat err)"
     took=$((($(date +%s%N) - start) / 1000000))
@@ -60,7 +60,7 @@ done
 [ $best -lt 200 ] || fail "a second run took $best ms"
 mkdir before
 mv tiny.yaml pipeline.yaml before
-# No comments, twice the indentation, stages from the last to the first; and the other file's too.
+# No comments, twice the indentation, stages in reverse order, in both files.
 awk '/^stages:/ { print; on = 1; next }
      on && /^  [a-z_]+:/ { n++ }
      on { block[n] = block[n] $0 "\n"; next }
@@ -101,8 +101,7 @@ reads() {
 reads > reads
 same 'stages with one input' 54 "$(wc -l < reads)"
 
-# expected NEW OLD STAGES: of these, those whose input has a content that no stage of that kind read
-# before, each content once.
+# expected NEW OLD STAGES: prints the input contents of the stages that are new, each once.
 expected() {
     awk -v kinds="$3" 'FILENAME == ARGV[1] { if ($1 ~ kinds) from[$1] = $2; next }
         $2 != "predictions" && $2 != "model" { next }
@@ -111,7 +110,7 @@ expected() {
         { content[$1] = $3 }
         END { for (s in from) if (!(content[from[s]] in old)) print content[from[s]] }' reads "$2.digests" "$1.digests" | sort -u
 }
-# The contents that those of these stages read which ran.
+# contents_read NEW STAGES: prints the input contents of those of the stages that ran.
 contents_read() {
     awk -v kinds="$2" 'FILENAME == ARGV[1] { if ($1 ~ kinds) from[$1] = $2; next }
         FILENAME == ARGV[2] { if ($1 in from) want[from[$1]]++; next }
@@ -119,8 +118,8 @@ contents_read() {
 }
 scores='^(cnn|single|svm_score|knn_score|tree_score|forest_score|bayes_score|logistic_score|discriminant_score|vote_score)(/|$)'
 predictors='^(svm|single)_predict/'
-# ran_rightly WHAT NEW REST: scores and predictions by SVMs ran if and only if what they read was
-# new; and besides them just the REST did
+# ran_rightly WHAT NEW REST: scores and predictions of SVMs ran if and only if their input was new; of the
+# other stages exactly REST ran
 ran_rightly() {
     same "$1: predictions" "$(expected "$2" one "$predictors")" "$(contents_read "$2" "$predictors")"
     same "$1: scores" "$(expected "$2" one "$scores")" "$(contents_read "$2" "$scores")"

@@ -1,5 +1,5 @@
-# A cache that may not be written is still read: status, show, log, explain, a dry run, and a run or
-# report of what is there. What has to run says that it can't, and nothing in the cache changes.
+# A cache without write permission can be read: status, show, log, explain, a dry run, a report, and a run in
+# which everything is cached. A run of other stages fails with an error, and the cache doesn't change.
 . "$STORIES/lib.sh"
 for tool in groff gnuplot; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
@@ -22,7 +22,7 @@ tables:
 Y
 ../program run --cache "$cache" x.yaml 2> err || fail "$(cat err)"
 
-# Somebody who may not write: another user if we are root, whom permissions don't bind.
+# A user without write permission: another user if this one is root, who may write everywhere.
 user=()
 if [ "$(id -u)" = 0 ]; then
     command -v setpriv > tool || { echo 'skipped: root may write everywhere, and there is no setpriv'; exit 77; }
@@ -52,7 +52,7 @@ ferdag report x.yaml --out out 2> err || fail "report: $(cat err)"
 [ -s out/report.pdf ] || fail 'no report'
 ferdag run x.yaml 2> err || fail "a run of what is there: $(cat err)"
 
-# What has to run can't, and nothing was written.
+# A stage that isn't cached can't run, and nothing is written.
 ferdag run x.yaml --set value=7 2> err && fail 'it ran'
 has 'the reason' "can't be written, and stage 'one' is to run" "$(cat err)"
 ferdag report x.yaml --set value=7 2> err && fail 'it made a report'
@@ -60,7 +60,7 @@ has 'the reason' "can't be written, and stage 'tables' is to run" "$(cat err)"
 same 'the cache' "$before" "$(state)"
 
 # A killed run leaves its last results in the index's log: they are read by the files beside it.
-# Without those they can't be, which is said instead of what stood in the index before.
+# Without those files they can't be read: that is an error, and no older state of the index is used.
 unlock
 ../program run --cache "$cache" x.yaml --set value=0.5 --set seconds=60 2> err &
 run=$!

@@ -10,7 +10,7 @@ block() { awk -v language="$2" -v n="$3" '
     $0 == "```" language { inside = ++seen == n; next }
     inside' "$1"; }
 
-# A few faces stand for FER2013.
+# A few drawn faces instead of FER2013.
 printf 'ferdag: 2\nstages: { faces: { kind: synthetic_faces, with: { train: 21, public: 7, private: 7 } } }\n' > faces.yaml
 ./ferdag run faces.yaml --cache other > printed 2> err || fail "$(cat err)"
 cp "$(./ferdag show faces.yaml faces --cache other | awk '/output csv/ { print $3 }')" fer2013.csv
@@ -38,7 +38,7 @@ while read -ra command; do
     "${command[@]/#STAGE/train/8}" > printed 2> err || fail "${command[*]}: $(cat err)"
 done < commands
 
-# The experiments on the real data, as far as a plan.
+# The experiments on the real data: only a dry run.
 grep -o '^    \./ferdag run experiments/[^ ]*' "$root/README.md" > commands
 same 'experiments in README' 3 "$(wc -l < commands)"
 while read -r command; do
@@ -47,8 +47,8 @@ while read -r command; do
     [ "$(grep -c ' run ' printed)" -gt 50 ] || fail "$command -n: $(cat printed)"
 done < commands
 
-# docs/experiments.md: each block adds to the paper's experiment, which has the stages and tables that
-# it speaks of; the one on programs runs.
+# docs/experiments.md: each block is checked together with the paper's experiment, which has the stages and
+# tables that it names. The block on programs also runs.
 n=0
 cat > stages.yaml <<'Y'
 inputs: { fer2013: fer2013.csv }

@@ -20,7 +20,7 @@ echo >> found
 diff expected found
 cmp counts.json images/counts.json
 
-# A tenth of it keeps the shares, by largest remainders.
+# A tenth of the training rows keeps the shares of the classes, by largest remainders.
 sed 's/"params": {}/"params": {"max_train_rows": 2871, "seed": 3}/' job.json > job.new
 mv job.new job.json
 "$FERDAG" stage ingest_csv

@@ -1,5 +1,5 @@
-# Tables, claims and the PDF of a small experiment: what stands in them, what a change reruns, and
-# what a stage that failed leaves blank.
+# Tables, claims and the PDF of a small experiment: their content, what a change reruns, and what is missing
+# after a stage failed.
 . "$STORIES/lib.sh"
 for tool in groff gnuplot pdftotext; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
@@ -42,7 +42,7 @@ for word in 'A small report' 'Model three' 'not run' '71.0' '73.5' '-2.5' 'repro
     has 'the report' "$word" "$(cat report.txt)"
 done
 
-# A number that a stage gives differently reruns that stage, the tables and the report.
+# A changed number reruns its stage, the tables and the report.
 sed -i 's/^  bad: .*/  bad: { kind: command, out: { metrics: m.json }, with: { run: "echo 3 > m.json" } }/' small.yaml
 "$FERDAG" run small.yaml > out.txt 2> err || fail "it did not run: $(cat err)"
 has 'no such value' 'Model three,no such value,80.0,' "$(cat out/small/tables/t.csv)"
@@ -50,24 +50,24 @@ same 'a param' 'one report tables' "$(ran small.yaml --set good=0.55)"
 has 'the claim now' '1,One beats two,not reproduced' "$(cat out/small,good=0.55/tables/claims.csv)"
 same 'again' '' "$(ran small.yaml --set good=0.55)"
 
-# The order of stages in the file costs nothing.
+# Another order of stages in the file reruns nothing.
 sed '/^  two:/{h;d};/^  bad:/{G}' small.yaml > small.other
 cmp -s small.yaml small.other && fail 'the order is the same'
 cp small.yaml small.kept && cp small.other small.yaml
 same 'another order' '' "$(ran small.yaml --set good=0.55)"
 mv small.kept small.yaml
 
-# The same results in another cache give the same tables and the same pages but for what was measured.
+# The same results in another cache give the same tables and pages, apart from measured numbers.
 cp out/small,good=0.55/tables/t.csv before.csv
 "$FERDAG" run --cache other --set good=0.55 --out other.out small.yaml > out.txt 2> err || fail "it did not run: $(cat err)"
 cmp before.csv other.out/tables/t.csv || fail 'the same results gave another table'
 
-# A claim about a cell that isn't there names its place.
+# A claim about a cell that doesn't exist: the error has its place in the file.
 sed -i 's,t/one/accuracy,t/none/accuracy,' small.yaml
 "$FERDAG" run small.yaml > out.txt 2> err && fail 'a claim about no cell was taken'
 has 'the error' "t/none/accuracy" "$(cat err)"
 
-# The first page shows what each net was given, and no setting that nothing uses; --set changes it.
+# The first page shows the settings of each net, and no setting that no stage uses; --set changes it.
 cp "$STORIES"/../../experiments/{quick,pipeline,tables,paper-claims}.yaml .
 echo 'no faces' > faces.csv
 page() {

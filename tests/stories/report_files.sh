@@ -1,5 +1,6 @@
-# Tables and report land in out/, are replaced only when they change, come back when deleted; what
-# failed is missing in them; one changed number reruns its stage, the tables and the report, nothing else.
+# Tables and report are written to out/, replaced only when they change, and written again when deleted.
+# Results of failed stages are missing in them. One changed number reruns only its stage, the tables and the
+# report.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -47,8 +48,8 @@ same 'one label changed' 'report tables' "$(in_state ran < json)"
 same 'report alone runs no other stage' 'report tables' "$(in_state ran < json)"
 has 'and shows what is missing' 'not run' "$(cat out/x,good=0.875/tables/first.csv)"
 
-# A report that fails, here because gnuplot does, leaves the earlier one where it is; tables that could
-# be made are new. What is no part of the report any more is removed by the next that succeeds.
+# If the report fails, here because gnuplot fails, the earlier one stays, and the tables are new. The next
+# report that succeeds removes the files that are no longer part of it.
 sed 's/^tables:/report:\n  curves: [{ lines: { good: "@good" } }]\ntables:/; s/first:/second:/' x.yaml > y.yaml
 "$FERDAG" run y.yaml -k > printed 2> err
 [ -s out/y/plots/curves-1.pdf ] || fail "no plot: $(cat err)"

@@ -1,5 +1,5 @@
-# The report of a run with --set, --backend or another cache doesn't overwrite that of the plain one,
-# --out puts it anywhere, and nothing but what an earlier report left is ever removed from its folder.
+# The report of a run with --set, --backend or another cache has a folder of its own; --out chooses any.
+# Only files of an earlier report are ever removed from such a folder.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
@@ -33,7 +33,7 @@ has 'a file as --out' "file: the report's folder cannot be created: file is a fi
 value=$(printf 'v%.0s' {1..300})
 [ -s "$(run --set "word=$value")" ] || fail 'a long value'
 
-# Files of others in the report's folder stay; tables that are no more go.
+# Other files in the report's folder stay; tables that the experiment no longer has are removed.
 echo mine > out/x/tables/notes.txt
 mkdir out/x/tables/deep elsewhere
 echo mine > out/x/tables/deep/er.csv
@@ -51,13 +51,13 @@ run > report
 [ -e elsewhere/first.csv ] || fail 'a file was removed through a link'
 [ -e x.yaml ] || fail 'a file outside was removed'
 
-# A name that is all dots is no name for a folder.
+# A name that consists of dots can't name a folder.
 cp x.yaml ...yaml
 "$FERDAG" run ...yaml > json 2> err || fail "$(cat err)"
 same 'the report of ...yaml' out/experiment/report.pdf "$(sed -n 's/^report: \(.*pdf\)$/\1/p' err)"
 [[ ! -e report.pdf && ! -e out/report.pdf ]] || fail 'a report outside its folder'
 
-# Where it can't be written, nothing runs first.
+# If the folder can't be written, nothing runs.
 rm -r out .ferdag
 touch out
 for command in 'run x.yaml' 'run -n x.yaml' 'check x.yaml' 'report x.yaml'; do

@@ -1,5 +1,5 @@
-# After a run out/NAME/results has a link to each current result under its own name; links to what isn't
-# current any more go, and nothing else.
+# After a run out/NAME/results has a link to each current result under its own name. Only links to results
+# that are no longer current are removed.
 . "$STORIES/lib.sh"
 mkdir project
 cd project || fail 'no folder'

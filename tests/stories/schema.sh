@@ -1,4 +1,4 @@
-# docs/ferdag.schema.json is what `ferdag schema` prints, and the experiments name it for editors.
+# docs/ferdag.schema.json equals the output of `ferdag schema`, and the experiments name it for editors.
 . "$STORIES/lib.sh"
 root=$STORIES/../..
 "$FERDAG" schema > now.json || fail "schema: $?"

@@ -1,5 +1,5 @@
-# What stays on a terminal of a run with a failure, its colours, and where there are none: with NO_COLOR, in
-# another locale (ASCII then), on a dumb terminal, in a pipe; and the end of a run that Ctrl-C stops.
+# The lines that a run with a failure leaves on a terminal, and their colours. No colours with NO_COLOR, on a
+# dumb terminal and in a pipe; ASCII in a locale that is not UTF-8; the end of a run that Ctrl-C stops.
 . "$STORIES/lib.sh"
 cat > x.yaml <<Y
 ferdag: 2

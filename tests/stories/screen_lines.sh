@@ -1,5 +1,5 @@
-# The lines that a terminal shows while stages run, on screens of several sizes: no more than half of the
-# screen, each narrower than it, long names cut in their middle; nothing is left of them at the end.
+# The lines that a terminal shows while stages run, on screens of several sizes: they fill at most half of the
+# screen, each is narrower than it, long names are cut in the middle, and at the end all are removed.
 . "$STORIES/lib.sh"
 long=$(printf 'long%.0s' $(seq 30)) # 120 characters
 cat > x.yaml <<Y

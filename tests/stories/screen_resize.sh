@@ -1,5 +1,5 @@
-# A terminal that becomes narrower, wider, lower or higher during a run: what stood above stays, and each
-# redrawn line is there once. Names and output are long enough that the narrow screen wraps them.
+# A terminal that becomes narrower, wider, lower or higher during a run: the lines above stay, and each
+# redrawn line is there once. Names and output are so long that the narrow screen wraps them.
 . "$STORIES/lib.sh"
 cat > x.yaml <<Y
 ferdag: 2
@@ -16,7 +16,7 @@ terminal t 80 24 "seq -f 'line %g' 12; $FERDAG run x.yaml -j 4"
 until_true shows t '✓ first'
 until_true shows t 'of resnet18'
 
-# problem TOTAL: what is wrong with the screen and what is above it, where the total line holds TOTAL
+# problem TOTAL: prints what is wrong with the screen and the lines above it; the total line contains TOTAL
 problem() {
     local all line
     all=$(screen t -S -)
@@ -28,7 +28,7 @@ problem() {
 }
 right() { [ -z "$(problem "$1")" ]; }
 
-# once WHEN TOTAL: soon each line is there once
+# once WHEN TOTAL: waits until each line is there once
 once() {
     for _ in $(seq 40); do
         right "$2" && return

@@ -1,10 +1,10 @@
-# No experiment file within the limits takes long to check, whatever it has many of. Each of these
-# took 4 to 100 seconds while something was looked for among all others.
+# No experiment file within the limits takes long to check, whatever it has many of. Each of these files
+# took 4 to 100 seconds when a search was linear.
 . "$STORIES/lib.sh"
 echo data > data.txt
 one='stages: { s: { kind: command, out: { o: o }, with: { run: ":" } } }'
 
-# soon NAME EXPECTED [OPTION...]: the YAML on stdin is checked in time, and this is said of it
+# soon NAME EXPECTED [OPTION...]: the YAML on stdin is checked in time, with this text in the output
 soon() {
     local name=$1 expected=$2
     shift 2
@@ -58,7 +58,7 @@ echo 'params: { a: 1 }' > small.yaml
 } | soon includes 'include: more than 3000000 entries to merge'
 { echo 'ferdag: 2'; echo "include: [large.yaml, small.yaml, small.yaml]"; echo "$one"; } | soon few_includes '1 stage, no errors'
 
-# Thousands of mistakes, of which each could have a hint; many comparisons, large tables.
+# Thousands of errors, each of which needs a search for the nearest name; many comparisons, large tables.
 { echo 'ferdag: 2'; echo 'stages:'
   echo "  a: { for: { x: [$(numbers value_number_%.0f 60)], y: [$(numbers value_number_%.0f 60)] }, kind: command, in: { p: 'nosuch_stage/\${x}/\${y}' }, out: { o: o }, with: { run: '\${x} \${y}' } }"
 } | soon unknown_stages "unknown stage or input 'nosuch_stage/value_number_0/value_number_0'"

@@ -1,7 +1,7 @@
-# What a stage started ends with it, in a session of its own too, whatever ended the stage; and what
-# survives nevertheless can't write into the next attempt.
+# All processes that a stage started end with it, also those in sessions of their own, however the stage
+# ended. A process that survives nevertheless can't write into the next attempt.
 . "$STORIES/lib.sh"
-mark=7.$$ # names our processes: another run of this story may be about
+mark=7.$$ # the name of our processes; another run of this story may be active
 cat > x.yaml <<Y
 ferdag: 2
 params: { end: "sleep 60" }
@@ -18,7 +18,7 @@ start() {
     until_true test -e begun
     survives || fail 'nothing was left running'
 }
-# then CACHE WHAT: the next attempt's result
+# then CACHE WHAT: checks the result of the next attempt
 then_good() {
     rm -f begun
     "$FERDAG" run x.yaml --cache "$1" --set end=true > out.txt 2> err || fail "$2: $(cat err)"
@@ -26,7 +26,7 @@ then_good() {
     until_true gone
 }
 
-# The run is killed, its stage, both at once, all with Ctrl-C, or the stage just ends.
+# Cases: the run is killed, the stage, both at once, all by Ctrl-C; or the stage ends by itself.
 start killed
 kill -9 $run
 until_true gone
@@ -41,7 +41,7 @@ wait $run
 until_true gone
 then_good ended 'a good end'
 
-# Both killed at once: the orphan lives on, in the folder of its attempt, until the key is tried again.
+# Both killed at once: the orphan continues in the folder of its attempt until the next attempt of the key.
 for _ in 1 2 3; do
     start both
     where=$(cat where)

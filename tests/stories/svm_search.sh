@@ -1,6 +1,6 @@
-# C and gamma by cross-validation: the grid is a list in the YAML, its scores stand in a table of the
-# report, and a training takes the best. One more C reruns the search, and the training only if the
-# best is another.
+# C and gamma by cross-validation: the grid is a list in the YAML, its scores are in a table of the report,
+# and a training uses the best point. One more C reruns the search, and the training only if the best point
+# changes.
 . "$STORIES/lib.sh"
 for tool in groff gnuplot; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }

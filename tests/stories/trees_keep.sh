@@ -1,5 +1,5 @@
-# What a folder of outputs is beside files is kept: executable bits, empty folders, links to what lies in
-# it, whatever the order of the names. A read-only folder that a command left blocks no later run.
+# A folder of outputs keeps more than its files: executable bits, empty folders, links inside the folder,
+# whatever the order of the names. A read-only folder that a command left doesn't block later runs.
 . "$STORIES/lib.sh"
 place=$(mktemp -d) || fail 'no folder'
 trap 'chmod -R u+w "$place" 2> /dev/null; rm -rf "$place"' EXIT
@@ -60,7 +60,7 @@ has 'show: a link' 'latest -> ckpt-3' "$show"
 has 'show: an empty folder' 'empty/er/' "$show"
 ./ferdag fsck > printed 2> err || fail "fsck: $(cat err)"
 
-# A link that leads out of the folder is kept as what it leads to; one that leads nowhere is refused.
+# A link out of the folder becomes a copy of its target; a broken link is refused.
 printf 'ferdag: 2\nstages: { a: { kind: command, out: { t: t/ }, with: { run: "mkdir t; echo far > far; ln -s ../far t/far" } } }\n' > out.yaml
 ./ferdag run out.yaml > printed 2> err || fail "a link that leads out: $(cat err)"
 file=$(./ferdag show out.yaml a | awk '$1 == "far" { print $2, $3, $5 }')

@@ -1,4 +1,4 @@
-# Two runs at once on one cache: each stage runs once, both end well.
+# Two runs at once on one cache: each stage runs once, both runs succeed.
 . "$STORIES/lib.sh"
 cat > x.yaml <<'Y'
 ferdag: 2
