@@ -185,7 +185,8 @@ static void splits_among_many_values(void **state)
     draw(&s, ROWS, 2, 0, 1);
     for (size_t i = 0; i < ROWS; i++)
         s.x[2 * i] = (float)(i * 7919 % ROWS) - 100;
-    for (size_t i = 0; i < ROWS; i++) { /* class borders within a bin, and some rows of alternating classes */
+    for (size_t i = 0; i < ROWS;
+         i++) { /* class borders within a bin, and some rows of alternating classes */
         float x = s.x[2 * i];
         s.labels[i] = (uint8_t)(x < -80 ? 2 + (long)x % 2 : x < 4321 ? 0 : x < 4322 ? 3 : 4);
     }
@@ -333,7 +334,8 @@ static void out_of_bag(void **state)
     draw(&s, 333, 6, 0, 1);
     struct cart_data data = {s.x, s.labels, s.n, s.d, CLASSES, NULL};
     struct error err = {""};
-    for (size_t trees = 1; trees <= 25; trees += 8) { /* with few trees, some rows are in all samples */
+    for (size_t trees = 1; trees <= 25;
+         trees += 8) { /* with few trees, some rows are in all samples */
         struct forest_spec spec = {
             .trees = trees, .bootstrap = true, .seed = 9, .threads = 2, .tree = {.features = 2}};
         struct forest f;
