@@ -1,4 +1,4 @@
-/* .safetensors: what is written is read back, and no hostile header is believed. */
+/* .safetensors: written values are read back, and hostile headers are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

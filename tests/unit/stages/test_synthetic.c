@@ -1,4 +1,5 @@
-/* Drawn faces: classes differ, the CSV has FER2013's form, the truth tells what was planted. */
+/* Drawn faces: classes differ, the CSV has the format of FER2013, and the truth lists the noise
+ * rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,8 +109,8 @@ static void seed_decides_the_bytes(void **state)
         free(text[i]);
 }
 
-/* The same person, undisturbed, with another expression is another picture, and the mouth of an
- * open surprise is darker than a neutral one. */
+/* The same person with another expression gives another image, and the open mouth of surprise is
+ * darker than a neutral one. */
 static void expressions_show(void **state)
 {
     (void)state;
