@@ -327,7 +327,7 @@ void layout_dot(struct text *t, double x, enum doc_verdict verdict)
 
 /* ---- heads that are repeated ---- */
 
-/* .eo: the head is stored as it stands. */
+/* .eo turns escapes off, so that the head is stored unchanged. */
 void layout_begin_head(struct text *t)
 {
     text_add(t, ".eo\n.de HEAD\n");
