@@ -198,7 +198,7 @@ enum doc_block_type {
 
 struct doc_block {
     enum doc_block_type type;
-    bool new_page;      /* starts a page, where there are pages */
+    bool new_page;      /* starts a page, where there are pages and this one isn't mostly empty */
     bool keep_together; /* on one page if it fits on one */
     union {
         struct doc_heading heading;

@@ -240,7 +240,7 @@ void layout_space(struct text *t, double points)
 
 void layout_new_page(struct text *t)
 {
-    text_add(t, ".br\n.bp\n");
+    text_add(t, ".br\n.if \\n[nl]>350p .bp\n");
 }
 
 void layout_begin_lines(struct text *t, double size, double leading, double height)
