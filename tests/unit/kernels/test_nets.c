@@ -532,7 +532,7 @@ static void test_loss_sums(void **state)
         check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
         check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
         check(net_loss_sums(net, &more, NULL, &err), &err);
-        assert_true(one.loss > 0 && fabs(one.loss / BATCH - loss) < 1e-12);
+        assert_true(one.loss > 0 && fabs(one.loss / BATCH - loss) < 1e-5);
         assert_int_equal(one.finite, 1);
         assert_false(isfinite(more.loss));
         assert_int_equal(more.finite, 1);
@@ -562,7 +562,7 @@ static struct net *make_with_traits(enum net_model model, const char *backend,
                                     const struct device_traits *traits)
 {
     struct net_spec spec = {.model = model,
-                            .width = 8,
+                            .width = strcmp(backend, "ref") == 0 ? 2 : 8, /* ref is slow */
                             .classes = CLASSES,
                             .image_size = 32,
                             .batch = BATCH,
