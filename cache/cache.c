@@ -54,8 +54,7 @@ static void remove_old_temporaries(const char *folder)
     free(path);
 }
 
-/* Whether the folder is a cache: commands that only read don't create one. */
-static bool holds_cache(const char *folder)
+bool cache_exists(const char *folder)
 {
     static const char *const parts[] = {"index.sqlite", "results"};
     struct stat st;
@@ -130,7 +129,7 @@ static int open_index(struct cache *cache, bool exists, struct error *err)
 
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err)
 {
-    bool there = holds_cache(folder);
+    bool there = cache_exists(folder);
     *cache = (struct cache){.read_only = there && !may_write(folder)};
     create = create && !cache->read_only;
     int rc = create ? make_folders(folder, err) : 0;

@@ -44,6 +44,9 @@ struct cache {
 
 /* ---- cache.c ---- */
 
+/* Whether the folder holds a cache. */
+bool cache_exists(const char *folder);
+
 /* Opens the cache in that folder and, with `create`, creates it. Without `create` a folder that
  * doesn't exist or is no cache gives an empty cache that is not written. A cache without permission
  * to write opens read_only: then nothing may be stored or locked. A cache of an older format is

@@ -18,7 +18,4 @@ char *cache_folder_search(void);
 /* Whether a path is ".ferdag", the cache of the current folder. */
 bool cache_folder_is_here(const char *path);
 
-/* Whether the folder holds a cache. */
-bool cache_folder_has_cache(const char *folder);
-
 #endif

@@ -121,8 +121,6 @@ static void fail(struct execution *x)
     struct scheduler *s = x->scheduler;
     struct task *task = x->task;
     struct error error;
-    if (x->folder)
-        stage_progress_drop(x->folder);
     describe_failure(x);
     struct failure failure = {
         .key = task->key,

@@ -181,7 +181,7 @@ int session_open_loose(struct session *s, const struct options *options, bool *p
     struct error why = {""};
     *planned = false;
     int status = load(s, options, err);
-    if (status != EXIT_DONE || !cache_folder_has_cache(options->cache))
+    if (status != EXIT_DONE || !cache_exists(options->cache))
         return status;
     plan_check_surroundings(&s->experiment, options->cache, false, &problems);
     int rc = problems_first(&problems, &why);

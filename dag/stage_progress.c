@@ -43,13 +43,6 @@ void stage_progress_keep(const char *folder, const json_t *line, double *kept)
     *kept = now;
 }
 
-void stage_progress_drop(const char *folder)
-{
-    char *path = must(file_path("%s/" FILE_NAME, folder));
-    unlink(path);
-    free(path);
-}
-
 /* ---- reading ---- */
 
 static void copy_text(const json_t *line, const char *name, char *text, size_t size)
@@ -85,15 +78,6 @@ static bool read_line(const char *folder, struct stage_progress *p)
     return true;
 }
 
-static bool has_failed(const struct plan *plan, const struct task *task)
-{
-    struct failure failure;
-    bool failed = index_find_failure(plan->cache->index, task->key, &failure, NULL) == 0;
-    if (failed)
-        failure_free(&failure);
-    return failed;
-}
-
 /* The attempt of the key that was touched last, or NULL. */
 static const struct attempt *last_attempt(const struct attempt *attempts, size_t count,
                                           const char *key)
@@ -116,8 +100,8 @@ void stage_progress_find(const struct plan *plan, const struct task *task, struc
     int rc = work_list(plan->cache, &attempts, &count, NULL);
     const struct attempt *last = rc == 0 ? last_attempt(attempts, count, task->key) : NULL;
     if (last) {
-        bool reported = read_line(last->folder, p);
-        p->interrupted = !p->running && (reported || !has_failed(plan, task));
+        read_line(last->folder, p);
+        p->interrupted = !p->running && !last->failed;
         p->resumes = p->interrupted && last->checkpoint && !task->stage->kind->open_ports;
     }
     attempts_free(attempts, count);

@@ -10,9 +10,6 @@
  * nothing depends on the file. */
 void stage_progress_keep(const char *folder, const json_t *line, double *kept);
 
-/* Removes the file: the attempt has failed, so it isn't an interrupted one. */
-void stage_progress_drop(const char *folder);
-
 struct stage_progress {
     bool running;       /* a process holds the stage's lock */
     bool interrupted;   /* an attempt was stopped or killed, and its folder is still there */

@@ -74,7 +74,8 @@ const struct command commands[] = {
         .summary = "print the state of each stage",
         .text = "Prints one line per stage with its state: cached (its result is in the cache), "
                 "stale (it has a result, of other inputs or params), missing (it has no result), "
-                "running, or failed (its last attempt failed).",
+                "running, or failed (its last attempt failed). Of a stage that is running or was "
+                "interrupted, prints how far it is.",
         .options = "set backend cache json",
         .examples = {{"ferdag status demo.yaml", "Print the state of all stages."},
                      {"ferdag status demo.yaml train", "Print the state of those below `train`."}},
@@ -307,8 +308,8 @@ const struct option option_table[] = {
     {0, "repair", NULL, NULL, "move damaged files aside and rebuild the index", OPTION_FLAG,
      .field = FIELD(repair)},
     {0, "man", NULL, NULL, "print the man page, in roff", OPTION_FLAG, .field = FIELD(man)},
-    {0, "all", NULL, NULL, "show cached stages, or each stage of a matrix", OPTION_FLAG,
-     .field = FIELD(all)},
+    {0, "all", NULL, NULL, "show cached stages (explain), or each stage of a matrix (graph)",
+     OPTION_FLAG, .field = FIELD(all)},
     {.name = NULL},
 };
 
@@ -351,6 +352,7 @@ const struct described file_table[] = {
                 "neither --cache nor FERDAG_CACHE names another folder."},
     {"out/NAME/report.pdf, out/NAME/tables/",
      "The report and the tables of the experiment NAME.yaml."},
+    {"out/NAME/results/", "Links to the current results, under their own names."},
     {"PREFIX/share/ferdag/experiments/", "The installed experiments."},
     {"PREFIX/share/doc/ferdag/experiments.md", "The description of the experiment file."},
     {"PREFIX/share/doc/ferdag/cache.md", "The description of the cache and its format."},
