@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
+static const double REPORT_SECONDS = 0.3;
+
 double clock_now(void)
 {
     struct timespec now;
@@ -21,6 +23,15 @@ double clock_monotonic(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+bool clock_report_due(double *last)
+{
+    double now = clock_monotonic();
+    if (now - *last < REPORT_SECONDS)
+        return false;
+    *last = now;
+    return true;
 }
 
 const char *duration_text(double seconds, char *text, size_t size)

@@ -56,11 +56,10 @@ static void print_verifying(void *data, uint64_t done, uint64_t all)
     if (s->verifying_since == 0)
         s->verifying_since = now;
     if (now - s->verifying_since < 1 || /* not worth a message */
-        (s->verifying_shown && (!terminal || now - s->verifying_last < 0.3)))
+        (s->verifying_shown && (!terminal || !clock_report_due(&s->verifying_last))))
         return;
     fprintf(stderr, "%sverifying cached results whose files changed: %.1f of at most %.1f GB%s",
             terminal ? "\r" : "", (double)done / 1e9, (double)all / 1e9, terminal ? "" : "\n");
-    s->verifying_last = now;
     s->verifying_shown = true;
 }
 

@@ -1,6 +1,7 @@
 /* See program.h. */
 #define _GNU_SOURCE
 #include "reports/program.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,18 +76,12 @@ static int spawn(const char *const argv[], const char *output, pid_t *pid)
     return rc;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Waits for the child, at most `limit` seconds, then kills it; returns whether it ended itself. */
 static int wait_for(pid_t pid, double limit, int *status)
 {
-    double end = now() + limit;
-    for (long pause = 1000000; now() < end; pause = pause < 20000000 ? pause * 2 : pause) {
+    double end = clock_monotonic() + limit;
+    for (long pause = 1000000; clock_monotonic() < end;
+         pause = pause < 20000000 ? pause * 2 : pause) {
         pid_t got = waitpid(pid, status, WNOHANG);
         if (got == pid)
             return 1;

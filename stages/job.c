@@ -216,13 +216,6 @@ void job_progress(const struct job *job, double done, double total, const char *
     progress_line_done(job->progress, done, total, unit, rate, rate_unit, note);
 }
 
-double job_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 int job_write_json(const char *path, json_t *value, struct error *err)
 {
     char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS |

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/clock.h"
 #include "base/error.h"
 #include "stages/kind.h"
 
@@ -68,9 +69,6 @@ const char *job_output(const struct job *job, const char *port);
  */
 void job_progress(const struct job *job, double done, double total, const char *unit, double rate,
                   const char *rate_unit, const char *note);
-
-/* Seconds on a monotonic clock. */
-double job_clock(void);
 
 /* Writes a JSON value to an output file, sorted keys, 2 spaces, reals with 17 significant digits,
  * newline at the end; steals the reference to value (which may be NULL: -ENOMEM). */

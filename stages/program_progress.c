@@ -157,7 +157,7 @@ void program_progress_look(struct program_progress *p, bool at_once)
     char text[END_BYTES], line[sizeof p->line];
     size_t length;
     bool whole, news = false;
-    double now = job_clock();
+    double now = clock_monotonic();
     if (p->job->progress < 0 || (!at_once && now - p->looked < 1e-3 * PROGRAM_LOOK_MS))
         return;
     p->looked = now;

@@ -24,7 +24,7 @@ struct program_progress {
     char *path;           /* the file of reports; absolute */
     int output;           /* descriptor of the program's output, or -1: not a file */
     struct stamp seen[2]; /* the stamps of both files at the last look */
-    double looked;        /* job_clock then */
+    double looked;        /* clock_monotonic then */
     struct program_report last;
     char line[200]; /* the last line of the output */
 };

@@ -184,7 +184,6 @@ static int open_log(const char *folder, struct error *err)
 static int start(struct executor *executor, struct executor_job *job, struct error *err)
 {
     struct local *local = executor->state;
-    struct timespec now;
     int log = open_log(job->folder, err);
     if (log < 0)
         return log;
@@ -192,8 +191,7 @@ static int start(struct executor *executor, struct executor_job *job, struct err
     *p = (struct process){.next = local->processes, .local = local, .job = job, .open = 2};
     local->processes = p;
     job->handle = p;
-    clock_gettime(CLOCK_REALTIME, &now);
-    job->started = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    job->started = clock_now();
     p->clock = clock_monotonic();
     p->handle.data = p->pipe.data = p;
     uv_pipe_init(loop_uv(executor->loop), &p->pipe, 0);

@@ -113,9 +113,9 @@ static int predict_split(const struct job *job, const struct classifier *c, enum
                        "%zu",
                        split_names[split], f.d, c->d);
     if (rc == 0) {
-        double start = job_clock();
+        double start = clock_monotonic();
         rc = c->predict(c->model, f.x.data, f.n, predicted, err);
-        timing->predict[split] = job_clock() - start;
+        timing->predict[split] = clock_monotonic() - start;
     }
     if (rc == 0)
         rc = predictions_write(job_output(job, "predictions"), split, predicted, f.labels.data, f.n,

@@ -41,7 +41,7 @@ struct time_summary time_summary(double *seconds, size_t n)
 static int once(const struct measurement *m, double *seconds, struct error *err)
 {
     const struct classifier *c = m->classifier;
-    double start = job_clock();
+    double start = clock_monotonic();
     int rc = 0;
     if (m->singles == 0)
         rc = c->predict(c->model, m->x, m->n, m->out, err);
@@ -49,7 +49,7 @@ static int once(const struct measurement *m, double *seconds, struct error *err)
         size_t row = k * m->n / m->singles;
         rc = c->predict(c->model, m->x + row * c->d, 1, m->out + row, err);
     }
-    *seconds = job_clock() - start;
+    *seconds = clock_monotonic() - start;
     return rc;
 }
 

@@ -143,13 +143,13 @@ int trees_run(struct job *job, struct forest_spec *spec, bool root, struct fores
     if (spec->tree.features > train.d)
         rc = error_set(err, EINVAL, "max_features is %zu, but the features have only %zu columns",
                        spec->tree.features, train.d);
-    double start = job_clock();
+    double start = clock_monotonic();
     spec->threads = job->threads;
     spec->progress = progress;
     spec->context = job;
     if (rc == 0)
         rc = forest_grow(forest, &data, spec, err);
-    double seconds = job_clock() - start;
+    double seconds = clock_monotonic() - start;
     if (rc == 0)
         rc = write_summary(job, forest, &data, spec, err);
     features_free(&train);

@@ -7,8 +7,6 @@
 
 /* ---- progress ---- */
 
-static const double PROGRESS_SECONDS = .3;
-
 static void report_progress(struct training *t, size_t batches)
 {
     char note[96] = "";
@@ -40,7 +38,7 @@ size_t training_steps(const struct training *t)
 static int save(struct training *t, struct error *err)
 {
     int rc = checkpoint_write(CHECKPOINT_FILE, t->job->key, t->net, &t->best, &t->state, err);
-    t->last_checkpoint = job_clock();
+    t->last_checkpoint = clock_monotonic();
     return rc;
 }
 
@@ -73,7 +71,7 @@ static int diverged(const struct training *t, size_t step, const char *split, do
 
 static int train_batch(struct training *t, size_t batches, struct error *err)
 {
-    double before = job_clock();
+    double before = clock_monotonic();
     size_t n = choose_batch(t);
     t->step.sgd.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
     int rc = net_train_step(t->net, (struct net_input){.from = &t->train_images, .crops = t->crops},
@@ -81,7 +79,7 @@ static int train_batch(struct training *t, size_t batches, struct error *err)
     if (rc < 0)
         return rc;
     t->state.batch++;
-    double seconds = job_clock() - before;
+    double seconds = clock_monotonic() - before;
     t->state.epoch_seconds += seconds;
     if (t->warm) {
         t->trained_seconds += seconds;
@@ -103,11 +101,11 @@ static int start_sums(struct training *t, struct error *err)
 static int read_sums(struct training *t, struct error *err)
 {
     struct loss_sums sums;
-    double before = job_clock();
+    double before = clock_monotonic();
     int rc = net_loss_sums(t->net, &sums, NULL, err);
     if (rc < 0)
         return rc;
-    double seconds = job_clock() - before;
+    double seconds = clock_monotonic() - before;
     t->state.epoch_seconds += seconds;
     t->trained_seconds += seconds;
     if (!isfinite(sums.loss))
@@ -155,11 +153,11 @@ static int record_epoch(struct training *t, double lr, double loss, double accur
 static int end_epoch(struct training *t, struct error *err)
 {
     struct training_state *s = &t->state;
-    double before = job_clock(), loss = 0;
+    double before = clock_monotonic(), loss = 0;
     size_t correct = 0;
     int rc = evaluate_public(t, &loss, &correct, err);
     double accuracy = (double)correct / (double)t->public.n;
-    s->epoch_seconds += job_clock() - before;
+    s->epoch_seconds += clock_monotonic() - before;
     if (rc == 0)
         rc = record_epoch(t, schedule_rate(&t->schedule, s->epoch), loss, accuracy, err);
     if (rc == 0 && (s->best_epoch == 0 || accuracy > s->best_accuracy)) {
@@ -191,17 +189,14 @@ static int finish_epoch(struct training *t, size_t batches, double checkpoint_se
     int rc = start_sums(t, err);
     while (rc == 0 && t->state.batch < batches) {
         rc = train_batch(t, batches, err);
-        double now = job_clock();
-        bool due = now - t->last_report >= PROGRESS_SECONDS;
-        bool save_due = now - t->last_checkpoint >= checkpoint_seconds;
+        bool due = clock_report_due(&t->last_report);
+        bool save_due = clock_monotonic() - t->last_checkpoint >= checkpoint_seconds;
         if (rc == 0 && (due || save_due || t->state.batch == batches))
             rc = read_sums(t, err);
         if (rc == 0 && save_due)
             rc = save(t, err);
-        if (rc == 0 && due) {
-            t->last_report = now;
+        if (rc == 0 && due)
             report_progress(t, batches);
-        }
     }
     return rc;
 }
@@ -210,7 +205,7 @@ int training_run(struct training *t, struct error *err)
 {
     size_t batches = training_steps(t);
     double every = job_real(t->job, "checkpoint_seconds");
-    t->last_checkpoint = t->last_report = job_clock();
+    t->last_checkpoint = t->last_report = clock_monotonic();
     report_progress(t, batches); /* the first step may take a minute */
     while (wants_more(t)) {
         crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);

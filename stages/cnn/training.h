@@ -32,7 +32,7 @@ struct training {
     float *logits; /* of PublicTest */
 
     size_t sums_from; /* batch of the running epoch with which the device's sums begin */
-    double started, last_checkpoint, last_report; /* on job_clock */
+    double started, last_checkpoint, last_report; /* on clock_monotonic */
     double trained_seconds;                       /* in this process, evaluation left out */
     size_t trained_images;
     bool warm; /* the first step, which also builds the backend's kernels, is done */

@@ -247,7 +247,7 @@ static int run(struct job *job, struct error *err)
     int rc = classifier_read_training(job, &f, err);
     if (rc < 0)
         return rc;
-    double start = job_clock();
+    double start = clock_monotonic();
     rc = search(job, &f, &s, err);
     if (rc == 0 && s.report.unconverged)
         fprintf(stderr,
@@ -258,7 +258,7 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = array_write(job_output(job, "folds"), &s.fold, err);
     if (rc == 0)
-        rc = write_timing(job, job_clock() - start, &s, err);
+        rc = write_timing(job, clock_monotonic() - start, &s, err);
     free(s.starts);
     free(s.predicted);
     array_free(&s.fold);

@@ -54,7 +54,7 @@ static int open_net(const struct extraction *x, enum view view, int batch, struc
 static void tick(void *context, size_t done)
 {
     struct extraction *x = context;
-    double seconds = job_clock() - x->started;
+    double seconds = clock_monotonic() - x->started;
     x->done = x->before + done;
     job_progress(x->job, (double)x->done, (double)x->total, "image",
                  seconds > 0 ? (double)x->done / seconds : 0, "images/s", NULL);
@@ -106,7 +106,7 @@ static int measure(struct extraction *x, size_t batch, double *seconds_per_image
 {
     struct net *net = NULL;
     struct net_images images;
-    double seconds[MOST], began = job_clock();
+    double seconds[MOST], began = clock_monotonic();
     size_t total = x->images[SPLIT_PUBLIC].n, count = batch < total ? batch : total;
     int n = 0, rc = open_net(x, x->view, (int)count, &net, err);
     float *features = rc == 0 ? malloc(count * net_features(net) * sizeof *features) : NULL;
@@ -116,11 +116,11 @@ static int measure(struct extraction *x, size_t batch, double *seconds_per_image
         rc = crop_add_images(net, &x->images[SPLIT_PUBLIC], &x->scale, &images, err);
     struct evaluation e = {
         .net = net, .view = x->view, .crop = x->notes.crop, .batch = (int)count, .images = &images};
-    for (size_t i = 0; rc == 0 && n < MOST && (n < FEWEST || job_clock() - began < 4); i++) {
-        double before = job_clock();
+    for (size_t i = 0; rc == 0 && n < MOST && (n < FEWEST || clock_monotonic() - began < 4); i++) {
+        double before = clock_monotonic();
         rc = evaluate(&e, i % (total - count + 1), count, NULL, features, err);
         if (i >= WARM_UPS)
-            seconds[n++] = (job_clock() - before) / (double)count;
+            seconds[n++] = (clock_monotonic() - before) / (double)count;
     }
     if (rc == 0) {
         qsort(seconds, (size_t)n, sizeof *seconds, by_size);
@@ -231,7 +231,7 @@ static int write_outputs(struct extraction *x, struct error *err)
 
 static int run(struct job *job, struct error *err)
 {
-    struct extraction x = {.job = job, .started = job_clock()};
+    struct extraction x = {.job = job, .started = clock_monotonic()};
     int rc = read_inputs(&x, err);
     bool once = x.decide == x.view;
     if (rc == 0)

@@ -67,12 +67,9 @@ struct progress {
 static void report(void *user, size_t done)
 {
     struct progress *p = user;
-    double now = job_clock();
-    if (now - p->last < 0.3)
-        return;
-    p->last = now;
-    job_progress(p->job, (double)done, (double)p->n, "image", (double)done / (now - p->start),
-                 "images/s", NULL);
+    if (clock_report_due(&p->last))
+        job_progress(p->job, (double)done, (double)p->n, "image",
+                     (double)done / (p->last - p->start), "images/s", NULL);
 }
 
 static bool is_removed(const struct noise_verdict *v)
@@ -121,7 +118,7 @@ static int judge(struct job *job, const struct images *train, struct judged *j, 
         .face_support = (int)job_int(job, "count_support"),
         .threads = job->threads,
     };
-    double now = job_clock();
+    double now = clock_monotonic();
     struct progress progress = {job, train->n, now, now};
     int rc = noise_evidence_gather(train->pixels.data, train->n, &detection, report, &progress,
                                    &j->evidence, err);

@@ -15,7 +15,7 @@ static int read_csv(struct job *job, struct csv_faces *faces, struct error *err)
     int rc = csv_faces_begin(faces, name, err);
     if (rc == 0)
         rc = csv_source_open(&source, path, name, err);
-    double last = job_clock();
+    double last = clock_monotonic();
     while (rc == 0) {
         const char *block;
         size_t size;
@@ -23,8 +23,7 @@ static int read_csv(struct job *job, struct csv_faces *faces, struct error *err)
         if (rc < 0 || size == 0)
             break;
         rc = csv_faces_feed(faces, block, size, err);
-        if (job_clock() - last > 0.3) {
-            last = job_clock();
+        if (clock_report_due(&last)) {
             double share = csv_source_fraction(source);
             job_progress(job, (double)faces->rows, (double)faces->rows / (share > 0 ? share : 1),
                          "row", 0, NULL, NULL);

@@ -26,9 +26,9 @@ static int run(struct job *job, struct error *err)
                                    .shrinkage = job_real(job, "shrinkage"),
                                    .tolerance = job_real(job, "tolerance"),
                                    .threads = job->threads};
-    double start = job_clock();
+    double start = clock_monotonic();
     rc = discriminant_fit(&problem, &model, &report, err);
-    double seconds = job_clock() - start;
+    double seconds = clock_monotonic() - start;
     features_free(&train);
     if (rc == 0) {
         printf("%zu of %zu directions used\n", report.rank, model.d);

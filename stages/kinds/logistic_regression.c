@@ -43,10 +43,10 @@ static int run(struct job *job, struct error *err)
                                .classes = CLASSES,
                                .c = job_real(job, "c"),
                                .threads = job->threads};
-    double start = job_clock(), tolerance = job_real(job, "tolerance");
+    double start = clock_monotonic(), tolerance = job_real(job, "tolerance");
     rc = logistic_fit(&problem, tolerance, (size_t)job_int(job, "max_iterations"), progress, job,
                       &model, &report, err);
-    double seconds = job_clock() - start;
+    double seconds = clock_monotonic() - start;
     features_free(&train);
     if (rc == 0) {
         log_report(&report, tolerance);

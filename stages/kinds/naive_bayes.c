@@ -18,10 +18,10 @@ static int run(struct job *job, struct error *err)
     if (rc < 0)
         return rc;
     struct classifier classifier = {.d = train.d, .model = &bayes, .predict = predict};
-    double start = job_clock();
+    double start = clock_monotonic();
     rc = bayes_fit(&bayes, train.x.data, train.labels.data, train.n, train.d, CLASSES,
                    job_real(job, "smoothing"), job->threads, err);
-    double seconds = job_clock() - start;
+    double seconds = clock_monotonic() - start;
     features_free(&train);
     if (rc == 0)
         rc = classifier_finish(job, &classifier, seconds, err);

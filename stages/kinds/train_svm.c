@@ -74,7 +74,7 @@ static int write_timing(const struct job *job, double seconds, const struct csvc
 
 static int train(struct job *job, struct features *f, struct csvc_model *model, struct error *err)
 {
-    double start = job_clock(), weights[CLASSES];
+    double start = clock_monotonic(), weights[CLASSES];
     size_t counts[CLASSES];
     struct csvc_training training;
     count_labels(f->labels.data, f->n, counts);
@@ -98,7 +98,7 @@ static int train(struct job *job, struct features *f, struct csvc_model *model, 
     if (report.unconverged)
         fprintf(stderr, "train_svm: %zu of %d pairs of classes reached the limit on iterations\n",
                 report.unconverged, CLASSES * (CLASSES - 1) / 2);
-    return write_timing(job, job_clock() - start, &report, model->count, err);
+    return write_timing(job, clock_monotonic() - start, &report, model->count, err);
 }
 
 static int run(struct job *job, struct error *err)

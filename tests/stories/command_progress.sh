@@ -5,7 +5,7 @@
 doc="$STORIES/../../docs/experiments.md"
 # example LANGUAGE: the block in it that is about FERDAG_PROGRESS
 example() {
-    sed -n '/^To report progress/,/^The file may be/p' "$doc" | sed -n "/^\`\`\`$1/,/^\`\`\`\$/p" | grep -v '^```'
+    sed -n '/^\*\*Progress/,/^The program may overwrite/p' "$doc" | sed -n "/^\`\`\`$1/,/^\`\`\`\$/p" | grep -v '^```'
 }
 example sh > report.sh
 example python > report.py

@@ -20,7 +20,7 @@ mkdir elsewhere
 cd elsewhere || fail 'no folder'
 for name in demo demo.yaml; do
     "$ferdag" check "$name" > printed 2> err || fail "check $name: $(cat err)"
-    has "check $name" "$installed/demo.yaml: " "$(cat err)"
+    has "check $name" "$installed/demo.yaml: " "$(cat printed)"
     "$ferdag" status "$name" faces > printed 2> err || fail "status $name: $(cat err)"
     same "status $name" 'missing  faces' "$(cat printed)"
 done
@@ -33,11 +33,11 @@ mkdir quick more
 printf 'ferdag: 2\nstages: { mine: { kind: command, out: { o: o }, with: { run: "echo > o" } } }\n' > demo.yaml
 for name in demo demo.yaml; do
     "$ferdag" check "$name" > printed 2> err || fail "check $name: $(cat err)"
-    same "$name in the current folder" 'demo.yaml: 1 stage, no errors' "$(cat err)"
+    same "$name in the current folder" 'demo.yaml: 1 stage, no errors' "$(cat printed)"
 done
 cp demo.yaml more/other.yaml
 FERDAG_EXPERIMENTS=$PWD/more "$ferdag" check other > printed 2> err || fail "FERDAG_EXPERIMENTS: $(cat err)"
-same 'FERDAG_EXPERIMENTS' "$PWD/more/other.yaml: 1 stage, no errors" "$(cat err)"
+same 'FERDAG_EXPERIMENTS' "$PWD/more/other.yaml: 1 stage, no errors" "$(cat printed)"
 
 # The cache is in the current folder.
 FERDAG_EXPERIMENTS=$PWD/more "$ferdag" run other > printed 2> err || fail "run other: $(cat err)"
