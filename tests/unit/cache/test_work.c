@@ -83,7 +83,7 @@ static void each_attempt_has_a_fresh_folder(void **state)
     free(last);
 }
 
-/* As versions before named the folder. */
+/* The folder as earlier versions named it. */
 static void the_checkpoint_of_an_older_version_is_found(void **state)
 {
     struct fixture *f = *state;
@@ -123,7 +123,7 @@ static void abandoned_attempts_are_removed_with_age(void **state)
     age(folder, WORK_DAYS);
     int lock = work_lock(&f->cache, key, NULL);
     work_clean(&f->cache);
-    assert_int_equal(access(folder, F_OK), 0); /* somebody is at work there */
+    assert_int_equal(access(folder, F_OK), 0); /* another process holds the lock */
     close(lock);                               /* killed: the lock's file stays */
     put_in(folder, "checkpoint.safetensors");
     age(folder, WORK_CHECKPOINT_DAYS - 1);
@@ -158,8 +158,8 @@ static void attempts_can_be_listed(void **state)
     free(folder);
 }
 
-/* An attempt that ended with an error isn't one that was interrupted; a later attempt of the same
- * key may be. */
+/* An attempt that ended with an error doesn't count as interrupted; a later attempt of the same key
+ * may. */
 static void a_failed_attempt_is_told_from_an_interrupted_one(void **state)
 {
     struct fixture *f = *state;

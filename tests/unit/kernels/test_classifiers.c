@@ -26,7 +26,7 @@ struct set {
     uint8_t labels[TRAIN];
 };
 
-/* Whole numbers below 2^24, so that any language draws the same. */
+/* Integers below 2^24, so that the numbers are the same in any language. */
 static void draw(struct set *set, size_t n, uint32_t seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -98,7 +98,7 @@ static void bayes_needs_variance(void **state)
     float same[] = {1, 1, 1, 1};
     assert_true(bayes_fit(&b, same, labels, 4, 1, 2, 1e-9, 1, &err) < 0);
     bayes_free(&b);
-    /* column 1 is constant in each class: smoothing by the largest variance makes up for it */
+    /* column 1 is constant in each class: smoothing by the largest variance */
     assert_true(bayes_fit(&b, x, labels, 4, 2, 2, 0, 1, &err) == 0 || *err.text);
     bayes_free(&b);
     assert_int_equal(bayes_fit(&b, x, labels, 4, 2, 2, 1e-9, 1, &err), 0);
@@ -148,10 +148,10 @@ static void tree_as_sklearn(void **state)
     assert_int_equal(t->node[t->node[0].first].column, 2);
     assert_true(t->node[t->node[0].first].threshold == 103064.0);
     assert_int_equal(forest_predict(&f, test.x, TEST, out, &err), 0);
-    assert_true(accuracy(out) >= 0.62 && accuracy(out) <= 0.70); /* its equal splits are drawn */
+    assert_true(accuracy(out) >= 0.62 && accuracy(out) <= 0.70); /* random choice of equal splits */
     uint8_t again[TRAIN];
     assert_int_equal(forest_predict(&f, train.x, TRAIN, again, &err), 0);
-    assert_memory_equal(again, train.labels, TRAIN); /* grown until pure */
+    assert_memory_equal(again, train.labels, TRAIN); /* grown until all leaves are pure */
     forest_free(&f);
 }
 
@@ -235,7 +235,7 @@ static void forest_ignores_threads(void **state)
     forest_free(&b);
 }
 
-/* Without samples and with all columns every tree is the tree. */
+/* Without bootstrap samples and with all columns, every tree of a forest equals the single tree. */
 static void forest_of_one_tree(void **state)
 {
     (void)state;
@@ -251,7 +251,7 @@ static void forest_of_one_tree(void **state)
     forest_free(&three);
 }
 
-/* Rows of two classes with the same values end in one leaf; constant columns are passed over. */
+/* Rows of two classes with equal values end in one leaf; constant columns are skipped. */
 static void tree_without_a_split(void **state)
 {
     (void)state;
@@ -347,7 +347,7 @@ static void use_float32(struct knn *knn)
     memset(knn->rest, 0, knn->n * sizeof *knn->rest);
 }
 
-/* Whatever the values, what chooses the rows must not lose one. */
+/* The search for candidates must not lose a nearest row, whatever the values. */
 static void check_all_rows(bool narrow)
 {
     enum { N = 700, M = 50, WIDEST = 70, LABELS = 8 };
@@ -355,7 +355,7 @@ static void check_all_rows(bool narrow)
     static uint8_t labels[N];
     static const struct {
         size_t d;
-        double offset, near; /* common to all, and how far rows are from each other */
+        double offset, near; /* the common offset, and the distance of rows */
     } cases[] = {{1, 0, 1},    {33, 0, 1},      {70, 100, 1e-3}, {64, 1, 1e-7},  {17, 0, 1e-30},
                  {5, 0, 1e14}, {40, 1e14, 1e9}, {3, -5, 0},      {64, 0, 1e-42}, {33, 1e-3, 1e3}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -363,7 +363,7 @@ static void check_all_rows(bool narrow)
         size_t d = cases[c].d;
         for (size_t i = 0; i < N * d; i++)
             x[i] = (float)(cases[c].offset + cases[c].near * random_normal(&r));
-        for (size_t i = 0; i < M * d; i++) /* half of them beside a row */
+        for (size_t i = 0; i < M * d; i++) /* half of them near a row */
             queries[i] = i / d % 2 ? nextafterf(x[i], 1e20f)
                                    : (float)(cases[c].offset + cases[c].near * random_normal(&r));
         for (size_t i = 0; i < N; i++)

@@ -64,8 +64,8 @@ static void near(double got, double expected, double by)
         fail_msg("%.12g, expected %.12g", got, expected);
 }
 
-/* Weights and biases less those of class 0: what all classes have in common changes no decision,
- * and scikit-learn's solvers differ in it. */
+/* Weights and biases minus those of class 0. A part that all classes share changes no decision, and
+ * scikit-learn's solvers differ in it. */
 static void expect_figures(const struct linear *model, double weight_1_2, double weight_3_0,
                            double bias_3, double by)
 {
@@ -115,7 +115,7 @@ static void lbfgs_finds_the_valley(void **state)
     assert_true(!report.converged && report.iterations == 3 && report.gradient > 1e-5);
 }
 
-/* A kink: no gradient ever is small, so it must end because the value falls no more. */
+/* A kink: the gradient is never small, so the search must end because the value no longer falls. */
 static int kink(void *context, const double *x, double *value, double *gradient, struct error *err)
 {
     (void)context;
@@ -208,7 +208,7 @@ static void gradient_by_differences(void **state)
     assert_int_equal(logistic_loss(&problem, w, &other, again, &err), 0);
     assert_true(other == value);
     assert_memory_equal(again, gradient, sizeof gradient);
-    for (size_t k = 0; k < SIZE; k++) /* exp would overflow if nothing were subtracted */
+    for (size_t k = 0; k < SIZE; k++) /* exp would overflow without subtracting the maximum */
         w[k] *= 1e4;
     assert_int_equal(logistic_loss(&problem, w, &value, gradient, &err), 0);
     assert_true(isfinite(value) && isfinite(gradient[0]));
@@ -223,7 +223,8 @@ static void logistic_as_sklearn(void **state)
     struct error err = {""};
     assert_int_equal(logistic_fit(&problem, 1e-9, 10000, NULL, NULL, &model, &report, &err), 0);
     assert_true(report.converged);
-    expect_figures(&model, 1.8248166709, 3.5957039779, -7.2486668949, 1e-4); /* its end is flat */
+    /* 1e-4: the loss is flat near its minimum */
+    expect_figures(&model, 1.8248166709, 3.5957039779, -7.2486668949, 1e-4);
     expect_classes(&model, "01230323012202120123012311230123012001230111012301100133112311231121022"
                            "30133012301130122012301231122");
     linear_free(&model);
@@ -275,7 +276,8 @@ static void discriminant_as_sklearn(void **state)
     }
 }
 
-/* A constant column, a column twice, and one that only tells a class: as if they weren't there. */
+/* A constant column, a duplicate column, and one that is constant within classes: the result is as
+ * without them. */
 static void discriminant_leaves_out_what_tells_nothing(void **state)
 {
     (void)state;
@@ -299,7 +301,7 @@ static void discriminant_leaves_out_what_tells_nothing(void **state)
     for (size_t c = 0; c < CLASSES; c++) {
         const double *w = model.weights + c * MORE, *p = plain.weights + c * D;
         assert_true(w[D] == 0 && w[D + 2] == 0);
-        near(w[2] + w[D + 1], p[2], 1e-9); /* the two copies share it */
+        near(w[2] + w[D + 1], p[2], 1e-9); /* the two copies share the weight */
         near(w[0], p[0], 1e-9);
         near(linear_biases(&model)[c], linear_biases(&plain)[c], 1e-8);
     }
@@ -376,8 +378,8 @@ static void soft_vote_by_hand(void **state)
     near(mean[1], 0.3125, 1e-7);
     near(mean[2], 0.1875, 1e-7);
     vote_soft(&rows[0][0][0], 2, 2, 3, 2, out);
-    assert_int_equal(out[0], 0); /* the second net is surer */
-    assert_int_equal(out[1], 0); /* a tie of 0 and 2 goes to the lower */
+    assert_int_equal(out[0], 0); /* the second net is more certain */
+    assert_int_equal(out[1], 0); /* a tie of 0 and 2 goes to the lower class */
     vote_soft(&rows[0][0][0], 1, 1, 3, 1, out);
     assert_int_equal(out[0], 1); /* one net alone */
 }

@@ -1,5 +1,5 @@
-/* Our support vector machines against LIBSVM itself (the library is linked in): all four kernels,
- * the same support vectors, objective, offsets and predictions; its text format both ways. */
+/* Our support vector machines against LIBSVM, which is linked in: all four kernels, the same
+ * support vectors, objective, offsets and predictions; its text format both ways. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -158,7 +158,7 @@ static double objective(const struct csvc_kernel *k, const double *beta)
     return sum;
 }
 
-/* beta of every row in the problem a against b, out of LIBSVM's model. */
+/* beta of every row in the problem of classes a and b, from LIBSVM's model. */
 static void beta_of_theirs(const struct svm_model *m, size_t a, size_t b, double *beta)
 {
     memset(beta, 0, rows * sizeof *beta);
@@ -334,8 +334,8 @@ static void too_little_memory(void **state)
     csvc_model_free(&model);
 }
 
-/* With a negative coef0 rows may have small kernel values with themselves, vast ones with others.
- */
+/* With a negative coef0, a row's kernel value with itself may be small and those with others huge.
+ * */
 static void kernel_values_beyond_float(void **state)
 {
     (void)state;
@@ -410,7 +410,7 @@ static void hard_problem_is_optimal(void **state)
     assert_true(-result.rho <= top + 1e-3 && -result.rho >= bottom - 1e-3);
 }
 
-/* Any cut and a set of spoilt words: an error that names the file, never a model. */
+/* Every truncation and a set of wrong words: an error that names the file, never a model. */
 static void damaged_models(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* Cross-validation of support vector machines: what is predicted for each row equals what LIBSVM
- * predicts when it is trained on the other folds; the stage deals rows evenly, scores add up, and
- * train_svm takes the best. */
+/* Cross-validation of support vector machines: the prediction of each row equals that of LIBSVM
+ * trained on the other folds; the stage divides rows evenly into folds, scores are consistent, and
+ * train_svm uses the best point. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -83,7 +83,7 @@ static void quiet(const char *text)
     (void)text;
 }
 
-/* Trains LIBSVM without a fold and predicts that. */
+/* Trains LIBSVM without a fold and predicts that fold. */
 static void predict_theirs(enum csvc_kernel_type type, double c, double gamma, size_t fold,
                            uint8_t *out)
 {
@@ -171,7 +171,7 @@ static void bad_problems(void **state)
     assert_int_equal(predict_ours(&t, out, &err), -ENOMEM);
     assert_non_null(strstr(err.text, "only 0.1 MB are allowed"));
 
-    /* Two folds, so that the two spoilt rows never meet in training, only in a prediction. */
+    /* Two folds, so that the two bad rows are never in the same training, only in a prediction. */
     static const float pairs[] = {1e12f, 0.1f, -1e12f, 0.1f, 0.1f, 0.2f, 0.3f, 0.4f};
     static const size_t two[] = {0, 1, 2, 2, 3, 4};
     static const double one[] = {1};
@@ -232,8 +232,8 @@ static void expect_success(const char *kind, const char *params, const char *inp
     assert_int_equal(rc, 0);
 }
 
-/* Each class's rows lie in the folds in numbers that differ by one at most, and so do all rows; the
- * same seed gives the same folds, another others. */
+/* The folds have equal numbers of rows of each class, and of all rows, up to one; the same seed
+ * gives the same folds, another seed other ones. */
 static void folds_are_even(void **state)
 {
     (void)state;
@@ -310,7 +310,7 @@ static void scores_add_up(void **state)
     json_decref(scores);
 }
 
-/* The model of the best C and gamma is the one of those params. */
+/* The model of the best C and gamma equals one trained with these params. */
 static void training_takes_the_best(void **state)
 {
     (void)state;

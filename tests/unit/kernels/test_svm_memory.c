@@ -1,5 +1,5 @@
-/* Kernel values that don't fit in memory_mb lie in a file: the same bytes come out of training and
- * cross-validation, and the file takes no more of our memory than it may. */
+/* Kernel values that don't fit in memory_mb are in a file: training and cross-validation give the
+ * same bytes, and the file uses no more memory than allowed. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 
 enum { D = 16, ROWS = 3000 };
 
-static char folder[] = "/var/tmp/ferdag-memory-XXXXXX"; /* /tmp may be memory itself */
+static char folder[] = "/var/tmp/ferdag-memory-XXXXXX"; /* /tmp may be in memory */
 
 /* Seven clusters, the first two of a thousand rows. */
 static int draw(void **state)
@@ -90,7 +90,7 @@ static void same_bytes(const char *kind, const char *params, int little_mb, cons
     char *bytes[2];
     size_t size[2];
     struct error err;
-    expect_no_room(kind, params, little_mb); /* so a file it is */
+    expect_no_room(kind, params, little_mb); /* so there is a file */
     for (size_t i = 0; i < 2; i++) {
         int rc = run_stage(kind, params, memory_mb[i], &err);
         assert_string_equal(err.text, "");

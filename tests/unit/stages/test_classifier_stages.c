@@ -1,5 +1,5 @@
-/* The classifier kinds as stages: what they write, that threads change nothing, and one clear line
- * for each kind of bad input. */
+/* The classifier kinds as stages: their outputs, the same with any number of threads, and one clear
+ * line for each kind of bad input. */
 #include <math.h>
 #include <stdio.h>
 #include "stages/classifiers/time_predict.h"
@@ -32,7 +32,8 @@ static void check_timing(bool trained)
                          0);
         assert_true(0 < min && min <= q1 && q1 <= median && median <= q3 && q3 <= max && max < 1);
         assert_true(repeats >= 5 && repeats <= 101);
-        /* One at a time it goes over as many as time allows, which a busy machine takes away. */
+        /* Single images are predicted for a fixed time, so their number depends on the machine's
+         * load. */
         assert_true(i == 0 ? images == TEST : images >= 1 && images <= TEST);
     }
     assert_true(json_integer_value(json_object_get(json, "threads")) >= 1);
@@ -252,7 +253,7 @@ static void meagre_training_rows(void **state)
     features_free(&f);
     for (size_t i = 0; i < TRAINERS; i++) {
         expect_success(trainers[i].kind, trainers[i].params, FEATURES, 1);
-        assert_true(accuracy(SPLIT_PRIVATE) > 2.0 / 7); /* twice what chance gives */
+        assert_true(accuracy(SPLIT_PRIVATE) > 2.0 / 7); /* twice the accuracy of guessing */
     }
     for (size_t k = 0; k < KERNELS; k++) {
         expect_success("train_svm", kernels[k], FEATURES, 1);
@@ -261,8 +262,8 @@ static void meagre_training_rows(void **state)
     }
 }
 
-/* A single row of each class is enough for all but discriminants, which need a deviation; as many
- * neighbours as rows are no error either. */
+/* One row of each class is enough for all kinds but discriminants, which need a deviation. As many
+ * neighbours as rows is no error. */
 static void one_row_a_class(void **state)
 {
     (void)state;
@@ -283,7 +284,7 @@ static void one_row_a_class(void **state)
     }
 }
 
-/* What is to be predicted is checked as what is learned from. */
+/* The rows to predict are checked like those of the training split. */
 static void bad_test_rows(void **state)
 {
     (void)state;
@@ -401,7 +402,7 @@ static void put_logits(const char *name, enum split split, size_t n, size_t widt
     array_free(&a);
 }
 
-/* Two nets: the first is right and surer of it than the second, which is wrong. */
+/* Two nets: the first is right, and more certain than the second, which is wrong. */
 static void put_votes(void)
 {
     for (enum split s = SPLIT_PUBLIC; s < SPLITS; s++) {
@@ -427,8 +428,8 @@ static void votes(void **state)
     expect_success("soft_vote", "", VOTES, 2);
     assert_true(accuracy(SPLIT_PUBLIC) == 1 && accuracy(SPLIT_PRIVATE) == 1);
     check_timing(false);
-    put_logits("l1", SPLIT_PUBLIC, TEST, CLASSES, 1, 9); /* very sure, and right */
-    put_logits("l0", SPLIT_PUBLIC, TEST, CLASSES, 3, 0); /* wrong, as sure as the other */
+    put_logits("l1", SPLIT_PUBLIC, TEST, CLASSES, 1, 9); /* very certain, and right */
+    put_logits("l0", SPLIT_PUBLIC, TEST, CLASSES, 3, 0); /* wrong, as certain as the other */
     expect_success("soft_vote", "", VOTES, 1);
     assert_true(accuracy(SPLIT_PUBLIC) == 1.0 / TEST);
 
@@ -457,7 +458,8 @@ static void put_layout(const char *text)
     assert_int_equal(file_write("given.json", text, strlen(text), &err), 0);
 }
 
-/* Importance of two inputs, of 2 and 4 columns, is that of their columns; no sample, no bag. */
+/* The importance of two inputs, of 2 and 4 columns, is the sum over their columns; without samples
+ * there is no out-of-bag accuracy. */
 static void trees_tell_of_themselves(void **state)
 {
     (void)state;

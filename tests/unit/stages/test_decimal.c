@@ -1,4 +1,4 @@
-/* Numbers as text, character by character what printf writes and bit by bit what strtod reads. */
+/* Numbers as text: the same characters as printf, and the same bits as strtod. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* The stages around the classifiers: features fused, predictions scored. */
+/* The stages before and after the classifiers: fuse_features and metrics. */
 #include <math.h>
 #include "tests/unit/feature_stage.h"
 
@@ -115,7 +115,7 @@ static void fuse_standardizes_by_training(void **state)
     features_free(&plain);
     assert_int_equal(features_read("features", SPLIT_PUBLIC, &plain, &err), 0);
     x = plain.x.data;
-    scaled = public.x.data; /* by the training split's figures, not its own */
+    scaled = public.x.data; /* by mean and deviation of the training split, not its own */
     for (size_t i = 0; i < TEST; i++)
         assert_true(fabs(scaled[i * 7] - (x[i * 4] - mean) / sqrt(variance)) < 1e-5);
     features_free(&plain);

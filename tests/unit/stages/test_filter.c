@@ -56,7 +56,7 @@ static void test_tones(void **state)
     assert_float_equal(t.flat, 38.0 / 40, 1e-6);
     t = image_tones(stripes);
     assert_float_equal(t.lines, 5 * 200.0 / 40, 1e-4); /* 5 dark columns of the inner 40 */
-    assert_float_equal(t.flat, 25.0 / 40, 1e-6);       /* each spoils itself and its neighbours */
+    assert_float_equal(t.flat, 25.0 / 40, 1e-6);       /* each changes itself and its neighbours */
     t = image_tones(noise);
     assert_true(t.entropy > 7.8 && t.entropy <= 8);
     assert_true(t.centre_entropy > 4.9 && t.centre_entropy <= 5);
@@ -179,7 +179,7 @@ enum { MADE_UP = 1000 };
 static float made_up[EVIDENCES][MADE_UP], windows[MADE_UP];
 static uint8_t faces[MADE_UP];
 
-/* A thousand images of which nothing sticks out: equal evidence all over. */
+/* A thousand images without outliers: evidence is equal everywhere. */
 static struct noise_evidence plain_evidence(void)
 {
     struct noise_evidence e = {
@@ -230,7 +230,7 @@ static void test_rules_plain(void **state)
     }
 }
 
-/* Only row i differs; it alone goes, by the rule named. */
+/* Only row i differs; it alone is removed, by the named rule. */
 static void test_rules_one_by_one(void **state)
 {
     (void)state;
@@ -285,7 +285,7 @@ static void test_rules_settings(void **state)
     struct noise_settings s = usual_settings();
     struct noise_evidence e = plain_evidence();
     windows[30] = 34;
-    made_up[SUPPORT][31] = 5; /* too few windows for its size to be believed */
+    made_up[SUPPORT][31] = 5; /* too few windows for a reliable size */
     windows[31] = 20;
     faces[40] = 2;
     s.min_face = 20;
@@ -391,7 +391,7 @@ static void make_set(void)
     assert_int_equal(rename("images", "set"), 0);
 }
 
-/* One row in twenty is noise here, too many for the standard threshold, which goes by rank. */
+/* One row in twenty is noise here: too many for the default threshold, which is a rank. */
 static const char usual[] = "\"threshold\":1";
 static const char set_input[] = "\"images\":[{\"path\":\"set\"}]";
 static const char *const files[] = {"kept/train_images.npy",
@@ -426,7 +426,7 @@ static void same_file(const char *a, const char *b)
     free(y);
 }
 
-/* Noise of the CSV's truth: row -> planted or not. */
+/* Reads the CSV's truth: for each row, whether noise was added to it. */
 static void read_truth(bool planted[310])
 {
     FILE *f = fopen("truth.csv", "r");
@@ -499,7 +499,7 @@ static void test_stage_threads(void **state)
     }
 }
 
-/* Each of the stage's threads opens a finder of its own. */
+/* Each thread of the stage opens its own face finder. */
 static void test_finders_opened_at_once(void **state)
 {
     (void)state;

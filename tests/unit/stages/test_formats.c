@@ -1,5 +1,5 @@
-/* .npy and the folders of arrays: what is written is read back; what is cut or hostile is refused.
- */
+/* .npy and folders of arrays: a written file is read back; truncated and malicious files are
+ * refused. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,8 +117,7 @@ static void unequal_rows(void **state)
     assert_non_null(strstr(err.text, "row 3: class 9"));
 }
 
-/* A path that cannot be made leaves both arrays empty, not as the caller's memory happened to be.
- */
+/* If a path can't be built, both arrays are empty, not uninitialised. */
 static void path_too_long(void **state)
 {
     (void)state;

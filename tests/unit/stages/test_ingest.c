@@ -1,4 +1,5 @@
-/* ingest_csv on good and bad files: every kind of damage has its line, column and expectation. */
+/* ingest_csv on good and bad files: for every kind of error the message has line, column and what
+ * was expected. */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <setjmp.h>
@@ -171,7 +172,7 @@ static void check_pixels(const struct images *images, size_t row, int first)
         assert_int_equal(pixels[i], (first + i) % 256);
 }
 
-/* Four rows of three splits, each with pixels of its own. */
+/* Four rows of three splits, each with other pixels. */
 static struct text good_csv(const char *newline, const char *quote, const char *last)
 {
     static const char *const usages[] = {"Training", "PrivateTest", "Training", "PublicTest"};
@@ -426,7 +427,8 @@ static void test_limit(void **state)
     free(t.bytes);
 }
 
-/* The seed decides which rows; the same seed decides alike; more rows include the fewer. */
+/* The seed decides which rows are taken: the same seed takes the same rows, and a larger limit
+ * includes the rows of a smaller one. */
 static void test_limit_seed(void **state)
 {
     (void)state;
@@ -463,7 +465,7 @@ static void test_too_many_rows(void **state)
     struct text row = expand("2,P,Training\n");
     assert_int_equal(csv_faces_begin(&faces, "big.csv", &err), 0);
     assert_int_equal(csv_faces_feed(&faces, "emotion,pixels,Usage\n", 21, &err), 0);
-    faces.rows = CSV_MAX_ROWS - 1; /* as if that many had come */
+    faces.rows = CSV_MAX_ROWS - 1; /* as if that many rows were read */
     assert_int_equal(csv_faces_feed(&faces, row.bytes, row.size, &err), 0);
     assert_int_equal(csv_faces_feed(&faces, row.bytes, row.size, &err), -EFBIG);
     assert_string_equal(err.text, "big.csv:3:1: expected at most 400000 rows");

@@ -33,7 +33,7 @@ static void test_names_are_single(void **state)
     assert_null(kind_find("no such kind"));
 }
 
-/* What the scheduler relies on to let a stage go on from a finished one. */
+/* The properties that the scheduler relies on when a stage continues a finished one. */
 static void test_what_can_be_continued(void **state)
 {
     (void)state;

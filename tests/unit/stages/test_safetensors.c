@@ -1,4 +1,4 @@
-/* .safetensors: what is written is read back, and no hostile header is believed. */
+/* .safetensors: a written file is read back, and malicious headers are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

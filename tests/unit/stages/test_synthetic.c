@@ -1,4 +1,4 @@
-/* Drawn faces: classes differ, the CSV has FER2013's form, the truth tells what was planted. */
+/* Drawn faces: classes differ, the CSV has FER2013's format, the truth lists the added noise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,8 +108,8 @@ static void seed_decides_the_bytes(void **state)
         free(text[i]);
 }
 
-/* The same person, undisturbed, with another expression is another picture, and the mouth of an
- * open surprise is darker than a neutral one. */
+/* Without noise, the same person with another expression gives another picture, and the open mouth
+ * of surprise is darker than a neutral one. */
 static void expressions_show(void **state)
 {
     (void)state;
