@@ -119,12 +119,12 @@ static void end_one(int parent, const char *name, int depth, const void *data)
     }
 }
 
-static void search(int parent, const char *name, int depth, const void *wanted)
+static void search(int parent, const char *name, int depth, const void *target)
 {
-    if (strcmp(name, wanted) == 0)
+    if (strcmp(name, target) == 0)
         end_one(parent, name, depth, NULL);
     else
-        walk(open_below(parent, name), depth, search, wanted);
+        walk(open_below(parent, name), depth, search, target);
 }
 
 void cgroup_end(const char *folder)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cache/cache.h"
+#include "cache/store_local.h"
 #include "cache/tree.h"
 
 #include <dirent.h>

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include "base/error.h"
 #include "cache/blob.h"
-#include "cache/store_local.h"
 
 struct cache;
 

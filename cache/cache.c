@@ -3,6 +3,7 @@
 #include "cache/cache.h"
 #include "base/file.h"
 #include "cache/record.h"
+#include "cache/store_local.h"
 #include "cache/work.h"
 
 #include <dirent.h>
@@ -53,8 +54,8 @@ static void remove_old_temporaries(const char *folder)
     free(path);
 }
 
-/* Commands that only read don't create a cache. */
-bool cache_is_there(const char *folder)
+/* Whether the folder is a cache: commands that only read don't create one. */
+static bool holds_cache(const char *folder)
 {
     static const char *const parts[] = {"index.sqlite", "results"};
     struct stat st;
@@ -129,7 +130,7 @@ static int open_index(struct cache *cache, bool exists, struct error *err)
 
 int cache_open(struct cache *cache, const char *folder, bool create, struct error *err)
 {
-    bool there = cache_is_there(folder);
+    bool there = holds_cache(folder);
     *cache = (struct cache){.read_only = there && !may_write(folder)};
     create = create && !cache->read_only;
     int rc = create ? make_folders(folder, err) : 0;

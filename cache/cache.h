@@ -18,8 +18,8 @@
 #include "base/error.h"
 #include "cache/blob_writer.h"
 #include "cache/index.h"
-#include "cache/store_local.h"
 
+struct store_local;
 struct tree;
 
 struct cache {
@@ -43,9 +43,6 @@ struct cache {
 };
 
 /* ---- cache.c ---- */
-
-/* Whether the folder holds a cache. */
-bool cache_is_there(const char *folder);
 
 /* Opens the cache in that folder and, with `create`, creates it. Without `create` a folder that
  * doesn't exist or is no cache gives an empty cache that is not written. A cache without permission

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cache/affected.h"
+#include "cache/store_local.h"
 #include "cache/tree.h"
 
 #include <errno.h>

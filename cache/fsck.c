@@ -3,6 +3,7 @@
 #include "cache/fsck.h"
 #include "base/clock.h"
 #include "cache/check.h"
+#include "cache/store_local.h"
 #include "cache/tree.h"
 
 #include <errno.h>

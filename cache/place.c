@@ -1,6 +1,7 @@
 /* See cache.h: paths of blobs, and copies of and links to them. */
 #include "base/file.h"
 #include "cache/cache.h"
+#include "cache/store_local.h"
 #include "cache/tree.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Damaged files are kept in CACHE/damaged, for whoever wants to look into the damage. */
+/* Damaged files are not deleted but kept in CACHE/damaged, so that the damage can be examined. */
 #ifndef FERDAG_CACHE_QUARANTINE_H
 #define FERDAG_CACHE_QUARANTINE_H
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "cache/check.h"
 #include "cache/record.h"
+#include "cache/store_local.h"
 
 #include <errno.h>
 #include <stdlib.h>

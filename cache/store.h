@@ -7,8 +7,8 @@
  * a row in the table of store.c.
  *
  * All functions but open and close may be called by several threads at once. They return 0 or a
- * negative errno value. With -ENOENT (no such blob) err is untouched; with every other error it is
- * filled. */
+ * negative errno value. -ENOENT means that there is no such blob, and leaves err untouched; every
+ * other error fills err. A path that doesn't exist is -EIO. */
 #ifndef FERDAG_CACHE_STORE_H
 #define FERDAG_CACHE_STORE_H
 

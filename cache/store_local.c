@@ -21,6 +21,12 @@ static int out_of_memory(struct error *err)
     return error_set(err, ENOMEM, "out of memory using a blob store");
 }
 
+/* store.h: -ENOENT is for missing blobs alone. */
+static int path_error(int rc)
+{
+    return rc == -ENOENT ? -EIO : rc;
+}
+
 static const struct store_local *local_of(const struct store *store)
 {
     return (const struct store_local *)store; /* base is the first member */
@@ -139,7 +145,7 @@ static int get(struct store *store, const struct digest *digest, const char *to,
     char *path = store_local_path(local_of(store), digest);
     if (!path)
         return out_of_memory(err);
-    rc = file_copy_unsynced(path, to, 0, err);
+    rc = path_error(file_copy_unsynced(path, to, 0, err));
     if (rc == 0) {
         rc = sha256_file(to, &found, NULL, err);
         if (rc == 0 && strcmp(found.hex, digest->hex) != 0)
@@ -266,7 +272,7 @@ static int put(struct store *base, const struct digest *digest, const char *path
     char *folder = file_path("%s/tmp", store->folder), *copy = store_local_temporary(store);
     int rc = folder && copy ? file_make_folders(folder, err) : out_of_memory(err);
     if (rc == 0)
-        rc = file_copy_unsynced(path, copy, 0600, err);
+        rc = path_error(file_copy_unsynced(path, copy, 0600, err));
     if (rc == 0)
         rc = put_copy(store, digest, copy, err);
     free(copy);

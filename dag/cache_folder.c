@@ -2,7 +2,6 @@
 #include "dag/cache_folder.h"
 #include "base/arena.h"
 #include "base/file.h"
-#include "cache/cache.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,24 @@
 #include <unistd.h>
 
 #define NAME ".ferdag"
+
+bool cache_folder_is_here(const char *path)
+{
+    return strcmp(path, NAME) == 0;
+}
+
+bool cache_folder_has_cache(const char *folder)
+{
+    static const char *const parts[] = {"index.sqlite", "results"}; /* the index may be lost */
+    struct stat st;
+    bool any = false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char *path = must(file_path("%s/%s", folder, parts[i]));
+        any |= stat(path, &st) == 0;
+        free(path);
+    }
+    return any;
+}
 
 static bool is_folder(const char *path, struct stat *st)
 {
@@ -39,7 +56,7 @@ char *cache_folder_search(void)
         free(folder);
         folder = above;
         char *cache = must(file_path("%s/" NAME, folder));
-        if (is_folder(cache, &st) && st.st_uid == geteuid() && cache_is_there(cache)) {
+        if (is_folder(cache, &st) && st.st_uid == geteuid() && cache_folder_has_cache(cache)) {
             free(folder);
             return cache;
         }

@@ -121,6 +121,8 @@ static void fail(struct execution *x)
     struct scheduler *s = x->scheduler;
     struct task *task = x->task;
     struct error error;
+    if (x->folder)
+        stage_progress_drop(x->folder);
     describe_failure(x);
     struct failure failure = {
         .key = task->key,
@@ -137,10 +139,8 @@ static void fail(struct execution *x)
     if (rc < 0)
         scheduler_fail(s, rc, &error);
     progress_failed(&s->progress, task->stage->name, x->error.text);
-    if (x->folder) {
+    if (x->folder)
         print_log_end(x);
-        stage_progress_drop(x->folder);
-    }
     if (!s->options->keep_going)
         s->stopping = true;
     if (task->stage->kind->open_ports && x->folder) {

@@ -5,6 +5,7 @@
 #include "dag/stage_progress.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,20 @@ static char *short_digests(const char *text)
     return out;
 }
 
+/* The value, shortened: of a number, which has 17 digits in a key's text, the digits that tell it
+ * from others. malloc'd. */
+static char *short_value(const char *text, size_t place)
+{
+    char number[40], *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !strpbrk(text, ".e"))
+        return excerpt(text, place);
+    snprintf(number, sizeof number, "%.15g", value);
+    if (strtod(number, NULL) != value)
+        snprintf(number, sizeof number, "%.17g", value);
+    return strdup(number);
+}
+
 /* What users call the lines of a key's text. */
 static const struct {
     const char *prefix, *label;
@@ -141,10 +156,10 @@ static void add_change(struct reasons *reasons, const char *old, const char *new
     size_t place = old && new ? first_difference(before, after) : 0;
     char *was = must(reasons->whole ? strdup(before)
                      : digests      ? short_digests(before)
-                                    : excerpt(before, place));
+                                    : short_value(before, place));
     char *is = must(reasons->whole ? strdup(after)
                     : digests      ? short_digests(after)
-                                   : excerpt(after, place));
+                                   : short_value(after, place));
     if (old && new)
         add(reasons, file_path("%s%.*s: %s -> %s", label, width, name, was, is));
     else if (new)

@@ -1,6 +1,7 @@
 /* See session.h. */
 #include "dag/session.h"
 #include "base/nearest.h"
+#include "dag/cache_folder.h"
 #include "dag/progress.h"
 #include "dag/publish.h"
 #include "dag/variant.h"
@@ -180,7 +181,7 @@ int session_open_loose(struct session *s, const struct options *options, bool *p
     struct error why = {""};
     *planned = false;
     int status = load(s, options, err);
-    if (status != EXIT_DONE || !cache_is_there(options->cache))
+    if (status != EXIT_DONE || !cache_folder_has_cache(options->cache))
         return status;
     plan_check_surroundings(&s->experiment, options->cache, false, &problems);
     int rc = problems_first(&problems, &why);

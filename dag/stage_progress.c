@@ -126,9 +126,10 @@ void stage_progress_find(const struct plan *plan, const struct task *task, struc
 char *stage_progress_words(const struct stage_progress *p)
 {
     char at[100] = "";
+    double done = floor(p->done * 10) / 10; /* not more than was done */
     if (p->total > 0)
         snprintf(at, sizeof at, "%s%s%.*f of %.0f", p->unit, *p->unit ? " " : "",
-                 p->done == floor(p->done) ? 0 : 1, p->done, p->total);
+                 done == floor(done) ? 0 : 1, done, p->total);
     if (p->interrupted)
         return must(file_path("interrupted%s%s; run again to %s", *at ? " at " : "", at,
                               p->resumes ? "resume" : "start over"));

@@ -270,6 +270,28 @@ static json_t *source_json(const struct cell *cell)
                      "pointer", cell->pointer);
 }
 
+/* Adds the fields of the uncertainty that are known. */
+static void add_uncertainty(json_t *json, const struct cell *cell)
+{
+    if (cell->n > 0)
+        json_object_set_new(json, "n", json_real(cell->n));
+    if (cell->quartiles[0] > 0 || cell->quartiles[1] > 0)
+        json_object_set_new(json, "quartiles",
+                            json_pack("[f,f]", cell->quartiles[0], cell->quartiles[1]));
+    if (cell->standard_error > 0)
+        json_object_set_new(json, "standard_error", json_real(cell->standard_error));
+    if (cell->spread > 0)
+        json_object_set_new(json, "spread", json_real(cell->spread));
+}
+
+static void add_missing(json_t *json, const struct cell *cell)
+{
+    if (!cell->has_ours && cell->missing)
+        json_object_set_new(json, "missing", json_string(cell->missing));
+    if (!cell->has_ours && cell->detail)
+        json_object_set_new(json, "detail", json_string(cell->detail));
+}
+
 static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *column,
                          const char *column_id, const struct cell *cell)
 {
@@ -295,19 +317,8 @@ static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *
         number_format(difference, d, digits, true, commas);
         json_object_set_new(json, "difference", json_real(number_round(d, digits)));
     }
-    if (cell->n > 0)
-        json_object_set_new(json, "n", json_real(cell->n));
-    if (cell->quartiles[0] > 0 || cell->quartiles[1] > 0)
-        json_object_set_new(json, "quartiles",
-                            json_pack("[f,f]", cell->quartiles[0], cell->quartiles[1]));
-    if (cell->standard_error > 0)
-        json_object_set_new(json, "standard_error", json_real(cell->standard_error));
-    if (cell->spread > 0)
-        json_object_set_new(json, "spread", json_real(cell->spread));
-    if (!cell->has_ours && cell->missing)
-        json_object_set_new(json, "missing", json_string(cell->missing));
-    if (!cell->has_ours && cell->detail)
-        json_object_set_new(json, "detail", json_string(cell->detail));
+    add_uncertainty(json, cell);
+    add_missing(json, cell);
     json_t *source = source_json(cell);
     if (source)
         json_object_set_new(json, "source", source);

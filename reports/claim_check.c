@@ -1,5 +1,5 @@
 /* See claim_check.h. A check becomes pairs of operands; each pair gets a result for our numbers,
- * with their errors and gaps, and one for the paper's own numbers, as they stand. */
+ * with their errors and gaps, and one for the paper's own numbers. */
 #include "reports/claim_check.h"
 
 #include <errno.h>

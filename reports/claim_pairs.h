@@ -13,7 +13,7 @@ struct operand {
     bool is_ours; /* to measure: not a number, nor a cell that only the paper has */
     double ours, paper;
     double variance;     /* of ours: its standard error, squared */
-    double spread;       /* of ours: how far the farther quartile of the repeats lies from it */
+    double spread;       /* of ours: its distance to the farther quartile of the repeats */
     const char *missing; /* why ours is not known */
 };
 
@@ -55,7 +55,7 @@ void pair_operands(const struct cell_pair *p, struct operand *a, struct operand 
  */
 struct sides pair_our_sides(const struct operand *a, const struct operand *b);
 struct sides pair_paper_sides(const struct operand *a, const struct operand *b);
-/* Why pair_our_sides knows nothing. */
+/* Why our sides aren't known. */
 const char *pair_missing(const struct operand *a, const struct operand *b);
 
 #endif

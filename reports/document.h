@@ -33,13 +33,13 @@ struct doc_spans {
     struct doc_span *first, *last;
 };
 
-/* How a short text stands out. */
+/* Emphasis of a short text. */
 enum doc_tone {
     TONE_NORMAL,
     TONE_STRONG,
     TONE_MUTED,
     TONE_ACCENT,
-    TONE_MISSING, /* a reason that stands where a number would be */
+    TONE_MISSING, /* the reason in place of a number */
     TONE_CODE,    /* in a font of fixed width */
 };
 
@@ -198,7 +198,7 @@ enum doc_block_type {
 
 struct doc_block {
     enum doc_block_type type;
-    bool new_page;      /* starts a page, where there are pages */
+    bool new_page;      /* starts a page, where there are pages and this one isn't mostly empty */
     bool keep_together; /* on one page if it fits on one */
     union {
         struct doc_heading heading;

@@ -1,4 +1,4 @@
-/* The one table of stage kinds. */
+/* The table of stage kinds. A new kind has a line in both lists. */
 #include "stages/kind.h"
 
 #include <string.h>

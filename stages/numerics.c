@@ -1,5 +1,5 @@
-/* What decides the bits of a kind's results besides its params and inputs; see kind_numerics in
- * kind.h. */
+/* See kind_numerics in kind.h: what the bits of a kind's results depend on beside params and
+ * inputs. */
 #include "kernels/math/blas.h"
 #include "kernels/nets/net.h"
 #include "stages/kind.h"
@@ -26,5 +26,7 @@ int kind_numerics(enum numerics numerics, const char *backend, int threads, char
         n = blas_numerics(text, size);
         break;
     }
-    return n < 0 || (size_t)n >= size ? error_set(err, ENOSPC, "the numerics don't fit") : 0;
+    return n < 0 || (size_t)n >= size
+               ? error_set(err, ENOSPC, "the text of the numerics is too long")
+               : 0;
 }

@@ -19,8 +19,9 @@ struct options {
     size_t forced_count;
     const char *cache, *backend, *format, *out; /* out: NULL if not given */
     int jobs;
+    bool all;         /* explain, graph: show what they leave out otherwise */
     bool cache_given; /* by --cache */
-    bool dry, keep_going, json, repair, man, all;
+    bool dry, keep_going, json, repair, man;
 };
 
 /* Each returns what the program exits with, and fills err if it has something to say on stderr. */

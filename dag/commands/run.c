@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "dag/commands/commands.h"
 #include "base/utf8.h"
+#include "dag/cache_folder.h"
 #include "dag/progress.h"
 #include "dag/publish.h"
 #include "dag/result_links.h"
@@ -12,7 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sched.h>
 #include <time.h>
 
 static const char *state_name(enum state state, bool dry)
@@ -181,7 +182,7 @@ static int run(const struct options *options, bool only_report, struct error *er
         return EXIT_DONE;
     }
     struct arena *arena = s.experiment.arena;
-    if (!options->cache_given && strcmp(options->cache, ".ferdag") != 0)
+    if (!options->cache_given && !cache_folder_is_here(options->cache))
         fprintf(stderr, "cache: %s\n", options->cache);
     struct run_options run_options = {
         .same = variant_options(arena, options),

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- places ---- */
+/* ---- positions of problems ---- */
 
 enum { POINTER_LIMIT = 2000 };
 
-/* The item of a node that one segment of a pointer names, or NULL. ~1 stands for / and ~0 for ~. */
+/* The item of a node for a segment of a JSON pointer, or NULL. ~1 is / and ~0 is ~. */
 static const struct node *descend(const struct node *node, const char *segment, size_t n)
 {
     char name[POINTER_LIMIT];
@@ -25,9 +25,9 @@ static const struct node *descend(const struct node *node, const char *segment, 
     if (node->type == NODE_MAP)
         return node_get(node, name);
     char *end;
-    unsigned long place = strtoul(name, &end, 10);
-    return node->type == NODE_LIST && end != name && !*end && place < node->count
-               ? node->items[place]
+    unsigned long index = strtoul(name, &end, 10);
+    return node->type == NODE_LIST && end != name && !*end && index < node->count
+               ? node->items[index]
                : NULL;
 }
 
@@ -45,12 +45,13 @@ static const struct node *locate(const struct node *root, const char *pointer)
     return node;
 }
 
-static bool same_place(const struct node *a, const struct node *b)
+static bool same_position(const struct node *a, const struct node *b)
 {
     return a && b && a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
 }
 
-/* The cells of a table share a pattern: where the first is wrong, one line is enough. */
+/* Problems at one position, such as those of all cells of a table with one pattern, are reported
+ * once. */
 void params_locate(const struct problems *found, const struct node *root, struct problems *problems)
 {
     const struct node **nodes = must_alloc((found->count + 1) * sizeof(const struct node *));
@@ -60,7 +61,7 @@ void params_locate(const struct problems *found, const struct node *root, struct
         char more[60] = "";
         size_t n = 0, first = i;
         for (size_t k = 0; k < found->count; k++) {
-            bool same = same_place(nodes[i], nodes[k]);
+            bool same = same_position(nodes[i], nodes[k]);
             n += same && k > i;
             first = same && k < first ? k : first;
         }
@@ -74,7 +75,7 @@ void params_locate(const struct problems *found, const struct node *root, struct
 
 /* ---- reading ---- */
 
-/* What the tables can't say. */
+/* Calls the kind's own check, for what tables can't describe. */
 static int check_further(const struct kind *kind, const json_t *params, const struct node *with,
                          struct problems *problems)
 {

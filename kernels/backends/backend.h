@@ -2,15 +2,14 @@
  * convolutional net forward and backward, and an SGD step. kernels/nets/step_plan.c strings them
  * together.
  *
- * A device owns all tensors and convolutions made on it, and frees them when it is closed.
- * The interface speaks of shapes only: how an activation lies in memory (blocked, bf16) is the
- * backend's business. Operations on activations take a range of the batch's images, so that several
- * operations in a row can be done on a few images while those are in cache; the ranges of a batch
- * come in order. The others take the number of images n. All return 0, or a negative code with err
- * filled.
- * An operation may only be queued: read and loss_sums wait for what was queued before them.
- * Results depend on inputs, precision, threads and CPU features only: no atomics, fixed orders
- * of summation. */
+ * A device owns all tensors, image sets and convolutions made on it, and frees them when it is
+ * closed. The interface speaks of shapes only: how an activation lies in memory (blocked, bf16) is
+ * the backend's business. Operations on activations take a range of the batch's images, so that
+ * several operations in a row can be done on a few images while those are in cache; the ranges of a
+ * batch come in order. The others take the number of images n. All return 0, or a negative code
+ * with err filled. An operation may only be queued: read and loss_sums wait for what was queued
+ * before them. Results depend on inputs, precision, threads and CPU features only: no atomics,
+ * fixed orders of summation. */
 #ifndef FERDAG_KERNELS_BACKENDS_BACKEND_H
 #define FERDAG_KERNELS_BACKENDS_BACKEND_H
 
@@ -22,7 +21,8 @@
 
 struct device; /* threads, precision, and all memory of one net */
 struct tensor;
-struct conv; /* a convolution of one shape, without its weights */
+struct image_set; /* images that stay on a device, for crops to be taken from */
+struct conv;      /* a convolution of one shape, without its weights */
 
 /* Sizes of a tensor, outermost first: images, channels, height, width of an activation; O, I,
  * height, width of convolution weights; 1s where there are fewer. */
@@ -32,14 +32,14 @@ struct shape {
 
 enum tensor_use {
     TENSOR_IMAGE,      /* what the first convolution reads; has no gradient */
-    TENSOR_ACTIVATION, /* layout and precision as the backend likes */
+    TENSOR_ACTIVATION, /* the backend chooses layout and precision */
     TENSOR_PLAIN,      /* float32: parameters, and the matrices around the linear layer */
-    TENSOR_PASSING     /* weights that are written whole, made ready, and not looked at again */
+    TENSOR_TRANSIENT   /* weights that only conv_ready reads, once after each write */
 };
 
-/* Images first to first + count - 1 of a batch of `batch`, which a worker does. A tensor made for
- * at least `batch` images holds them all; one made for fewer (but count at least) holds those of
- * the current range only, and is this worker's alone. */
+/* Images first to first + count - 1 of a batch of `batch`, for one worker. A tensor of at least
+ * `batch` images holds the whole batch; a smaller one (of at least `count`) holds the current range
+ * only, and is used by this worker only. */
 struct range {
     size_t first, count, batch;
     int worker;
@@ -73,13 +73,13 @@ struct conv_spec {
     bool image;            /* the input is a TENSOR_IMAGE */
 };
 
-/* How conv_forward ends. */
+/* How conv_forward writes its result. */
 enum conv_flags {
     CONV_ADD = 1, /* y += convolution, instead of y = */
     CONV_RELU = 2 /* then max(y, 0) */
 };
 
-/* What conv_backward gathers. */
+/* Which gradients conv_backward adds up. */
 enum conv_gradients { CONV_WEIGHTS = 1, CONV_BIAS = 2 /* with CONV_WEIGHTS only */ };
 
 /* Batch normalisation over n, h, w for each channel, then an optional residual, then ReLU:
@@ -108,10 +108,11 @@ struct parameter_update {
 
 /* ---- the functions ---- */
 
-/* Writes what about this CPU decides results, such as "avx512_core_bf16". */
+/* Writes the properties of this machine on which results depend, such as "avx512_core_bf16", or "".
+ * Returns 0, or -ENOSPC. */
 typedef int backend_numerics(char *text, size_t size);
 
-/* Makes a device for `threads` threads, and fills in its traits. */
+/* Opens a device for `threads` threads and fills in its traits. The caller closes it. */
 typedef int backend_open(struct device **device, struct device_traits *traits, int threads,
                          enum precision precision, struct error *err);
 typedef void backend_close(struct device *device);
@@ -120,33 +121,42 @@ typedef void backend_close(struct device *device);
  * slices) from and to plain NCHW float32. */
 typedef int backend_tensor(struct device *device, enum tensor_use use, struct shape shape,
                            struct tensor **tensor, struct error *err);
-/* Values of a plain tensor, in one row, that an activation of this shape takes; and one made in
- * such a tensor, `first` values from its start on. What it holds is undefined. `first` is a sum
- * of such sizes. */
-typedef size_t backend_room(const struct device *device, struct shape shape);
-typedef int backend_within(struct device *device, struct tensor *plain, size_t first,
-                           struct shape shape, struct tensor **tensor, struct error *err);
+/* alloc_size: how many values of a plain tensor an activation of this shape takes. view: makes such
+ * an activation in a plain tensor, from value `first` on, which is a sum of alloc_sizes; its
+ * contents are undefined. */
+typedef size_t backend_alloc_size(const struct device *device, struct shape shape);
+typedef int backend_view(struct device *device, struct tensor *plain, size_t first,
+                         struct shape shape, struct tensor **tensor, struct error *err);
 typedef int backend_write(struct device *device, struct tensor *tensor, const float *values,
                           size_t n, struct error *err);
 typedef int backend_read(struct device *device, struct tensor *tensor, float *values, size_t n,
                          struct error *err);
 
+/* Makes images resident. A device without memory of its own reads the caller's. */
+typedef int backend_image_set(struct device *device, const struct image_source *source,
+                              struct image_set **set, struct error *err);
+/* Fills the first n images of a TENSOR_IMAGE with crops: levels[pixel] for each pixel. The crops
+ * lie within their images. */
+typedef int backend_crop(struct device *device, const struct image_set *set,
+                         const struct crop *crops, size_t n, struct tensor *images,
+                         struct error *err);
+
 typedef int backend_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
                          struct error *err);
-/* What the convolution needs of its weights before a batch, again whenever these have changed:
- * for conv_forward or (`backward`) for conv_backward's dx. There is room for one of the two:
- * the other is gone. May be called at the same time for different convolutions by different
- * workers. `count` is that of the ranges to come, or near it. */
+/* Packs weights before a batch, and again whenever they have changed: for conv_forward or
+ * (`backward`) for the dx of conv_backward. Weights are packed for one of the two at a time.
+ * Different workers may call it at the same time for different convolutions. `count`: images of the
+ * ranges that follow, about. */
 typedef int backend_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
                                bool backward, struct error *err);
-/* Frees what conv_ready made of these weights; they need it again before they are used. */
+/* Frees the packed weights; conv_ready makes them again. */
 typedef void backend_conv_release(struct tensor *weights);
 /* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
 typedef int backend_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
                                  const struct tensor *weights, const struct tensor *bias,
                                  struct tensor *y, unsigned flags, struct error *err);
-/* From the gradient dy of y: gradient of x (dx may be NULL: not wanted; must not be dy), and
- * where `gradients` says so what conv_backward_end needs for those of weights (and bias). */
+/* From dy, the gradient of y: dx, the gradient of x (may be NULL; must not be dy), and the sums of
+ * this range for the gradients in `gradients` (enum conv_gradients), for conv_backward_end. */
 typedef int backend_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
                                   const struct tensor *weights, const struct tensor *dy,
                                   struct tensor *dx, unsigned gradients, struct error *err);
@@ -154,12 +164,12 @@ typedef int backend_conv_backward(struct conv *conv, struct range range, const s
 typedef int backend_conv_backward_end(struct conv *conv, struct tensor *dweights,
                                       struct tensor *dbias, struct error *err);
 
-/* Before a batch: prepares for norm_moments and what follows, or for norm_forward in
+/* Call before a batch: resets the sums of norm_moments (`training`), or prepares norm_forward in
  * evaluation. */
 typedef int backend_norm_ready(struct device *device, const struct norm *norm, bool training,
                                struct error *err);
-/* Gathers mean and variance of x, which holds the whole batch of n images; the end sets mean
- * and inverse and moves the running ones. */
+/* Adds a range of x, which holds the whole batch, to the sums for mean and variance. The end, after
+ * all ranges of the n images, sets mean and inverse and updates the running ones. */
 typedef int backend_norm_moments(struct device *device, const struct norm *norm, struct range range,
                                  const struct tensor *x, struct error *err);
 typedef int backend_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
@@ -222,7 +232,7 @@ typedef int backend_add(struct device *device, struct range range, const struct 
 typedef int backend_sgd(struct device *device, const struct parameter_update *updates, size_t count,
                         const struct sgd *settings, struct error *err);
 
-/* A backend: its name and its functions. A new one is a folder beside cpu/ and a line in backend.c.
+/* A backend: its name and its functions. To add one: a folder beside cpu/, and a line in backend.c.
  */
 struct backend {
     const char *name;
@@ -231,10 +241,12 @@ struct backend {
     backend_open *open;
     backend_close *close;
     backend_tensor *tensor;
-    backend_room *room;
-    backend_within *within;
+    backend_alloc_size *alloc_size;
+    backend_view *view;
     backend_write *write;
     backend_read *read;
+    backend_image_set *image_set;
+    backend_crop *crop;
     backend_conv *conv;
     backend_conv_ready *conv_ready;
     backend_conv_release *conv_release;

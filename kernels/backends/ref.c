@@ -10,8 +10,13 @@
 struct tensor {
     struct shape shape;
     double *v;
-    bool within; /* another tensor, whose v it is */
+    bool is_view; /* another tensor, whose v it is */
     struct tensor *next;
+};
+
+struct image_set {
+    struct image_source source;
+    struct image_set *next;
 };
 
 struct conv {
@@ -23,6 +28,7 @@ struct conv {
 struct device {
     struct loss_sums sums;
     struct tensor *tensors;
+    struct image_set *image_sets;
     struct conv *convs;
 };
 
@@ -53,9 +59,14 @@ static void ref_close(struct device *device)
     while (device->tensors) {
         struct tensor *t = device->tensors;
         device->tensors = t->next;
-        if (!t->within)
+        if (!t->is_view)
             free(t->v);
         free(t);
+    }
+    while (device->image_sets) {
+        struct image_set *set = device->image_sets;
+        device->image_sets = set->next;
+        free(set);
     }
     while (device->convs) {
         struct conv *c = device->convs;
@@ -85,19 +96,19 @@ static int ref_tensor(struct device *device, enum tensor_use use, struct shape s
     return 0;
 }
 
-static size_t ref_room(const struct device *device, struct shape s)
+static size_t ref_alloc_size(const struct device *device, struct shape s)
 {
     (void)device;
     return s.n * s.c * s.h * s.w;
 }
 
-static int ref_within(struct device *device, struct tensor *plain, size_t first, struct shape shape,
-                      struct tensor **tensor, struct error *err)
+static int ref_view(struct device *device, struct tensor *plain, size_t first, struct shape shape,
+                    struct tensor **tensor, struct error *err)
 {
     struct tensor *t = calloc(1, sizeof *t);
     if (!t)
         return error_set(err, ENOMEM, "out of memory");
-    *t = (struct tensor){.shape = shape, .v = plain->v + first, .within = true};
+    *t = (struct tensor){.shape = shape, .v = plain->v + first, .is_view = true};
     t->next = device->tensors;
     device->tensors = t;
     *tensor = t;
@@ -121,6 +132,34 @@ static int ref_read(struct device *device, struct tensor *t, float *values, size
     (void)err;
     for (size_t i = 0; i < n * t->shape.c * t->shape.h * t->shape.w; i++)
         values[i] = (float)t->v[i];
+    return 0;
+}
+
+static int ref_image_set(struct device *device, const struct image_source *source,
+                         struct image_set **set, struct error *err)
+{
+    struct image_set *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_set(err, ENOMEM, "out of memory");
+    *s = (struct image_set){*source, device->image_sets};
+    device->image_sets = *set = s;
+    return 0;
+}
+
+static int ref_crop(struct device *device, const struct image_set *set, const struct crop *crops,
+                    size_t n, struct tensor *images, struct error *err)
+{
+    const struct image_source *from = &set->source;
+    size_t size = images->shape.w;
+    double *v = images->v;
+    (void)device, (void)err;
+    for (const struct crop *c = crops; c < crops + n; c++)
+        for (size_t y = 0; y < size; y++)
+            for (size_t x = 0; x < size; x++) {
+                size_t line = (c->image * from->size + c->top + y) * from->size;
+                size_t column = c->left + (c->mirror ? size - 1 - x : x);
+                *v++ = (double)from->levels[from->pixels[line + column]];
+            }
     return 0;
 }
 
@@ -588,10 +627,12 @@ const struct backend backend_ref = {
     .open = ref_open,
     .close = ref_close,
     .tensor = ref_tensor,
-    .room = ref_room,
-    .within = ref_within,
+    .alloc_size = ref_alloc_size,
+    .view = ref_view,
     .write = ref_write,
     .read = ref_read,
+    .image_set = ref_image_set,
+    .crop = ref_crop,
     .conv = ref_conv,
     .conv_ready = ref_conv_ready,
     .conv_release = ref_conv_release,

@@ -17,6 +17,21 @@ struct sgd {
     double clip; /* limits each gradient element to ±clip before weight decay; 0: off */
 };
 
+/* Square grey images, (n, size, size) bytes, and what a net gets for each grey level. Both stay the
+ * caller's, and unchanged as long as a device uses them. */
+struct image_source {
+    const uint8_t *pixels;
+    size_t n, size;
+    const float *levels; /* 256 */
+};
+
+/* A square part of an image, of the size that a net takes. */
+struct crop {
+    uint32_t image;
+    uint8_t top, left;
+    bool mirror; /* left and right are exchanged */
+};
+
 /* What training steps add up on the device, where it is read now and then. */
 struct loss_sums {
     double loss;    /* mean cross-entropy of each batch, times its images */

@@ -42,8 +42,10 @@ void linear_scores(const struct linear *model, const double *x, size_t n, double
 static void predict_tile(const struct linear *model, const float *x, size_t n, double *scratch,
                          uint8_t *out)
 {
+    size_t values = n * model->d;
     double *wide = scratch, *scores = scratch + ROWS * model->d;
-    for (size_t k = 0; k < n * model->d; k++)
+#pragma omp simd
+    for (size_t k = 0; k < values; k++)
         wide[k] = x[k];
     linear_scores(model, wide, n, scores);
     for (size_t r = 0; r < n; r++)

@@ -38,6 +38,7 @@ static double part_loss(const struct logistic *p, const struct linear *model, si
     for (size_t i = from; i < to; i += ROWS) {
         size_t rows = to - i < ROWS ? to - i : ROWS;
         const float *x = p->x + i * d;
+#pragma omp simd
         for (size_t k = 0; k < rows * d; k++)
             wide[k] = x[k];
         linear_scores(model, wide, rows, scores);

@@ -65,24 +65,24 @@ static int fold(struct net *net, struct error *err)
     return e;
 }
 
-/* One worker's evaluation of some images: where the values are, and how many readers each still
- * has. */
+/* One worker's evaluation of some images: the buffer of each value, and how many operations have
+ * still to read it. */
 struct evaluation {
     struct range range;
     struct buffer *where[NETS_MAX_OPS + 1];
     int left[NETS_MAX_OPS + 1];
 };
 
-static int take(struct net *net, struct evaluation *v, int value, struct error *err)
+static int take_buffer(struct net *net, struct evaluation *v, int value, struct error *err)
 {
     int e;
 #pragma omp critical(net_buffers)
-    e = net_take(net, v->range.worker, &net->program.values[value], evaluated(net),
-                 &v->where[value], err);
+    e = net_take_buffer(net, v->range.worker, &net->program.values[value], evaluated(net),
+                        &v->where[value], err);
     return e;
 }
 
-static void give(struct evaluation *v, int value)
+static void release_buffer(struct evaluation *v, int value)
 {
 #pragma omp critical(net_buffers)
     if (v->where[value])
@@ -90,14 +90,16 @@ static void give(struct evaluation *v, int value)
     v->where[value] = NULL;
 }
 
-static void used(struct evaluation *v, int value)
+static void count_read(struct evaluation *v, int value)
 {
     if (value > 0 && --v->left[value] == 0)
-        give(v, value);
+        release_buffer(v, value);
 }
 
-/* Gives value `out` a buffer: that of `with`, unless that is -1; it has no other reader left. */
-static int place(struct net *net, struct evaluation *v, int out, int with, struct error *err)
+/* Sets the buffer of value `out`: that of `with`, which nothing else reads any more, or a new one
+ * if `with` is -1. */
+static int output_buffer(struct net *net, struct evaluation *v, int out, int with,
+                         struct error *err)
 {
     if (with >= 0) {
         v->where[out] = v->where[with];
@@ -105,7 +107,7 @@ static int place(struct net *net, struct evaluation *v, int out, int with, struc
         v->left[with] = 0;
         return 0;
     }
-    return take(net, v, out, err);
+    return take_buffer(net, v, out, err);
 }
 
 static struct tensor *value_of(const struct net *net, const struct evaluation *v, int value)
@@ -113,15 +115,15 @@ static struct tensor *value_of(const struct net *net, const struct evaluation *v
     return v->where[value] ? v->where[value]->tensor : net->values[value];
 }
 
-/* A convolution and what it does of the next operation. */
+/* A convolution, and the next operation if it is fused. */
 static int evaluate_conv(struct net *net, int i, struct evaluation *v, struct error *err)
 {
     const struct op *op = &net->program.ops[i], *next = op + 1;
-    const struct step *s = &net->steps[i];
+    const struct op_state *s = &net->steps[i];
     const struct net_param_state *p = &net->params[op->param];
     bool two = s->fused_norm || s->fused_add;
     int out = two ? next->out : op->out;
-    int e = place(net, v, out, two ? next->with : -1, err);
+    int e = output_buffer(net, v, out, two ? next->with : -1, err);
     if (e)
         return e;
     unsigned flags =
@@ -132,7 +134,7 @@ static int evaluate_conv(struct net *net, int i, struct evaluation *v, struct er
                                    : op->bias    ? p[1].value
                                                  : NULL,
                                    v->where[out]->tensor, flags, err);
-    used(v, op->in);
+    count_read(v, op->in);
     return e;
 }
 
@@ -144,7 +146,7 @@ static int evaluate_op(struct net *net, int i, struct evaluation *v, struct erro
     struct tensor *with = op->with >= 0 ? value_of(net, v, op->with) : NULL;
     int e = 0;
     if (op->kind != OP_AVERAGE_POOL)
-        e = take(net, v, op->out, err);
+        e = take_buffer(net, v, op->out, err);
     if (e)
         return e;
     struct tensor *y = value_of(net, v, op->out);
@@ -156,8 +158,8 @@ static int evaluate_op(struct net *net, int i, struct evaluation *v, struct erro
         e = b->pool_forward(net->device, POOL_MAX, v->range, x, y, err);
     else
         e = b->pool_forward(net->device, POOL_AVERAGE, v->range, x, y, err);
-    used(v, op->in);
-    used(v, op->with);
+    count_read(v, op->in);
+    count_read(v, op->with);
     return e;
 }
 
@@ -176,7 +178,7 @@ static int evaluate(struct net *net, struct range range, struct error *err)
         i += net->steps[i].fused_norm || net->steps[i].fused_add;
     }
     for (int k = 0; k < net->program.value_count; k++)
-        give(&v, k);
+        release_buffer(&v, k);
     return e;
 }
 
@@ -193,18 +195,16 @@ static int evaluate_share(struct net *net, size_t n, int worker, int unused, str
     return e;
 }
 
-int net_predict(struct net *net, const float *images, size_t n, float *logits, float *features,
+int net_predict(struct net *net, struct net_input input, size_t n, float *logits, float *features,
                 struct error *err)
 {
     const struct backend *b = net->backend;
     const struct program *p = &net->program;
     const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
     struct tensor *x = net->values[p->features], *y = net->values[p->logits];
-    int e = net_check_batch(net, n, err);
+    int e = net_load(net, input, n, err);
     if (!e)
         e = fold(net, err);
-    if (!e)
-        e = b->write(net->device, net->values[0], images, n, err);
     if (!e)
         e = net_ready(net, evaluated(net), NET_EVALUATION, err);
     if (!e)

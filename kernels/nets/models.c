@@ -73,12 +73,28 @@ static const struct row *const tables[NET_MODELS] = {
 
 enum { CARDINALITY = 2, EXPANSION = 2 };
 
+/* The only place where the nets' names stand. */
+#define VGG19           "vgg19"
+#define RESNET18        "resnet18"
+#define PREACT_RESNET18 "preact_resnet18"
+#define RESNEXT29       "resnext29"
+
 const char *const net_model_names[NET_MODELS] = {
-    [NET_VGG19] = "vgg19",
-    [NET_RESNET18] = "resnet18",
-    [NET_PREACT_RESNET18] = "preact_resnet18",
-    [NET_RESNEXT29] = "resnext29",
+    [NET_VGG19] = VGG19,
+    [NET_RESNET18] = RESNET18,
+    [NET_PREACT_RESNET18] = PREACT_RESNET18,
+    [NET_RESNEXT29] = RESNEXT29,
 };
+
+const char net_model_choices[] = VGG19 "|" RESNET18 "|" PREACT_RESNET18 "|" RESNEXT29;
+
+enum net_model net_model_find(const char *name)
+{
+    int i = 0;
+    while (i < NET_MODELS && strcmp(name, net_model_names[i]) != 0)
+        i++;
+    return (enum net_model)i;
+}
 
 /* ---- parameters ---- */
 
@@ -122,7 +138,7 @@ static int norm_params(struct program *p, const char *prefix, const char *name, 
 
 /* ---- operations; each returns the value that it writes ---- */
 
-static int add_op(struct program *p, struct op op, struct extent out)
+static int add_op(struct program *p, struct op op, struct value_shape out)
 {
     op.out = p->value_count++;
     p->values[op.out] = out;
@@ -133,7 +149,7 @@ static int add_op(struct program *p, struct op op, struct extent out)
 static int conv(struct program *p, int in, int param, size_t stride, size_t groups, bool bias)
 {
     const size_t *shape = p->params[param].shape;
-    struct extent e = p->values[in];
+    struct value_shape e = p->values[in];
     size_t kernel = shape[2], pad = kernel / 2;
     struct op op = {.kind = OP_CONV,
                     .in = in,
@@ -171,7 +187,7 @@ static int vgg_conv(struct program *p, int x, size_t channels, int position)
 
 static int max_pool(struct program *p, int x)
 {
-    struct extent e = p->values[x];
+    struct value_shape e = p->values[x];
     e.height /= 2;
     e.width /= 2;
     return add_op(p, (struct op){.kind = OP_MAX_POOL, .in = x, .with = -1, .param = -1}, e);
@@ -248,18 +264,18 @@ static void head(struct program *p, int x, size_t classes, const char *name)
     size_t channels = p->values[x].channels;
     const size_t shape[] = {classes, channels};
     struct op pool = {.kind = OP_AVERAGE_POOL, .in = x, .with = -1, .param = -1};
-    p->features = add_op(p, pool, (struct extent){channels, 1, 1});
+    p->features = add_op(p, pool, (struct value_shape){channels, 1, 1});
     struct op linear = {.kind = OP_LINEAR, .in = p->features, .with = -1};
     linear.param = add_param(p, true, 2, shape, "%s.weight", name);
     add_param(p, true, 1, &classes, "%s.bias", name);
-    p->logits = add_op(p, linear, (struct extent){classes, 1, 1});
+    p->logits = add_op(p, linear, (struct value_shape){classes, 1, 1});
 }
 
 void program_build(struct program *p, enum net_model model, size_t width, size_t classes,
                    size_t image_size)
 {
     memset(p, 0, sizeof *p);
-    p->values[0] = (struct extent){1, image_size, image_size};
+    p->values[0] = (struct value_shape){1, image_size, image_size};
     p->value_count = 1;
     int x = 0, position = 0;
     const struct row *r = tables[model];
@@ -304,7 +320,7 @@ double program_flops(const struct program *p)
         if (op->kind != OP_CONV && op->kind != OP_LINEAR)
             continue;
         const struct parameter *w = &p->params[op->param];
-        const struct extent *e = &p->values[op->out];
+        const struct value_shape *e = &p->values[op->out];
         double each = 2;
         for (size_t d = 0; d < w->dims; d++)
             each *= (double)w->shape[d];

@@ -26,7 +26,7 @@ struct op {
 };
 
 /* Sizes of a value for one image. */
-struct extent {
+struct value_shape {
     size_t channels, height, width;
 };
 
@@ -40,7 +40,7 @@ struct parameter {
 
 struct program {
     struct op ops[NETS_MAX_OPS];
-    struct extent values[NETS_MAX_OPS + 1];
+    struct value_shape values[NETS_MAX_OPS + 1];
     struct parameter params[NETS_MAX_PARAMS]; /* in PyTorch's order */
     int op_count, value_count, param_count;
     int features, logits; /* values */

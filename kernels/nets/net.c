@@ -77,7 +77,8 @@ static int make_params(struct net *net, struct error *err)
 static int make_conv(struct net *net, int i, struct error *err)
 {
     const struct op *op = &net->program.ops[i];
-    const struct extent *in = &net->program.values[op->in], *out = &net->program.values[op->out];
+    const struct value_shape *in = &net->program.values[op->in],
+                             *out = &net->program.values[op->out];
     struct conv_spec spec = {
         .in = in->channels,
         .out = out->channels,
@@ -91,7 +92,7 @@ static int make_conv(struct net *net, int i, struct error *err)
     };
     int e = net->backend->conv(net->device, &spec, &net->steps[i].conv, err);
     if (!e && net->steps[i].fused_norm) {
-        e = net->backend->tensor(net->device, TENSOR_PASSING,
+        e = net->backend->tensor(net->device, TENSOR_TRANSIENT,
                                  shape_of(&net->program.params[op->param]), &net->steps[i].weights,
                                  err);
         if (!e)
@@ -121,7 +122,7 @@ static int make_norm(struct net *net, int i, struct error *err)
     return e ? e : make_plain(net, shape, &norm->inverse, err);
 }
 
-/* Whether nobody reads a value after op i: then what op i gives may take its place. */
+/* Whether op i is the last to read a value: then its output may overwrite it. */
 static bool is_last_reader(const struct program *p, int i, int value)
 {
     bool last = value > 0;
@@ -130,8 +131,8 @@ static bool is_last_reader(const struct program *p, int i, int value)
     return last;
 }
 
-/* An operation that only follows a convolution can be done by it in evaluation, on top of the
- * residual or summand that it has. */
+/* In evaluation a convolution can do the next operation too if nothing else reads its output; it
+ * adds its result to the residual or summand in place. */
 static void find_fusions(struct net *net)
 {
     const struct program *p = &net->program;
@@ -151,11 +152,11 @@ static void find_fusions(struct net *net)
     }
 }
 
-/* Those that go in and out; the others are planned, or come and go in evaluation. */
+/* Tensors of input and outputs. The others belong to the plan, or to evaluation's buffers. */
 static int make_values(struct net *net, struct error *err)
 {
     const struct program *p = &net->program;
-    const struct extent *image = &p->values[0];
+    const struct value_shape *image = &p->values[0];
     size_t batch = (size_t)net->spec.batch;
     struct shape shape = {batch, image->channels, image->height, image->width};
     struct shape features = {batch, p->values[p->features].channels, 1, 1};
@@ -206,7 +207,7 @@ int net_create_with(struct net **net, const struct net_spec *spec,
     if (!e)
         e = make_values(n, err);
     if (!e && spec->training)
-        e = net_plan(n, err);
+        e = net_make_plan(n, err);
     if (!e)
         e = net_init(n, 0, err);
     if (e) {
@@ -339,6 +340,16 @@ int net_get_gradient(struct net *net, size_t i, float *values, struct error *err
     return e ? e
              : net->backend->read(net->device, net->params[i].gradient, values,
                                   net->params[i].slices, err);
+}
+
+int net_add_images(struct net *net, const struct image_source *source, struct net_images *images,
+                   struct error *err)
+{
+    if (source->size < (size_t)net->spec.image_size)
+        return error_set(err, EINVAL, "images of size %zu: the net takes %d", source->size,
+                         net->spec.image_size);
+    *images = (struct net_images){NULL, source->n, source->size};
+    return net->backend->image_set(net->device, source, &images->set, err);
 }
 
 size_t net_features(const struct net *net)

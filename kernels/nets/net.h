@@ -1,6 +1,6 @@
 /* The four nets, on any backend: created from a table of layers, trained a batch at a time, and
- * asked for logits and features. Images and results are plain float32 in NCHW; layouts and
- * precision inside are the backend's business. */
+ * asked for logits and features. Images are crops of resident grey images or plain
+ * float32 in NCHW, as results are; layouts and precision inside are the backend's business. */
 #ifndef FERDAG_KERNELS_NETS_NET_H
 #define FERDAG_KERNELS_NETS_NET_H
 
@@ -18,7 +18,7 @@ struct net_spec {
     int classes;    /* 7 */
     int image_size; /* height and width of the input: 32 to 64 (40 for crops, 48 for whole images)
                      */
-    int batch;      /* largest batch that will be asked for */
+    int batch;      /* the largest batch */
     bool training;  /* false: no gradients, no momentum; less memory, batch norm folded */
     enum precision precision;
     const char *backend; /* "auto", "ref", "cpu", "cuda" */
@@ -51,17 +51,34 @@ int net_set(struct net *net, size_t i, const float *values, struct error *err);
 /* SGD momentum of a trainable parameter, same shape. */
 int net_get_momentum(struct net *net, size_t i, float *values, struct error *err);
 int net_set_momentum(struct net *net, size_t i, const float *values, struct error *err);
-/* Gradient left by the last net_train_step or net_gradients, before clipping and weight decay. */
+/* Gradient of the last net_train_step or net_gradients, before clipping and weight decay. */
 int net_get_gradient(struct net *net, size_t i, float *values, struct error *err);
+
+/* Images that are resident on a net's device, until the net is freed. */
+struct net_images {
+    struct image_set *set;
+    size_t n, size;
+};
+/* Makes them resident. The source's pixels and levels must live as long as the net. -EINVAL if they
+ * are smaller than the net's images. */
+int net_add_images(struct net *net, const struct image_source *source, struct net_images *images,
+                   struct error *err);
+
+/* The images of a batch: crops of resident images or, where `from` is NULL, plain ones, (n, 1,
+ * size, size) float32, standardised. */
+struct net_input {
+    const struct net_images *from;
+    const struct crop *crops;
+    const float *plain;
+};
 
 struct net_step {
     struct sgd sgd;         /* of all trainable parameters */
     double label_smoothing; /* 0: off */
 };
 
-/* One SGD step on n <= batch images (n, 1, size, size), float32, standardised. The device adds up
- * loss and accuracy, in training mode. */
-int net_train_step(struct net *net, const float *images, const uint8_t *labels, size_t n,
+/* One SGD step on n <= batch images. The device adds up loss and accuracy, in training mode. */
+int net_train_step(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
                    const struct net_step *step, struct error *err);
 
 /* Copies to *sums what the steps have added up, having waited for them, then sets it to *next:
@@ -72,12 +89,12 @@ int net_loss_sums(struct net *net, struct loss_sums *sums, const struct loss_sum
 
 /* As net_train_step up to the gradients, without the update. *loss is the mean cross-entropy of
  * these images; the sums stay as they were. */
-int net_gradients(struct net *net, const float *images, const uint8_t *labels, size_t n,
+int net_gradients(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
                   double label_smoothing, double *loss, struct error *err);
 
 /* Evaluation mode (running statistics): logits (n, classes) and features (n, net_features), the
  * output of the last pooling layer; either may be NULL. */
-int net_predict(struct net *net, const float *images, size_t n, float *logits, float *features,
+int net_predict(struct net *net, struct net_input input, size_t n, float *logits, float *features,
                 struct error *err);
 
 size_t net_features(const struct net *net); /* 8*width, 16*width for ResNeXt29 */
@@ -85,18 +102,22 @@ size_t net_features(const struct net *net); /* 8*width, 16*width for ResNeXt29 *
 /* Multiply-adds of one image forward, times 2. */
 double net_flops(const struct net *net);
 
-/* The same of a net that isn't made: model, width, classes and image_size are used. */
+/* The same without creating the net; only model, width, classes and image_size matter. */
 double net_spec_flops(const struct net_spec *spec);
 
 /* "cpu", "ref", ...: the backend that `auto` became. */
 const char *net_backend(const struct net *net);
 
-/* The precision it computes in: fp32 where bf16 was asked for and the CPU or the backend lacks it.
+/* The precision that it computes in: fp32 instead of bf16 where the CPU or the backend lacks bf16.
  */
 enum precision net_precision(const struct net *net);
 
-/* "vgg19", "resnet18", "preact_resnet18", "resnext29". */
+/* The nets' names, by enum net_model, and joined by "|" for a param's choices. */
 extern const char *const net_model_names[NET_MODELS];
+extern const char net_model_choices[];
+
+/* The net of that name; NET_MODELS if there is none. */
+enum net_model net_model_find(const char *name);
 
 /* CPU features that decide results, such as "cpu avx512_core_bf16"; see stages/kind.h. */
 int net_numerics(const char *backend, char *text, size_t size, struct error *err);

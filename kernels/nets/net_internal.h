@@ -14,12 +14,12 @@ struct net_param_state {
     float batches; /* num_batches_tracked, which has no tensor */
 };
 
-/* An activation's memory, taken and released as a pass goes on. It is one worker's for ever: while
- * that one has released it in the plan, another may be at an instruction before. */
+/* Memory of an activation, taken and released during a pass. Never shared between workers: when one
+ * has released it, another may be at an earlier instruction. */
 struct buffer {
     int worker;
     struct tensor *tensor;
-    struct extent extent;
+    struct value_shape extent;
     size_t batch;
     bool taken;
     struct buffer *next;
@@ -50,25 +50,25 @@ struct instruction {
     int slots[OPERANDS]; /* 0: none */
 };
 
-/* A value or gradient, and where it is. */
+/* A value or gradient, and its tensors. */
 struct slot {
-    struct extent extent;
+    struct value_shape extent;
     int first, last;         /* instructions that use it */
     int segment;             /* of the first */
-    bool whole;              /* other segments use it too: holds the batch, not a range */
-    struct tensor **tensors; /* one a worker; of a whole one they are the same */
+    bool whole;              /* used by several segments: holds the batch, not a range */
+    struct tensor **tensors; /* one for each worker; all the same if whole */
 };
 
-/* Instructions that each worker does range by range of its images: all of them for the first
- * `range` images, and so on. */
+/* Instructions that each worker runs range by range: all of them for its first `range` images, then
+ * all of them for the next, and so on. */
 struct segment {
     int first, end;
     size_t range;
 };
 
-/* Values that live over several segments lie in one tensor, in places that others have before and
- * after them. */
-struct plan {
+/* The plan of a training step. Values that live over several segments lie in one tensor, where
+ * those of disjoint lives share memory. */
+struct step_plan {
     struct instruction instructions[PLAN_MAX_INSTRUCTIONS];
     struct slot slots[PLAN_MAX_SLOTS];
     struct segment segments[2 * NETS_MAX_OPS];
@@ -76,10 +76,10 @@ struct plan {
     int forward; /* segments of the forward pass; the others are the backward pass */
 };
 
-/* What an operation of the program keeps. */
-struct step {
+/* State of an operation of the program. */
+struct op_state {
     struct conv *conv;
-    bool fused_norm, fused_add;    /* in evaluation this convolution does the next operation */
+    bool fused_norm, fused_add;    /* in evaluation it does the next operation too */
     struct tensor *weights, *bias; /* of a convolution with the next norm folded in */
     struct norm norm;
 };
@@ -92,16 +92,17 @@ struct net {
     struct net_param_state params[NETS_MAX_PARAMS];
     struct parameter_update updates[NETS_MAX_PARAMS]; /* of the trainable ones */
     size_t update_count;
-    struct step steps[NETS_MAX_OPS];
-    struct plan plan;                        /* of a training step */
+    struct op_state steps[NETS_MAX_OPS];
+    struct step_plan plan;                   /* of a training step */
     struct tensor *values[NETS_MAX_OPS + 1]; /* images, features, logits; the others are NULL */
     int uses[NETS_MAX_OPS + 1];              /* how many operations read a value */
     struct tensor *features_gradient, *logits_gradient;
     struct buffer *buffers;
-    struct tensor *batches; /* where a training step keeps values over segments; NULL: nowhere */
-    size_t room, lent;      /* of its values, and those that buffers for evaluation lie in */
+    struct tensor *batches; /* memory of the values that live over segments; NULL: none */
+    size_t batches_size;    /* its values */
+    size_t batches_used;    /* of them, by buffers for evaluation */
     struct device_traits traits;
-    bool folded; /* steps' weights and bias are those of the current parameters */
+    bool folded; /* the folded weights and biases are up to date */
 };
 
 /* The images of a worker: `first` to `end` - 1 of n. */
@@ -125,27 +126,28 @@ int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err);
  * time. */
 void net_release(struct net *net, bool training);
 
-/* -EINVAL unless a batch of n images fits. */
-int net_check_batch(const struct net *net, size_t n, struct error *err);
+/* Fills the tensor of the first convolution with the n images of a batch; -EINVAL if they don't
+ * fit. */
+int net_load(struct net *net, struct net_input input, size_t n, struct error *err);
 
 /* net_create with other traits than the device's own; workers and precision must be its own. */
 int net_create_with(struct net **net, const struct net_spec *spec,
                     const struct device_traits *traits, struct error *err);
 
 /* Makes the plan of a net for training, with its tensors. */
-int net_plan(struct net *net, struct error *err);
+int net_make_plan(struct net *net, struct error *err);
 
-/* Gives all slots of a plan their tensors; `fixed` ones have them. */
+/* Allocates tensors for all slots of the plan but the fixed ones, which have theirs. */
 struct fixed {
     int slot;
     struct tensor *tensor;
 };
-int net_place(struct net *net, const struct fixed *fixed, size_t count, struct error *err);
+int net_allocate_plan(struct net *net, const struct fixed *fixed, size_t count, struct error *err);
 
 /* A free buffer of this size for a worker, made if need be; by one worker at a time. Once the plan
- * has its memory, buffers are for evaluation and lie in it while it has room: the two never happen
- * at the same time. */
-int net_take(struct net *net, int worker, const struct extent *want, size_t batch,
-             struct buffer **buffer, struct error *err);
+ * has its memory, buffers are for evaluation and lie in it while it has free memory: the two never
+ * happen at the same time. */
+int net_take_buffer(struct net *net, int worker, const struct value_shape *want, size_t batch,
+                    struct buffer **buffer, struct error *err);
 
 #endif

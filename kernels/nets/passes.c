@@ -33,14 +33,13 @@ int net_share_out(struct net *net, size_t n,
     return failed;
 }
 
-/* Every worker gets the convolutions from its own number on, `workers` apart: packing weights is
- * work too. */
+/* Workers share the packing of weights: worker w takes the operations w, w + workers, ... */
 static int ready_convs(struct net *net, size_t n, int worker, int pass, struct error *err)
 {
     int e = 0;
     for (int i = worker; !e && i < net->program.op_count; i += net->traits.workers) {
         const struct op *op = &net->program.ops[i];
-        const struct step *s = &net->steps[i];
+        const struct op_state *s = &net->steps[i];
         bool folded = pass == NET_EVALUATION && s->fused_norm; /* is ready */
         bool last = pass == NET_BACKWARD && op->in == 0;       /* needs no dx */
         if (op->kind == OP_CONV && !folded && !last)
@@ -75,10 +74,22 @@ int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err)
     return e;
 }
 
-int net_check_batch(const struct net *net, size_t n, struct error *err)
+int net_load(struct net *net, struct net_input input, size_t n, struct error *err)
 {
+    const struct net_images *from = input.from;
+    size_t size = (size_t)net->spec.image_size;
     if (n < 1 || n > (size_t)net->spec.batch)
         return error_set(err, EINVAL, "a batch of %zu images: the net takes 1 to %d", n,
                          net->spec.batch);
-    return 0;
+    if (!from)
+        return net->backend->write(net->device, net->values[0], input.plain, n, err);
+    for (size_t i = 0; i < n; i++) {
+        const struct crop *c = &input.crops[i];
+        if (c->image >= from->n || c->top + size > from->size || c->left + size > from->size)
+            return error_set(err, EINVAL,
+                             "crop %zu: image %u, top %d, left %d: there are %zu images of size "
+                             "%zu, and the net takes %zu",
+                             i, c->image, c->top, c->left, from->n, from->size, size);
+    }
+    return net->backend->crop(net->device, from->set, input.crops, n, net->values[0], err);
 }

@@ -28,7 +28,7 @@ struct pending {
 
 struct planner {
     struct net *net;
-    struct plan *plan;
+    struct step_plan *plan;
     int level[NETS_MAX_OPS], levels;
     int value[NETS_MAX_OPS + 1]; /* slots of the values, as the current pass finds them */
     struct pending pending[NETS_MAX_OPS + 1];
@@ -73,7 +73,7 @@ static void find_levels(struct planner *p)
 
 static size_t values_of(const struct net *net, int value)
 {
-    const struct extent *e = &net->program.values[value];
+    const struct value_shape *e = &net->program.values[value];
     return e->channels * e->height * e->width;
 }
 
@@ -109,7 +109,7 @@ static int new_slot(struct planner *p, int value)
 
 static void emit(struct planner *p, struct instruction instruction)
 {
-    struct plan *plan = p->plan;
+    struct step_plan *plan = p->plan;
     int at = plan->instruction_count++;
     plan->instructions[at] = instruction;
     for (int k = 0; k < OPERANDS; k++) {
@@ -341,7 +341,7 @@ static bool keeps_residuals(const struct net *net)
     return values * (size_t)net->spec.batch <= net->traits.kept_values;
 }
 
-int net_plan(struct net *net, struct error *err)
+int net_make_plan(struct net *net, struct error *err)
 {
     const struct program *program = &net->program;
     struct planner *p = calloc(1, sizeof *p);
@@ -365,5 +365,5 @@ int net_plan(struct net *net, struct error *err)
     const struct fixed fixed[] = {{images, net->values[0]},
                                   {features, net->values[program->features]},
                                   {gradient, net->features_gradient}};
-    return net_place(net, fixed, sizeof fixed / sizeof *fixed, err);
+    return net_allocate_plan(net, fixed, sizeof fixed / sizeof *fixed, err);
 }

@@ -127,19 +127,16 @@ static void count_batch(struct net *net)
             net->params[i].batches += 1;
 }
 
-static int gradients(struct net *net, const float *images, const uint8_t *labels, size_t n,
+static int gradients(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
                      double label_smoothing, struct error *err)
 {
-    int e = net_check_batch(net, n, err);
-    if (e)
-        return e;
     if (!net->spec.training)
         return error_set(err, EINVAL, "the net isn't for training");
-    for (size_t i = 0; i < n; i++)
+    int e = net_load(net, input, n, err);
+    for (size_t i = 0; !e && i < n; i++)
         if (labels[i] >= net->spec.classes)
             return error_set(err, EINVAL, "label %d of image %zu: the net has %d classes",
                              labels[i], i, net->spec.classes);
-    e = net->backend->write(net->device, net->values[0], images, n, err);
     const struct program *p = &net->program;
     const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
     struct tensor *x = net->values[p->features], *y = net->values[p->logits];
@@ -166,7 +163,7 @@ static int gradients(struct net *net, const float *images, const uint8_t *labels
     return e;
 }
 
-int net_gradients(struct net *net, const float *images, const uint8_t *labels, size_t n,
+int net_gradients(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
                   double label_smoothing, double *loss, struct error *err)
 {
     const struct loss_sums none = {0};
@@ -174,16 +171,16 @@ int net_gradients(struct net *net, const float *images, const uint8_t *labels, s
     int e = net->backend->loss_sums(net->device, &before, &none, err);
     if (e)
         return e;
-    int failed = gradients(net, images, labels, n, label_smoothing, err);
+    int failed = gradients(net, input, labels, n, label_smoothing, err);
     e = net->backend->loss_sums(net->device, &sums, &before, err);
     *loss = sums.loss / (double)n;
     return failed ? failed : e;
 }
 
-int net_train_step(struct net *net, const float *images, const uint8_t *labels, size_t n,
+int net_train_step(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
                    const struct net_step *step, struct error *err)
 {
-    int e = gradients(net, images, labels, n, step->label_smoothing, err);
+    int e = gradients(net, input, labels, n, step->label_smoothing, err);
     return e ? e : net->backend->sgd(net->device, net->updates, net->update_count, &step->sgd, err);
 }
 

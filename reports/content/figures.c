@@ -13,7 +13,7 @@
 
 enum { LINE_LIMIT = 8, MATRIX_LIMIT = 50 };
 
-static const double POINT_LIMIT = 1e100; /* gnuplot fails at what lies near the largest double */
+static const double POINT_LIMIT = 1e100; /* gnuplot fails near the largest double */
 static const char not_run[] = "not run";
 
 /* Adds to the text below a figure: "TITLE: TEXT." */
@@ -22,7 +22,8 @@ static void add_note(struct text *note, const char *title, const char *text)
     text_print(note, "%s%s%s%s.", note->size ? " " : "", title, *title ? ": " : "", text);
 }
 
-/* Why the reference gave nothing, below the figure; that its stage did not run stands in it. */
+/* Adds why the reference has no value, unless its stage did not run: the figure itself shows that.
+ */
 static void note_missing(struct text *note, const char *title, const char *reference,
                          const struct lookup *found)
 {

@@ -1,5 +1,5 @@
-/* The first page: what somebody who reads nothing else should know. What the numbers are from comes
- * before any verdict. */
+/* The first page, for somebody who reads nothing else. The data of the run comes before any
+ * verdict. */
 #include "reports/content/content.h"
 
 #include <string.h>
@@ -88,7 +88,7 @@ static void add_reason(struct text *t, const json_t *claim)
         text_add(t, cells_string(claim, "reason"));
 }
 
-/* Why a claim has its verdict; nothing where that is the same for all and stands above them. */
+/* The reason for a claim's verdict, unless it is the same for all and was given above them. */
 static const char *remark(struct document *doc, const struct content *c, const json_t *claim)
 {
     struct text line = {0};

@@ -42,7 +42,7 @@ static enum doc_tone part_tone(const json_t *cell, size_t part, bool strong)
     return part == 1 ? TONE_MUTED : strong ? TONE_STRONG : TONE_NORMAL;
 }
 
-/* Fills the columns of the document's table that stand for one of ours; returns how many. */
+/* Fills the document's columns for one column of the table (its parts); returns how many. */
 static size_t fill_column(struct document *doc, struct doc_table *table, size_t first,
                           const json_t *json, size_t index, const struct part_set *parts)
 {

@@ -240,7 +240,7 @@ void layout_space(struct text *t, double points)
 
 void layout_new_page(struct text *t)
 {
-    text_add(t, ".br\n.bp\n");
+    text_add(t, ".br\n.if \\n[nl]>350p .bp\n");
 }
 
 void layout_begin_lines(struct text *t, double size, double leading, double height)
@@ -327,7 +327,7 @@ void layout_dot(struct text *t, double x, enum doc_verdict verdict)
 
 /* ---- heads that are repeated ---- */
 
-/* .eo: the head is stored as it stands. */
+/* .eo turns escapes off, so that the head is stored unchanged. */
 void layout_begin_head(struct text *t)
 {
     text_add(t, ".eo\n.de HEAD\n");

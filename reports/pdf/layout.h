@@ -76,6 +76,7 @@ void layout_forget_head(struct text *t);
 void layout_space(struct text *t, double points);
 /* Starts a new page if less than that is left. */
 void layout_need(struct text *t, double points);
+/* Starts a new page, unless more than half of this one is free. */
 void layout_new_page(struct text *t);
 
 /* Pictures (one-page PDFs) side by side, `gap` apart. */

@@ -6,10 +6,10 @@
 #include "reports/document.h"
 #include "reports/text.h"
 
-/* Title, heads, rows with numbers aligned, and the note. The text is as large as lets all columns
- * stand side by side, within limits. Beyond these, wide columns of text are cut, and if that isn't
- * enough, the columns go into further blocks below. keep: the rows stay on one page, or else in
- * blocks of as many as a page holds; without it they go over pages under a repeated head. */
+/* Adds title, heads, rows and note. Of a few sizes the text has the largest at which all columns
+ * fit side by side. If none is small enough, wide columns of text are cut; if that isn't enough,
+ * columns go into further blocks below. keep: the rows are on one page, or in blocks that fill a
+ * page each; else they continue on further pages under a repeated head. */
 void table_render(struct text *t, const struct doc_table *table, bool keep);
 
 /* About how many points of a page it needs at its start. */

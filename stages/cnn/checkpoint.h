@@ -1,7 +1,7 @@
-/* All that a training needs to go on after it was killed: weights, running statistics, momentum,
- * the best weights so far, and where it was. One .safetensors file, written whole; its metadata
- * holds the stage's key and a SHA-256 over all of it, so that a cut, altered or foreign file is
- * noticed. */
+/* The state from which a killed training resumes: weights, running statistics, momentum, the best
+ * weights so far, and its position. One .safetensors file, replaced atomically. Its metadata holds
+ * the stage's key and a SHA-256 over everything, so that a truncated, altered or foreign file is
+ * detected. */
 #ifndef FERDAG_STAGES_CNN_CHECKPOINT_H
 #define FERDAG_STAGES_CNN_CHECKPOINT_H
 
@@ -31,24 +31,23 @@ struct training_state {
 int checkpoint_write(const char *path, const char *key, struct net *net, const struct weights *best,
                      const struct training_state *state, struct error *err);
 
-/* Sets net, best and state from a checkpoint. Returns 1 if it did, 0 if there is no file, and
- * negative, with err telling why, if the file is no sound checkpoint of that key; then net and
- * best may hold anything and state is as it was. */
+/* Sets net, best and state from a checkpoint. Returns 1; 0 if there is no file; or a negative code
+ * with err filled if the file is no intact checkpoint of that key. Then net and best are undefined
+ * and state is unchanged. */
 int checkpoint_read(const char *path, const char *key, struct net *net, struct weights *best,
                     struct training_state *state, struct error *err);
 
-/* What a finished training leaves beside its outputs for one of more epochs: momentum and state
- * without anything measured, in a file of one third of a checkpoint's size, as the weights are in
- * best.safetensors and last.safetensors anyway. The SHA-256 is over all three. */
+/* What a finished training writes besides its outputs, so that one with more epochs can continue
+ * it: momentum, and the state without measured times. The weights are in best.safetensors and
+ * last.safetensors; the SHA-256 covers all three files. */
 #define CHECKPOINT_LEFT_FILE "state.safetensors"
 
 int checkpoint_leave(const char *path, const char *key, struct net *net, const struct weights *best,
                      const struct training_state *state, struct error *err);
 
-/* Sets net, best and state from the outputs of a finished training with that key, its last, best,
- * timing and state, in a folder. Returns 0, or negative, with err telling why, if one is missing or
- * damaged or they don't belong together; then net and best may hold anything and state is as it
- * was. */
+/* Sets net, best and state from the outputs of a finished training with that key in a folder: last,
+ * best, timing and state. Returns 0, or a negative code with err filled if one is missing or
+ * damaged or they don't belong together; then net and best are undefined and state is unchanged. */
 int checkpoint_take_over(const char *folder, const char *key, struct net *net, struct weights *best,
                          struct training_state *state, struct error *err);
 

@@ -41,27 +41,24 @@ int scale_fit(struct scale *s, const struct images *images, struct error *err)
     return 0;
 }
 
-void crop_cut(const struct images *images, size_t index, struct crop crop,
-              const struct scale *scale, float *out)
+int crop_add_images(struct net *net, const struct images *images, const struct scale *scale,
+                    struct net_images *resident, struct error *err)
 {
-    const uint8_t *image = (const uint8_t *)images->pixels.data + index * FACE_SIZE * FACE_SIZE;
-    int last = crop.size - 1;
-    for (int y = 0; y < crop.size; y++) {
-        const uint8_t *line = image + (crop.top + y) * FACE_SIZE + crop.left;
-        for (int x = 0; x < crop.size; x++)
-            *out++ = scale->table[line[crop.mirror ? last - x : x]];
-    }
+    const struct image_source source = {
+        .pixels = images->pixels.data, .n = images->n, .size = FACE_SIZE, .levels = scale->table};
+    return net_add_images(net, &source, resident, err);
 }
 
 struct crop crop_center(int size)
 {
-    int margin = (FACE_SIZE - size) / 2;
-    return (struct crop){.top = margin, .left = margin, .size = size};
+    uint8_t margin = (uint8_t)((FACE_SIZE - size) / 2);
+    return (struct crop){.top = margin, .left = margin};
 }
 
 struct crop crop_of_ten(int view, int size)
 {
-    int place = view % 5, far = FACE_SIZE - size;
+    int place = view % 5;
+    uint8_t far = (uint8_t)(FACE_SIZE - size);
     struct crop crop = crop_center(size);
     if (place < 4) {
         crop.top = place & 2 ? far : 0;
@@ -75,9 +72,8 @@ struct crop crop_random(uint64_t seed, uint64_t epoch, size_t position, int size
 {
     struct random r = stream(seed, epoch, STREAM_CROP, position);
     uint64_t places = (uint64_t)(FACE_SIZE - size) + 1;
-    struct crop crop = {.size = size};
-    crop.top = (int)random_below(&r, places);
-    crop.left = (int)random_below(&r, places);
+    struct crop crop = {.top = (uint8_t)random_below(&r, places)};
+    crop.left = (uint8_t)random_below(&r, places);
     crop.mirror = flip && random_bits(&r) >> 63;
     return crop;
 }

@@ -1,10 +1,12 @@
-/* From stored faces to what a net is fed: standardised float crops, and the order and the random
- * crops of an epoch. All that is random is a function of (seed, epoch, position in the epoch), so a
- * training that goes on in the middle of an epoch sees what an uninterrupted one would. */
+/* Which parts of the stored faces a net gets, and how grey levels are standardised: the order and
+ * the random crops of an epoch, and the crops of evaluation. The net's device cuts them out. All
+ * that is random is a function of (seed, epoch, position in the epoch), so a training that resumes
+ * in the middle of an epoch gets the crops of an uninterrupted one. */
 #ifndef FERDAG_STAGES_CNN_CROP_H
 #define FERDAG_STAGES_CNN_CROP_H
 
 #include <stdbool.h>
+#include "kernels/nets/net.h"
 #include "stages/data/formats.h"
 
 /* Grey level (0-255) to input: (level/255 - mean) / deviation. */
@@ -17,14 +19,11 @@ void scale_set(struct scale *s, double mean, double deviation);
 /* From the images themselves; -EINVAL if they are all of one grey. */
 int scale_fit(struct scale *s, const struct images *images, struct error *err);
 
-struct crop {
-    int top, left, size;
-    bool mirror;
-};
+/* Makes images resident on a net's device; they and the scale must live as long as the net. */
+int crop_add_images(struct net *net, const struct images *images, const struct scale *scale,
+                    struct net_images *resident, struct error *err);
 
-/* Cuts image `index` out to (size, size) floats. */
-void crop_cut(const struct images *images, size_t index, struct crop crop,
-              const struct scale *scale, float *out);
+/* Crops of image 0, of height and width `size`; the caller sets `image`. */
 
 struct crop crop_center(int size);
 

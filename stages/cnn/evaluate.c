@@ -32,60 +32,63 @@ static void add(float *sum, const float *x, size_t n, float weight)
 }
 
 struct buffers {
-    float *input, *logits, *features; /* of one batch */
+    struct crop *crops; /* of one batch, as are the others */
+    float *logits, *features;
 };
 
 static int make_buffers(const struct evaluation *e, struct buffers *b, struct error *err)
 {
-    size_t n = (size_t)e->batch, size = (size_t)view_size(e->view, e->crop);
-    b->input = malloc(n * size * size * sizeof(float));
+    size_t n = (size_t)e->batch;
+    b->crops = malloc(n * sizeof *b->crops);
     b->logits = malloc(n * CLASSES * sizeof(float));
     b->features = malloc(n * net_features(e->net) * sizeof(float));
-    if (b->input && b->logits && b->features)
+    if (b->crops && b->logits && b->features)
         return 0;
     return error_set(err, ENOMEM, "out of memory for a batch of %d images", e->batch);
 }
 
-/* Images first .. first+n-1, in all views. */
-static int evaluate_batch(const struct evaluation *e, const struct images *images, size_t first,
-                          size_t n, struct buffers *b, float *logits, float *features,
-                          struct error *err)
+/* Adds the means over all views of images first .. first+n-1 to their logits and features. */
+static int evaluate_batch(const struct evaluation *e, size_t first, size_t n, struct buffers *b,
+                          float *logits, float *features, struct error *err)
 {
-    size_t size = (size_t)view_size(e->view, e->crop), width = net_features(e->net);
+    size_t width = net_features(e->net);
     int views = e->view == VIEW_TEN_CROP ? TEN_CROPS : 1;
     for (int view = 0; view < views; view++) {
-        struct crop crop = view_crop(e->view, view, e->crop);
-        for (size_t i = 0; i < n; i++)
-            crop_cut(images, first + i, crop, e->scale, b->input + i * size * size);
-        int rc = net_predict(e->net, b->input, n, logits ? b->logits : NULL,
+        for (size_t i = 0; i < n; i++) {
+            b->crops[i] = view_crop(e->view, view, e->crop);
+            b->crops[i].image = (uint32_t)(first + i);
+        }
+        const struct net_input input = {.from = e->images, .crops = b->crops};
+        int rc = net_predict(e->net, input, n, logits ? b->logits : NULL,
                              features ? b->features : NULL, err);
         if (rc < 0)
             return rc;
         if (logits)
-            add(logits + first * CLASSES, b->logits, n * CLASSES, 1.0f / (float)views);
+            add(logits, b->logits, n * CLASSES, 1.0f / (float)views);
         if (features)
-            add(features + first * width, b->features, n * width, 1.0f / (float)views);
+            add(features, b->features, n * width, 1.0f / (float)views);
     }
     return 0;
 }
 
-int evaluate(const struct evaluation *e, const struct images *images, float *logits,
-             float *features, struct error *err)
+int evaluate(const struct evaluation *e, size_t first, size_t n, float *logits, float *features,
+             struct error *err)
 {
     struct buffers b = {0};
+    size_t width = net_features(e->net);
     int rc = make_buffers(e, &b, err);
     if (rc == 0 && logits)
-        memset(logits, 0, images->n * CLASSES * sizeof *logits);
+        memset(logits, 0, n * CLASSES * sizeof *logits);
     if (rc == 0 && features)
-        memset(features, 0, images->n * net_features(e->net) * sizeof *features);
-    for (size_t first = 0; rc == 0 && first < images->n; first += (size_t)e->batch) {
-        size_t left = images->n - first;
-        size_t n = left < (size_t)e->batch ? left : (size_t)e->batch;
-        rc = evaluate_batch(e, images, first, n, &b, logits, features, err);
+        memset(features, 0, n * width * sizeof *features);
+    for (size_t done = 0; rc == 0 && done < n; done += (size_t)e->batch) {
+        size_t left = n - done, count = left < (size_t)e->batch ? left : (size_t)e->batch;
+        rc = evaluate_batch(e, first + done, count, &b, logits ? logits + done * CLASSES : NULL,
+                            features ? features + done * width : NULL, err);
         if (rc == 0 && e->tick)
-            e->tick(e->context, first + n);
+            e->tick(e->context, done + count);
     }
-    free(b.input);
+    free(b.crops);
     free(b.logits);
     free(b.features);
     return rc;

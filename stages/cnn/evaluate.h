@@ -1,5 +1,5 @@
-/* How a trained net looks at images: the centre crop, ten crops averaged, or the whole image. One
- * way for all: training's look at PublicTest and the extraction of features. */
+/* Evaluation of a trained net: on the centre crop, the mean over ten crops, or the whole image.
+ * Training uses it for PublicTest after each epoch, and extract_features for all splits. */
 #ifndef FERDAG_STAGES_CNN_EVALUATE_H
 #define FERDAG_STAGES_CNN_EVALUATE_H
 
@@ -12,23 +12,24 @@ enum view { VIEW_CENTER, VIEW_TEN_CROP, VIEW_FULL };
 
 /* The view of that name, which is one of VIEW_CHOICES. */
 enum view view_named(const char *name);
-/* Height and width of what a net sees, which must have been created for it. */
+/* Height and width of the net's input, for which it must have been created. */
 int view_size(enum view view, int crop);
 
 struct evaluation {
     struct net *net;
     enum view view;
-    int crop;  /* size of crops, for the first two views */
-    int batch; /* at most this many images at a time */
-    const struct scale *scale;
+    int crop;                                 /* size of crops, for the first two views */
+    int batch;                                /* at most this many images at a time */
+    const struct net_images *images;          /* resident on the net's device */
     void (*tick)(void *context, size_t done); /* called after each batch; may be NULL */
     void *context;
 };
 
-/* Logits (n, CLASSES) and features (n, net_features) of all images; either may be NULL. Of several
- * views they are the means (of logits, not of probabilities, as the public code does). */
-int evaluate(const struct evaluation *e, const struct images *images, float *logits,
-             float *features, struct error *err);
+/* Logits (n, CLASSES) and features (n, net_features) of n images from `first` on; either may be
+ * NULL. Of several views they are the means (of logits, not of probabilities, as the public code
+ * does). */
+int evaluate(const struct evaluation *e, size_t first, size_t n, float *logits, float *features,
+             struct error *err);
 
 /* Mean cross-entropy (natural logarithm) of logits (n, CLASSES); *correct counts the rows whose
  * largest logit is at their label. */

@@ -1,4 +1,4 @@
-/* See training.h: batches, epochs, the look at PublicTest after each, and the words about it. */
+/* See training.h: batches, epochs, the evaluation on PublicTest after each, and progress. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 static const double PROGRESS_SECONDS = .3;
 
-static void say_progress(struct training *t, size_t batches)
+static void report_progress(struct training *t, size_t batches)
 {
     char note[96] = "";
     size_t epochs = json_array_size(t->state.metrics),
@@ -44,20 +44,19 @@ static int save(struct training *t, struct error *err)
     return rc;
 }
 
-/* The next batch of the running epoch: images into input and labels; returns how many. */
-static size_t cut_batch(struct training *t)
+/* The next batch of the running epoch: its crops and labels; returns how many. */
+static size_t choose_batch(struct training *t)
 {
-    size_t first = t->state.batch * (size_t)t->spec.batch, size = (size_t)t->crop;
+    size_t first = t->state.batch * (size_t)t->spec.batch;
     size_t n = t->train.n - first;
     if (n > (size_t)t->spec.batch)
         n = (size_t)t->spec.batch;
     const uint8_t *labels = t->train.labels.data;
     for (size_t i = 0; i < n; i++) {
-        size_t index = t->order[first + i];
-        struct crop crop =
-            crop_random(t->seed, (uint64_t)t->state.epoch, first + i, t->crop, t->flip);
-        crop_cut(&t->train, index, crop, &t->scale, t->input + i * size * size);
-        t->labels[i] = labels[index];
+        uint32_t image = t->order[first + i];
+        t->crops[i] = crop_random(t->seed, (uint64_t)t->state.epoch, first + i, t->crop, t->flip);
+        t->crops[i].image = image;
+        t->labels[i] = labels[image];
     }
     return n;
 }
@@ -75,9 +74,10 @@ static int diverged(const struct training *t, size_t step, const char *split, do
 static int train_batch(struct training *t, size_t batches, struct error *err)
 {
     double before = job_clock();
-    size_t n = cut_batch(t);
+    size_t n = choose_batch(t);
     t->step.sgd.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
-    int rc = net_train_step(t->net, t->input, t->labels, n, &t->step, err);
+    int rc = net_train_step(t->net, (struct net_input){.from = &t->train_images, .crops = t->crops},
+                            t->labels, n, &t->step, err);
     if (rc < 0)
         return rc;
     t->state.batch++;
@@ -117,18 +117,18 @@ static int read_sums(struct training *t, struct error *err)
     return 0;
 }
 
-static int look_at_public(struct training *t, double *loss, size_t *correct, struct error *err)
+static int evaluate_public(struct training *t, double *loss, size_t *correct, struct error *err)
 {
     struct evaluation e = {.net = t->full_net ? t->full_net : t->net,
                            .view = t->view,
                            .crop = t->crop,
                            .batch = t->spec.batch,
-                           .scale = &t->scale};
+                           .images = &t->public_images};
     int rc = t->full_net ? weights_from_net(&t->now, t->net, err) : 0;
     if (rc == 0 && t->full_net)
         rc = weights_to_net(&t->now, t->full_net, err);
     if (rc == 0)
-        rc = evaluate(&e, &t->public, t->logits, NULL, err);
+        rc = evaluate(&e, 0, t->public.n, t->logits, NULL, err);
     if (rc < 0)
         return rc;
     *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);
@@ -157,7 +157,7 @@ static int end_epoch(struct training *t, struct error *err)
     struct training_state *s = &t->state;
     double before = job_clock(), loss = 0;
     size_t correct = 0;
-    int rc = look_at_public(t, &loss, &correct, err);
+    int rc = evaluate_public(t, &loss, &correct, err);
     double accuracy = (double)correct / (double)t->public.n;
     s->epoch_seconds += job_clock() - before;
     if (rc == 0)
@@ -192,15 +192,15 @@ static int finish_epoch(struct training *t, size_t batches, double checkpoint_se
     while (rc == 0 && t->state.batch < batches) {
         rc = train_batch(t, batches, err);
         double now = job_clock();
-        bool due = now - t->last_word >= PROGRESS_SECONDS;
+        bool due = now - t->last_report >= PROGRESS_SECONDS;
         bool save_due = now - t->last_checkpoint >= checkpoint_seconds;
         if (rc == 0 && (due || save_due || t->state.batch == batches))
             rc = read_sums(t, err);
         if (rc == 0 && save_due)
             rc = save(t, err);
         if (rc == 0 && due) {
-            t->last_word = now;
-            say_progress(t, batches);
+            t->last_report = now;
+            report_progress(t, batches);
         }
     }
     return rc;
@@ -210,8 +210,8 @@ int training_run(struct training *t, struct error *err)
 {
     size_t batches = training_steps(t);
     double every = job_real(t->job, "checkpoint_seconds");
-    t->last_checkpoint = t->last_word = job_clock();
-    say_progress(t, batches); /* before a first step that may take a minute: what was done before */
+    t->last_checkpoint = t->last_report = job_clock();
+    report_progress(t, batches); /* the first step may take a minute */
     while (wants_more(t)) {
         crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);
         int rc = finish_epoch(t, batches, every, err);

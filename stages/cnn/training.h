@@ -1,6 +1,5 @@
-/* One training of train_cnn, from its params to its last epoch: what it holds, and the steps that
- * train_cnn.c takes one after the other. training_start.c begins it, training.c is its loop,
- * training_outputs.c writes what comes out. */
+/* One training of train_cnn, from its params to its outputs: training_start.c prepares it,
+ * training.c is its loop, training_outputs.c writes its outputs. */
 #ifndef FERDAG_STAGES_CNN_TRAINING_H
 #define FERDAG_STAGES_CNN_TRAINING_H
 
@@ -14,8 +13,9 @@
 struct training {
     const struct job *job;
     struct net_spec spec;
-    struct net *net, *full_net; /* full_net: sees whole images, if evaluation wants them */
+    struct net *net, *full_net; /* full_net: of evaluation on whole images */
     struct images train, public;
+    struct net_images train_images, public_images; /* resident: on net; on full_net or net */
     struct scale scale;
     struct schedule schedule;
     struct net_step step;
@@ -27,19 +27,16 @@ struct training {
     struct training_state state;
     struct weights now, best;
     uint32_t *order;
-    float *input;
+    struct crop *crops; /* of the current batch, as its labels */
     uint8_t *labels;
     float *logits; /* of PublicTest */
 
     size_t sums_from; /* batch of the running epoch with which the device's sums begin */
-    double started, last_checkpoint, last_word; /* on job_clock */
-    double trained_seconds;                     /* in this process, evaluation left out */
+    double started, last_checkpoint, last_report; /* on job_clock */
+    double trained_seconds;                       /* in this process, evaluation left out */
     size_t trained_images;
-    bool warm; /* the first step, which also builds the backend's kernels, is behind */
+    bool warm; /* the first step, which also builds the backend's kernels, is done */
 };
-
-/* The net of that name; of one that is none of ours, any. */
-enum net_model training_model(const char *name);
 
 /* Steps of an epoch. */
 size_t training_steps(const struct training *t);

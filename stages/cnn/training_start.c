@@ -48,14 +48,6 @@ static int read_images(struct training *t, struct error *err)
 
 /* ---- setting up ---- */
 
-enum net_model training_model(const char *name)
-{
-    int i = 0;
-    while (i + 1 < NET_MODELS && strcmp(net_model_names[i], name) != 0)
-        i++;
-    return (enum net_model)i;
-}
-
 static void read_params(struct training *t)
 {
     const struct job *j = t->job;
@@ -64,7 +56,7 @@ static void read_params(struct training *t)
     t->seed = (uint64_t)job_int(j, "seed");
     t->view = view_named(job_string(j, "evaluation_view"));
     t->spec = (struct net_spec){
-        .model = training_model(job_string(j, "model")),
+        .model = net_model_find(job_string(j, "model")),
         .width = (int)job_int(j, "width"),
         .classes = CLASSES,
         .image_size = t->crop,
@@ -92,14 +84,27 @@ static void read_params(struct training *t)
     };
 }
 
-static int make_nets(struct training *t, struct error *err)
+/* A net with the training images on its device, and PublicTest if it also evaluates. */
+static int make_net(struct training *t, struct error *err)
 {
     int rc = net_create(&t->net, &t->spec, err);
+    if (rc == 0)
+        rc = crop_add_images(t->net, &t->train, &t->scale, &t->train_images, err);
+    if (rc == 0 && t->view != VIEW_FULL)
+        rc = crop_add_images(t->net, &t->public, &t->scale, &t->public_images, err);
+    return rc;
+}
+
+static int make_nets(struct training *t, struct error *err)
+{
+    int rc = make_net(t, err);
     if (rc == 0 && t->view == VIEW_FULL) {
         struct net_spec spec = t->spec;
         spec.training = false;
         spec.image_size = FACE_SIZE;
         rc = net_create(&t->full_net, &spec, err);
+        if (rc == 0)
+            rc = crop_add_images(t->full_net, &t->public, &t->scale, &t->public_images, err);
     }
     if (rc == 0)
         rc = weights_make(&t->now, t->net, err);
@@ -110,14 +115,14 @@ static int make_nets(struct training *t, struct error *err)
 
 static int make_buffers(struct training *t, struct error *err)
 {
-    size_t batch = (size_t)t->spec.batch, size = (size_t)t->crop;
+    size_t batch = (size_t)t->spec.batch;
     t->order = malloc(t->train.n * sizeof *t->order);
-    t->input = malloc(batch * size * size * sizeof *t->input);
+    t->crops = malloc(batch * sizeof *t->crops);
     t->labels = malloc(batch);
     t->logits = malloc(t->public.n * CLASSES * sizeof *t->logits);
     t->state.metrics = json_array();
     t->state.seconds = json_array();
-    if (t->order && t->input && t->labels && t->logits && t->state.metrics && t->state.seconds)
+    if (t->order && t->crops && t->labels && t->logits && t->state.metrics && t->state.seconds)
         return 0;
     return error_set(err, ENOMEM, "out of memory for batches of %zu images", batch);
 }
@@ -128,7 +133,7 @@ static int renew_net(struct training *t, struct error *err)
     net_free(t->net);
     t->net = NULL;
     memset(t->best.values, 0, t->best.count * sizeof *t->best.values);
-    return net_create(&t->net, &t->spec, err);
+    return make_net(t, err);
 }
 
 /* Goes on from a finished training of fewer epochs if they are also the first of this one, which
@@ -199,7 +204,7 @@ void training_finish(struct training *t)
     json_decref(t->state.metrics);
     json_decref(t->state.seconds);
     free(t->order);
-    free(t->input);
+    free(t->crops);
     free(t->labels);
     free(t->logits);
 }

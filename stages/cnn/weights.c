@@ -125,14 +125,10 @@ static int read_notes(const struct safetensors *s, struct weights_notes *n, stru
 {
     const char *model = safetensors_note(s, "model");
     double width = 0, crop = 0;
-    int found = -1;
-    for (int i = 0; model && i < NET_MODELS; i++)
-        if (strcmp(model, net_model_names[i]) == 0)
-            found = i;
-    if (found < 0)
+    n->model = model ? net_model_find(model) : NET_MODELS;
+    if (n->model == NET_MODELS)
         return error_set(err, EINVAL, "metadata: model: '%.40s' is none of ours",
                          model ? model : "missing");
-    n->model = (enum net_model)found;
     int rc = read_number(s, "width", 1, 512, &width, err);
     if (rc == 0)
         rc = read_number(s, "crop", 32, FACE_SIZE, &crop, err);

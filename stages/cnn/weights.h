@@ -1,4 +1,5 @@
-/* A net's weights as a .safetensors file under PyTorch's names, with what is needed to use them. */
+/* A net's weights as a .safetensors file under PyTorch's names, with the metadata that is needed to
+ * use them. */
 #ifndef FERDAG_STAGES_CNN_WEIGHTS_H
 #define FERDAG_STAGES_CNN_WEIGHTS_H
 
@@ -8,7 +9,7 @@
 /* Bytes that are read at most: above the widest net that train_cnn allows. */
 #define WEIGHTS_FILE_LIMIT ((size_t)8 << 30)
 
-/* What the metadata tells besides "format": "pt" and the classes' names. */
+/* The metadata, besides "format": "pt" and the names of the classes. */
 struct weights_notes {
     enum net_model model;
     int width, crop;
@@ -26,7 +27,7 @@ void weights_free(struct weights *w);
 int weights_from_net(struct weights *w, struct net *net, struct error *err);
 int weights_to_net(const struct weights *w, struct net *net, struct error *err);
 
-/* net tells names and shapes, w the values. */
+/* Names and shapes are the net's, values are w's. */
 int weights_write(const char *path, const struct net *net, const struct weights *w,
                   const struct weights_notes *notes, struct error *err);
 

@@ -351,9 +351,24 @@ static int run_program(const struct job *job, struct program_progress *progress,
     return rc;
 }
 
+/* The command in a message: its first line, at most 60 bytes of it. */
+static void shorten(const char *command, char text[64])
+{
+    command += strspn(command, " \n");
+    size_t all = strlen(command), n = strcspn(command, "\n");
+    while (all > 0 && strchr(" \n", command[all - 1]))
+        all--;
+    bool cut = n < all || n > 60;
+    n = n > 60 ? 57 : n < all ? n : all;
+    while (n > 0 && ((unsigned char)command[n] & 0xc0) == 0x80)
+        n--; /* whole characters only */
+    snprintf(text, 64, "%.*s%s", (int)n, command, cut ? "..." : "");
+}
+
 static int run(struct job *job, struct error *err)
 {
-    const char *text = job_string(job, "run");
+    char text[64];
+    shorten(job_string(job, "run"), text);
     struct program_progress progress;
     int status = 0;
     int rc = program_progress_open(&progress, job, err);
@@ -364,10 +379,10 @@ static int run(struct job *job, struct error *err)
     if (rc < 0)
         return rc;
     if (WIFSIGNALED(status))
-        return error_set(err, EINTR, "'%.200s' was killed by signal %d (%s)", text,
-                         WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return error_set(err, EINTR, "'%s' was killed by signal %d (%s)", text, WTERMSIG(status),
+                         strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status) != 0)
-        return error_set(err, EIO, "'%.200s' ended with status %d", text, WEXITSTATUS(status));
+        return error_set(err, EIO, "'%s' ended with status %d", text, WEXITSTATUS(status));
     return 0;
 }
 

@@ -1,6 +1,6 @@
-/* extract_features: what a trained net says of every image of a data set: the output of its last
- * pooling layer, its logits and its decisions. Which net, and how images are scaled for it, stands
- * in the weights' own metadata. It also measures how long an image takes, alone and in a batch. */
+/* extract_features: evaluates a trained net on every image of a data set: the output of its last
+ * pooling layer, its logits and its predicted classes. The metadata of the weights name the net and
+ * the scale of grey levels. It also measures the time per image, alone and in a batch. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,20 +64,23 @@ static void tick(void *context, size_t done)
 static int pass(struct extraction *x, enum view view, bool logits, bool features, struct error *err)
 {
     struct net *net = NULL;
+    struct net_images images;
     int rc = open_net(x, view, x->batch, &net, err);
     struct evaluation e = {.net = net,
                            .view = view,
                            .crop = x->notes.crop,
                            .batch = x->batch,
-                           .scale = &x->scale,
+                           .images = &images,
                            .tick = tick,
                            .context = x};
     for (int s = 0; rc == 0 && s < SPLITS; s++) {
-        size_t shape[2] = {x->images[s].n, net_features(net)};
+        size_t n = x->images[s].n, shape[2] = {n, net_features(net)};
         if (features && !x->features[s].x.data)
             rc = array_make(&x->features[s].x, ARRAY_F32, 2, shape, err);
         if (rc == 0)
-            rc = evaluate(&e, &x->images[s], logits ? x->logits[s].data : NULL,
+            rc = crop_add_images(net, &x->images[s], &x->scale, &images, err);
+        if (rc == 0)
+            rc = evaluate(&e, 0, n, logits ? x->logits[s].data : NULL,
                           features ? x->features[s].x.data : NULL, err);
         x->before = x->done;
     }
@@ -102,26 +105,22 @@ enum { WARM_UPS = 3, FEWEST = 5, MOST = 50 };
 static int measure(struct extraction *x, size_t batch, double *seconds_per_image, struct error *err)
 {
     struct net *net = NULL;
-    struct images window = x->images[SPLIT_PUBLIC];
+    struct net_images images;
     double seconds[MOST], began = job_clock();
-    window.n = batch < window.n ? batch : window.n;
-    size_t places = x->images[SPLIT_PUBLIC].n - window.n + 1;
-    int n = 0, rc = open_net(x, x->view, (int)window.n, &net, err);
-    float *features = rc == 0 ? malloc(window.n * net_features(net) * sizeof *features) : NULL;
+    size_t total = x->images[SPLIT_PUBLIC].n, count = batch < total ? batch : total;
+    int n = 0, rc = open_net(x, x->view, (int)count, &net, err);
+    float *features = rc == 0 ? malloc(count * net_features(net) * sizeof *features) : NULL;
     if (rc == 0 && !features)
         rc = error_set(err, ENOMEM, "out of memory");
-    struct evaluation e = {.net = net,
-                           .view = x->view,
-                           .crop = x->notes.crop,
-                           .batch = (int)window.n,
-                           .scale = &x->scale};
+    if (rc == 0)
+        rc = crop_add_images(net, &x->images[SPLIT_PUBLIC], &x->scale, &images, err);
+    struct evaluation e = {
+        .net = net, .view = x->view, .crop = x->notes.crop, .batch = (int)count, .images = &images};
     for (size_t i = 0; rc == 0 && n < MOST && (n < FEWEST || job_clock() - began < 4); i++) {
-        const uint8_t *pixels = x->images[SPLIT_PUBLIC].pixels.data;
-        window.pixels.data = (uint8_t *)pixels + i % places * FACE_SIZE * FACE_SIZE;
         double before = job_clock();
-        rc = evaluate(&e, &window, NULL, features, err);
+        rc = evaluate(&e, i % (total - count + 1), count, NULL, features, err);
         if (i >= WARM_UPS)
-            seconds[n++] = (job_clock() - before) / (double)window.n;
+            seconds[n++] = (job_clock() - before) / (double)count;
     }
     if (rc == 0) {
         qsort(seconds, (size_t)n, sizeof *seconds, by_size);

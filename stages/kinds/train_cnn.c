@@ -1,4 +1,4 @@
-/* train_cnn: trains one of the four nets on the training split and watches PublicTest.
+/* train_cnn: trains one of the four nets on the training split and evaluates it on PublicTest.
  *
  * Nothing here opens the private split. Every random choice is a function of the seed and of the
  * place in the training (crop.h), and all state goes into a checkpoint (checkpoint.h), so a
@@ -22,11 +22,13 @@ static int run(struct job *job, struct error *err)
 static double work(const json_t *p)
 {
     struct net_spec spec = {
-        .model = training_model(json_string_value(json_object_get(p, "model"))),
+        .model = net_model_find(json_string_value(json_object_get(p, "model"))),
         .width = (int)json_integer_value(json_object_get(p, "width")),
         .classes = CLASSES,
         .image_size = (int)json_integer_value(json_object_get(p, "crop")),
     };
+    if (spec.model == NET_MODELS)
+        return 0; /* refused by the check of params */
     return 3 * net_spec_flops(&spec) * (double)json_integer_value(json_object_get(p, "epochs"));
 }
 
@@ -72,10 +74,7 @@ static const struct port outputs[] = {
     {0}};
 
 static const struct param params[] = {
-    {.name = "model",
-     .type = PARAM_ENUM,
-     .choices = "vgg19|resnet18|preact_resnet18|resnext29",
-     .text = "the net"},
+    {.name = "model", .type = PARAM_ENUM, .choices = net_model_choices, .text = "the net"},
     {.name = "width",
      .type = PARAM_INT,
      .standard = "64",
@@ -96,7 +95,7 @@ static const struct param params[] = {
      .standard = "128",
      .min = 1,
      .max = 4096,
-     .text = "images a step; the last step of an epoch takes what is left"},
+     .text = "images per step; the last step of an epoch has the remaining ones"},
     {.name = "crop",
      .type = PARAM_INT,
      .standard = "40",
@@ -114,25 +113,26 @@ static const struct param params[] = {
      .type = PARAM_ENUM,
      .standard = "step",
      .choices = "step|cosine",
-     .text = "step: times decay_factor now and then; cosine: to 0 at the end, step by step"},
+     .text = "step: multiplied by decay_factor every decay_every epochs; cosine: falls to 0 step "
+             "by step"},
     {.name = "decay_factor",
      .type = PARAM_REAL,
      .standard = "0.9",
      .min = 1e-6,
      .max = 1,
-     .text = "step schedule: factor of each cut"},
+     .text = "step schedule: factor of each decay"},
     {.name = "decay_every",
      .type = PARAM_INT,
      .standard = "5",
      .min = 1,
      .max = 100000,
-     .text = "step schedule: epochs between cuts"},
+     .text = "step schedule: epochs between decays"},
     {.name = "decay_start",
      .type = PARAM_INT,
      .standard = "80",
      .min = 0,
      .max = 100000,
-     .text = "step schedule: epochs before; the first cut is decay_every later"},
+     .text = "step schedule: epochs before; the first decay is decay_every later"},
     {.name = "warmup_epochs",
      .type = PARAM_INT,
      .standard = "0",
@@ -156,7 +156,7 @@ static const struct param params[] = {
      .standard = "0.1",
      .min = 0,
      .max = 1e6,
-     .text = "gradients are cut, each by itself, to +-clip; 0: off"},
+     .text = "gradients are clipped element-wise to ±clip; 0: off"},
     {.name = "label_smoothing",
      .type = PARAM_REAL,
      .standard = "0",
@@ -174,7 +174,7 @@ static const struct param params[] = {
      .type = PARAM_ENUM,
      .standard = "center",
      .choices = VIEW_CHOICES,
-     .text = "how the net looks at PublicTest after each epoch"},
+     .text = "which parts of the PublicTest images are evaluated after each epoch"},
     {.name = "early_stop_patience",
      .type = PARAM_INT,
      .standard = "0",

@@ -42,13 +42,10 @@ static inline double training_clock(clockid_t clock)
  * another option and for an unknown model. */
 static inline bool training_option(int option, struct net_spec *spec)
 {
-    int m = 0;
     switch (option) {
     case 'm':
-        while (m < NET_MODELS && strcmp(optarg, net_model_names[m]) != 0)
-            m++;
-        spec->model = (enum net_model)m;
-        return m < NET_MODELS;
+        spec->model = net_model_find(optarg);
+        return spec->model != NET_MODELS;
     case 'w':
         spec->width = atoi(optarg);
         return true;
@@ -92,7 +89,8 @@ static inline int training_step(struct training *t, struct error *err)
 {
     const struct net_step sgd = {
         .sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1}};
-    return net_train_step(t->net, t->images, t->labels, (size_t)t->spec.batch, &sgd, err);
+    return net_train_step(t->net, (struct net_input){.plain = t->images}, t->labels,
+                          (size_t)t->spec.batch, &sgd, err);
 }
 
 static inline void training_end(struct training *t)

@@ -47,7 +47,7 @@ static int record_norm(struct device *device, const struct norm *norm, struct ra
 
 static struct shape shape_of(const struct net *net, int op)
 {
-    const struct extent *e = &net->program.values[net->program.ops[op].out];
+    const struct value_shape *e = &net->program.values[net->program.ops[op].out];
     return (struct shape){BATCH, e->channels, e->height, e->width};
 }
 
@@ -137,7 +137,7 @@ static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
         wide[i] = labels[i] = (uint8_t)random_below(&r, CLASSES);
     int e = put_params(f, net, "start.", false, err);
     if (e == 0)
-        e = net_train_step(net, images, labels, BATCH, &step, err);
+        e = net_train_step(net, (struct net_input){.plain = images}, labels, BATCH, &step, err);
     if (e == 0)
         e = net_loss_sums(net, &sums, NULL, err);
     if (e == 0)
@@ -147,7 +147,7 @@ static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
     if (e == 0)
         e = put_outputs(f, net, err);
     if (e == 0)
-        e = net_predict(net, images, BATCH, logits, features, err);
+        e = net_predict(net, (struct net_input){.plain = images}, BATCH, logits, features, err);
     float narrow = (float)(sums.loss / BATCH);
     size_t d = net_features(net);
     const struct {
@@ -177,21 +177,13 @@ static int load(struct net *net, const char *path, struct error *err)
     return e;
 }
 
-static enum net_model find_model(const char *name)
-{
-    int model = 0;
-    while (model < NET_MODELS && strcmp(name, net_model_names[model]) != 0)
-        model++;
-    return (enum net_model)model;
-}
-
 int main(int argc, char **argv)
 {
     struct error err = {""};
     struct net *net = NULL;
     if (argc != 6 && argc != 7)
         return 2;
-    const struct net_spec spec = {.model = find_model(argv[1]),
+    const struct net_spec spec = {.model = net_model_find(argv[1]),
                                   .width = atoi(argv[2]),
                                   .classes = CLASSES,
                                   .image_size = SIZE,

@@ -112,7 +112,7 @@ unusable() {
     same "who failed for $1" "$1" "$(in_state failed < json)"
     has "$1" "stage $1 failed: $2" "$(grep 'ferdag:' err)"
 }
-unusable clean 'all 60 training images are noise by these rules; expected some to stay'
+unusable clean 'all 60 training images are noise by these rules; lower min_face'
 grep -v '^1,.*Training' sound.csv > faces.csv
 unusable net 'images: the training split has no image of class disgust'
 grep -v Training sound.csv > faces.csv

@@ -66,6 +66,16 @@ sed -i 's/tables: { t:/tables: { u:/; s/echo 2/echo 3/' long.yaml
 text=$("$FERDAG" explain long.yaml tables)
 grep -q 'input .*: tabulate_everything_there_is.everything_there_is [0-9a-f]\{12\}' <<< "$text" || fail "a name: $text"
 
+# Numbers are shown with the digits that tell them apart.
+cat > f.yaml <<'Y'
+ferdag: 2
+params: { noise: 0.05 }
+stages:
+  faces: { kind: synthetic_faces, with: { train: 40, public: 20, private: 20, noise: "${noise}" } }
+Y
+"$FERDAG" run f.yaml 2> err || fail "$(cat err)"
+has 'a number' 'param noise: 0.05 -> 0.1' "$("$FERDAG" explain f.yaml --set noise=0.1)"
+
 # Memory and time of processes that the stage started count as its own.
 cat > y.yaml <<'Y'
 ferdag: 2

@@ -80,10 +80,12 @@ until_true shows stopped '2/4 stages · 1 failed'
 tmux -L "ferdag-$$" send-keys -t stopped C-c
 until_true shows stopped 'exit 130'
 same 'what is left' "line 3
+cache: cache-stopped
 ✓ slow  done in
 ✗ bad failed:
 ferdag: a warning
 other: stopped
 4 stages: 0 cached, 2 ran, 1 failed, 1 not run in
-exit 130" "$(screen stopped -S - | sed '/^ /d; /quick/d; /^line [12]/d; /^$/d; s/\( in\|failed:\) .*/\1/; s/^^C//; s/^ferdag: .*/ferdag: a warning/')"
+results:
+exit 130" "$(screen stopped -S - | sed '/^ /d; /quick/d; /^line [12]/d; /^$/d; s/\( in\|failed:\) .*/\1/; s/^^C//; s/^ferdag: .*/ferdag: a warning/; s/^results: .*/results:/')"
 has 'a warning' "${escape}[33mferdag: " "$(screen stopped -e)"

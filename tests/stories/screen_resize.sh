@@ -52,5 +52,5 @@ resize t 80 24
 once 'large again' '─ 1/4'
 touch go
 until_true shows t '4 ran, 0 failed in'
-same 'the end' "$(echo 'line 12' && printf '✓\n%.0s' 1 2 3 4 && echo '4 stages: 0 cached, 4 ran, 0 failed')" \
+same 'the end' "$(echo 'line 12' && printf '✓\n%.0s' 1 2 3 4 && echo '4 stages: 0 cached, 4 ran, 0 failed' && echo 'results: out/x/results')" \
     "$(screen t -S - | grep -v '^$' | sed '1,/line 11/d; s/^✓.*/✓/; s/ in .*//')"

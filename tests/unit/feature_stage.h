@@ -1,5 +1,5 @@
-/* Fixture of the tests of stages that read features: a folder with job.json and synthetic features,
- * as the scheduler creates it, and a run of the stage in it. */
+/* Shared by tests of stages with features: a stage's folder with job.json and made-up features, and
+ * a run of the stage in it. */
 #ifndef FERDAG_TESTS_UNIT_FEATURE_STAGE_H
 #define FERDAG_TESTS_UNIT_FEATURE_STAGE_H
 

@@ -3,8 +3,8 @@
  *
  * Primitives are made when first needed, one for each (direction, n, flags), and kept. Parameters
  * are plain float32 and are packed again only after they changed. oneDNN 2 has only its slow
- * reference code for channels that don't fill whole vectors, so that it is told of whole vectors
- * (the padding is there anyway, and zero) and gets weights with zeros around them. Grouped
+ * reference code for channels that don't fill whole vectors, so that it gets whole vectors (the
+ * padding is there anyway, and zero) and weights with zeros around them. Grouped
  * convolutions whose groups don't fill whole vectors run as ordinary ones in the same way. */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,18 +12,18 @@
 #include "kernels/backends/cpu/cpu.h"
 #include "kernels/backends/cpu/winograd/winograd.h"
 
-struct plan {
+struct primitive {
     enum dnn_direction direction;
     size_t n;
     unsigned flags;
     bool bias;
     struct dnn_conv *conv;
-    struct plan *next;
+    struct primitive *next;
 };
 
-/* What a worker has of a convolution. */
-struct own {
-    struct plan *plans;
+/* Primitives and sums of one worker for a convolution. */
+struct worker_conv {
+    struct primitive *primitives;
     struct cpu_sums *sums; /* of its gradient; NULL before the first range */
 };
 
@@ -33,7 +33,7 @@ struct conv {
     size_t in, out, groups;                  /* as oneDNN sees them */
     bool spread;                             /* the weights get zeros around them */
     struct dnn_conv *layout[DNN_DIRECTIONS]; /* whose weights' layout all of a direction have */
-    struct own *own;                         /* one a worker */
+    struct worker_conv *own;                 /* one a worker */
     struct conv *next;
 };
 
@@ -43,9 +43,9 @@ void cpu_convs_free(struct device *device)
         struct conv *c = device->convs;
         device->convs = c->next;
         for (int w = 0; w < device->threads; w++)
-            while (c->own[w].plans) {
-                struct plan *p = c->own[w].plans;
-                c->own[w].plans = p->next;
+            while (c->own[w].primitives) {
+                struct primitive *p = c->own[w].primitives;
+                c->own[w].primitives = p->next;
                 dnn_conv_free(p->conv);
                 free(p);
             }
@@ -78,13 +78,13 @@ static int take_sums(struct cpu_worker *w, size_t count, struct cpu_sums **sums,
     return 0;
 }
 
-/* Decides how oneDNN will see the convolution. */
+/* Decides which convolution oneDNN computes: with whole vectors of channels. */
 int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
              struct error *err)
 {
-    size_t lanes = device->lanes->lanes;
+    size_t lanes = device->loops->lanes;
     struct conv *c = calloc(1, sizeof *c);
-    struct own *own = calloc((size_t)device->threads, sizeof *own);
+    struct worker_conv *own = calloc((size_t)device->threads, sizeof *own);
     if (!c || !own) {
         free(c);
         free(own);
@@ -103,17 +103,17 @@ int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **
 }
 
 /* The worker's primitive for this case, made if need be. */
-static int find_plan(struct conv *c, int worker, enum dnn_direction direction, size_t n,
-                     unsigned flags, bool bias, struct dnn_conv **found, struct error *err)
+static int find_primitive(struct conv *c, int worker, enum dnn_direction direction, size_t n,
+                          unsigned flags, bool bias, struct dnn_conv **found, struct error *err)
 {
     const struct conv_spec *s = &c->spec;
-    struct own *own = &c->own[worker];
-    for (struct plan *p = own->plans; p; p = p->next)
+    struct worker_conv *own = &c->own[worker];
+    for (struct primitive *p = own->primitives; p; p = p->next)
         if (p->direction == direction && p->n == n && p->flags == flags && p->bias == bias) {
             *found = p->conv;
             return 0;
         }
-    struct plan *p = calloc(1, sizeof *p);
+    struct primitive *p = calloc(1, sizeof *p);
     if (!p)
         return error_set(err, ENOMEM, "out of memory");
     struct dnn_shape shape = {
@@ -142,8 +142,8 @@ static int find_plan(struct conv *c, int worker, enum dnn_direction direction, s
     p->n = n;
     p->flags = flags;
     p->bias = bias;
-    p->next = own->plans;
-    own->plans = p;
+    p->next = own->primitives;
+    own->primitives = p;
     *found = p->conv;
     return 0;
 }
@@ -157,7 +157,7 @@ const char *cpu_reference_code(const struct device *device)
 {
     for (const struct conv *c = device->convs; c; c = c->next)
         for (int w = 0; w < device->threads; w++)
-            for (const struct plan *p = c->own[w].plans; p; p = p->next)
+            for (const struct primitive *p = c->own[w].primitives; p; p = p->next)
                 if (is_reference(p->conv))
                     return dnn_conv_name(p->conv);
     return NULL;
@@ -198,7 +198,7 @@ static void spread(const struct conv *c, float *weights, float *among, bool back
 }
 
 /* Whether oneDNN has only reference code for this direction, and im2col.c does it. */
-static bool by_patches(const struct conv *c, enum dnn_direction direction)
+static bool by_im2col(const struct conv *c, enum dnn_direction direction)
 {
     return !c->device->bf16 && c->layout[direction] && is_reference(c->layout[direction]);
 }
@@ -210,10 +210,10 @@ static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction
     float *plain = weights->data;
     int e = 0;
     if (!c->layout[direction])
-        e = find_plan(c, worker, direction, count, 0, false, &c->layout[direction], err);
+        e = find_primitive(c, worker, direction, count, 0, false, &c->layout[direction], err);
     if (e)
         return e;
-    if (by_patches(c, direction)) {
+    if (by_im2col(c, direction)) {
         size_t size = weights_count(c) * sizeof *plain;
         e = cpu_packed_memory(weights, size, err);
         if (!e)
@@ -231,7 +231,7 @@ static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction
 }
 
 /* Gives up the sums of a worker, or of a batch that failed. */
-static void drop_sums(struct own *own)
+static void drop_sums(struct worker_conv *own)
 {
     if (own->sums)
         own->sums->taken = false;
@@ -255,7 +255,7 @@ int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *w
         return e;
     weights->packed_for = direction;
     weights->packed_version = weights->version;
-    if (weights->use == TENSOR_PASSING) {
+    if (weights->use == TENSOR_TRANSIENT) {
         free(weights->data);
         weights->data = NULL;
     }
@@ -274,11 +274,11 @@ static int convolve(struct conv *c, enum dnn_direction direction, struct range r
     if (cpu_winograd_suits(c->device, &c->spec, !forward, &shape))
         return cpu_winograd_run(c->device, &c->spec, &shape, range, forward ? x : y, packed, bias,
                                 forward ? y : x, flags, err);
-    if (by_patches(c, direction))
+    if (by_im2col(c, direction))
         return forward
-                   ? cpu_patch_forward(c->device, &c->spec, range, x, packed, bias, y, flags, err)
-                   : cpu_patch_data(c->device, &c->spec, range, packed, y, x, err);
-    int e = find_plan(c, range.worker, direction, range.count, flags, bias, &primitive, err);
+                   ? cpu_im2col_forward(c->device, &c->spec, range, x, packed, bias, y, flags, err)
+                   : cpu_im2col_data(c->device, &c->spec, range, packed, y, x, err);
+    int e = find_primitive(c, range.worker, direction, range.count, flags, bias, &primitive, err);
     return e ? e
              : dnn_conv_run(primitive, cpu_images(x, range), packed, (void *)bias,
                             cpu_images(y, range), err);
@@ -301,15 +301,15 @@ static int range_gradient(struct conv *c, struct range range, const struct tenso
     struct dnn_conv *primitive = NULL;
     void *packed = NULL;
     float *plain = dweights;
-    int e =
-        find_plan(c, range.worker, DNN_BACKWARD_WEIGHTS, range.count, 0, dbias, &primitive, err);
+    int e = find_primitive(c, range.worker, DNN_BACKWARD_WEIGHTS, range.count, 0, dbias, &primitive,
+                           err);
     if (e)
         return e;
     if (s->image && s->in == 1 && s->stride == 1 && s->pad == s->kernel / 2 &&
         is_reference(primitive))
         return cpu_image_gradient(c->device, s->kernel, range, x, dy, dweights, dbias, err);
     if (!s->image && is_reference(primitive))
-        return cpu_patch_gradient(c->device, s, range, x, dy, dweights, dbias, err);
+        return cpu_im2col_gradient(c->device, s, range, x, dy, dweights, dbias, err);
     e = cpu_scratch(c->device, range.worker, SCRATCH_PACKED, dnn_conv_weights_size(primitive),
                     &packed, err);
     if (!e)
@@ -345,7 +345,7 @@ static size_t sums_count(const struct conv *c)
 static int backward_weights(struct conv *c, struct range range, const struct tensor *x,
                             const struct tensor *dy, bool bias, struct error *err)
 {
-    struct own *own = &c->own[range.worker];
+    struct worker_conv *own = &c->own[range.worker];
     bool first = !own->sums;
     void *memory = NULL;
     int e = 0;

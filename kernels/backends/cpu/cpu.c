@@ -21,6 +21,7 @@ static void cpu_close(struct device *device)
     if (!device)
         return;
     cpu_convs_free(device);
+    cpu_image_sets_free(device);
     cpu_free_memory(device);
     free(device);
 }
@@ -49,7 +50,7 @@ static int cpu_open(struct device **device, struct device_traits *traits, int th
         return error_set(err, ENOMEM, "out of memory");
     d->threads = threads;
     d->bf16 = precision == PRECISION_BF16 && dnn_has_bf16();
-    d->lanes = cpu_lanes_pick(d->bf16);
+    d->loops = vector_loops_pick(d->bf16);
     d->workers = calloc((size_t)threads, sizeof *d->workers);
     int e = d->workers ? 0 : error_set(err, ENOMEM, "out of memory");
     for (int w = 0; !e && w < threads; w++)
@@ -71,10 +72,12 @@ const struct backend backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .tensor = cpu_tensor,
-    .room = cpu_room,
-    .within = cpu_within,
+    .alloc_size = cpu_alloc_size,
+    .view = cpu_view,
     .write = cpu_write,
     .read = cpu_read,
+    .image_set = cpu_image_set,
+    .crop = cpu_crop,
     .conv = cpu_conv,
     .conv_ready = cpu_conv_ready,
     .conv_release = cpu_conv_release,

@@ -1,4 +1,4 @@
-/* What the files of the `cpu` backend share: its device and tensors, and the table of loops over
+/* Shared by the files of the `cpu` backend: its device and tensors, and the table of loops over
  * blocked planes.
  *
  * An activation (n, c, h, w) lies as [n][c/lanes][h][w][lanes], the last block of channels padded
@@ -12,9 +12,9 @@
 
 enum { CPU_MAX_LANES = 16 };
 
-struct cpu_lanes;
+struct vector_loops;
 
-/* Memory of one worker that grows to the largest size asked for, and is used again. */
+/* Reusable memory of a worker, which grows to the largest size that was requested. */
 enum cpu_scratch {
     SCRATCH_KERNEL, /* of one call */
     SCRATCH_SPREAD, /* weights among zeros */
@@ -31,7 +31,7 @@ struct cpu_sums {
     struct cpu_sums *next;
 };
 
-/* What a worker has for itself. */
+/* Memory and primitives of one worker. */
 struct cpu_worker {
     struct dnn *dnn;
     void *scratch[SCRATCHES];
@@ -42,10 +42,11 @@ struct cpu_worker {
 struct device {
     int threads; /* and workers */
     bool bf16;
-    const struct cpu_lanes *lanes; /* the loops for this CPU and precision */
+    const struct vector_loops *loops; /* the loops for this CPU and precision */
     struct cpu_worker *workers;
     struct loss_sums sums;
     struct tensor *tensors; /* all of them, newest first */
+    struct image_set *image_sets;
     struct conv *convs;
 };
 
@@ -55,7 +56,7 @@ struct tensor {
     size_t blocks, pixels; /* of an activation */
     size_t slice;          /* bytes of one n */
     void *data;            /* 64-byte aligned */
-    bool within;           /* another tensor, whose data it is */
+    bool is_view;          /* another tensor, whose data it is */
     uint64_t version;      /* goes up whenever a parameter changes */
     void *packed;          /* weights as their convolution takes them in one direction */
     size_t packed_size;
@@ -67,7 +68,7 @@ struct tensor {
 
 /* Loops over one plane of `pixels` vectors. Per-channel arrays (scale, ...) hold `lanes` values.
  * Optional operands are NULL. */
-struct cpu_lanes {
+struct vector_loops {
     size_t lanes, item; /* channels in a vector, bytes a value */
 
     /* sums[0] = sum(x - shift), sums[1] = sum((x - shift)^2), each of `lanes` values. */
@@ -101,7 +102,7 @@ struct cpu_lanes {
 };
 
 /* The loops that suit this CPU. */
-const struct cpu_lanes *cpu_lanes_pick(bool bf16);
+const struct vector_loops *vector_loops_pick(bool bf16);
 
 /* The first image of a range. */
 static inline char *cpu_images(const struct tensor *t, struct range range)
@@ -130,17 +131,17 @@ int cpu_image_gradient(struct device *device, size_t kernel, struct range range,
                        float *dbias, struct error *err);
 
 /* The same for other convolutions: x an activation. */
-int cpu_patch_gradient(struct device *device, const struct conv_spec *spec, struct range range,
-                       const struct tensor *x, const struct tensor *dy, float *dweights,
-                       float *dbias, struct error *err);
+int cpu_im2col_gradient(struct device *device, const struct conv_spec *spec, struct range range,
+                        const struct tensor *x, const struct tensor *dy, float *dweights,
+                        float *dbias, struct error *err);
 /* Forward, as backend.h's conv_forward, and the gradient of the data, where oneDNN has only
  * reference code for it: in fp32; weights: plain. */
-int cpu_patch_forward(struct device *device, const struct conv_spec *spec, struct range range,
-                      const struct tensor *x, const float *weights, const float *bias,
-                      const struct tensor *y, unsigned flags, struct error *err);
-int cpu_patch_data(struct device *device, const struct conv_spec *spec, struct range range,
-                   const float *weights, const struct tensor *dy, const struct tensor *dx,
-                   struct error *err);
+int cpu_im2col_forward(struct device *device, const struct conv_spec *spec, struct range range,
+                       const struct tensor *x, const float *weights, const float *bias,
+                       const struct tensor *y, unsigned flags, struct error *err);
+int cpu_im2col_data(struct device *device, const struct conv_spec *spec, struct range range,
+                    const float *weights, const struct tensor *dy, const struct tensor *dx,
+                    struct error *err);
 
 /* The same for any convolution of an activation, where device->bf16: adds to sums, of
  * cpu_weight_sums floats in an order of its own; `bias`: also what dbias needs. */
@@ -179,10 +180,12 @@ void cpu_free_memory(struct device *device);
 
 /* The operations. */
 backend_tensor cpu_tensor;
-backend_room cpu_room;
-backend_within cpu_within;
+backend_alloc_size cpu_alloc_size;
+backend_view cpu_view;
 backend_write cpu_write;
 backend_read cpu_read;
+backend_image_set cpu_image_set;
+backend_crop cpu_crop;
 backend_conv cpu_conv;
 backend_conv_ready cpu_conv_ready;
 backend_conv_release cpu_conv_release;
@@ -206,5 +209,6 @@ backend_add cpu_add;
 backend_sgd cpu_sgd;
 
 void cpu_convs_free(struct device *device);
+void cpu_image_sets_free(struct device *device);
 
 #endif

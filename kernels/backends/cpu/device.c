@@ -41,7 +41,7 @@ int cpu_scratch(struct device *device, int worker, enum cpu_scratch which, size_
 static struct tensor *describe(struct device *device, enum tensor_use use, struct shape shape)
 {
     struct tensor *t = calloc(1, sizeof *t);
-    size_t lanes = device->lanes->lanes;
+    size_t lanes = device->loops->lanes;
     if (!t)
         return NULL;
     t->use = use;
@@ -49,12 +49,12 @@ static struct tensor *describe(struct device *device, enum tensor_use use, struc
     t->version = 1;
     t->pixels = shape.h * shape.w;
     t->blocks = (shape.c + lanes - 1) / lanes;
-    if (use == TENSOR_PLAIN || use == TENSOR_PASSING)
+    if (use == TENSOR_PLAIN || use == TENSOR_TRANSIENT)
         t->slice = shape.c * t->pixels * sizeof(float);
     else if (use == TENSOR_IMAGE)
-        t->slice = shape.c * t->pixels * device->lanes->item;
+        t->slice = shape.c * t->pixels * device->loops->item;
     else
-        t->slice = t->blocks * t->pixels * lanes * device->lanes->item;
+        t->slice = t->blocks * t->pixels * lanes * device->loops->item;
     return t;
 }
 
@@ -71,9 +71,9 @@ int cpu_tensor(struct device *device, enum tensor_use use, struct shape shape,
     struct tensor *t = describe(device, use, shape);
     size_t size = 0;
     bool fits = t && !__builtin_mul_overflow(t->slice, shape.n, &size) && size > 0;
-    if (fits && use != TENSOR_PASSING)
+    if (fits && use != TENSOR_TRANSIENT)
         t->data = cpu_allocate(size);
-    if (!fits || (use != TENSOR_PASSING && !t->data)) {
+    if (!fits || (use != TENSOR_TRANSIENT && !t->data)) {
         free(t);
         return error_set(err, ENOMEM, "out of memory for a tensor of %zu x %zu x %zu x %zu",
                          shape.n, shape.c, shape.h, shape.w);
@@ -83,20 +83,20 @@ int cpu_tensor(struct device *device, enum tensor_use use, struct shape shape,
 }
 
 /* In floats, whole cache lines of them. */
-size_t cpu_room(const struct device *device, struct shape shape)
+size_t cpu_alloc_size(const struct device *device, struct shape shape)
 {
-    size_t lanes = device->lanes->lanes, line = 64 / sizeof(float);
+    size_t lanes = device->loops->lanes, line = 64 / sizeof(float);
     size_t vectors = shape.n * ((shape.c + lanes - 1) / lanes) * shape.h * shape.w;
-    return (vectors * lanes * device->lanes->item + 63) / 64 * line;
+    return (vectors * lanes * device->loops->item + 63) / 64 * line;
 }
 
-int cpu_within(struct device *device, struct tensor *plain, size_t first, struct shape shape,
-               struct tensor **tensor, struct error *err)
+int cpu_view(struct device *device, struct tensor *plain, size_t first, struct shape shape,
+             struct tensor **tensor, struct error *err)
 {
     struct tensor *t = describe(device, TENSOR_ACTIVATION, shape);
     if (!t)
         return error_set(err, ENOMEM, "out of memory");
-    t->within = true;
+    t->is_view = true;
     t->data = (float *)plain->data + first;
     keep(device, t, tensor);
     return 0;
@@ -105,14 +105,14 @@ int cpu_within(struct device *device, struct tensor *plain, size_t first, struct
 /* Channels of block b that exist. */
 static size_t channels_of(const struct device *device, const struct tensor *t, size_t b)
 {
-    size_t lanes = device->lanes->lanes, left = t->shape.c - b * lanes;
+    size_t lanes = device->loops->lanes, left = t->shape.c - b * lanes;
     return left < lanes ? left : lanes;
 }
 
 void cpu_image_from_plain(const struct device *device, const float *plain, const struct tensor *t,
                           char *image)
 {
-    const struct cpu_lanes *l = device->lanes;
+    const struct vector_loops *l = device->loops;
     for (size_t b = 0; b < t->blocks; b++)
         l->from_plain(plain + b * l->lanes * t->pixels, channels_of(device, t, b),
                       image + b * t->pixels * l->lanes * l->item, t->pixels);
@@ -121,7 +121,7 @@ void cpu_image_from_plain(const struct device *device, const float *plain, const
 void cpu_image_to_plain(const struct device *device, const struct tensor *t, const char *image,
                         float *plain)
 {
-    const struct cpu_lanes *l = device->lanes;
+    const struct vector_loops *l = device->loops;
     for (size_t b = 0; b < t->blocks; b++)
         l->to_plain(image + b * t->pixels * l->lanes * l->item, plain + b * l->lanes * t->pixels,
                     channels_of(device, t, b), t->pixels);
@@ -152,7 +152,7 @@ int cpu_write(struct device *device, struct tensor *t, const float *values, size
 
 int cpu_read(struct device *device, struct tensor *t, float *values, size_t n, struct error *err)
 {
-    if (t->use == TENSOR_IMAGE || t->use == TENSOR_PASSING)
+    if (t->use == TENSOR_IMAGE || t->use == TENSOR_TRANSIENT)
         return error_set(err, EINVAL, "images and passing weights can't be read back");
     if (t->use == TENSOR_PLAIN) {
         memcpy(values, t->data, n * t->slice);
@@ -204,7 +204,7 @@ void cpu_free_memory(struct device *device)
         device->tensors = t->next;
         cpu_conv_release(t);
         free(t->work);
-        if (!t->within)
+        if (!t->is_view)
             free(t->data);
         free(t);
     }

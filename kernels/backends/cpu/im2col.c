@@ -6,11 +6,11 @@
 #include <string.h>
 #include "kernels/backends/cpu/cpu.h"
 
-enum { MAX_FLOATS = 1 << 22 }; /* patches of as many images at a time as fit here */
+enum { MAX_FLOATS = 1 << 22 }; /* columns of as many images at a time as fit here */
 
 /* Channels and weights of a group. */
 struct group {
-    size_t in, out, row; /* row: values of a patch, in * kernel^2 */
+    size_t in, out, row; /* row: values of a column, in * kernel^2 */
 };
 
 static struct group group_of(const struct conv_spec *s)
@@ -28,7 +28,8 @@ static bool place_of(const struct conv_spec *s, size_t width, size_t p, size_t t
     return h < s->height && w < s->width;
 }
 
-/* columns (pixels of y, row): the patch of each pixel, of one group's planes of one image. */
+/* columns (pixels of y, row): the input values of each pixel, of one group's planes of one image.
+ */
 static void fill_columns(const struct conv_spec *s, const struct tensor *dy, const float *x,
                          float *columns)
 {
@@ -39,7 +40,7 @@ static void fill_columns(const struct conv_spec *s, const struct tensor *dy, con
                 *columns++ = place_of(s, dy->shape.w, p, t, &at) ? x[i * plane + at] : 0;
 }
 
-/* The other way round: adds each patch to the planes. */
+/* The other way round: adds each column to the planes. */
 static void add_columns(const struct conv_spec *s, const struct tensor *dy, const float *columns,
                         float *x)
 {
@@ -69,9 +70,9 @@ static void bias_gradient(size_t out, size_t rows, const float *transposed, floa
     }
 }
 
-int cpu_patch_gradient(struct device *device, const struct conv_spec *s, struct range range,
-                       const struct tensor *x, const struct tensor *dy, float *dweights,
-                       float *dbias, struct error *err)
+int cpu_im2col_gradient(struct device *device, const struct conv_spec *s, struct range range,
+                        const struct tensor *x, const struct tensor *dy, float *dweights,
+                        float *dbias, struct error *err)
 {
     const struct group group = group_of(s);
     size_t pixels = dy->pixels, row = group.row, chunk = MAX_FLOATS / (pixels * row) + 1;
@@ -121,9 +122,9 @@ static void end_forward(const struct conv_spec *s, size_t pixels, const float *b
         }
 }
 
-int cpu_patch_forward(struct device *device, const struct conv_spec *s, struct range range,
-                      const struct tensor *x, const float *weights, const float *bias,
-                      const struct tensor *y, unsigned flags, struct error *err)
+int cpu_im2col_forward(struct device *device, const struct conv_spec *s, struct range range,
+                       const struct tensor *x, const float *weights, const float *bias,
+                       const struct tensor *y, unsigned flags, struct error *err)
 {
     const struct group group = group_of(s);
     size_t pixels = y->pixels, row = group.row;
@@ -152,9 +153,9 @@ int cpu_patch_forward(struct device *device, const struct conv_spec *s, struct r
     return e;
 }
 
-int cpu_patch_data(struct device *device, const struct conv_spec *s, struct range range,
-                   const float *weights, const struct tensor *dy, const struct tensor *dx,
-                   struct error *err)
+int cpu_im2col_data(struct device *device, const struct conv_spec *s, struct range range,
+                    const float *weights, const struct tensor *dy, const struct tensor *dx,
+                    struct error *err)
 {
     const struct group group = group_of(s);
     size_t pixels = dy->pixels, row = group.row;

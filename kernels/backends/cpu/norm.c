@@ -13,7 +13,7 @@ enum vector { SCALE, OFFSET, MEAN, A, B, C, VECTORS };
 
 /* One norm's work on one range. */
 struct pass {
-    const struct cpu_lanes *lanes;
+    const struct vector_loops *loops;
     struct range range;
     size_t blocks, pixels, channels;
     float *vectors[VECTORS];
@@ -22,7 +22,7 @@ struct pass {
 
 static size_t padded(const struct device *device, size_t channels)
 {
-    size_t lanes = device->lanes->lanes;
+    size_t lanes = device->loops->lanes;
     return (channels + lanes - 1) / lanes * lanes;
 }
 
@@ -31,9 +31,9 @@ static struct pass pass_of(const struct device *device, const struct norm *norm,
                            const struct tensor *x)
 {
     size_t channels = norm->mean->shape.c, whole = padded(device, channels);
-    struct pass p = {.lanes = device->lanes,
+    struct pass p = {.loops = device->loops,
                      .range = range,
-                     .blocks = whole / device->lanes->lanes,
+                     .blocks = whole / device->loops->lanes,
                      .pixels = x ? x->pixels : 0,
                      .channels = channels,
                      .sums = norm->mean->work};
@@ -46,19 +46,19 @@ static struct pass pass_of(const struct device *device, const struct norm *norm,
 /* Planes are counted within the range. */
 static const float *at(const struct pass *p, enum vector v, size_t plane)
 {
-    return p->vectors[v] + plane % p->blocks * p->lanes->lanes;
+    return p->vectors[v] + plane % p->blocks * p->loops->lanes;
 }
 
 static void *plane_of(const struct tensor *t, const struct pass *p, size_t plane)
 {
-    return t ? cpu_images(t, p->range) + plane * p->pixels * p->lanes->lanes * p->lanes->item
+    return t ? cpu_images(t, p->range) + plane * p->pixels * p->loops->lanes * p->loops->item
              : NULL;
 }
 
 /* Adds the sums of a plane to those of the range's worker. */
 static void add_sums(const struct pass *p, size_t plane, const float *sums)
 {
-    size_t lanes = p->lanes->lanes, whole = p->blocks * lanes;
+    size_t lanes = p->loops->lanes, whole = p->blocks * lanes;
     double *to = p->sums + (size_t)p->range.worker * 2 * whole + plane % p->blocks * lanes;
     for (size_t i = 0; i < lanes; i++) {
         to[i] += (double)sums[i];
@@ -70,7 +70,7 @@ static void add_sums(const struct pass *p, size_t plane, const float *sums)
 static void channel_sums(const struct device *device, const struct pass *p, size_t channel,
                          double *first, double *second)
 {
-    size_t whole = p->blocks * p->lanes->lanes;
+    size_t whole = p->blocks * p->loops->lanes;
     *first = *second = 0;
     for (size_t w = 0; w < (size_t)device->threads; w++) {
         double *from = p->sums + w * 2 * whole + channel;
@@ -124,7 +124,7 @@ int cpu_norm_moments(struct device *device, const struct norm *norm, struct rang
     (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++) {
         float sums[2 * CPU_MAX_LANES];
-        p.lanes->moments(plane_of(x, &p, i), p.pixels, at(&p, MEAN, i), sums);
+        p.loops->moments(plane_of(x, &p, i), p.pixels, at(&p, MEAN, i), sums);
         add_sums(&p, i, sums);
     }
     return 0;
@@ -166,7 +166,7 @@ int cpu_norm_forward(struct device *device, const struct norm *norm, struct rang
     struct pass p = pass_of(device, norm, range, x);
     (void)training, (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++)
-        p.lanes->normalize(plane_of(x, &p, i), plane_of(residual, &p, i), plane_of(y, &p, i),
+        p.loops->normalize(plane_of(x, &p, i), plane_of(residual, &p, i), plane_of(y, &p, i),
                            p.pixels, at(&p, SCALE, i), at(&p, OFFSET, i), norm->relu);
     return 0;
 }
@@ -179,7 +179,7 @@ int cpu_norm_sums(struct device *device, const struct norm *norm, struct range r
     (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++) {
         float sums[2 * CPU_MAX_LANES];
-        p.lanes->gradient_sums(plane_of(x, &p, i), plane_of(y, &p, i), plane_of(dy, &p, i),
+        p.loops->gradient_sums(plane_of(x, &p, i), plane_of(y, &p, i), plane_of(dy, &p, i),
                                plane_of(dy2, &p, i), plane_of(dresidual, &p, i), p.pixels,
                                at(&p, SCALE, i), at(&p, OFFSET, i), at(&p, MEAN, i), norm->relu,
                                sums);
@@ -220,7 +220,7 @@ int cpu_norm_backward(struct device *device, const struct norm *norm, struct ran
     bool relu = norm->relu && !residual;
     (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++)
-        p.lanes->gradient(plane_of(x, &p, i), plane_of(dy, &p, i), plane_of(dy2, &p, i),
+        p.loops->gradient(plane_of(x, &p, i), plane_of(dy, &p, i), plane_of(dy2, &p, i),
                           plane_of(dx_add, &p, i), plane_of(dx, &p, i), p.pixels, at(&p, SCALE, i),
                           at(&p, OFFSET, i), relu, at(&p, A, i), at(&p, B, i), at(&p, C, i));
     return 0;

@@ -7,20 +7,20 @@
 static void *plane_of(const struct device *device, const struct tensor *t, struct range range,
                       size_t plane)
 {
-    return cpu_images(t, range) + plane * t->pixels * device->lanes->lanes * device->lanes->item;
+    return cpu_images(t, range) + plane * t->pixels * device->loops->lanes * device->loops->item;
 }
 
 /* Channels of a block that exist, given the channel it starts with. */
 static size_t channels_from(const struct device *device, const struct tensor *t, size_t first)
 {
-    size_t left = t->shape.c - first, lanes = device->lanes->lanes;
+    size_t left = t->shape.c - first, lanes = device->loops->lanes;
     return left < lanes ? left : lanes;
 }
 
 int cpu_pool_forward(struct device *device, enum pool pool, struct range r, const struct tensor *x,
                      struct tensor *y, struct error *err)
 {
-    const struct cpu_lanes *l = device->lanes;
+    const struct vector_loops *l = device->loops;
     (void)err;
     for (size_t i = 0; i < r.count * x->blocks; i++) {
         if (pool == POOL_MAX) {
@@ -40,7 +40,7 @@ int cpu_pool_forward(struct device *device, enum pool pool, struct range r, cons
 int cpu_pool_backward(struct device *device, enum pool pool, struct range r, const struct tensor *x,
                       const struct tensor *dy, struct tensor *dx, struct error *err)
 {
-    const struct cpu_lanes *l = device->lanes;
+    const struct vector_loops *l = device->loops;
     (void)err;
     for (size_t i = 0; i < r.count * x->blocks; i++) {
         if (pool == POOL_MAX) {
@@ -62,7 +62,7 @@ int cpu_image_gradient(struct device *device, size_t kernel, struct range r, con
                        const struct tensor *dy, float *dweights, float *dbias, struct error *err)
 {
     static const float zeros[CPU_MAX_LANES];
-    const struct cpu_lanes *l = device->lanes;
+    const struct vector_loops *l = device->loops;
     size_t taps = kernel * kernel, planes = r.count * dy->blocks;
     size_t stride = (taps + 2) * l->lanes; /* each tap's sums, then those of dy and its square */
     void *memory = NULL;
@@ -164,7 +164,7 @@ int cpu_add(struct device *device, struct range r, const struct tensor *a, const
 {
     (void)err;
     for (size_t i = 0; i < r.count * a->blocks; i++)
-        device->lanes->add(plane_of(device, a, r, i), plane_of(device, b, r, i),
+        device->loops->add(plane_of(device, a, r, i), plane_of(device, b, r, i),
                            plane_of(device, y, r, i), a->pixels);
     return 0;
 }

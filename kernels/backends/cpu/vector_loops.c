@@ -40,7 +40,7 @@
 #define NAME(x) any_##x
 #include "kernels/backends/cpu/vector_loops.h"
 
-const struct cpu_lanes *cpu_lanes_pick(bool bf16)
+const struct vector_loops *vector_loops_pick(bool bf16)
 {
 #if defined(__x86_64__)
     if (bf16 && dnn_has_bf16())

@@ -1,4 +1,4 @@
-/* The loops of struct cpu_lanes, written once and compiled for each vector width, precision and
+/* The loops of struct vector_loops, written once and compiled for each vector width, precision and
  * instruction set by vector_loops.c, which defines before each inclusion:
  *   LANES   channels in a vector: 16 or 8
  *   BF16    1 for bf16 values (AVX-512 with avx512_bf16 only), 0 for float32
@@ -339,7 +339,7 @@ TARGET static void NAME(to_plain)(const void *x, float *plain, size_t channels, 
     }
 }
 
-static const struct cpu_lanes NAME(table) = {
+static const struct vector_loops NAME(table) = {
     .lanes = LANES,
     .item = sizeof(ITEM),
     .moments = NAME(moments),

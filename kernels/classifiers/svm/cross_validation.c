@@ -21,7 +21,6 @@ struct cross {
     const float *x;
     const size_t *starts;
     size_t classes, folds, d, n, others;
-    size_t *sizes; /* (classes): rows of each class */
     struct csvc_pairs pairs;
     struct csvc_memory memory;
     double *norms;    /* (n): squared norms of the rows */
@@ -87,10 +86,11 @@ static int make(struct cross *t, struct error *err)
     t->block = calloc(t->classes * t->classes, sizeof *t->block);
     t->coef = calloc(t->grid->c_count * t->others * t->n + 1, sizeof *t->coef);
     t->rho = calloc(t->grid->c_count * t->classes * t->others / 2, sizeof *t->rho);
-    t->sizes = calloc(t->classes, sizeof *t->sizes);
-    for (size_t c = 0; t->sizes && c < t->classes; c++)
-        t->sizes[c] = class_size(t, c);
-    int rc = t->sizes ? csvc_pairs_make(&t->pairs, t->classes, t->sizes) : -ENOMEM;
+    size_t *sizes = calloc(t->classes, sizeof *sizes);
+    for (size_t c = 0; sizes && c < t->classes; c++)
+        sizes[c] = class_size(t, c);
+    int rc = sizes ? csvc_pairs_make(&t->pairs, t->classes, sizes) : -ENOMEM;
+    free(sizes);
     if (rc < 0 || !t->norms || !t->diagonal || !t->block || !t->coef || !t->rho)
         return error_set(err, ENOMEM, "out of memory for %zu rows of %zu classes", t->n,
                          t->classes);
@@ -106,7 +106,6 @@ static void destroy(struct cross *t)
     free(t->block);
     free(t->coef);
     free(t->rho);
-    free(t->sizes);
     csvc_pairs_free(&t->pairs);
     csvc_memory_free(&t->memory);
 }

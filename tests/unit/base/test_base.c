@@ -241,13 +241,14 @@ static void invalid_utf8_is_replaced(void **state)
     json_decref(json);
 }
 
-static const char *hint(const char *wrong, char *text)
+static const char *hint(const char *wrong, char text[160])
 {
     static const char *const names[] = {"epochs", "batch_size", "lr", "model", "schedule"};
     struct nearest nearest = {.wrong = wrong};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         nearest_offer(&nearest, names[i]);
-    return strcpy(text, nearest_hint(&nearest));
+    snprintf(text, 160, "%s", nearest_hint(&nearest));
+    return text;
 }
 
 static void the_nearest_name_is_suggested(void **state)

@@ -72,6 +72,12 @@ static int memory_has(struct store *store, const struct digest *digest, uint64_t
     return memory_unlock(m, b ? 0 : -ENOENT);
 }
 
+/* store.h: -ENOENT is for missing blobs alone. */
+static int memory_path_error(int rc)
+{
+    return rc == -ENOENT ? -EIO : rc;
+}
+
 static int memory_get(struct store *store, const struct digest *digest, const char *path,
                       struct error *err)
 {
@@ -80,7 +86,7 @@ static int memory_get(struct store *store, const struct digest *digest, const ch
     int rc = !b ? -ENOENT
              : !memory_sound(b->bytes, b->size, digest)
                  ? error_set(err, EILSEQ, "blob %s is damaged", digest->hex)
-                 : file_write_unsynced(path, b->bytes, b->size, err);
+                 : memory_path_error(file_write_unsynced(path, b->bytes, b->size, err));
     return memory_unlock(m, rc);
 }
 
@@ -91,7 +97,7 @@ static int memory_put(struct store *store, const struct digest *digest, const ch
     size_t size;
     int rc = file_read(path, MEMORY_LIMIT, &bytes, &size, err);
     if (rc < 0)
-        return rc;
+        return memory_path_error(rc);
     struct memory_blob *new = malloc(sizeof *new);
     if (!new || !memory_sound(bytes, size, digest)) {
         free(new);

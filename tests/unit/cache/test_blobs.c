@@ -245,7 +245,7 @@ static void read_only_folders_are_stored_and_removed(void **state)
     }
 }
 
-/* A stage may leave a link to a user's file: that file stays where it is, and writable. */
+/* An output may be a link to a file of the user: that file stays where it is, and writable. */
 static void what_lies_behind_a_link_stays(void **state)
 {
     struct fixture *f = *state;

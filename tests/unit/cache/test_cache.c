@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include "cache/fsck.h"
 #include "cache/record.h"
+#include "cache/store_local.h"
 #include "cache/affected.h"
 
 /* A result whose key is the digest of its key's text, as of every real result. */
@@ -135,10 +136,10 @@ static void a_write_that_keeps_size_and_time_is_found(void **state)
     assert_int_equal(find(f, s.key.hex), 0);
     damage(f, &s.output.blob.digest);
     assert_int_equal(find(f, s.key.hex), -ENOENT);
-    char *aside = file_path("cache/damaged/%s", s.output.blob.digest.hex);
-    assert_int_equal(access(aside, F_OK), 0);
-    free(aside);
-    stored_text(f, "out"); /* as a second run does */
+    char *damaged_file = file_path("cache/damaged/%s", s.output.blob.digest.hex);
+    assert_int_equal(access(damaged_file, F_OK), 0);
+    free(damaged_file);
+    stored_text(f, "out"); /* as running again does */
     assert_int_equal(find(f, s.key.hex), 0);
 }
 

@@ -123,7 +123,7 @@ static void abandoned_attempts_are_removed_with_age(void **state)
     age(folder, WORK_DAYS);
     int lock = work_lock(&f->cache, key, NULL);
     work_clean(&f->cache);
-    assert_int_equal(access(folder, F_OK), 0); /* another process holds the lock */
+    assert_int_equal(access(folder, F_OK), 0); /* the key is locked */
     close(lock);                               /* killed: the lock's file stays */
     put_in(folder, "checkpoint.safetensors");
     age(folder, WORK_CHECKPOINT_DAYS - 1);

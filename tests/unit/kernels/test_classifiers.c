@@ -26,7 +26,7 @@ struct set {
     uint8_t labels[TRAIN];
 };
 
-/* Integers below 2^24, so that the numbers are the same in any language. */
+/* Integers below 2^24, so that the same values can be drawn in any language. */
 static void draw(struct set *set, size_t n, uint32_t seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -148,14 +148,15 @@ static void tree_as_sklearn(void **state)
     assert_int_equal(t->node[t->node[0].first].column, 2);
     assert_true(t->node[t->node[0].first].threshold == 103064.0);
     assert_int_equal(forest_predict(&f, test.x, TEST, out, &err), 0);
-    assert_true(accuracy(out) >= 0.62 && accuracy(out) <= 0.70); /* random choice of equal splits */
+    assert_true(accuracy(out) >= 0.62 &&
+                accuracy(out) <= 0.70); /* scikit-learn chooses among equal splits at random */
     uint8_t again[TRAIN];
     assert_int_equal(forest_predict(&f, train.x, TRAIN, again, &err), 0);
     assert_memory_equal(again, train.labels, TRAIN); /* grown until all leaves are pure */
     forest_free(&f);
 }
 
-/* The root against every possible split, counted afresh. */
+/* The root's split against every possible split. */
 static void root_is_the_best_split(void **state)
 {
     (void)state;
@@ -235,7 +236,7 @@ static void forest_ignores_threads(void **state)
     forest_free(&b);
 }
 
-/* Without bootstrap samples and with all columns, every tree of a forest equals the single tree. */
+/* Without bootstrap and with all columns, every tree of a forest is the same. */
 static void forest_of_one_tree(void **state)
 {
     (void)state;
@@ -251,7 +252,7 @@ static void forest_of_one_tree(void **state)
     forest_free(&three);
 }
 
-/* Rows of two classes with equal values end in one leaf; constant columns are skipped. */
+/* Rows of two classes with the same values end in one leaf; constant columns are skipped. */
 static void tree_without_a_split(void **state)
 {
     (void)state;
@@ -347,7 +348,7 @@ static void use_float32(struct knn *knn)
     memset(knn->rest, 0, knn->n * sizeof *knn->rest);
 }
 
-/* The search for candidates must not lose a nearest row, whatever the values. */
+/* For any values, the selection of rows must not exclude one of the nearest. */
 static void check_all_rows(bool narrow)
 {
     enum { N = 700, M = 50, WIDEST = 70, LABELS = 8 };

@@ -1,5 +1,5 @@
-/* Kernel values against libm in double, at sizes around those of the tiles: whole blocks,
- * transposed blocks, and squares; the same bytes with one thread and with three. */
+/* Kernel values against libm in double, at sizes around those of the tiles: blocks, their
+ * transposes, and squares. The bytes must be the same with one thread and three. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -50,7 +50,7 @@ enum { ALL = sizeof all / sizeof *all };
 static const char *const names[] = {
     [SVM_LINEAR] = "linear", [SVM_POLY] = "poly", [SVM_RBF] = "rbf", [SVM_SIGMOID] = "sigmoid"};
 
-/* Compares one value with libm's, and with the value that is equal by symmetry. */
+/* Compares a value with libm's, and with the transposed or symmetric one. */
 static void check_value(const struct csvc_kernel *k, const struct csvc_rows *a, size_t i,
                         const struct csvc_rows *b, size_t j, bool wide, double bound,
                         const float values[2])
@@ -119,8 +119,7 @@ static void squares_are_symmetric(void **state)
     free(three);
 }
 
-/* From where the exponential underflows to the limits of float32, in steps below float32's
- * rounding. */
+/* Exponents from underflow to overflow of float32; errors must be below the rounding of float32. */
 static void exponentials_are_exact(void **state)
 {
     (void)state;

@@ -23,7 +23,7 @@ enum { TRAIN = 200, TEST = 100, D = 5, CLASSES = 4 };
 static float train[TRAIN * D], test[TEST * D];
 static uint8_t train_labels[TRAIN], test_labels[TEST];
 
-/* As in test_classifiers.c, divided by 2^16, which loses nothing. */
+/* As in test_classifiers.c, divided by 2^16, which is exact. */
 static void draw(float *x, uint8_t *labels, size_t n, uint32_t seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -115,7 +115,7 @@ static void lbfgs_finds_the_valley(void **state)
     assert_true(!report.converged && report.iterations == 3 && report.gradient > 1e-5);
 }
 
-/* A kink: the gradient is never small, so the search must end because the value no longer falls. */
+/* |x|: no gradient is small, so the search must end because the value no longer decreases. */
 static int kink(void *context, const double *x, double *value, double *gradient, struct error *err)
 {
     (void)context;
@@ -165,7 +165,7 @@ static struct logistic training(int threads)
 }
 
 /* The loss by its definition, in long double. */
-static double plain_loss(const double *weights)
+static double reference_loss(const double *weights)
 {
     long double sum = 0, squares = 0;
     for (size_t i = 0; i < TRAIN; i++) {
@@ -194,13 +194,13 @@ static void gradient_by_differences(void **state)
     for (size_t k = 0; k < SIZE; k++)
         w[k] = random_normal(&r);
     assert_int_equal(logistic_loss(&problem, w, &value, gradient, &err), 0);
-    near(value, plain_loss(w), 1e-13 * value);
+    near(value, reference_loss(w), 1e-13 * value);
     for (size_t k = 0; k < SIZE; k++) {
         double h = 1e-5, kept = w[k];
         w[k] = kept + h;
-        double above = plain_loss(w);
+        double above = reference_loss(w);
         w[k] = kept - h;
-        double below = plain_loss(w);
+        double below = reference_loss(w);
         w[k] = kept;
         near(gradient[k], (above - below) / (2 * h), 1e-8);
     }
@@ -208,7 +208,7 @@ static void gradient_by_differences(void **state)
     assert_int_equal(logistic_loss(&problem, w, &other, again, &err), 0);
     assert_true(other == value);
     assert_memory_equal(again, gradient, sizeof gradient);
-    for (size_t k = 0; k < SIZE; k++) /* exp would overflow without subtracting the maximum */
+    for (size_t k = 0; k < SIZE; k++) /* exp overflows unless the largest score is subtracted */
         w[k] *= 1e4;
     assert_int_equal(logistic_loss(&problem, w, &value, gradient, &err), 0);
     assert_true(isfinite(value) && isfinite(gradient[0]));
@@ -276,9 +276,9 @@ static void discriminant_as_sklearn(void **state)
     }
 }
 
-/* A constant column, a duplicate column, and one that is constant within classes: the result is as
- * without them. */
-static void discriminant_leaves_out_what_tells_nothing(void **state)
+/* A constant column, a repeated column, and a column that is constant within each class have no
+ * effect. */
+static void discriminant_ignores_useless_columns(void **state)
 {
     (void)state;
     enum { MORE = D + 3 };
@@ -301,7 +301,7 @@ static void discriminant_leaves_out_what_tells_nothing(void **state)
     for (size_t c = 0; c < CLASSES; c++) {
         const double *w = model.weights + c * MORE, *p = plain.weights + c * D;
         assert_true(w[D] == 0 && w[D + 2] == 0);
-        near(w[2] + w[D + 1], p[2], 1e-9); /* the two copies share the weight */
+        near(w[2] + w[D + 1], p[2], 1e-9); /* the copies share the weight */
         near(w[0], p[0], 1e-9);
         near(linear_biases(&model)[c], linear_biases(&plain)[c], 1e-8);
     }
@@ -378,10 +378,10 @@ static void soft_vote_by_hand(void **state)
     near(mean[1], 0.3125, 1e-7);
     near(mean[2], 0.1875, 1e-7);
     vote_soft(&rows[0][0][0], 2, 2, 3, 2, out);
-    assert_int_equal(out[0], 0); /* the second net is more certain */
-    assert_int_equal(out[1], 0); /* a tie of 0 and 2 goes to the lower class */
+    assert_int_equal(out[0], 0); /* the second net gives a higher probability */
+    assert_int_equal(out[1], 0); /* a tie of 0 and 2 goes to the lower */
     vote_soft(&rows[0][0][0], 1, 1, 3, 1, out);
-    assert_int_equal(out[0], 1); /* one net alone */
+    assert_int_equal(out[0], 1); /* a single net */
 }
 
 int main(void)
@@ -392,7 +392,7 @@ int main(void)
         cmocka_unit_test(gradient_by_differences),
         cmocka_unit_test(logistic_as_sklearn),
         cmocka_unit_test(discriminant_as_sklearn),
-        cmocka_unit_test(discriminant_leaves_out_what_tells_nothing),
+        cmocka_unit_test(discriminant_ignores_useless_columns),
         cmocka_unit_test(discriminant_refuses),
         cmocka_unit_test(eigenvectors_rebuild),
         cmocka_unit_test(soft_vote_by_hand),

@@ -85,6 +85,11 @@ static double distance(const float *a, const float *b, size_t n)
     return sqrt(d) / (sqrt(s) + 1e-30);
 }
 
+static struct net_input plain(const float *images)
+{
+    return (struct net_input){.plain = images};
+}
+
 static void check(int code, const struct error *err)
 {
     if (code < 0)
@@ -119,8 +124,8 @@ static void compare(enum net_model model, int width, int size, enum precision pr
     struct net *b = make(model, width, size, "ref", PRECISION_FP32);
     double loss_a, loss_b, worst = 0;
     const char *worst_name = "";
-    check(net_gradients(a, images, labels, BATCH, 0.1, &loss_a, &err), &err);
-    check(net_gradients(b, images, labels, BATCH, 0.1, &loss_b, &err), &err);
+    check(net_gradients(a, plain(images), labels, BATCH, 0.1, &loss_a, &err), &err);
+    check(net_gradients(b, plain(images), labels, BATCH, 0.1, &loss_b, &err), &err);
     for (size_t i = 0; i < net_param_count(a); i++) {
         const struct net_param *p = net_param(a, i);
         float *x = calloc(2 * p->count, sizeof *x), *y = x + p->count;
@@ -137,8 +142,8 @@ static void compare(enum net_model model, int width, int size, enum precision pr
     }
     float la[BATCH * CLASSES], lb[BATCH * CLASSES];
     float *fa = calloc(2 * BATCH * net_features(a), sizeof *fa), *fb = fa + BATCH * net_features(a);
-    check(net_predict(a, images, BATCH - 1, la, fa, &err), &err);
-    check(net_predict(b, images, BATCH - 1, lb, fb, &err), &err);
+    check(net_predict(a, plain(images), BATCH - 1, la, fa, &err), &err);
+    check(net_predict(b, plain(images), BATCH - 1, lb, fb, &err), &err);
     double dl = distance(la, lb, (BATCH - 1) * CLASSES);
     double df = distance(fa, fb, (BATCH - 1) * net_features(a));
     double gap = fabs(loss_a - loss_b) / fabs(loss_b);
@@ -184,8 +189,8 @@ static void compare_ranges(enum net_model model, enum precision precision, doubl
     struct net *b = make_for(model, WIDTH, SIZE, "cpu", precision, BATCH);
     assert_true(a->plan.segments[1].range < ALL && ALL % a->plan.segments[1].range != 0);
     double loss_a, loss_b;
-    check(net_gradients(a, again, labels, ALL, 0.1, &loss_a, &err), &err);
-    check(net_gradients(b, images, labels, BATCH, 0.1, &loss_b, &err), &err);
+    check(net_gradients(a, plain(again), labels, ALL, 0.1, &loss_a, &err), &err);
+    check(net_gradients(b, plain(images), labels, BATCH, 0.1, &loss_b, &err), &err);
     assert_true(fabs(loss_a - loss_b) < bound);
     for (size_t i = 0; i < net_param_count(a); i++) {
         const struct net_param *p = net_param(a, i);
@@ -285,7 +290,7 @@ static void test_workers(void **state)
             count = p->count;
             gradients[run] = calloc(count, sizeof(float));
             assert_non_null(gradients[run]);
-            check(net_gradients(net, images, labels, IMAGES, 0, &loss[run], &err), &err);
+            check(net_gradients(net, plain(images), labels, IMAGES, 0, &loss[run], &err), &err);
             check(net_get_gradient(net, 0, gradients[run], &err), &err);
             net_free(net);
         }
@@ -324,7 +329,7 @@ static double slope_error(struct net *net, size_t i, const float *images, const 
     double norm = 0, along = 0, loss[2];
     assert_non_null(w);
     check(net_get(net, i, w, &err), &err);
-    check(net_gradients(net, images, labels, BATCH, 0.1, &loss[0], &err), &err);
+    check(net_gradients(net, plain(images), labels, BATCH, 0.1, &loss[0], &err), &err);
     check(net_get_gradient(net, i, g, &err), &err);
     for (size_t k = 0; k < p->count; k++)
         norm += (double)g[k] * (double)g[k];
@@ -335,7 +340,7 @@ static double slope_error(struct net *net, size_t i, const float *images, const 
             along += (side ? -1 : 1) * ((double)moved[k] - (double)w[k]) * (double)g[k];
         }
         check(net_set(net, i, moved, &err), &err);
-        check(net_gradients(net, images, labels, BATCH, 0.1, &loss[side], &err), &err);
+        check(net_gradients(net, plain(images), labels, BATCH, 0.1, &loss[side], &err), &err);
     }
     check(net_set(net, i, w, &err), &err);
     free(w);
@@ -382,7 +387,7 @@ static double train(struct net *net, const float *images, const uint8_t *labels,
     struct error err = {""};
     for (int i = 0; i < steps; i++) {
         check(net_loss_sums(net, NULL, &none, &err), &err);
-        check(net_train_step(net, images, labels, BATCH, &usual, &err), &err);
+        check(net_train_step(net, plain(images), labels, BATCH, &usual, &err), &err);
     }
     check(net_loss_sums(net, &sums, NULL, &err), &err);
     return sums.loss / BATCH;
@@ -432,12 +437,12 @@ static void check_training(enum net_model model, enum precision precision)
     struct net *b = make(model, 8, 40, "cpu", precision);
     double first = train(a, images, labels, 1);
     train(a, images, labels, 3);
-    check(net_predict(a, images, 2, logits, NULL, &err), &err);
+    check(net_predict(a, plain(images), 2, logits, NULL, &err), &err);
     train(b, images, labels, 4);
     assert_same_state(a, b);
     struct net *c = make(model, 8, 40, "cpu", precision);
     train(c, images + 5, labels, 2);
-    check(net_predict(c, images, 1, logits, NULL, &err), &err);
+    check(net_predict(c, plain(images), 1, logits, NULL, &err), &err);
     copy_state(a, c);
     double last = train(a, images, labels, 8);
     train(c, images, labels, 8);
@@ -449,6 +454,58 @@ static void check_training(enum net_model model, enum precision precision)
     net_free(b);
     net_free(c);
     free(images);
+}
+
+/* Crops of resident images are what the caller would cut out of them; what doesn't fit is refused.
+ */
+static void check_crops(const char *backend, enum precision precision)
+{
+    enum { IMAGES = 3, FROM = 48, SIZE = 32, PLANE = SIZE * SIZE };
+    static const struct crop crops[] = {{2, 16, 0, false}, {0, 3, 16, true}, {1, 0, 5, true}};
+    static const struct crop outside[] = {
+        {IMAGES, 0, 0, false}, {0, 17, 0, false}, {0, 0, 17, false}};
+    uint8_t pixels[IMAGES * FROM * FROM];
+    float levels[256], *images = calloc(IMAGES * PLANE, sizeof *images);
+    float logits[2][IMAGES * CLASSES];
+    struct random r = random_start(9, 0);
+    struct error err = {""};
+    assert_non_null(images);
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)random_below(&r, 256);
+    for (int i = 0; i < 256; i++)
+        levels[i] = (float)i / 97 - 1;
+    for (size_t i = 0; i < IMAGES * PLANE; i++) {
+        const struct crop *c = &crops[i / PLANE];
+        size_t y = i % PLANE / SIZE, x = i % SIZE;
+        size_t column = c->left + (c->mirror ? SIZE - 1 - x : x);
+        images[i] = levels[pixels[(c->image * FROM + c->top + y) * FROM + column]];
+    }
+    struct net *net = make(NET_RESNET18, 2, SIZE, backend, precision);
+    const struct image_source source = {pixels, IMAGES, FROM, levels},
+                              small = {pixels, 1, 31, levels};
+    struct net_images resident;
+    assert_true(net_add_images(net, &small, &resident, &err) < 0);
+    check(net_add_images(net, &source, &resident, &err), &err);
+    check(
+        net_predict(net, (struct net_input){&resident, crops, NULL}, IMAGES, logits[0], NULL, &err),
+        &err);
+    check(net_predict(net, plain(images), IMAGES, logits[1], NULL, &err), &err);
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    for (int i = 0; i < 3; i++) {
+        struct net_input bad = {&resident, &outside[i], NULL};
+        assert_true(net_predict(net, bad, 1, logits[0], NULL, &err) < 0);
+        assert_non_null(strstr(err.text, "crop 0: image"));
+    }
+    net_free(net);
+    free(images);
+}
+
+static void test_crops(void **state)
+{
+    (void)state;
+    check_crops("cpu", PRECISION_FP32);
+    check_crops("cpu", PRECISION_BF16);
+    check_crops("ref", PRECISION_FP32);
 }
 
 /* Sums go on from those that were set, say how many batches had a finite loss, and don't count
@@ -467,13 +524,13 @@ static void test_loss_sums(void **state)
         struct loss_sums one, more;
         struct error err = {""};
         double loss;
-        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
         check(net_loss_sums(net, &one, &before, &err), &err);
-        check(net_gradients(net, images, labels, BATCH, 0.1, &loss, &err), &err);
-        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_gradients(net, plain(images), labels, BATCH, 0.1, &loss, &err), &err);
+        check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
         check(net_set(net, net_param_count(net) - 1, infinite, &err), &err);
-        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
-        check(net_train_step(net, images, labels, BATCH, &none, &err), &err);
+        check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
+        check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
         check(net_loss_sums(net, &more, NULL, &err), &err);
         assert_true(one.loss > 0 && fabs(one.loss / BATCH - loss) < 1e-12);
         assert_int_equal(one.finite, 1);
@@ -574,8 +631,9 @@ static void compare_traits(enum net_model model, const char *backend,
     size_t d = net_features(nets[0]);
     assert_non_null(features);
     for (int k = 0; k < 2; k++) {
-        check(net_gradients(nets[k], images, labels, BATCH, 0.1, &loss[k], &err), &err);
-        check(net_predict(nets[k], images, BATCH, logits[k], features + k * BATCH * d, &err), &err);
+        check(net_gradients(nets[k], plain(images), labels, BATCH, 0.1, &loss[k], &err), &err);
+        check(net_predict(nets[k], plain(images), BATCH, logits[k], features + k * BATCH * d, &err),
+              &err);
     }
     double far = distance(logits[1], logits[0], BATCH * CLASSES);
     far = fmax(far, distance(features + BATCH * d, features, BATCH * d));
@@ -646,12 +704,12 @@ static void test_prediction(void **state)
             check(net_set(b, i, v, &err), &err);
             free(v);
         }
-        check(net_predict(a, images, BATCH, whole, NULL, &err), &err);
+        check(net_predict(a, plain(images), BATCH, whole, NULL, &err), &err);
         for (size_t i = 0; i < BATCH; i++) {
-            check(net_predict(b, images + i * 48 * 48, 1, one, NULL, &err), &err);
+            check(net_predict(b, plain(images + i * 48 * 48), 1, one, NULL, &err), &err);
             assert_true(distance(one, whole + i * CLASSES, CLASSES) < 1e-5);
         }
-        assert_true(net_train_step(b, images, labels, 1, &usual, &err) < 0);
+        assert_true(net_train_step(b, plain(images), labels, 1, &usual, &err) < 0);
         net_free(a);
         net_free(b);
         free(images);
@@ -670,7 +728,7 @@ static void check_no_reference_code(enum precision precision)
             struct error err = {""};
             struct net *net = make((enum net_model)m, widths[k], 40, "cpu", precision);
             train(net, images, labels, 1);
-            check(net_predict(net, images, 1, logits, NULL, &err), &err);
+            check(net_predict(net, plain(images), 1, logits, NULL, &err), &err);
             if (cpu_reference_code(net->device))
                 fail_msg("%s, width %d, %s: %s", net_model_names[m], widths[k],
                          precision_names[precision], cpu_reference_code(net->device));
@@ -723,10 +781,10 @@ static void test_refusals(void **state)
     float *images = make_images(BATCH, 40, (uint8_t[BATCH]){0});
     struct net *net = make(NET_RESNET18, 4, 40, "cpu", PRECISION_FP32);
     double loss;
-    assert_true(net_gradients(net, images, labels, BATCH, 0, &loss, &err) < 0);
+    assert_true(net_gradients(net, plain(images), labels, BATCH, 0, &loss, &err) < 0);
     assert_non_null(strstr(err.text, "label 7 of image 2"));
-    assert_true(net_predict(net, images, BATCH + 1, NULL, NULL, &err) < 0);
-    assert_true(net_predict(net, images, 0, NULL, NULL, &err) < 0);
+    assert_true(net_predict(net, plain(images), BATCH + 1, NULL, NULL, &err) < 0);
+    assert_true(net_predict(net, plain(images), 0, NULL, NULL, &err) < 0);
     net_free(net);
     free(images);
 }
@@ -784,6 +842,7 @@ int main(void)
         cmocka_unit_test(test_workers_apart),
         cmocka_unit_test(test_workers),
         cmocka_unit_test(test_ref_differences),
+        cmocka_unit_test(test_crops),
         cmocka_unit_test(test_loss_sums),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_training_bf16),

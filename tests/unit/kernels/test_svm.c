@@ -1,5 +1,6 @@
-/* Our support vector machines against LIBSVM, which is linked in: all four kernels, the same
- * support vectors, objective, offsets and predictions; its text format both ways. */
+/* Support vector machines against LIBSVM, which is linked in: all four kernels must give the same
+ * support vectors, objective, offsets and predictions, and models must be exchanged in both
+ * directions. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -94,7 +95,7 @@ static void quiet(const char *text)
     (void)text;
 }
 
-/* Nodes of n rows, D + 1 each. */
+/* LIBSVM's nodes of n rows, D + 1 for each row. */
 static struct svm_node *nodes_of(const float *x, size_t n)
 {
     struct svm_node *nodes = calloc(n * (D + 1), sizeof *nodes);
@@ -158,7 +159,7 @@ static double objective(const struct csvc_kernel *k, const double *beta)
     return sum;
 }
 
-/* beta of every row in the problem of classes a and b, from LIBSVM's model. */
+/* beta of every row in the problem a against b, from LIBSVM's model. */
 static void beta_of_theirs(const struct svm_model *m, size_t a, size_t b, double *beta)
 {
     memset(beta, 0, rows * sizeof *beta);
@@ -238,8 +239,8 @@ static void weights(void **state)
         same_as_libsvm((enum csvc_kernel_type)type, uneven);
 }
 
-/* The sigmoid kernel's problem has many solutions. With products in double every step is LIBSVM's
- * and so is the solution, but for the rounding of sums. */
+/* The problem of the sigmoid kernel has many solutions. With products in double every step equals
+ * that of LIBSVM, and so does the solution, except for the rounding of sums. */
 static void sigmoid_in_double_takes_the_same_steps(void **state)
 {
     (void)state;
@@ -334,8 +335,8 @@ static void too_little_memory(void **state)
     csvc_model_free(&model);
 }
 
-/* With a negative coef0, a row's kernel value with itself may be small and those with others huge.
- * */
+/* With a negative coef0, rows may have small kernel values with themselves and huge ones with
+ * others. */
 static void kernel_values_beyond_float(void **state)
 {
     (void)state;
@@ -362,9 +363,8 @@ static void kernel_values_beyond_float(void **state)
     }
 }
 
-/* A hard problem, with fewer columns than rows and a large C, so that Newton steps and shrinking
- * take part: the conditions of the optimum must hold for every row, and plain steps alone would
- * need far more. */
+/* An ill-conditioned problem, with fewer columns than rows and a large C, which needs Newton steps
+ * and shrinking. The conditions of the optimum must hold for every row. */
 static void hard_problem_is_optimal(void **state)
 {
     (void)state;
@@ -410,7 +410,8 @@ static void hard_problem_is_optimal(void **state)
     assert_true(-result.rho <= top + 1e-3 && -result.rho >= bottom - 1e-3);
 }
 
-/* Every truncation and a set of wrong words: an error that names the file, never a model. */
+/* A model truncated anywhere, or with a wrong keyword or number, gives an error that names the
+ * file. */
 static void damaged_models(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* Cross-validation of support vector machines: the prediction of each row equals that of LIBSVM
- * trained on the other folds; the stage divides rows evenly into folds, scores are consistent, and
+ * trained on the other folds; the stage assigns rows evenly to folds; scores are consistent;
  * train_svm uses the best point. */
 #include <errno.h>
 #include <math.h>
@@ -171,7 +171,8 @@ static void bad_problems(void **state)
     assert_int_equal(predict_ours(&t, out, &err), -ENOMEM);
     assert_non_null(strstr(err.text, "only 0.1 MB are allowed"));
 
-    /* Two folds, so that the two bad rows are never in the same training, only in a prediction. */
+    /* Two folds, so that the two rows with huge values meet in a prediction only, not in training.
+     */
     static const float pairs[] = {1e12f, 0.1f, -1e12f, 0.1f, 0.1f, 0.2f, 0.3f, 0.4f};
     static const size_t two[] = {0, 1, 2, 2, 3, 4};
     static const double one[] = {1};
@@ -232,8 +233,8 @@ static void expect_success(const char *kind, const char *params, const char *inp
     assert_int_equal(rc, 0);
 }
 
-/* The folds have equal numbers of rows of each class, and of all rows, up to one; the same seed
- * gives the same folds, another seed other ones. */
+/* The numbers of rows of a class in the folds differ by at most one, and so do the numbers of all
+ * rows. The same seed gives the same folds, another seed other folds. */
 static void folds_are_even(void **state)
 {
     (void)state;
@@ -310,7 +311,7 @@ static void scores_add_up(void **state)
     json_decref(scores);
 }
 
-/* The model of the best C and gamma equals one trained with these params. */
+/* train_svm with the input `best` gives the same model as with these c and gamma as params. */
 static void training_takes_the_best(void **state)
 {
     (void)state;
@@ -331,7 +332,7 @@ static void training_takes_the_best(void **state)
     free(one);
     free(two);
     expect_error("train_svm", "\"kernel\":\"poly\"", input,
-                 "best: of kernel rbf, but the kernel here is poly");
+                 "best: for kernel rbf, but the param kernel is poly");
     expect_success("cross_validate_svm", "\"c\":[0.1,1],\"folds\":4", "");
     expect_success("train_svm", "", input);
     static const char *const spoilt[] = {"",
@@ -343,7 +344,7 @@ static void training_takes_the_best(void **state)
                                          "{\"kernel\":\"linear\",\"c\":1"};
     for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
         assert_int_equal(file_write("best.json", spoilt[i], strlen(spoilt[i]), &err), 0);
-        expect_error("train_svm", "", input, "best: not what cross_validate_svm found best");
+        expect_error("train_svm", "", input, "best: expected the output best of cross_validate_svm");
     }
 }
 
@@ -356,13 +357,13 @@ static void bad_settings(void **state)
         {"\"folds\":5", "class disgust has 4 rows, fewer than the 5 folds"},
         {"\"folds\":1", "param folds"},
         {"\"folds\":4,\"c\":[]", "c: 0 values, expected 1 to 64"},
-        {"\"folds\":4,\"c\":[1,0]", "c: expected a number, or a list of them"},
-        {"\"folds\":4,\"c\":\"1\"", "c: expected a number, or a list of them"},
+        {"\"folds\":4,\"c\":[1,0]", "c: expected a number or a list of numbers"},
+        {"\"folds\":4,\"c\":\"1\"", "c: expected a number or a list of numbers"},
         {"\"folds\":4,\"gamma\":[1,2]", "gamma: 2 values, but the linear kernel has no gamma"},
         {"\"folds\":4,\"kernel\":\"rbf\",\"gamma\":-1",
-         "gamma: expected a number, or a list of them"},
+         "gamma: expected a number or a list of numbers"},
         {"\"folds\":4,\"kernel\":\"rbf\",\"gamma\":{}",
-         "gamma: expected a number, or a list of them"},
+         "gamma: expected a number or a list of numbers"},
         {"\"folds\":4,\"class_weight\":7", "class_weight: expected none, balanced, or a map"},
     };
     put_features();

@@ -1,5 +1,5 @@
-/* Kernel values that don't fit in memory_mb are in a file: training and cross-validation give the
- * same bytes, and the file uses no more memory than allowed. */
+/* Kernel values that don't fit into memory_mb lie in a file. Training and cross-validation must
+ * give the same bytes, and the mapped file must not exceed the limit of memory. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ static int run_stage(const char *kind, const char *params, int memory_mb, struct
     return rc;
 }
 
-/* A disk without room for the file is an error, not a signal. */
+/* Too little disk space for the file is an error, not a signal. */
 static void expect_no_room(const char *kind, const char *params, int memory_mb)
 {
     struct error err;
@@ -90,7 +90,7 @@ static void same_bytes(const char *kind, const char *params, int little_mb, cons
     char *bytes[2];
     size_t size[2];
     struct error err;
-    expect_no_room(kind, params, little_mb); /* so there is a file */
+    expect_no_room(kind, params, little_mb); /* proves that a file is used */
     for (size_t i = 0; i < 2; i++) {
         int rc = run_stage(kind, params, memory_mb[i], &err);
         assert_string_equal(err.text, "");

@@ -336,6 +336,23 @@ static void test_report_kind(void **state)
     free(text);
 }
 
+/* The first page names the data before anything about claims, and counts no verdicts. */
+static void test_other_data_comes_first(void **state)
+{
+    (void)state;
+    need_tools();
+    write_png("sources.4/one.png");
+    run_tables();
+    char *text = report_text(), *page = strndup(text, strcspn(text, "\f"));
+    assert_non_null(page);
+    const char *p = after(page, "This run used made-up numbers, not the paper\u2019s data.");
+    p = after(p, "The paper\u2019s claim is not decided, since the data is not the paper\u2019s.");
+    after(p, "Zed wins");
+    assert_null(strstr(page, "reproduced"));
+    free(page);
+    free(text);
+}
+
 static void test_missing_tools(void **state)
 {
     (void)state;
@@ -357,7 +374,7 @@ int main(void)
         cmocka_unit_test(test_programs),      cmocka_unit_test(test_bad_pictures),
         cmocka_unit_test(test_plain_pdf),     cmocka_unit_test(test_tables_kind),
         cmocka_unit_test(test_missing_tools), cmocka_unit_test(test_report_kind),
-        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_pages),         cmocka_unit_test(test_other_data_comes_first),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,5 +1,5 @@
-/* The classifier kinds as stages: their outputs, the same with any number of threads, and one clear
- * line for each kind of bad input. */
+/* The classifier kinds as stages: their outputs, the same bytes for any number of threads, and one
+ * clear message for each kind of bad input. */
 #include <math.h>
 #include <stdio.h>
 #include "stages/classifiers/time_predict.h"
@@ -167,7 +167,8 @@ enum { KERNELS = sizeof kernels / sizeof *kernels };
 static const char WITH_MODEL[] =
     "\"features\":[{\"path\":\"features\"}],\"model\":[{\"path\":\"model\"}]";
 
-/* Writes a training split that `spoil` has changed, and expects each trainer to say so. */
+/* Writes a training split changed by `spoil`, and expects an error with the text from each trainer.
+ */
 static void expect_all_refuse(void (*spoil)(struct features *), const char *says)
 {
     put_features("features", D);
@@ -262,8 +263,8 @@ static void meagre_training_rows(void **state)
     }
 }
 
-/* One row of each class is enough for all kinds but discriminants, which need a deviation. As many
- * neighbours as rows is no error. */
+/* A single row of each class is enough for all kinds but linear_discriminant, which needs a
+ * variance; k may equal the number of rows. */
 static void one_row_a_class(void **state)
 {
     (void)state;
@@ -284,7 +285,7 @@ static void one_row_a_class(void **state)
     }
 }
 
-/* The rows to predict are checked like those of the training split. */
+/* The test splits are checked like the training split. */
 static void bad_test_rows(void **state)
 {
     (void)state;
@@ -314,7 +315,7 @@ static void bad_test_rows(void **state)
     }
 }
 
-/* Cuts a file to a share of its length. */
+/* Truncates a file to a share of its length. */
 static void cut(const char *path, double share)
 {
     char *data;
@@ -402,7 +403,7 @@ static void put_logits(const char *name, enum split split, size_t n, size_t widt
     array_free(&a);
 }
 
-/* Two nets: the first is right, and more certain than the second, which is wrong. */
+/* Two nets: the first is right, with higher probabilities than the second, which is wrong. */
 static void put_votes(void)
 {
     for (enum split s = SPLIT_PUBLIC; s < SPLITS; s++) {
@@ -428,8 +429,8 @@ static void votes(void **state)
     expect_success("soft_vote", "", VOTES, 2);
     assert_true(accuracy(SPLIT_PUBLIC) == 1 && accuracy(SPLIT_PRIVATE) == 1);
     check_timing(false);
-    put_logits("l1", SPLIT_PUBLIC, TEST, CLASSES, 1, 9); /* very certain, and right */
-    put_logits("l0", SPLIT_PUBLIC, TEST, CLASSES, 3, 0); /* wrong, as certain as the other */
+    put_logits("l1", SPLIT_PUBLIC, TEST, CLASSES, 1, 9); /* right, with a high probability */
+    put_logits("l0", SPLIT_PUBLIC, TEST, CLASSES, 3, 0); /* wrong, with the same probability */
     expect_success("soft_vote", "", VOTES, 1);
     assert_true(accuracy(SPLIT_PUBLIC) == 1.0 / TEST);
 
@@ -458,8 +459,8 @@ static void put_layout(const char *text)
     assert_int_equal(file_write("given.json", text, strlen(text), &err), 0);
 }
 
-/* The importance of two inputs, of 2 and 4 columns, is the sum over their columns; without samples
- * there is no out-of-bag accuracy. */
+/* The importance of two inputs, of 2 and 4 columns, is the sum over their columns; without
+ * bootstrap there is no out-of-bag accuracy. */
 static void trees_tell_of_themselves(void **state)
 {
     (void)state;

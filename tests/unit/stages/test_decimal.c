@@ -1,4 +1,4 @@
-/* Numbers as text: the same characters as printf, and the same bits as strtod. */
+/* Numbers as text: the same characters as printf, the same bits as strtod. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>

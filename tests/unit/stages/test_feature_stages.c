@@ -1,10 +1,10 @@
-/* The stages before and after the classifiers: fuse_features and metrics. */
+/* The kinds before and after the classifiers: fuse_features and metrics. */
 #include <math.h>
 #include "tests/unit/feature_stage.h"
 
 static const char PREDICTIONS[] = "\"predictions\":[{\"path\":\"given\"}]";
 
-/* Ten rows whose figures were counted by hand. */
+/* Ten rows, with metrics computed by hand. */
 static void metrics_by_hand(void **state)
 {
     (void)state;
@@ -115,7 +115,7 @@ static void fuse_standardizes_by_training(void **state)
     features_free(&plain);
     assert_int_equal(features_read("features", SPLIT_PUBLIC, &plain, &err), 0);
     x = plain.x.data;
-    scaled = public.x.data; /* by mean and deviation of the training split, not its own */
+    scaled = public.x.data; /* by mean and deviation of the training split */
     for (size_t i = 0; i < TEST; i++)
         assert_true(fabs(scaled[i * 7] - (x[i * 4] - mean) / sqrt(variance)) < 1e-5);
     features_free(&plain);
@@ -141,7 +141,7 @@ static void fuse_refuses_strangers(void **state)
     make_split(&f, TEST, 5, 1);
     put("more", SPLIT_PUBLIC, &f);
     features_free(&f);
-    expect_error("fuse_features", "", TWO, "the public split has 5 columns, but its train split 3");
+    expect_error("fuse_features", "", TWO, "the public split has 5 columns, but its train split has 3");
 }
 
 int main(void)

@@ -1,5 +1,5 @@
-/* filter_noise: measures of single images, ranks and rules one by one on made-up evidence, contact
- * sheets, and the whole stage on a small drawn set with noise planted in it. */
+/* filter_noise: measures of single images; ranks and each rule on made-up evidence; contact sheets;
+ * and the whole stage on a small drawn set with noise. */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <setjmp.h>
@@ -52,7 +52,7 @@ static void test_tones(void **state)
     t = image_tones(halves);
     assert_float_equal(t.entropy, 1, 1e-6);
     assert_float_equal(t.centre_entropy, 1, 1e-6);
-    assert_float_equal(t.lines, 0, 1e-6); /* an edge is no line */
+    assert_float_equal(t.lines, 0, 1e-6); /* an edge isn't a line */
     assert_float_equal(t.flat, 38.0 / 40, 1e-6);
     t = image_tones(stripes);
     assert_float_equal(t.lines, 5 * 200.0 / 40, 1e-4); /* 5 dark columns of the inner 40 */
@@ -111,7 +111,7 @@ static void test_small(void **state)
 
 enum { ROWS = 400, DIMS = 12 };
 
-/* Points of a plane in 12 dimensions, a little noise, and the last point far off the plane. */
+/* Points near a plane in 12 dimensions, and the last point far from it. */
 static void plane(float x[ROWS * DIMS], double a[ROWS], double b[ROWS])
 {
     struct random r = random_start(3, 0);
@@ -155,7 +155,7 @@ static void test_pca(void **state)
     pca_free(&s);
 }
 
-/* All rows alike: no component, no distance, and the mean is predicted. */
+/* Equal rows: no component, no distance, and the mean is predicted. */
 static void test_pca_flat(void **state)
 {
     (void)state;
@@ -179,7 +179,7 @@ enum { MADE_UP = 1000 };
 static float made_up[EVIDENCES][MADE_UP], windows[MADE_UP];
 static uint8_t faces[MADE_UP];
 
-/* A thousand images without outliers: evidence is equal everywhere. */
+/* A thousand images with equal evidence. */
 static struct noise_evidence plain_evidence(void)
 {
     struct noise_evidence e = {
@@ -230,7 +230,7 @@ static void test_rules_plain(void **state)
     }
 }
 
-/* Only row i differs; it alone is removed, by the named rule. */
+/* Only row i differs, and only it is removed, by this rule. */
 static void test_rules_one_by_one(void **state)
 {
     (void)state;
@@ -241,7 +241,7 @@ static void test_rules_one_by_one(void **state)
     made_up[LINES][20] = 99;
     made_up[FLAT][20] = 99;
     windows[30] = 34; /* 0.7 * 34 = 23.8 */
-    windows[31] = 35; /* 24.5 stays */
+    windows[31] = 35; /* 24.5: kept */
     faces[40] = 2;
     judge_made_up(&e, &s);
     const struct {
@@ -263,7 +263,7 @@ static void test_rules_one_by_one(void **state)
     assert_true(verdicts[31].score < 1);
 }
 
-/* A region of exactly min_face is not under it. */
+/* A face region of exactly min_face is kept. */
 static void test_rules_exact_size(void **state)
 {
     (void)state;
@@ -304,8 +304,7 @@ static void test_rules_settings(void **state)
     assert_true(verdicts[30].score < 1);
 }
 
-/* Equal values share a rank: the oddest tenth of the set is odd to the power of one, no row more.
- */
+/* Equal values share a rank: the most unusual tenth of the set has rarity 1. */
 static void test_ranks_of_equals(void **state)
 {
     (void)state;
@@ -391,7 +390,7 @@ static void make_set(void)
     assert_int_equal(rename("images", "set"), 0);
 }
 
-/* One row in twenty is noise here: too many for the default threshold, which is a rank. */
+/* One row in twenty is noise here, too many for the default threshold, which depends on ranks. */
 static const char usual[] = "\"threshold\":1";
 static const char set_input[] = "\"images\":[{\"path\":\"set\"}]";
 static const char *const files[] = {"kept/train_images.npy",
@@ -426,7 +425,7 @@ static void same_file(const char *a, const char *b)
     free(y);
 }
 
-/* Reads the CSV's truth: for each row, whether noise was added to it. */
+/* From the truth: whether each row is noise. */
 static void read_truth(bool planted[310])
 {
     FILE *f = fopen("truth.csv", "r");
@@ -479,7 +478,7 @@ static void test_stage(void **state)
     same_file("counts.json", "kept/counts.json");
 }
 
-/* Once more on three threads: the same bytes in every file. */
+/* Three threads give the same bytes in every file. */
 static void test_stage_threads(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* .npy and folders of arrays: a written file is read back; truncated and malicious files are
+/* .npy files and folders of arrays: written values are read back; truncated and hostile files are
  * refused. */
 #include <errno.h>
 #include <setjmp.h>
@@ -117,7 +117,7 @@ static void unequal_rows(void **state)
     assert_non_null(strstr(err.text, "row 3: class 9"));
 }
 
-/* If a path can't be built, both arrays are empty, not uninitialised. */
+/* A path that is too long leaves both arrays empty, not uninitialised. */
 static void path_too_long(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* ingest_csv on good and bad files: for every kind of error the message has line, column and what
- * was expected. */
+/* ingest_csv on good and bad files: every kind of damage is reported with line, column and
+ * expectation. */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 
 enum { PIXELS = FACE_SIZE * FACE_SIZE };
 
-/* Text that grows. */
+/* A growing text. */
 struct text {
     char *bytes;
     size_t size;
@@ -245,7 +245,7 @@ static void test_good_files(void **state)
     free(counts);
 }
 
-/* Any way to cut the file into blocks gives the same rows, or the same error. */
+/* Any division of the file into blocks gives the same rows, or the same error. */
 static void test_blocks(void **state)
 {
     (void)state;
@@ -272,14 +272,14 @@ static void test_blocks(void **state)
     free(t.bytes);
 }
 
-/* ---- packed files ---- */
+/* ---- compressed files and archives ---- */
 
 struct member {
     const char *name;
     const struct text *text;
 };
 
-/* Packs members (one without a name: no tar) into memory. */
+/* Writes an archive of members to memory; a member without a name: no tar. */
 static struct text pack(const struct member *members, size_t count, int filter)
 {
     struct text packed = {.bytes = malloc(1 << 20)};
@@ -335,7 +335,7 @@ static void test_packed(void **state)
     free(other.bytes);
 }
 
-/* A packed file that ends early, anywhere, is an error; so is one without a CSV. */
+/* A compressed file truncated anywhere is an error, and so is an archive without a CSV. */
 static void test_packed_damage(void **state)
 {
     (void)state;
@@ -427,8 +427,8 @@ static void test_limit(void **state)
     free(t.bytes);
 }
 
-/* The seed decides which rows are taken: the same seed takes the same rows, and a larger limit
- * includes the rows of a smaller one. */
+/* The same seed selects the same rows, another seed other rows; a larger subset contains the
+ * smaller one. */
 static void test_limit_seed(void **state)
 {
     (void)state;
@@ -465,7 +465,7 @@ static void test_too_many_rows(void **state)
     struct text row = expand("2,P,Training\n");
     assert_int_equal(csv_faces_begin(&faces, "big.csv", &err), 0);
     assert_int_equal(csv_faces_feed(&faces, "emotion,pixels,Usage\n", 21, &err), 0);
-    faces.rows = CSV_MAX_ROWS - 1; /* as if that many rows were read */
+    faces.rows = CSV_MAX_ROWS - 1; /* as if that many rows had been read */
     assert_int_equal(csv_faces_feed(&faces, row.bytes, row.size, &err), 0);
     assert_int_equal(csv_faces_feed(&faces, row.bytes, row.size, &err), -EFBIG);
     assert_string_equal(err.text, "big.csv:3:1: expected at most 400000 rows");

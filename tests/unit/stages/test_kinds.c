@@ -1,4 +1,4 @@
-/* What must hold for every entry of the table of kinds. */
+/* Invariants of every entry of the table of kinds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include "stages/kind.h"
 
-/* Inputs stand in a stage's folder as links into the cache, under their ports' names: an output of
+/* In a stage's folder, inputs are links into the cache with the names of their ports: an output of
  * the same name would be written through the link. */
 static void test_outputs_miss_inputs(void **state)
 {
@@ -33,7 +33,7 @@ static void test_names_are_single(void **state)
     assert_null(kind_find("no such kind"));
 }
 
-/* The properties that the scheduler relies on when a stage continues a finished one. */
+/* The scheduler relies on this when a stage continues a finished one. */
 static void test_what_can_be_continued(void **state)
 {
     (void)state;

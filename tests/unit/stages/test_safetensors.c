@@ -1,4 +1,4 @@
-/* .safetensors: a written file is read back, and malicious headers are refused. */
+/* .safetensors: written values are read back, and hostile headers are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

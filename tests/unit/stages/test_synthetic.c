@@ -1,4 +1,5 @@
-/* Drawn faces: classes differ, the CSV has FER2013's format, the truth lists the added noise. */
+/* Drawn faces: classes differ, the CSV has the format of FER2013, and the truth lists the noise
+ * rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,8 +109,8 @@ static void seed_decides_the_bytes(void **state)
         free(text[i]);
 }
 
-/* Without noise, the same person with another expression gives another picture, and the open mouth
- * of surprise is darker than a neutral one. */
+/* The same person with another expression gives another image, and the open mouth of surprise is
+ * darker than a neutral one. */
 static void expressions_show(void **state)
 {
     (void)state;

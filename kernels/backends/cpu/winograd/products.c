@@ -11,7 +11,7 @@ enum {
 };
 
 /* `tiles` x `outs` vectors, both constants, for output blocks whose weights are given. */
-WITH_BF16 INLINE void multiply(const struct run *r, const struct product *p,
+WITH_BF16 INLINE void multiply(const struct winograd_pass *r, const struct product *p,
                                const uint32_t *weights, const int tiles, const int outs)
 {
     __m512 sums[2 * TOGETHER];
@@ -44,16 +44,17 @@ WITH_BF16 INLINE void multiply(const struct run *r, const struct product *p,
         _mm512_store_ps(out + k * LANES, sums[k]);
 }
 
-typedef void multiplication(const struct run *r, const struct product *p, const uint32_t *weights);
+typedef void multiplication(const struct winograd_pass *r, const struct product *p,
+                            const uint32_t *weights);
 
 #define MULTIPLY(tiles)                                                                            \
-    WITH_BF16 static void multiply_##tiles##_1(const struct run *r, const struct product *p,       \
-                                               const uint32_t *weights)                            \
+    WITH_BF16 static void multiply_##tiles##_1(const struct winograd_pass *r,                      \
+                                               const struct product *p, const uint32_t *weights)   \
     {                                                                                              \
         multiply(r, p, weights, tiles, 1);                                                         \
     }                                                                                              \
-    WITH_BF16 static void multiply_##tiles##_2(const struct run *r, const struct product *p,       \
-                                               const uint32_t *weights)                            \
+    WITH_BF16 static void multiply_##tiles##_2(const struct winograd_pass *r,                      \
+                                               const struct product *p, const uint32_t *weights)   \
     {                                                                                              \
         multiply(r, p, weights, tiles, 2);                                                         \
     }
@@ -80,7 +81,7 @@ static multiplication *const multiply_by[TOGETHER][2] = {
     {multiply_13_1, multiply_13_2}, {multiply_14_1, multiply_14_2},
 };
 
-void winograd_multiply(const struct run *r, size_t o, size_t outs)
+void winograd_multiply(const struct winograd_pass *r, size_t o, size_t outs)
 {
     const uint32_t *weights = r->weights + o * r->positions * r->in * PAIRS * LANES;
     for (size_t k = 0; k < r->product_count; k++)

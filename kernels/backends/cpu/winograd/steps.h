@@ -57,7 +57,7 @@ struct product {
 };
 
 /* All that stays the same for a run. */
-struct run {
+struct winograd_pass {
     const struct winograd_shape *shape;
     size_t in, out; /* blocks of channels */
     size_t block;   /* tiles of a block at most */
@@ -123,12 +123,12 @@ void winograd_sort(const struct winograd_shape *shape, struct tiles *tiles);
 size_t winograd_row(const struct tiles *tiles, size_t t);
 
 /* B^T d B of one block of input channels for `count` tiles in a row, the first of which is t. */
-void winograd_inputs(const struct run *r, size_t channels, size_t t, size_t count);
+void winograd_inputs(const struct winograd_pass *r, size_t channels, size_t t, size_t count);
 
 /* The sums of products of positions, for output blocks o to o + outs - 1; outs is 1 or 2. */
-void winograd_multiply(const struct run *r, size_t o, size_t outs);
+void winograd_multiply(const struct winograd_pass *r, size_t o, size_t outs);
 
 /* A^T m A of output block o, which is number `which` of the `outs` in the sums; writes y. */
-void winograd_outputs(const struct run *r, size_t o, size_t which, size_t outs);
+void winograd_outputs(const struct winograd_pass *r, size_t o, size_t which, size_t outs);
 #endif
 #endif

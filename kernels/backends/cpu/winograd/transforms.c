@@ -42,8 +42,8 @@ WITH_BF16 INLINE void transform_rows(enum extent extent, unsigned rows, __m512 c
 }
 
 /* For tiles of one extent of rows, a constant. */
-WITH_BF16 INLINE void transform_tiles(enum extent extent, const struct run *r, size_t channels,
-                                      size_t t, size_t count)
+WITH_BF16 INLINE void transform_tiles(enum extent extent, const struct winograd_pass *r,
+                                      size_t channels, size_t t, size_t count)
 {
     const struct winograd_shape *s = r->shape;
     const struct tile *tile = &r->tiles.list[t];
@@ -67,7 +67,8 @@ WITH_BF16 INLINE void transform_tiles(enum extent extent, const struct run *r, s
     }
 }
 
-WITH_BF16 void winograd_inputs(const struct run *r, size_t channels, size_t t, size_t count)
+WITH_BF16 void winograd_inputs(const struct winograd_pass *r, size_t channels, size_t t,
+                               size_t count)
 {
     enum extent extent = extent_of(r->shape->height, (size_t)r->tiles.list[t].y);
     BY_EXTENT(transform_tiles, extent, r, channels, t, count);
@@ -116,8 +117,8 @@ WITH_BF16 INLINE void back_columns(enum extent extent, unsigned needed, const fl
 }
 
 /* Two neighbouring pixels of y. */
-WITH_BF16 INLINE void store_pixels(const struct run *r, __m512 left, __m512 right, uint16_t *y,
-                                   __mmask8 mask)
+WITH_BF16 INLINE void store_pixels(const struct winograd_pass *r, __m512 left, __m512 right,
+                                   uint16_t *y, __mmask8 mask)
 {
     if (r->add) {
         __m512i old = _mm512_maskz_loadu_epi64(mask, y);
@@ -134,8 +135,8 @@ WITH_BF16 INLINE void store_pixels(const struct run *r, __m512 left, __m512 righ
 }
 
 /* Along a row of a tile; `width` pixels are in the plane. */
-WITH_BF16 INLINE void back_row(enum extent extent, const struct run *r, size_t width, __m512 bias,
-                               size_t k, __m512 columns[SIDE][OUTPUTS], uint16_t *y)
+WITH_BF16 INLINE void back_row(enum extent extent, const struct winograd_pass *r, size_t width,
+                               __m512 bias, size_t k, __m512 columns[SIDE][OUTPUTS], uint16_t *y)
 {
     __mmask8 left = width >= 2 ? 0xFF : 0x0F, right = width >= 4 ? 0xFF : 0x0F;
     __m512 row[SIDE], out[OUTPUTS];
@@ -158,7 +159,7 @@ struct place {
     size_t step, height, width; /* to the next row; how much of it is in the plane */
 };
 
-static struct place place_of(const struct run *r, const struct tile *tile, size_t o)
+static struct place place_of(const struct winograd_pass *r, const struct tile *tile, size_t o)
 {
     const struct winograd_shape *s = r->shape;
     size_t row = (tile->image * s->y_blocks + o) * s->height + (size_t)tile->y;
@@ -171,8 +172,8 @@ static struct place place_of(const struct run *r, const struct tile *tile, size_
     };
 }
 
-WITH_BF16 INLINE void back_whole(const struct run *r, const struct place *to, const float *m,
-                                 size_t position, __m512 bias)
+WITH_BF16 INLINE void back_whole(const struct winograd_pass *r, const struct place *to,
+                                 const float *m, size_t position, __m512 bias)
 {
     __m512 columns[SIDE][OUTPUTS];
     back_columns(FULL, positions_of(FULL), m, position, columns);
@@ -182,8 +183,8 @@ WITH_BF16 INLINE void back_whole(const struct run *r, const struct place *to, co
 }
 
 /* A tile that reaches over the end of the plane. */
-WITH_BF16 static void back_part(const struct run *r, const struct place *to, const float *m,
-                                size_t position, __m512 bias)
+WITH_BF16 static void back_part(const struct winograd_pass *r, const struct place *to,
+                                const float *m, size_t position, __m512 bias)
 {
     enum extent down = extent_of(to->height, 0), across = extent_of(to->width, 0);
     unsigned needed = positions_of(across);
@@ -202,7 +203,7 @@ INLINE void prefetch_place(struct place to)
     }
 }
 
-WITH_BF16 void winograd_outputs(const struct run *r, size_t o, size_t which, size_t outs)
+WITH_BF16 void winograd_outputs(const struct winograd_pass *r, size_t o, size_t which, size_t outs)
 {
     size_t position = r->block * outs * LANES;
     __m512 bias = r->bias ? _mm512_loadu_ps(r->bias + o * LANES) : _mm512_setzero_ps();

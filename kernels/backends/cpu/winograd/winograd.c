@@ -15,7 +15,7 @@
 #if defined(__x86_64__)
 
 /* Plans the products of one position with tiles first to end - 1. */
-static void plan_tiles(struct run *r, struct product product, size_t first, size_t end)
+static void plan_tiles(struct winograd_pass *r, struct product product, size_t first, size_t end)
 {
     size_t steps = (end - first + TOGETHER - 1) / TOGETHER;
     for (size_t t = first; steps > 0; steps--) {
@@ -29,7 +29,8 @@ static void plan_tiles(struct run *r, struct product product, size_t first, size
 }
 
 /* The bits of `groups` are the groups that need the position. */
-static void plan_position(struct run *r, size_t row, size_t column, size_t weights, unsigned groups)
+static void plan_position(struct winograd_pass *r, size_t row, size_t column, size_t weights,
+                          unsigned groups)
 {
     size_t position = row * SIDE + column;
     struct product p = {
@@ -45,7 +46,7 @@ static void plan_position(struct run *r, size_t row, size_t column, size_t weigh
 }
 
 /* Plans the products of a block, unless the last one had the same groups. */
-static void plan_products(struct run *r)
+static void plan_products(struct winograd_pass *r)
 {
     const struct winograd_shape *s = r->shape;
     size_t weights = 0;
@@ -100,7 +101,7 @@ bool winograd_suits(const struct winograd_shape *shape)
     return shape->height >= 2 && shape->width >= 2;
 }
 
-static void run_block(struct run *r)
+static void run_block(struct winograd_pass *r)
 {
     winograd_sort(r->shape, &r->tiles);
     plan_products(r);
@@ -122,7 +123,7 @@ void winograd_run(const struct winograd_shape *shape, size_t n, const uint16_t *
                   const void *packed, const float *bias, uint16_t *y, bool add, bool relu,
                   void *scratch)
 {
-    struct run r = {
+    struct winograd_pass r = {
         .shape = shape,
         .in = blocks_of(shape->in),
         .out = blocks_of(shape->out),
