@@ -1,5 +1,5 @@
-/* Trains one classifier of Table V on a folder of features and predicts both test splits, when told
- * to: what tests/bench/classify.py compares with scikit-learn and LIBSVM.
+/* Trains one classifier of Table V on a folder of features and predicts both test splits, on
+ * command: tests/bench/classify.py compares it with scikit-learn and LIBSVM.
  * Usage: bench_classify FEATURES ROW THREADS     ROW: svm_linear, knn_5, tree, forest_10, bayes,
  * ... It reads the features and prints "ready", then reads lines "train SECONDS", "predict
  * SECONDS", "single SECONDS" (each does the whole thing, or one image, again and again until so

@@ -344,7 +344,8 @@ static void training_takes_the_best(void **state)
                                          "{\"kernel\":\"linear\",\"c\":1"};
     for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
         assert_int_equal(file_write("best.json", spoilt[i], strlen(spoilt[i]), &err), 0);
-        expect_error("train_svm", "", input, "best: expected the output best of cross_validate_svm");
+        expect_error("train_svm", "", input,
+                     "best: expected the output best of cross_validate_svm");
     }
 }
 

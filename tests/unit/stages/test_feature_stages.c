@@ -141,7 +141,8 @@ static void fuse_refuses_strangers(void **state)
     make_split(&f, TEST, 5, 1);
     put("more", SPLIT_PUBLIC, &f);
     features_free(&f);
-    expect_error("fuse_features", "", TWO, "the public split has 5 columns, but its train split has 3");
+    expect_error("fuse_features", "", TWO,
+                 "the public split has 5 columns, but its train split has 3");
 }
 
 int main(void)
