@@ -1,5 +1,5 @@
-/* Trains one classifier of Table V on a folder of features and predicts both test splits, when told
- * to: what tests/bench/classify.py compares with scikit-learn and LIBSVM.
+/* Trains one classifier of Table V on a folder of features and predicts both test splits, on
+ * command: tests/bench/classify.py compares it with scikit-learn and LIBSVM.
  * Usage: bench_classify FEATURES ROW THREADS     ROW: svm_linear, knn_5, tree, forest_10, bayes,
  * ... It reads the features and prints "ready", then reads lines "train SECONDS", "predict
  * SECONDS", "single SECONDS" (each does the whole thing, or one image, again and again until so
@@ -26,7 +26,7 @@ struct bench {
     float *test; /* (n, d) public, then private */
     size_t n;
     uint8_t *out;  /* (n) */
-    size_t number; /* what follows the row's name: k, depth, kernel */
+    size_t number; /* the part after the row's name: k, depth, kernel */
     bool trained;
     struct {
         struct csvc_model model;
@@ -40,7 +40,7 @@ struct bench {
 
 /* ---- the rows ---- */
 
-/* The rows ordered by class, and 1 / (d var(X)); both are part of the training. */
+/* Orders the rows by class and computes 1 / (d var(X)); both are part of the training. */
 static int train_svm(struct bench *b, struct error *err)
 {
     size_t n = b->train.n, d = b->train.d, counts[CLASSES] = {0}, next[CLASSES] = {0};
@@ -190,7 +190,7 @@ static void free_linear(struct bench *b)
 }
 
 static const struct row {
-    const char *name; /* with %zu: a number follows */
+    const char *name; /* a number follows */
     size_t number;
     int (*train)(struct bench *b, struct error *err);
     int (*predict)(struct bench *b, const float *x, size_t n, struct error *err);

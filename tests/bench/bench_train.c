@@ -64,7 +64,7 @@ static int step(struct bench *b, bool train, struct error *err)
                                (size_t)t->spec.batch, NULL, b->features, err);
 }
 
-/* Whole steps until `seconds` have passed. */
+/* Runs whole steps until `seconds` have passed. */
 static int measure(struct bench *b, bool train, double seconds, struct result *r, struct error *err)
 {
     double wall = training_clock(CLOCK_MONOTONIC), cpu = training_clock(CLOCK_PROCESS_CPUTIME_ID);

@@ -1,4 +1,4 @@
-/* What the benches of a training share: the options that say which net, and drawn images for it. */
+/* Code that the training benches share: the options that choose a net, and drawn images for it. */
 #ifndef FERDAG_TESTS_BENCH_TRAINING_H
 #define FERDAG_TESTS_BENCH_TRAINING_H
 

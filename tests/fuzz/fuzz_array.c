@@ -1,5 +1,5 @@
-/* libFuzzer target: any bytes as .npy give an array whose every value can be read, or one error.
- * The first byte chooses what the reader expects. What was read is written and read again. */
+/* libFuzzer target: any bytes as .npy give an array whose values can all be read, or one error. The
+ * first byte chooses what the reader expects. An array that was read is written and read again. */
 #include "stages/data/formats.h"
 #include "tests/fuzz/scratch.h"
 

@@ -1,5 +1,5 @@
-/* libFuzzer target: any bytes as an experiment file give stages whose inputs stand before them, or
- * problems; includes of the project's own files work. Run from the project's root. */
+/* libFuzzer target: any bytes as an experiment file give stages, each after its inputs, or
+ * problems; includes of the project's own files work. Run it from the project's root. */
 #include <limits.h>
 #include "dag/experiment/experiment.h"
 #include "tests/fuzz/scratch.h"
@@ -31,7 +31,7 @@ static void link_included(void)
         if (!realpath(from, full) || symlink(full, name) < 0)
             abort();
     }
-    atexit(unlink_included); /* before the folder goes: the last named is the first called */
+    atexit(unlink_included); /* before the folder is removed: the last registered is called first */
 }
 
 static void check(const struct experiment *e)

@@ -1,6 +1,6 @@
 /* libFuzzer target: any bytes, in blocks of any size, give rows or one error, never a crash. The
- * first byte chooses the block size. A "[" stands for a full row of pixels, so that the fuzzer
- * reaches what follows one. */
+ * first byte chooses the block size. A "[" is replaced by a full row of pixels, so that the fuzzer
+ * reaches the code after it. */
 #include <stdlib.h>
 #include <string.h>
 #include "stages/data/csv_faces.h"
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (rc == 0)
         rc = csv_faces_finish(&faces, &err);
     if (rc < 0 && !err.text[0])
-        abort(); /* an error without words */
+        abort(); /* an error without a message */
     csv_faces_free(&faces);
     free(text);
     return 0;

@@ -1,6 +1,6 @@
-/* libFuzzer target: any bytes as .safetensors give tensors that lie inside the file, or one error.
- * Bytes without a sound length in front get one, so that the fuzzer reaches the header: the input
- * is the header up to the first zero byte, then the tensors. */
+/* libFuzzer target: any bytes as .safetensors give tensors that are inside the file, or one error.
+ * Bytes without a valid length at the start get one, so that the fuzzer reaches the header: the
+ * header is the input up to the first zero byte, the rest are the tensors. */
 #include "stages/data/safetensors.h"
 #include "tests/fuzz/scratch.h"
 

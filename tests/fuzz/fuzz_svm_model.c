@@ -1,5 +1,6 @@
-/* libFuzzer target: any text as a LIBSVM model gives a sound model or one error with its line. The
- * first byte is how many columns the features have. What was read is written and read again. */
+/* libFuzzer target: any text as a LIBSVM model gives a valid model or one error with its line. The
+ * first byte is the number of columns of the features. A model that was read is written and read
+ * again. */
 #include <math.h>
 #include "stages/data/svm_model.h"
 #include "tests/fuzz/scratch.h"

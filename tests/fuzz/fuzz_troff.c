@@ -18,7 +18,7 @@ static void check_text(struct text *t)
         if (*s == '[') {
             unsigned long code = s[1] == 'u' ? strtoul(s + 2, NULL, 16) : 0;
             if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-                abort(); /* no character, and groff says so */
+                abort(); /* no character, with a message of groff */
             for (s++; *s != ']'; s++)
                 if (!isalnum((unsigned char)*s))
                     abort();
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(s, data, size);
     s[size] = 0;
-    memcpy(s + strlen(s), "x", 2); /* never nothing, which is no paragraph */
+    memcpy(s + strlen(s), "x", 2); /* never empty, as an empty text is no paragraph */
     struct text t = {0};
     troff_text(&t, s);
     check_text(&t);

@@ -1,4 +1,5 @@
-/* For targets whose code reads files by name: the fuzzer's bytes in a file of this process. */
+/* For targets whose code reads files by name: writes the fuzzer's bytes to a file of this process.
+ * */
 #ifndef FERDAG_TESTS_FUZZ_SCRATCH_H
 #define FERDAG_TESTS_FUZZ_SCRATCH_H
 
@@ -40,7 +41,7 @@ static const char *scratch_file(const void *data, size_t size)
     return path;
 }
 
-/* An error has words, on one line; success has none of the kind that follows. */
+/* An error has a message on one line. */
 static inline void scratch_check(int rc, const struct error *err)
 {
     if (rc > 0 || (rc < 0 && (!err->text[0] || strchr(err->text, '\n'))))

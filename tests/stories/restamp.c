@@ -1,6 +1,6 @@
-/* Makes damage look as damage of the medium does: the bytes of a file change, its metadata does
- * not. A story can't do that to a file, so this program stores in the index of a cache the current
- * metadata of a blob's file, as if it had been verified so.
+/* Simulates damage by a failing disk: the bytes of a file change, its metadata doesn't. A story
+ * can't keep a file's metadata, so this program stores the current metadata of a blob's file in the
+ * index of a cache, as if the file had been verified with it.
  *
  *   restamp CACHE DIGEST */
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Changes a cache's index as no program of ours would.
+/* Runs an SQL statement on a cache's index, to damage it.
  *
  *   sql CACHE STATEMENT */
 #include <sqlite3.h>

@@ -1,4 +1,4 @@
-/* A folder with an empty cache in it, for the tests of cache/. */
+/* Fixture of the tests of cache/: a folder with an empty cache. */
 #ifndef FERDAG_TESTS_CACHE_FOLDER_H
 #define FERDAG_TESTS_CACHE_FOLDER_H
 
@@ -51,7 +51,7 @@ static inline void put(const char *path, const char *text)
     assert_int_equal(file_write(path, text, strlen(text), NULL), 0);
 }
 
-/* Stores one thing, and ends if that fails. */
+/* Stores one result; fails the test if that fails. */
 static inline struct blob stored(struct fixture *f, const char *path, bool tree)
 {
     struct blob_writer writer;
@@ -76,7 +76,7 @@ static inline struct blob stored_text(struct fixture *f, const char *text)
     return blob;
 }
 
-/* Code of an attempt to store what can't be. */
+/* The error code of storing a result that must be refused. */
 static inline int refused(struct fixture *f, const char *path, bool tree, struct error *err)
 {
     struct blob_writer writer;
@@ -95,7 +95,7 @@ static inline bool present(struct fixture *f, const struct blob *blob)
     return rc == 0;
 }
 
-/* Writes to a blob behind the cache's back: the same size and times, other bytes. */
+/* Changes bytes of a blob's file without the cache; its size and times stay. */
 static inline void damage(struct fixture *f, const struct digest *digest)
 {
     char *path = cache_blob_path(&f->cache, digest);

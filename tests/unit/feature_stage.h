@@ -33,7 +33,7 @@ static inline int leave(void **state)
     return file_remove_tree(folder, NULL);
 }
 
-/* Clusters a unit apart, labels 0-6 in turn. */
+/* Clusters at distance 1; labels 0 to 6 in turn. */
 static inline void make_split(struct features *f, size_t n, size_t d, uint64_t stream)
 {
     struct random r = random_start(2, stream);
@@ -57,7 +57,7 @@ static inline void put(const char *name, enum split split, const struct features
     assert_int_equal(features_write(name, split, f, &err), 0);
 }
 
-/* All three splits, d columns, under a name. */
+/* Writes all three splits, with d columns, into the folder of that name. */
 static inline void put_features(const char *name, size_t d)
 {
     assert_int_equal(file_remove_tree(name, NULL), 0);

@@ -1,4 +1,4 @@
-/* A test that needs what not every CPU has says so and counts as skipped. */
+/* A test that needs a CPU feature is skipped, with the reason, where the CPU lacks it. */
 #ifndef FERDAG_TESTS_UNIT_NEED_H
 #define FERDAG_TESTS_UNIT_NEED_H
 

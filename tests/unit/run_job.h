@@ -12,7 +12,8 @@
 #include "base/file.h"
 #include "stages/job.h"
 
-/* params, inputs and outputs are the insides of job.json's objects. Returns what the stage did. */
+/* params, inputs and outputs are the contents of job.json's objects, without braces. Returns the
+ * stage's result. */
 static inline int run_job(const char *kind, const char *params, const char *inputs,
                           const char *outputs, int threads, struct error *err)
 {

@@ -68,7 +68,7 @@ static void files_are_read_up_to_a_limit(void **state)
     assert_int_equal(file_read("nowhere", 4, &data, &size, &err), -ENOENT);
     assert_string_equal(err.text, "cannot open nowhere: No such file or directory");
     assert_int_equal(file_read(".", 4, &data, &size, &err), -EISDIR);
-    /* a file that doesn't know its size, and is larger than the first buffer */
+    /* a file whose size is reported as 0, larger than the first buffer */
     assert_int_equal(file_read("/proc/self/maps", 1 << 26, &data, &size, &err), 0);
     assert_int_equal(strlen(data), size);
     free(data);
@@ -126,7 +126,7 @@ static void folders_are_made_with_their_parents(void **state)
     assert_string_equal(err.text, "cannot make folder a/f: Not a directory");
 }
 
-/* Each level that is open takes a file descriptor: this folder has more levels than we may open. */
+/* Each open level takes a file descriptor; this folder has more levels than the limit. */
 static void deep_and_read_only_trees_are_removed(void **state)
 {
     struct error err = {""};
@@ -182,7 +182,7 @@ static void every_write_changes_the_metadata(void **state)
     fputc('x', file);
     fclose(file);
     const struct timespec times[2] = {st.st_atim, st.st_mtim};
-    assert_int_equal(utimensat(AT_FDCWD, "f", times, 0), 0); /* as if nothing had happened */
+    assert_int_equal(utimensat(AT_FDCWD, "f", times, 0), 0); /* set back */
     assert_int_equal(stat("f", &st), 0);
     struct stamp second = stamp_of(&st);
     assert_int_equal(first.mtime_ns, second.mtime_ns);

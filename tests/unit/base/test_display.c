@@ -24,7 +24,7 @@ static void widths(void **state)
     assert_int_equal(display_width("é…✓"), 3);
     assert_int_equal(display_width("中文"), 4);
     assert_int_equal(display_width("e\xcc\x81"), 1);  /* with a combining accent */
-    assert_int_equal(display_width("a\xff\x01z"), 4); /* what can't be printed is a "?" */
+    assert_int_equal(display_width("a\xff\x01z"), 4); /* unprintable ones become "?" */
 }
 
 static void copies_whole_characters(void **state)
@@ -67,7 +67,7 @@ static void shortens(void **state)
         assert_true(display_width(text) <= cases[i].columns);
         assert_string_equal(text, cases[i].expected);
     }
-    display_shorten(text, 8, "train/full/vgg19", 15, "…"); /* little memory */
+    display_shorten(text, 8, "train/full/vgg19", 15, "…"); /* a small memory limit */
     assert_true(strlen(text) < 8);
 }
 
@@ -89,7 +89,7 @@ static void cleans(void **state)
         {"\xc2\x9b"
          "31m",
          "31m"},                                    /* CSI in one character */
-        {"\xe2\x80\xaeright\xe2\x80\xac", "right"}, /* U+202E: to the left from here */
+        {"\xe2\x80\xaeright\xe2\x80\xac", "right"}, /* U+202E: right-to-left override */
         {"é\xff中\xe4\xb8", "é?中??"},
         {"e\xcc\x81", "e\xcc\x81"},
     };

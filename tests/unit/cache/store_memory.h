@@ -1,5 +1,5 @@
-/* A blob store in this process's memory: nothing of it is a file, as of a store on another machine.
- * Tests run it through the same cases as the stores of cache/. */
+/* A blob store in this process's memory. It has no local files, like a store on another machine.
+ * The tests run the same cases on it as on the stores of cache/. */
 #ifndef FERDAG_TESTS_STORE_MEMORY_H
 #define FERDAG_TESTS_STORE_MEMORY_H
 

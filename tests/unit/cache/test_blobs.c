@@ -135,7 +135,7 @@ static void trees_come_back_as_they_were(void **state)
     tree_free(&tree);
 }
 
-/* The digest of a tree of files alone is part of keys: it must stay what it always was. */
+/* The digest of a folder that has only files is part of keys, so it must never change. */
 static void a_tree_of_files_keeps_its_digest(void **state)
 {
     struct fixture *f = *state;
@@ -168,7 +168,7 @@ static void trees_keep_links_modes_and_empty_folders(void **state)
     put("t/sub/ckpt-3/w", "weights");
     put("t/run.sh", "#!/bin/sh\n");
     assert_int_equal(chmod("t/run.sh", 0755), 0);
-    assert_int_equal(symlink("ckpt-3", "t/sub/a-latest"), 0); /* before and after what it names */
+    assert_int_equal(symlink("ckpt-3", "t/sub/a-latest"), 0); /* one sorts before its target */
     assert_int_equal(symlink("sub/ckpt-3/w", "t/zz"), 0);
     target = file_path("%s/t/sub/ckpt-3", absolute);
     assert_int_equal(symlink(target, "t/sub/absolute"), 0);
@@ -226,7 +226,7 @@ static void links_out_of_a_tree_to_folders_are_refused(void **state)
     assert_non_null(strstr(err.text, "the folder that it is in"));
 }
 
-/* As Go's module cache is: a folder that its owner can't write to. */
+/* A folder that its owner can't write to, as in Go's module cache. */
 static void read_only_folders_are_stored_and_removed(void **state)
 {
     struct fixture *f = *state;

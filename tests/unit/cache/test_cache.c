@@ -10,7 +10,7 @@
 #include "cache/store_local.h"
 #include "cache/affected.h"
 
-/* A result whose key is the digest of its text, as every real one's is. */
+/* A result whose key is the digest of its key's text, as of every real result. */
 struct sample {
     struct digest key;
     struct result_output output;
@@ -51,7 +51,7 @@ static void reopen(struct fixture *f)
     assert_int_equal(cache_open(&f->cache, "cache", true, &err), 0);
 }
 
-/* Code of cache_find. */
+/* The return code of cache_find. */
 static int find(struct fixture *f, const char *key)
 {
     struct result found;
@@ -155,7 +155,7 @@ static void a_truncated_blob_is_found(void **state)
     assert_int_equal(find(f, s.key.hex), -ENOENT);
 }
 
-/* A blob that is read again because its stamp changed is read once, not each time. */
+/* A blob whose metadata changed is read again once, not at each use. */
 static void what_only_looks_changed_is_verified_once(void **state)
 {
     struct fixture *f = *state;
@@ -310,7 +310,7 @@ static void a_cache_of_format_1_is_brought_to_format_2(void **state)
     assert_int_equal(file_remove_tree("cache/results", &err), 0);
     assert_int_equal(cache_open(&f->cache, "cache", false, &err), 0);
     assert_int_equal(find(f, s.key.hex), 0);
-    assert_int_equal(f->cache.verified_bytes, 3); /* its stamp wasn't known */
+    assert_int_equal(f->cache.verified_bytes, 3); /* its metadata wasn't known */
     assert_int_equal(record_read(f->cache.folder, s.key.hex, &found, &err), 0);
     result_free(&found);
     execute("PRAGMA user_version = 3");
@@ -396,7 +396,7 @@ static void only_settled_files_are_remembered(void **state)
     put("young", "abc");
     assert_int_equal(cache_digest(&f->cache, "young", &digest, &st, &err), 0);
     assert_int_equal(index_stat_find(f->cache.index, "young", &st, &cached, &err), -ENOENT);
-    /* ctime can't be set back: remember by hand what a settled file would have given. */
+    /* ctime can't be set back, so the test stores the metadata that an old file would have. */
     assert_int_equal(index_stat_set(f->cache.index, "young", &st, &digest, &err), 0);
     assert_int_equal(index_stat_find(f->cache.index, "young", &st, &cached, &err), 0);
     assert_string_equal(cached.hex, digest.hex);
@@ -407,7 +407,7 @@ static void only_settled_files_are_remembered(void **state)
     assert_int_equal(cache_digest(&f->cache, "nowhere", &digest, &st, &err), -ENOENT);
 }
 
-/* As numpy.memmap writes: to a page that is dirty already, which changes no times. */
+/* Writes to a mapped page that is dirty already, as numpy.memmap does: no time changes. */
 static void a_store_through_a_mapping_is_seen(void **state)
 {
     struct fixture *f = *state;
@@ -529,7 +529,7 @@ static void a_foreign_file_is_no_index(void **state)
     cache_close(&other);
 }
 
-/* Each way in which index and records can disagree, and what fsck makes of it. */
+/* Each way in which index and records can disagree, and the result of fsck. */
 static void fsck_makes_index_and_records_agree(void **state)
 {
     struct fixture *f = *state;

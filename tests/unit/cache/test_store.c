@@ -25,7 +25,7 @@ struct tested_store {
     int (*open)(struct store **store, const char *folder, struct error *err);
     /* Changes the first byte of a stored blob. */
     void (*damage)(struct store *store, const struct digest *digest);
-    bool keeps_files; /* a put can fail for want of space */
+    bool keeps_files; /* a put can fail for lack of space */
 };
 
 static int open_file_address(struct store **store, const char *folder, struct error *err)
@@ -36,8 +36,8 @@ static int open_file_address(struct store **store, const char *folder, struct er
     return rc;
 }
 
-/* A folder on another file system than the files that are put, as a shared folder is; where there
- * is no /dev/shm, on the same one. */
+/* A folder on another file system than the source files, as a shared folder may be. On the same one
+ * if there is no /dev/shm. */
 static char *other_folder(const char *folder)
 {
     return access("/dev/shm", W_OK) == 0 ? file_path("/dev/shm/%s", strrchr(folder, '/') + 1)
@@ -106,7 +106,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     char *other = other_folder(f->folder);
-    if (f->tested->keeps_files && !f->killed) { /* no case leaves a temporary file */
+    if (f->tested->keeps_files && !f->killed) { /* a case must not leave a temporary file */
         char *temporaries = file_path("%s/tmp", ((struct store_local *)f->store)->folder);
         assert_true(rmdir(temporaries) == 0 || errno == ENOENT);
         free(temporaries);
@@ -317,7 +317,7 @@ static void list_names_each_blob_once(void **state)
     assert_int_equal(seen.count, 2);
 }
 
-/* Without space for the file: as on a full disk, but by the limit of a file's size. */
+/* No space for the file. The limit of a file's size simulates a full disk. */
 static void what_does_not_fit_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -369,7 +369,7 @@ static int get_listed(void *data, const struct digest *digest, struct error *err
     return rc;
 }
 
-/* Whatever is listed after a kill at any moment is whole, and can be put again. */
+/* After a kill at any moment, each listed blob is complete and can be put again. */
 static void a_killed_put_leaves_whole_blobs(void **state)
 {
     struct fixture *f = *state;
@@ -408,7 +408,7 @@ enum { THREADS = 4, BLOBS = 20 };
 
 struct putter {
     struct store *store;
-    int first; /* of the blobs, which the threads put in another order each */
+    int first; /* of the blobs; each thread puts them in another order */
     int failed;
 };
 

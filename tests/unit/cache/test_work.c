@@ -83,7 +83,7 @@ static void each_attempt_has_a_fresh_folder(void **state)
     free(last);
 }
 
-/* As versions before named the folder. */
+/* The folder as earlier versions named it. */
 static void the_checkpoint_of_an_older_version_is_found(void **state)
 {
     struct fixture *f = *state;
@@ -158,8 +158,8 @@ static void attempts_can_be_listed(void **state)
     free(folder);
 }
 
-/* An attempt that ended with an error isn't one that was interrupted; a later attempt of the same
- * key may be. */
+/* An attempt that ended with an error doesn't count as interrupted; a later attempt of the same key
+ * may. */
 static void a_failed_attempt_is_told_from_an_interrupted_one(void **state)
 {
     struct fixture *f = *state;

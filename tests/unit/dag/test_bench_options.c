@@ -1,4 +1,4 @@
-/* What the benches of a training share: which net their options name, and a step of it. */
+/* Code that the training benches share: the options that choose a net, and one training step. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -86,7 +86,7 @@ static void close_fixture(struct fixture *f)
     experiment_free(&f->experiment);
 }
 
-/* A stored result. What a case leaves out is that of the stage `net`, with other inputs. */
+/* A stored result. Omitted members are those of the stage `net`, with other inputs. */
 struct past_result {
     const char *stage, *kind, *numerics;
     const char *set; /* params that differ, as JSON without braces */
@@ -234,8 +234,8 @@ static void test_seconds(void **state)
     }
 }
 
-/* A stage without an estimate gets one when a similar one has finished, and when its inputs are
- * known; one that has an estimate keeps it. */
+/* A stage without an estimate gets one when a similar stage has finished and its own inputs are
+ * known. A stage with an estimate keeps it. */
 static void test_renewal(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Executors: what the local one reports of processes, and a run on a second one, whose jobs report
- * through a file and outlive the run. This program is also the stage that they start:
+/* Executors: the reports of the local one about its processes, and a run on a second one, whose
+ * jobs report through a file and outlive the run. This program is also the stage that both start:
  * /proc/self/exe stage NAME. */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -108,7 +108,7 @@ static int run_kind(const char *kind)
     const char *names[] = {kind};
     struct options options = {.names = names, .name_count = 1};
     struct error err = {""};
-    if (!wait_for_file("../../../go")) /* beside the cache: the test decides when the stage runs */
+    if (!wait_for_file("../../../go")) /* the test creates it when the stage may run */
         return 9;
     int status = command_stage(&options, &err);
     if (err.text[0])
@@ -133,9 +133,9 @@ static int be_stage(const char *name)
 
 /* ---- the local executor ---- */
 
-/* What a job reported. */
+/* Reports of a job. */
 struct seen {
-    double sum; /* of "done" */
+    double sum; /* of the reported "done" */
     int reports;
     bool ended;
 };
@@ -181,7 +181,7 @@ static void begin(struct executor *executor, struct executor_job *job, struct se
         fail_msg("%s", err.text);
 }
 
-/* Waits at most so many seconds. */
+/* Waits for the job, at most so many seconds. */
 static void wait_for_end(struct executor *executor, const struct seen *seen, double seconds)
 {
     for (double end = clock_monotonic() + seconds; !seen->ended && clock_monotonic() < end;) {
@@ -251,11 +251,11 @@ static void a_job_is_cancelled(void **state)
     executor.type->cancel(&executor, &job, true);
     wait_for_end(&executor, &seen, 20);
     assert_int_equal(job.signal, SIGKILL);
-    executor.type->cancel(&executor, &job, true); /* changes nothing any more */
+    executor.type->cancel(&executor, &job, true); /* has no effect after the end */
     close_executor(&executor);
 }
 
-/* It ends although another process holds its pipe open, and that process is ended. */
+/* The job ends although another process holds its pipe open; that process is killed. */
 static void leftovers_are_ended(void **state)
 {
     (void)state;
@@ -376,7 +376,7 @@ static void cancel_detached(struct executor *executor, struct executor_job *job,
     assert_int_equal(file_read(pid, 100, &text, &size, NULL), 0);
     kill(-(pid_t)strtol(text, NULL, 10), force ? SIGKILL : SIGTERM);
     put(status, "143");
-    unlink(pid); /* so that no later run attaches to it */
+    unlink(pid); /* so that no later run takes it over */
     free(text);
     free(status);
     free(pid);

@@ -34,7 +34,7 @@ static void put(const char *path, const char *text)
     assert_int_equal(file_write(path, text, strlen(text), NULL), 0);
 }
 
-/* The first problem into err. */
+/* Copies the first problem to err. */
 static int try(struct experiment *e, const char *file, const char *setting, struct error *err)
 {
     struct problems problems = {0};

@@ -1,4 +1,4 @@
-/* How long a run will take: the arithmetic, its words, and when it deserves a line. */
+/* The estimate of a run's time: arithmetic, text, and when a line is printed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,12 +11,12 @@ enum { MOST = 4, GIB = 1 << 30 };
 
 static const struct kind quick = {.name = "quick"}, other = {.name = "other"};
 
-/* A stage of a case; those of `quick` have work. */
+/* A stage of a case. Stages of kind `quick` have work. */
 struct given {
     double work, expected, elapsed, done, gained, in;
     bool finished, running, reported, implicit;
     int cpu;
-    int user; /* place of the stage that reads it, or 0 */
+    int user; /* index of the stage that reads it, or 0 */
 };
 
 /* Makes the stages of a case. */
@@ -201,7 +201,7 @@ static void test_seconds(void **state)
     }
 }
 
-/* A stage that needs half of the memory runs beside one other, whatever the CPUs. */
+/* Of stages that need half of the memory, two run at once, whatever the number of CPUs. */
 static void test_memory(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* What a stage reports, and how it is put into words. */
+/* Reports of a stage's progress, and their text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ static void forms(void **state)
         {{.done = 3, .total = 10, .first = 3}, ACTIVITY_PLAIN, "3/10"},
         {{.done = 3.5, .total = 10, .first = 3.5, .unit = "epoch"}, ACTIVITY_WIDE, "epoch 3.5/10"},
         {{.done = 3.5, .total = 10, .first = 3.5, .unit = "epoch"}, ACTIVITY_NARROW, ""},
-        /* 2 in 4 seconds, 5 to go, and 3 seconds since then */
+        /* 2 units in 4 seconds, 5 units left, 3 seconds since the last report */
         {{.done = 5,
           .total = 10,
           .first = 3,
@@ -84,7 +84,7 @@ static void updates(void **state)
     update(&p, "{\"done\": 0, \"total\": 0, \"note\": \"\\u001b[1mlast\\nline\"}");
     assert_string_equal(progress_find(&p, "a")->note, "lastline");
     assert_true(progress_find(&p, "a")->first_reported ==
-                0); /* no report yet: none to reckon with */
+                0); /* no report yet, so there is no estimate */
     update(&p, "{\"done\": 4, \"total\": 9, \"unit\": 7, \"rate\": \"x\", \"rate_unit\": null}");
     const struct activity *a = progress_find(&p, "a");
     assert_true(a->first == 4 && a->done == 4 && a->total == 9 && a->rate == 0 &&

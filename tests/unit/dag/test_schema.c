@@ -1,5 +1,5 @@
-/* docs/ferdag.schema.json, with the part of JSON Schema that it uses: the files of experiments/ are
- * right by it, and what the checker refuses in a file alone is wrong by it. */
+/* docs/ferdag.schema.json, with a validator for the keywords that it uses: it accepts the files of
+ * experiments/, and refuses what the checker refuses in a single file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -170,7 +170,7 @@ static const char *refuses(const json_t *s, const json_t *value)
     return refuses_parts(s, value);
 }
 
-/* Every keyword of the schema is one that `refuses` knows. */
+/* `refuses` implements every keyword of the schema. */
 static void check_keywords(const json_t *s)
 {
     static const char *const known[] = {

@@ -1,4 +1,4 @@
-/* dag/experiment/scope.c: what ${...} stands for; base/nearest.c: did you mean. */
+/* dag/experiment/scope.c: the value of ${...}; base/nearest.c: "did you mean". */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The first problem into err. */
+/* Copies the first problem to err. */
 static int expand(struct fixture *f, const char *text, struct node **out, struct error *err)
 {
     struct node here = {.file = "t.yaml", .line = 3, .column = 4};
@@ -76,7 +76,7 @@ static void texts_are_expanded(void **state)
         {"a ${model} b", "a vgg19 b"},
         {"${width.${model}}", "32"},
         {"${width.a.b}", "7"},
-        {"${o.p.q}", "first"}, /* the first key in the file that can stand for its beginning */
+        {"${o.p.q}", "first"}, /* the first key in the file that has this beginning */
         {"${o.r.s}", "third"},
         {"${again}", "32"},
         {"${net}/${model}", "resnet18/vgg19"},

@@ -108,7 +108,7 @@ static void keys_are_found_by_their_first_bytes(void **state)
     struct node *root;
     struct error err;
     (void)state;
-    for (int keys = 10; keys <= 100; keys += 90) { /* a large map is searched in another way */
+    for (int keys = 10; keys <= 100; keys += 90) { /* a large map is searched through an index */
         text[0] = 0;
         for (int i = 0; i < keys; i++)
             snprintf(text + strlen(text), sizeof text - strlen(text), "k%d: %d\n", i, i);
@@ -157,7 +157,7 @@ static void depth_is_bounded(void **state)
     refuses(text, "nested more than 64 deep");
 }
 
-/* A file of these bytes, n of them, is refused with this. */
+/* Asserts that a file of these n bytes is refused with this message. */
 static void expect_refused(const char *bytes, size_t n, const char *text)
 {
     struct arena *arena = arena_create();
@@ -179,8 +179,8 @@ static void bytes_that_are_no_text_have_a_place(void **state)
     REFUSED("a: \xc3\xa9\xf0\x9d\x84\x9e\xe2\x82", "1:6: byte 0xe2 is not UTF-8"); /* cut */
     REFUSED("\xed\xa0\x80", "1:1: byte 0xed is not UTF-8");                        /* a surrogate */
     REFUSED("a:\r\n  \0", "2:3: the file contains a NUL byte");
-    REFUSED("a\0:\0", "1:2: the file contains a NUL byte"); /* UTF-16 without its mark */
-    REFUSED("# \xc2\x85# \xe2\x80\xa8\x1b",                 /* lines end as libyaml has it */
+    REFUSED("a\0:\0", "1:2: the file contains a NUL byte"); /* UTF-16 without a byte order mark */
+    REFUSED("# \xc2\x85# \xe2\x80\xa8\x1b",                 /* line ends of libyaml */
             "3:1: the control character 0x1b is not allowed; in double quotes it is \"\\x1b\"");
     REFUSED("a: \xc2\x81", "1:4: the character U+0081 is not allowed");
     REFUSED("a: \xef\xbf\xbf", "1:4: the character U+FFFF is not allowed");

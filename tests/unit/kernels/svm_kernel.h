@@ -1,4 +1,4 @@
-/* The value of an SVM kernel from its definition: the reference of the SVM tests. */
+/* The value of an SVM kernel by its definition: the reference of the SVM tests. */
 #ifndef FERDAG_TESTS_UNIT_KERNELS_SVM_KERNEL_H
 #define FERDAG_TESTS_UNIT_KERNELS_SVM_KERNEL_H
 

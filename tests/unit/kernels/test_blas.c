@@ -61,7 +61,7 @@ static void distances_equal_loops(void **state)
     size_t n = 40, m = 30, d = 100;
     float *a = random_rows(n, d, 4), *b = random_rows(m, d, 5), out[40 * 30];
     double norms_a[40], norms_b[30];
-    memcpy(b, a, d * sizeof *b); /* one pair at distance 0 */
+    memcpy(b, a, d * sizeof *b); /* one pair of rows is equal: distance 0 */
     blas_squared_norms(a, n, d, norms_a, 2);
     blas_squared_norms(b, m, d, norms_b, 1);
     blas_squared_distances(a, norms_a, n, b, norms_b, m, d, out, m);

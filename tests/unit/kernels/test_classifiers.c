@@ -98,7 +98,7 @@ static void bayes_needs_variance(void **state)
     float same[] = {1, 1, 1, 1};
     assert_true(bayes_fit(&b, same, labels, 4, 1, 2, 1e-9, 1, &err) < 0);
     bayes_free(&b);
-    /* column 1 is constant in each class: smoothing by the largest variance makes up for it */
+    /* column 1 is constant in each class: smoothing by the largest variance */
     assert_true(bayes_fit(&b, x, labels, 4, 2, 2, 0, 1, &err) == 0 || *err.text);
     bayes_free(&b);
     assert_int_equal(bayes_fit(&b, x, labels, 4, 2, 2, 1e-9, 1, &err), 0);
@@ -152,7 +152,7 @@ static void tree_as_sklearn(void **state)
                 accuracy(out) <= 0.70); /* scikit-learn chooses among equal splits at random */
     uint8_t again[TRAIN];
     assert_int_equal(forest_predict(&f, train.x, TRAIN, again, &err), 0);
-    assert_memory_equal(again, train.labels, TRAIN); /* grown until pure */
+    assert_memory_equal(again, train.labels, TRAIN); /* grown until all leaves are pure */
     forest_free(&f);
 }
 
@@ -356,7 +356,7 @@ static void check_all_rows(bool narrow)
     static uint8_t labels[N];
     static const struct {
         size_t d;
-        double offset, near; /* common to all, and how far rows are from each other */
+        double offset, near; /* the common offset, and the distance of rows */
     } cases[] = {{1, 0, 1},    {33, 0, 1},      {70, 100, 1e-3}, {64, 1, 1e-7},  {17, 0, 1e-30},
                  {5, 0, 1e14}, {40, 1e14, 1e9}, {3, -5, 0},      {64, 0, 1e-42}, {33, 1e-3, 1e3}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -364,7 +364,7 @@ static void check_all_rows(bool narrow)
         size_t d = cases[c].d;
         for (size_t i = 0; i < N * d; i++)
             x[i] = (float)(cases[c].offset + cases[c].near * random_normal(&r));
-        for (size_t i = 0; i < M * d; i++) /* half of them beside a row */
+        for (size_t i = 0; i < M * d; i++) /* half of them near a row */
             queries[i] = i / d % 2 ? nextafterf(x[i], 1e20f)
                                    : (float)(cases[c].offset + cases[c].near * random_normal(&r));
         for (size_t i = 0; i < N; i++)

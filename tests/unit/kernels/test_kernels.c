@@ -144,7 +144,7 @@ static void need_precision(enum precision precision)
     need(has, "bf16 instructions");
 }
 
-/* Compares what a variant kept with what ref did. winograd: as below. */
+/* Compares the results of a variant with those of ref. winograd: as below. */
 static void compare(const struct variant *v, bool winograd, const struct world *w,
                     const struct world *ref)
 {
@@ -282,7 +282,8 @@ static void run_conv(struct world *w, const void *item)
         keep(w, "dx", dx, sx);
     if (bias)
         keep(w, "dbias", db, sb);
-    /* New weights and fewer images must count, not what was packed or made before. */
+    /* New weights and fewer images must take effect; weights packed by an earlier call must not be
+     * used. */
     float *other = draw(w, count_of(sw), -1, 33);
     MUST(w, w->b->write(w->d, weights, other, sw.n, &w->err));
     free(other);
@@ -660,7 +661,7 @@ static void test_names(void **state)
     assert_non_null(strstr(err.text, "unknown backend 'gpu'"));
 }
 
-/* A limit on what this program finds on the machine, and where it stands. */
+/* A limit on the instructions that this program finds, and the variable that sets it. */
 struct limit {
     const char *name, *value;
 };

@@ -64,8 +64,8 @@ static void near(double got, double expected, double by)
         fail_msg("%.12g, expected %.12g", got, expected);
 }
 
-/* Weights and biases less those of class 0: what all classes have in common changes no decision,
- * and scikit-learn's solvers differ in it. */
+/* Weights and biases minus those of class 0. A part that all classes share changes no decision, and
+ * scikit-learn's solvers differ in it. */
 static void expect_figures(const struct linear *model, double weight_1_2, double weight_3_0,
                            double bias_3, double by)
 {
@@ -223,7 +223,8 @@ static void logistic_as_sklearn(void **state)
     struct error err = {""};
     assert_int_equal(logistic_fit(&problem, 1e-9, 10000, NULL, NULL, &model, &report, &err), 0);
     assert_true(report.converged);
-    expect_figures(&model, 1.8248166709, 3.5957039779, -7.2486668949, 1e-4); /* its end is flat */
+    /* 1e-4: the loss is flat near its minimum */
+    expect_figures(&model, 1.8248166709, 3.5957039779, -7.2486668949, 1e-4);
     expect_classes(&model, "01230323012202120123012311230123012001230111012301100133112311231121022"
                            "30133012301130122012301231122");
     linear_free(&model);

@@ -228,7 +228,7 @@ static void test_ranges_bf16(void **state)
         compare_ranges((enum net_model)m, PRECISION_BF16, 0.15);
 }
 
-/* The worker that has this memory, so far nobody's, for its ranges. */
+/* The worker that uses this memory for its ranges: the first one that does. */
 static int owner_of(const void *data, int worker, const void **owned, int *owners, int *count)
 {
     for (int k = 0; k < *count; k++)
@@ -239,8 +239,8 @@ static int owner_of(const void *data, int worker, const void **owned, int *owner
     return worker;
 }
 
-/* Workers are at different instructions of a segment at a time: no memory for ranges may be one
- * worker's in one instruction and another's in the next. */
+/* Workers execute different instructions of a segment at the same time, so memory for ranges must
+ * belong to the same worker in all instructions. */
 static void test_workers_apart(void **state)
 {
     (void)state;
@@ -272,7 +272,7 @@ static void test_workers_apart(void **state)
     }
 }
 
-/* Three workers: the same bytes each time, and one's results but for the order of sums. */
+/* Three workers: the same bytes each time; the results of one worker up to the order of sums. */
 static void test_workers(void **state)
 {
     (void)state;
@@ -588,7 +588,7 @@ static struct device_traits traits_of(const char *backend)
     return traits;
 }
 
-/* What the backward pass computes again is what was there: the same weights, to the bit. */
+/* Values that the backward pass recomputes are the same: the weights are equal bit for bit. */
 static void test_kept_or_not(void **state)
 {
     struct device_traits keeps = traits_of("cpu"), some = keeps, none = keeps;
@@ -679,7 +679,7 @@ static void test_odd_traits(void **state)
         }
 }
 
-/* A net made for prediction says what the trained one says, for any batch. */
+/* A net that was created for prediction gives the results of the trained one, for any batch. */
 static void test_prediction(void **state)
 {
     (void)state;

@@ -83,7 +83,7 @@ static void quiet(const char *text)
     (void)text;
 }
 
-/* Trains LIBSVM without a fold and predicts that. */
+/* Trains LIBSVM without a fold and predicts that fold. */
 static void predict_theirs(enum csvc_kernel_type type, double c, double gamma, size_t fold,
                            uint8_t *out)
 {

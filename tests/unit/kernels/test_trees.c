@@ -22,7 +22,8 @@ struct set {
     uint32_t *weights;
 };
 
-/* values > 0: number of distinct values in a column; 0: any. Labels depend on two columns. */
+/* values > 0: the number of distinct values in a column; 0: any number. Labels depend on two
+ * columns. */
 static void draw(struct set *s, size_t n, size_t d, size_t values, uint64_t seed)
 {
     struct random r = random_start(seed, 0);
@@ -219,7 +220,7 @@ static void grow(struct forest *f, const struct set *s, struct forest_spec spec)
     assert_int_equal(forest_grow(f, &data, &spec, &err), 0);
 }
 
-/* Each row walks through each tree alone. */
+/* Predicts each row with each tree, one by one. */
 static uint8_t slowly(const struct forest *f, const float *row)
 {
     double shares[CLASSES] = {0};
@@ -326,7 +327,7 @@ static void thresholds_between_floats(void **state)
     forest_free(&f);
 }
 
-/* Rows that aren't in a tree's sample, found one by one. */
+/* Finds the rows that aren't in a tree's sample, one by one. */
 static void out_of_bag(void **state)
 {
     (void)state;

@@ -132,7 +132,7 @@ static void run(struct world *w)
     free(scratch);
 }
 
-/* x of one channel, zero outside. */
+/* The value of x in one channel; zero outside. */
 static double pixel_of(const struct world *w, size_t n, size_t i, ptrdiff_t row, ptrdiff_t column)
 {
     ptrdiff_t height = (ptrdiff_t)w->c->height, width = (ptrdiff_t)w->c->width;
@@ -167,7 +167,7 @@ static double transform_weight(const struct filter *rows, const struct filter *c
     return fabs(sum);
 }
 
-/* What y should be, and sum |V| |U| over the positions that it is made of. */
+/* The exact y, and the sum of |V| |U| over its positions. */
 static double expect(const struct world *w, size_t n, size_t o, size_t pixel, double *magnitude)
 {
     const struct winograd_case *c = w->c;
@@ -219,7 +219,8 @@ static void check(const struct world *w)
 {
     const struct winograd_case *c = w->c;
     struct errors e = {0, 0};
-    /* Every result of small cases; of others a number that has no factor in common with sizes. */
+    /* Checks every result of small cases; of others every n-th, where n has no common factor with
+     * the sizes. */
     size_t all = c->n * c->out * w->pixels, step = all * c->in > 300000 ? 101 : 1;
     for (size_t k = 0; k < all; k += step)
         check_one(w, k / w->pixels / c->out, k / w->pixels % c->out, k % w->pixels, &e);

@@ -116,7 +116,7 @@ static void run(const struct world *w, float *sums)
     memset(sums, 0, w->count * sizeof *sums);
     for (size_t call = first ? 0 : 1; call < 2; call++) {
         size_t image = call * first, n = call ? c->n - first : first;
-        memset(scratch, 0xFF, size); /* no number */
+        memset(scratch, 0xFF, size); /* NaN */
         winograd_gradient(&shape, n, w->x.group + image * w->x.blocks * w->pixels * LANES,
                           w->dy.group + image * w->dy.blocks * w->pixels * LANES, sums, scratch);
     }
@@ -160,7 +160,7 @@ static void stop(struct world *w)
     free(w->u);
 }
 
-/* What the gradient should be. */
+/* The exact gradient. */
 static double expect(const struct world *w, size_t o, size_t i, size_t tap)
 {
     double sum = 0;
@@ -198,7 +198,8 @@ static void magnitudes(const struct world *w, size_t o, size_t i, double sums[9]
 static void check(const struct world *w)
 {
     const struct gradient_case *c = w->c;
-    /* Every weight of small cases; of others a number that has no factor in common with sizes. */
+    /* Checks every weight of small cases; of others every n-th, where n has no common factor with
+     * the sizes. */
     size_t all = c->in * c->out, step = all * w->pixels * c->n > 200000 ? 101 : 1;
     double squares = 0, of = 0, terms = (double)(c->n * tiles_of(c->height) * tiles_of(c->width));
     for (size_t k = 0; k < all; k += step) {
@@ -240,7 +241,7 @@ static void test_cases(void **state)
     }
 }
 
-/* The same bytes, wherever the memory is. */
+/* The same bytes at any alignment of the memory. */
 static void test_again(void **state)
 {
     static const struct gradient_case c = {5, 32, 48, 10, 7, 2, false};

@@ -1,5 +1,5 @@
-/* What the tests of the report share: a small made-up job of two stages that ran and one that
- * didn't, with its tables, the paper's numbers, and the files that the stages left. */
+/* Fixture of the report's tests: a small job with two stages that ran and one that didn't, its
+ * tables, the paper's numbers, and the outputs of the stages. */
 #ifndef FERDAG_TESTS_UNIT_SMALL_REPORT_H
 #define FERDAG_TESTS_UNIT_SMALL_REPORT_H
 

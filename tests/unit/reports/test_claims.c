@@ -76,7 +76,7 @@ static void test_table(void **state)
     json_decref(tables);
 }
 
-/* The tables of a section and sources of one's own, evaluated; the section is taken over. */
+/* Evaluates the tables of a section with other sources; takes ownership of the section. */
 static json_t *evaluate_own(json_t *section, const char *sources_text)
 {
     struct error err = {""};
@@ -100,7 +100,7 @@ static double cell_number(const json_t *tables, const char *pointer)
 static const struct claim_setting faithful = {true, true, ""}, smaller = {true, false, ""},
                                   drawn = {false, true, "drawn"};
 
-/* What a check of the tables comes to: "holds", "open", ... */
+/* The result of a check over the tables: "holds", "open", ... */
 static const char *result_of(const json_t *tables, const char *check_text)
 {
     static char result[16];
@@ -117,7 +117,7 @@ static const char *result_of(const json_t *tables, const char *check_text)
 
 /* ---- claims ---- */
 
-/* One claim with one check, as the verdict it gets. */
+/* The verdict on a claim with one check. */
 static void expect_verdict(const char *check, const char *smaller_settings,
                            const struct claim_setting *setting, const char *verdict,
                            const char *result)
@@ -184,8 +184,8 @@ static void test_claims(void **state)
                    "neutral", &faithful, "not decided", "fails");
 }
 
-/* Numbers of others alone say nothing of our run: no claim is reproduced by them, and a check that
- * compares nothing else is refused beforehand. */
+/* Numbers of others alone don't test our run: they reproduce no claim, and a check that compares
+ * only such numbers is refused. */
 static void test_claims_without_ours(void **state)
 {
     (void)state;
@@ -223,7 +223,7 @@ static void test_claims_without_ours(void **state)
     json_decref(section);
 }
 
-/* Narrow nets are fast: that they are fast enough says nothing of the paper's. */
+/* Narrow nets are fast, so that they are fast enough doesn't show that the paper's are. */
 static void test_claims_that_are_easier(void **state)
 {
     (void)state;
@@ -259,7 +259,7 @@ static void test_bad_claims(void **state)
     json_decref(tables);
 }
 
-/* Times in us: medians 2, 3 and 2.5, whose farther quartiles lie 0.1, 0.3 and 0.6 off. */
+/* Times in us: medians 2, 3 and 2.5, with farther quartiles at distances of 0.1, 0.3 and 0.6. */
 static void test_spread_of_times(void **state)
 {
     (void)state;
@@ -359,7 +359,8 @@ static void test_display_decides_nothing(void **state)
     }
 }
 
-/* Errors of a sum add in squares, spreads add up; one cell taken twice is twice as uncertain. */
+/* Standard errors of a sum add in squares, spreads add up; twice the same cell has twice its
+ * uncertainty. */
 static void test_uncertain_sums(void **state)
 {
     (void)state;
@@ -388,7 +389,8 @@ static void test_uncertain_sums(void **state)
     json_decref(tables);
 }
 
-/* A file that is no JSON is a gap with its reason; one that can't be read is an error. */
+/* A file that isn't JSON gives a missing number with the reason; one that can't be read is an
+ * error. */
 static void test_unusable_files(void **state)
 {
     (void)state;
@@ -414,7 +416,7 @@ static void test_unusable_files(void **state)
     json_decref(root);
 }
 
-/* The list of names has each check, and nothing else. */
+/* The list of names has exactly the checks. */
 static void test_check_names(void **state)
 {
     (void)state;

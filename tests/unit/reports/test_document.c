@@ -1,4 +1,4 @@
-/* A document with every kind of block, and what its two renderers make of it. */
+/* A document with every kind of block, and the output of its two renderers. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <setjmp.h>
@@ -184,7 +184,7 @@ static size_t count(const char *text, const char *word)
     return n;
 }
 
-/* A reference table has its head on each page, and every row once; what is too wide is cut. */
+/* A reference table has its head on each page, and every row once; text that is too wide is cut. */
 static void test_long_table(void **state)
 {
     (void)state;
@@ -219,7 +219,7 @@ static void test_long_table(void **state)
     free(text);
 }
 
-/* More columns than fit go into blocks below, with the names of the rows in each. */
+/* Columns that don't fit go into further blocks below, each with the names of the rows. */
 static void test_wide_table(void **state)
 {
     (void)state;
@@ -249,7 +249,7 @@ static void test_wide_table(void **state)
     free(text);
 }
 
-/* The table of renderers has each port once. */
+/* Each port is in the table of renderers once. */
 static void test_renderers(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* The report's kinds over a small made-up job, and the programs, pictures and PDFs they need. */
+/* The report's kinds on a small job, and the programs, pictures and PDFs that they use. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <setjmp.h>
@@ -126,7 +126,7 @@ static const char report_json[] =
     "\"One of one\"}, {\"title\": "
     "\"No sheet\", \"file\": \"@sheet.sheets:/two.png\"}]}";
 
-/* The run's order, which is not that of the references. */
+/* The order of the run, not that of the references. */
 static const char stages_json[] =
     "[{\"name\": \"train\", \"kind\": \"train_cnn\"}, {\"name\": \"sheet\", \"kind\": \"filter\"},"
     " {\"name\": \"score/a\", \"kind\": \"metrics\"}, {\"name\": \"score/z\", \"kind\": "
@@ -252,7 +252,7 @@ static void need_tools(void)
     }
 }
 
-/* Where in the text, after `from`, the words stand. */
+/* The position of the words in the text, after `from`. */
 static const char *after(const char *from, const char *words)
 {
     const char *found = strstr(from, words);
@@ -261,8 +261,8 @@ static const char *after(const char *from, const char *words)
     return found + strlen(words);
 }
 
-/* What failed a claim stands on the first page; stages stand in the order of the run; no cell's
- * name is cut. */
+/* The first page has the comparisons that failed a claim; stages are in the order of the run; no
+ * cell's name is cut. */
 static void test_pages(void **state)
 {
     (void)state;
@@ -323,7 +323,7 @@ static void test_report_kind(void **state)
     char *first = read_whole("report.pdf", &size),
          *plot = read_whole("plots/curves-1.pdf", &again_size);
     free(plot);
-    sleep(1); /* a date in the file would now be another one */
+    sleep(1); /* a date in the file would differ now */
     char *text = report_text();
     char *again = read_whole("report.pdf", &again_size);
     assert_int_equal(size, again_size);

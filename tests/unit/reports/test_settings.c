@@ -1,4 +1,4 @@
-/* The paper's settings beside what the stages of a run were given. */
+/* The paper's settings next to the params of a run's stages. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ static const char stages_json[] =
     "\"epochs\": 48, \"lr\": 0.05, \"schedule\": \"cosine\", \"decay_start\": 80, \"seed\": 2}},"
     " {\"name\": \"svm\", \"kind\": \"train_svm\", \"params\": {\"c\": 1.0, \"epochs\": 7}}]";
 
-/* One setting, named `name`, as text; NULL where it isn't shown. The caller frees what it gets. */
+/* The setting `name` as text; NULL if it isn't shown. The caller frees it. */
 static json_t *compare(const char *name, const char *setting, size_t *differ)
 {
     struct error err = {""};
@@ -51,7 +51,7 @@ static void expect(const char *name, const char *setting, const char *ours, size
     json_decref(entry);
 }
 
-/* What a stage was given counts, whatever the experiment's param of that name says. */
+/* The stage's param counts, not the experiment's param of that name. */
 static void test_overrides(void **state)
 {
     (void)state;
@@ -63,7 +63,7 @@ static void test_overrides(void **state)
     expect("epochs", "{\"value\": null, \"param\": \"train_cnn\", \"group_by\": \"model\"}",
            "48; ResNeXt29: 24", 0);
     expect("epochs", "{\"value\": 48, \"param\": \"train_cnn\"}", "48; train/full/slow: 24", 1);
-    /* the models have no seed of their own each: only the stages' names tell them apart */
+    /* the model doesn't determine the seed, so the stage is named instead */
     expect("seed", "{\"value\": 1, \"param\": \"train_cnn\", \"group_by\": \"model\"}",
            "1; train/cleaned/quick: 2", 1);
     expect("rate", "{\"value\": 0.05, \"param\": \"train_cnn.lr\", \"group_by\": \"model\"}",

@@ -56,7 +56,7 @@ static void test_tones(void **state)
     assert_float_equal(t.flat, 38.0 / 40, 1e-6);
     t = image_tones(stripes);
     assert_float_equal(t.lines, 5 * 200.0 / 40, 1e-4); /* 5 dark columns of the inner 40 */
-    assert_float_equal(t.flat, 25.0 / 40, 1e-6);       /* each spoils itself and its neighbours */
+    assert_float_equal(t.flat, 25.0 / 40, 1e-6);       /* each changes itself and its neighbours */
     t = image_tones(noise);
     assert_true(t.entropy > 7.8 && t.entropy <= 8);
     assert_true(t.centre_entropy > 4.9 && t.centre_entropy <= 5);
@@ -498,7 +498,7 @@ static void test_stage_threads(void **state)
     }
 }
 
-/* Each of the stage's threads opens a finder of its own. */
+/* Each thread of the stage opens its own face finder. */
 static void test_finders_opened_at_once(void **state)
 {
     (void)state;

@@ -172,7 +172,7 @@ static void check_pixels(const struct images *images, size_t row, int first)
         assert_int_equal(pixels[i], (first + i) % 256);
 }
 
-/* Four rows of three splits, each with pixels of its own. */
+/* Four rows of three splits, each with other pixels. */
 static struct text good_csv(const char *newline, const char *quote, const char *last)
 {
     static const char *const usages[] = {"Training", "PrivateTest", "Training", "PublicTest"};

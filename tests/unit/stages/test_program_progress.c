@@ -1,5 +1,5 @@
-/* The progress of a user's program: which lines are reports, which line of an output is shown, and
- * what a file that holds anything at all leads to. */
+/* The progress of a user's program: which lines are reports, which line of the output is shown, and
+ * the effect of a file with arbitrary content. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,7 +124,7 @@ static void write_report(const char *text, size_t size)
     close(fd);
 }
 
-/* What the stage reports after a look; "" if it is nothing. */
+/* The stage's report after the file was read; "" if there is none. */
 static const char *look(struct program_progress *p, int from)
 {
     static char text[8192];
@@ -149,7 +149,7 @@ static void looks(void **state)
         close(p.output); /* of this test */
     p.output = open("output", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     assert_true(access(".ferdag-progress", F_OK) <
-                0); /* a program that lists its folder sees none */
+                0); /* the file isn't visible in a listing of the folder */
     assert_string_equal(look(&p, pipes[0]), "");
     write_report("1/4 step\n2/4 st", 15);
     assert_non_null(strstr(look(&p, pipes[0]), "\"done\":1.0"));
@@ -170,7 +170,7 @@ static void looks(void **state)
     assert_non_null(strstr(both, "\"note\":\"20%\""));
     assert_non_null(strstr(both, "\"done\":3.0"));
 
-    /* What isn't a file of its own is not read, and a pipe isn't waited for. */
+    /* Only a regular file of the program is read; a pipe doesn't block. */
     assert_int_equal(unlink(".ferdag-progress"), 0);
     assert_int_equal(mkfifo(".ferdag-progress", 0600), 0);
     assert_string_equal(look(&p, pipes[0]), "");

@@ -85,7 +85,7 @@ static void schedules_with_the_same_start(void **state)
     a.warmup = b.warmup = 0;
     assert_true(schedule_same_start(&a, &b, 0, STEPS));
     assert_false(
-        schedule_same_start(&a, &b, 1, STEPS)); /* its first rate is the same, its last not */
+        schedule_same_start(&a, &b, 1, STEPS)); /* its first rate is equal, its last is not */
 }
 
 /* ---- crops ---- */
@@ -217,7 +217,8 @@ static int run_in(const char *place, const char *name, const char *params, int m
     if (child == 0) {
         const struct kind *kind = kind_find(name);
         struct job job;
-        /* SIGPROF comes by CPU time, whatever else the machine does, and ends it like SIGKILL */
+        /* SIGPROF comes after this CPU time, whatever the machine's load, and ends the process like
+         * SIGKILL */
         const struct itimerval limit = {
             .it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}};
         if (setitimer(ITIMER_PROF, &limit, NULL) < 0 || chdir(place) < 0 ||
@@ -302,7 +303,7 @@ static void precision_is_fp32_without_bf16(void **state)
     static const char isa[] = "ONEDNN_MAX_CPU_ISA";
     const char *setting = getenv(isa);
     char *kept = setting ? strdup(setting) : NULL;
-    setenv(isa, "AVX2", 1); /* the child asks it before anything of oneDNN's */
+    setenv(isa, "AVX2", 1); /* the child reads it at its first call of oneDNN */
     expect_precision("without", "fp32");
     unsetenv(isa);
     if (kept)
@@ -323,10 +324,10 @@ static void killed_training_ends_with_the_same_bytes(void **state)
     (void)state;
     struct random r = random_start(4, 4);
     struct error err = {""};
-    double allowed = 50; /* milliseconds; more each time, so that it ends */
+    double allowed = 50; /* milliseconds; more each time, so that the training ends */
     bool resumed = false;
     for (int i = 0, status = -1; i < 80 && !(resumed && status == 0); i++) {
-        if (status == 0) { /* no kill came between a checkpoint and the end: once more */
+        if (status == 0) { /* no kill came between a checkpoint and the end: try again */
             assert_int_equal(file_remove_tree("killed", &err), 0);
             allowed /= 4;
         }
@@ -345,7 +346,8 @@ static void killed_training_ends_with_the_same_bytes(void **state)
     same_files("a", "killed");
 }
 
-/* Cut, altered and foreign checkpoints start the training anew, and say so. */
+/* With a truncated, changed or foreign checkpoint, the training starts from the beginning and
+ * prints the reason. */
 static void bad_checkpoints_are_not_believed(void **state)
 {
     (void)state;
@@ -436,7 +438,7 @@ static void features_of_all_splits(void **state)
     array_free(&labels);
 }
 
-/* A batch of another size and a second look give the same numbers; another view gives others. */
+/* Another batch size and a second run give the same numbers; another view gives others. */
 static void views_differ_batches_do_not(void **state)
 {
     (void)state;
@@ -494,7 +496,7 @@ static void bad_weights_are_refused(void **state)
     free(whole);
 }
 
-/* What trainings of the widest nets write must be small enough to be read again. */
+/* The outputs of trainings of the widest nets must be within the limits of the readers. */
 static void files_of_the_widest_nets_are_read(void **state)
 {
     (void)state;
