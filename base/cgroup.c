@@ -47,7 +47,7 @@ static char *find_own(void)
     while (own && !found && fgets(line, sizeof line, own)) {
         line[strcspn(line, "\n")] = 0;
         if (strncmp(line, "0::/", 4) == 0 && strncmp(line, "0::/..", 6) != 0)
-            found = file_path("%s%s", mount, line + 3);
+            found = format_string("%s%s", mount, line + 3);
     }
     if (own)
         fclose(own);
@@ -145,7 +145,7 @@ void cgroup_open(struct cgroup *cgroup, const char *folder)
     if (!own)
         return;
     make_name(folder, name);
-    cgroup->path = file_path("%s/%s", own, name);
+    cgroup->path = format_string("%s/%s", own, name);
     free(own);
     if (cgroup->path && (mkdir(cgroup->path, 0755) == 0 || errno == EEXIST))
         cgroup->fd = open(cgroup->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

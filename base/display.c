@@ -20,7 +20,7 @@ static wchar_t decode(const char *p, size_t n)
 /* Columns of the character at p, or -1 if it can't be printed; *bytes is how long it is. */
 static int character_width(const char *p, size_t *bytes)
 {
-    size_t n = utf8_character(p);
+    size_t n = utf8_length(p);
     *bytes = n ? n : 1;
     return n ? wcwidth(decode(p, n)) : -1;
 }
@@ -126,7 +126,7 @@ void display_clean(char *to, size_t size, const char *from, size_t length)
     while (from < end) {
         char piece[5] = "";
         memcpy(piece, from, end - from < 4 ? (size_t)(end - from) : 4);
-        size_t bytes = utf8_character(piece);
+        size_t bytes = utf8_length(piece);
         wchar_t c = bytes ? decode(piece, bytes) : L'?';
         from += bytes ? bytes : 1;
         if (c == 0x1b) {
@@ -151,7 +151,7 @@ void display_ascii(char *text)
 {
     char *to = text;
     for (size_t bytes; *text; text += bytes) {
-        bytes = utf8_character(text);
+        bytes = utf8_length(text);
         *to++ = bytes == 1 ? *text : '?';
         bytes = bytes ? bytes : 1;
     }

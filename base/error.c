@@ -9,7 +9,7 @@
 /* A path may hold other bytes than UTF-8 and control bytes, and truncation may cut a character. */
 static void one_line(char *text)
 {
-    utf8_mend(text);
+    utf8_repair(text);
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             *text = ' ';

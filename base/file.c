@@ -19,7 +19,7 @@
 /* Of file_remove_tree: each level of folders keeps a file descriptor open. */
 enum { MAX_DEPTH = 100, MAX_PASSES = 1000 };
 
-char *file_path(const char *format, ...)
+char *format_string(const char *format, ...)
 {
     va_list args;
     char *path = NULL;
@@ -34,7 +34,7 @@ char *file_random_name(const char *folder)
     uint64_t number;
     if (getentropy(&number, sizeof number) < 0)
         return NULL;
-    return file_path("%s/%016" PRIx64, folder, number);
+    return format_string("%s/%016" PRIx64, folder, number);
 }
 
 int file_read(const char *path, size_t limit, char **data, size_t *size, struct error *err)
@@ -105,7 +105,7 @@ char *file_temporary_name(const char *path)
     uint32_t number;
     return getentropy(&number, sizeof number) < 0
                ? NULL
-               : file_path("%s.tmp.%08x", path, (unsigned)number);
+               : format_string("%s.tmp.%08x", path, (unsigned)number);
 }
 
 /* Opens a new file beside `path` for writing; *temporary is its malloc'd name. */

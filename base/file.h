@@ -46,6 +46,6 @@ char *file_random_name(const char *folder);
 char *file_temporary_name(const char *path);
 
 /* printf into malloc'd memory; NULL when memory is out. The caller frees it. */
-char *file_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *format_string(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -79,7 +79,7 @@ static bool belongs_to_attempt(const char *pid, const char *folder)
     return found;
 }
 
-void process_end_survivors(const char *folder)
+void process_kill_leftovers(const char *folder)
 {
     DIR *all = opendir("/proc");
     struct dirent *entry;

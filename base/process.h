@@ -18,6 +18,6 @@ bool process_kill_children(bool (*keep)(void *data, pid_t pid), void *data);
 
 /* Kills what an attempt in `folder` left running after it and the run that watched it were killed:
  * processes of our user with FERDAG_ATTEMPT=FOLDER in the environment, and those in its cgroup. */
-void process_end_survivors(const char *folder);
+void process_kill_leftovers(const char *folder);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t utf8_character(const char *text)
+size_t utf8_length(const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
     if (*p < 0x80)
@@ -21,10 +21,10 @@ size_t utf8_character(const char *text)
     return overlong || beyond ? 0 : n;
 }
 
-void utf8_mend(char *text)
+void utf8_repair(char *text)
 {
     while (*text) {
-        size_t n = utf8_character(text);
+        size_t n = utf8_length(text);
         if (n == 0)
             *text = '?';
         text += n ? n : 1;
@@ -36,7 +36,7 @@ json_t *utf8_json(const char *text)
     json_t *json = json_string(text);
     char *copy = json ? NULL : strdup(text);
     if (copy) {
-        utf8_mend(copy);
+        utf8_repair(copy);
         json = json_string(copy);
     }
     free(copy);

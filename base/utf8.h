@@ -7,10 +7,10 @@
 
 /* Length of the UTF-8 character at p, a text that ends with a 0 byte; 0 if it is not valid: a byte
  * that starts no character, a truncated one, an overlong form, a surrogate, above U+10FFFF. */
-size_t utf8_character(const char *p);
+size_t utf8_length(const char *p);
 
 /* Replaces each byte that is not part of a valid character with "?". */
-void utf8_mend(char *text);
+void utf8_repair(char *text);
 
 /* The text as a JSON string, with invalid bytes replaced; NULL when memory is out. For display
  * only: the path that it stands for may be another. */

@@ -160,8 +160,8 @@ int affected_find(struct cache *cache, const struct digest *digest, struct affec
                   size_t *count, struct error *err)
 {
     struct search s = {.cache = cache, .err = err};
-    struct stamp stamp;
-    int rc = index_blob_find(cache->index, digest, &stamp, &s.since, err);
+    struct metadata metadata;
+    int rc = index_find_blob(cache->index, digest, &metadata, &s.since, err);
     if (rc == 0 || rc == -ENOENT)
         rc = add_digest(&s, digest);
     if (rc == 0)
@@ -186,7 +186,7 @@ int affected_forget(struct cache *cache, const struct affected *affected, size_t
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = record_quarantine(cache->folder, affected[i].key.hex, err);
         if (rc == 0)
-            rc = index_forget(cache->index, affected[i].key.hex, err);
+            rc = index_remove_result(cache->index, affected[i].key.hex, err);
     }
     return rc;
 }

@@ -1,4 +1,4 @@
-/* See blob_writer.h. blob_store walks and hashes; the files to move wait in `pending` until
+/* See blob_writer.h. blob_writer_add walks and hashes; the files to move wait in `pending` until
  * blob_writer_finish, so that a link finds its target whatever the order of the outputs. */
 #define _GNU_SOURCE
 #include "cache/blob_writer.h"
@@ -100,8 +100,8 @@ static int store_file(struct blob_writer *w, const char *path, bool copy, struct
                        err);
 }
 
-int blob_store_memory(struct blob_writer *w, const void *data, size_t size, struct blob *blob,
-                      struct error *err)
+int blob_writer_add_memory(struct blob_writer *w, const void *data, size_t size, struct blob *blob,
+                           struct error *err)
 {
     *blob = (struct blob){.size = size};
     int rc = sha256_memory(data, size, &blob->digest, err);
@@ -220,7 +220,7 @@ static int walk_link(const struct walk *walk, char *path, const char *full)
 /* Takes ownership of path. */
 static int walk_entry(const struct walk *walk, char *path, int depth)
 {
-    char *full = file_path("%s/%s", walk->root, path);
+    char *full = format_string("%s/%s", walk->root, path);
     struct stat st;
     struct blob blob;
     int rc = 0;
@@ -253,7 +253,7 @@ static DIR *open_folder(const struct walk *walk, const char *folder)
 
 static int walk_folder(const struct walk *walk, const char *below, int depth)
 {
-    char *folder = file_path("%s%s%s", walk->root, *below ? "/" : "", below);
+    char *folder = format_string("%s%s%s", walk->root, *below ? "/" : "", below);
     DIR *dir = folder ? open_folder(walk, folder) : NULL;
     if (!dir) {
         int code = folder ? errno : ENOMEM;
@@ -269,7 +269,7 @@ static int walk_folder(const struct walk *walk, const char *below, int depth)
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
             continue;
         empty = false;
-        char *path = file_path("%s%s%s", below, *below ? "/" : "", name);
+        char *path = format_string("%s%s%s", below, *below ? "/" : "", name);
         rc = strchr(name, '\n') ? error_set(walk->err, EINVAL,
                                             "%s holds a file with a newline in its name", folder)
              : path             ? walk_entry(walk, path, depth)
@@ -300,7 +300,7 @@ static int store_tree(struct blob_writer *w, const char *path, bool copy, struct
     if (rc == 0)
         rc = tree_print(&tree, &text, &size, err);
     if (rc == 0)
-        rc = blob_store_memory(w, text, size, blob, err);
+        rc = blob_writer_add_memory(w, text, size, blob, err);
     blob->tree = true;
     free(text);
     free(walk.real_root);
@@ -327,8 +327,8 @@ static bool leads_away(const char *path)
     return away;
 }
 
-int blob_store(struct blob_writer *w, const char *path, bool tree, struct blob *blob,
-               struct error *err)
+int blob_writer_add(struct blob_writer *w, const char *path, bool tree, struct blob *blob,
+                    struct error *err)
 {
     *blob = (struct blob){0};
     bool copy = leads_away(path);

@@ -1,8 +1,8 @@
 /* Stores a stage's outputs: hashes files and folders and moves them into the cache's blob store.
  *
- * Three steps: blob_writer_start, blob_store for each output, blob_writer_finish. No file moves
- * before the last step, so that outputs may be links to each other. One thread per writer; several
- * writers may store into one cache at once. */
+ * Three steps: blob_writer_start, blob_writer_add for each output, blob_writer_finish. No file
+ * moves before the last step, so that outputs may be links to each other. One thread per writer;
+ * several writers may store into one cache at once. */
 #ifndef FERDAG_CACHE_BLOB_WRITER_H
 #define FERDAG_CACHE_BLOB_WRITER_H
 
@@ -27,12 +27,12 @@ void blob_writer_start(struct blob_writer *w, const struct cache *cache);
  * (path must be on the cache's file system). A file that is reached through a link that leads out
  * of the tree, or that has a second name, is copied and stays. -EINVAL: something other than a
  * file, a folder or a link, or a link in a tree to a folder outside it. */
-int blob_store(struct blob_writer *w, const char *path, bool tree, struct blob *blob,
-               struct error *err);
+int blob_writer_add(struct blob_writer *w, const char *path, bool tree, struct blob *blob,
+                    struct error *err);
 
 /* Stores bytes as a blob. */
-int blob_store_memory(struct blob_writer *w, const void *data, size_t size, struct blob *blob,
-                      struct error *err);
+int blob_writer_add_memory(struct blob_writer *w, const void *data, size_t size, struct blob *blob,
+                           struct error *err);
 
 /* Moves all files into the store and syncs them. A damaged blob of the same digest is replaced.
  * -EIO: a file changed since it was hashed. */

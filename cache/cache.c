@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "cache/record.h"
 #include "cache/store_local.h"
-#include "cache/work.h"
+#include "cache/attempts.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ static int make_folders(const char *folder, struct error *err)
     static const char *const parts[] = {"blobs", "results", "work", "tmp"};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof *parts; i++) {
-        char *path = file_path("%s/%s", folder, parts[i]);
+        char *path = format_string("%s/%s", folder, parts[i]);
         rc = path ? file_make_folders(path, err) : error_set(err, ENOMEM, "out of memory");
         free(path);
     }
@@ -31,7 +31,7 @@ static int make_folders(const char *folder, struct error *err)
 
 static void remove_entry(const char *folder, const char *name)
 {
-    char *path = file_path("%s/%s", folder, name);
+    char *path = format_string("%s/%s", folder, name);
     if (path)
         file_remove_tree(path, NULL);
     free(path);
@@ -40,7 +40,7 @@ static void remove_entry(const char *folder, const char *name)
 /* Removes temporary files and folders of killed runs: those older than a day. */
 static void remove_old_temporaries(const char *folder)
 {
-    char *path = file_path("%s/tmp", folder);
+    char *path = format_string("%s/tmp", folder);
     DIR *dir = path ? opendir(path) : NULL;
     struct dirent *entry;
     struct stat st;
@@ -60,7 +60,7 @@ bool cache_exists(const char *folder)
     struct stat st;
     bool there = false;
     for (size_t i = 0; i < 2; i++) {
-        char *path = file_path("%s/%s", folder, parts[i]);
+        char *path = format_string("%s/%s", folder, parts[i]);
         there |= path && stat(path, &st) == 0;
         free(path);
     }
@@ -70,7 +70,7 @@ bool cache_exists(const char *folder)
 static bool may_write(const char *folder)
 {
     struct stat st;
-    char *path = file_path("%s/index.sqlite", folder);
+    char *path = format_string("%s/index.sqlite", folder);
     bool may =
         path && access(folder, W_OK) == 0 && (stat(path, &st) < 0 || access(path, W_OK) == 0);
     free(path);
@@ -104,21 +104,21 @@ static int upgrade(struct cache *cache, struct error *err)
 {
     int rc = make_folders(cache->folder, err);
     if (rc == 0)
-        rc = index_begin(cache->index, err);
+        rc = index_begin_transaction(cache->index, err);
     if (rc < 0)
         return rc;
     rc = index_upgrade(cache->index, err);
     if (rc == 0)
         rc = write_records(cache, err);
     if (rc == 0)
-        return index_end(cache->index, err);
+        return index_end_transaction(cache->index, err);
     index_rollback(cache->index);
     return rc;
 }
 
 static int open_index(struct cache *cache, bool exists, struct error *err)
 {
-    char *path = exists ? file_path("%s/index.sqlite", cache->folder) : strdup(":memory:");
+    char *path = exists ? format_string("%s/index.sqlite", cache->folder) : strdup(":memory:");
     if (!path)
         return error_set(err, ENOMEM, "out of memory opening %s", cache->folder);
     int rc = cache->read_only ? index_open_read_only(&cache->index, path, err)
@@ -146,7 +146,7 @@ int cache_open(struct cache *cache, const char *folder, bool create, struct erro
     if (rc < 0)
         cache_close(cache);
     else if (create)
-        work_clean(cache);
+        attempts_clean(cache);
     return rc;
 }
 

@@ -4,13 +4,14 @@
  *   CACHE/index.sqlite   which key gave which outputs (index.h)
  *   CACHE/results/       a record of each result, by key (record.h)
  *   CACHE/blobs/         every output, by digest (store_local.h)
- *   CACHE/work/          folders in which stages run (work.h)
+ *   CACHE/work/          folders in which stages run (attempts.h)
  *   CACHE/tmp/           files that are being written
  *   CACHE/damaged/       damaged blobs, records and indexes
  *
  * Other folders of the program include this header, blob_writer.h, tree.h, index.h, record.h,
- * work.h and fsck.h. Calls inside cache/ go one way: from fsck.c and cache.c to work.c, results.c,
- * check.c, affected.c and place.c, from those to the index, the records and the store. */
+ * attempts.h and fsck.h. Calls inside cache/ go one way: from fsck.c and cache.c to attempts.c,
+ * results.c, check.c, affected.c and place.c, from those to the index, the records and the store.
+ */
 #ifndef FERDAG_CACHE_CACHE_H
 #define FERDAG_CACHE_CACHE_H
 
@@ -63,8 +64,8 @@ void cache_close(struct cache *cache); /* a zeroed one is allowed */
 int cache_find(struct cache *cache, const char *key, struct result *result, struct error *err);
 
 /* Adds a result to the index. Its record and its blobs, by `writer`, must have been written. */
-int cache_commit(struct cache *cache, const struct result *result, const struct blob_writer *writer,
-                 struct error *err);
+int cache_add_result(struct cache *cache, const struct result *result,
+                     const struct blob_writer *writer, struct error *err);
 
 /* ---- check.c ---- */
 

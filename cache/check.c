@@ -1,5 +1,5 @@
-/* See check.h. A blob whose file still has the metadata (base/stamp.h) that the index has for it is
- * taken to be sound; any other is read. */
+/* See check.h. A blob whose file still has the metadata (base/metadata.h) that the index has for it
+ * is taken to be sound; any other is read. */
 #include "cache/check.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -26,11 +26,11 @@ static bool was_verified(const struct cache *cache, const struct digest *digest)
                                             sizeof *cache->verified, by_digest);
 }
 
-static int remember(struct cache *cache, const struct digest *digest, const struct stamp *stamp,
-                    double when, struct error *err)
+static int remember(struct cache *cache, const struct digest *digest,
+                    const struct metadata *metadata, double when, struct error *err)
 {
     if (!cache->read_only)
-        return index_blob_set(cache->index, digest, stamp, when, err);
+        return index_put_blob(cache->index, digest, metadata, when, err);
     struct digest *larger =
         realloc(cache->verified, (cache->verified_count + 1) * sizeof *cache->verified);
     if (!larger)
@@ -51,7 +51,7 @@ static void notify(struct cache *cache, const char *text)
 
 static void notify_damage(struct cache *cache, const char *why, const char *consequence)
 {
-    char *text = file_path("damaged: %s%s", why, consequence);
+    char *text = format_string("damaged: %s%s", why, consequence);
     if (text)
         notify(cache, text);
     free(text);
@@ -64,9 +64,9 @@ static void notify_affected(struct cache *cache, const struct affected *affected
         return;
     if (count > 1)
         snprintf(more, sizeof more, " and %zu other result%s", count - 1, count > 2 ? "s" : "");
-    char *text =
-        file_path("%s%s may have been computed from the damaged bytes%s", affected[0].stage, more,
-                  cache->read_only ? "" : ": removed from the cache, so that they run again");
+    char *text = format_string(
+        "%s%s may have been computed from the damaged bytes%s", affected[0].stage, more,
+        cache->read_only ? "" : ": removed from the cache, so that they run again");
     if (text)
         notify(cache, text);
     free(text);
@@ -96,7 +96,7 @@ int check_replaced(struct cache *cache, const struct digest *digest, struct erro
 int check_quarantine(struct cache *cache, const struct digest *digest, struct error *err)
 {
     int rc = store_local_quarantine(cache->blobs, digest, err);
-    return rc < 0 ? rc : index_blob_forget(cache->index, digest, err);
+    return rc < 0 ? rc : index_remove_blob(cache->index, digest, err);
 }
 
 int cache_damaged(struct cache *cache, const struct digest *digest, const char *why,
@@ -120,26 +120,26 @@ static int missing_by_damage(struct cache *cache, const struct digest *digest, c
 
 int cache_verify(const struct cache *cache, const struct digest *digest, struct error *err)
 {
-    struct stamp stamp;
-    return store_local_verify(cache->blobs, digest, &stamp, err);
+    struct metadata metadata;
+    return store_local_verify(cache->blobs, digest, &metadata, err);
 }
 
 /* Reads a blob unless that was done. 0, -ENOENT or an error. */
 static int verify(struct cache *cache, const struct digest *digest, uint64_t size,
                   struct error *err)
 {
-    struct stamp stamp;
+    struct metadata metadata;
     struct error why = {""};
     uint64_t all = 0;
     if (was_verified(cache, digest))
         return 0;
     double began = clock_now();
-    int rc = store_local_verify(cache->blobs, digest, &stamp, &why);
+    int rc = store_local_verify(cache->blobs, digest, &metadata, &why);
     cache->verified_bytes += size;
     if (cache->verifying && index_blob_bytes(cache->index, &all, NULL) == 0)
         cache->verifying(cache->data, cache->verified_bytes, all);
     if (rc == 0)
-        return remember(cache, digest, &stamp, began, err);
+        return remember(cache, digest, &metadata, began, err);
     if (rc == -EILSEQ || rc == -EIO)
         return missing_by_damage(cache, digest, why.text, err);
     if (rc == -ENOENT)
@@ -161,26 +161,26 @@ static bool exists(const struct cache *cache, const struct digest *digest)
 
 /* 0, -ENOENT or an error. known: as in check_blob. */
 static int check_file(struct cache *cache, const struct digest *digest, uint64_t size,
-                      const struct stamp *known, struct error *err)
+                      const struct metadata *known, struct error *err)
 {
-    struct stamp now, stored;
+    struct metadata now, stored;
     double when;
-    if (store_local_stamp(cache->blobs, digest, size, &now) < 0)
+    if (store_local_metadata(cache->blobs, digest, size, &now) < 0)
         return exists(cache, digest)
                    ? missing_by_damage(cache, digest,
                                        "a blob has another size than what was stored", err)
                    : -ENOENT;
-    if (known && stamp_equal(known, &now))
+    if (known && metadata_equal(known, &now))
         return 0;
     if (cache->read_only && cache->by_size)
         return 0;
-    if (!known && index_blob_find(cache->index, digest, &stored, &when, err) == 0 &&
-        stamp_equal(&stored, &now))
+    if (!known && index_find_blob(cache->index, digest, &stored, &when, err) == 0 &&
+        metadata_equal(&stored, &now))
         return 0;
     return verify(cache, digest, size, err);
 }
 
-int check_blob(struct cache *cache, const struct blob *blob, const struct stamp *known,
+int check_blob(struct cache *cache, const struct blob *blob, const struct metadata *known,
                struct error *err)
 {
     int rc = check_file(cache, &blob->digest, blob->size, known, err);

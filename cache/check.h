@@ -5,8 +5,8 @@
 
 #include "cache/cache.h"
 
-/* As cache_check. known: the blob's stamp in the index, or NULL to look it up. */
-int check_blob(struct cache *cache, const struct blob *blob, const struct stamp *known,
+/* As cache_check. known: the blob's metadata in the index, or NULL to look it up. */
+int check_blob(struct cache *cache, const struct blob *blob, const struct metadata *known,
                struct error *err);
 
 /* Reports that a stage replaced a damaged blob, and forgets results that may have been computed

@@ -15,7 +15,7 @@ typedef int visit_digest(void *data, const struct digest *digest, struct error *
 
 char *fanout_path(const char *folder, const char *hex, const char *suffix)
 {
-    return file_path("%s/%.*s/%s%s", folder, PREFIX, hex, hex + PREFIX, suffix);
+    return format_string("%s/%.*s/%s%s", folder, PREFIX, hex, hex + PREFIX, suffix);
 }
 
 /* Whether the name is that many hex digits and the suffix. */
@@ -27,7 +27,7 @@ static bool is_name(const char *name, size_t digits, const char *suffix)
 static int list_prefix(const char *folder, const char *prefix, const char *suffix,
                        visit_digest *visit, void *data, struct error *err)
 {
-    char *path = file_path("%s/%s", folder, prefix);
+    char *path = format_string("%s/%s", folder, prefix);
     DIR *dir = path ? opendir(path) : NULL;
     struct dirent *entry;
     int rc = path ? 0 : error_set(err, ENOMEM, "out of memory listing %s", folder);

@@ -41,16 +41,16 @@ static int scan_blob(void *data, const struct digest *digest, struct error *err)
     const struct scan *scan = data;
     struct fsck *f = scan->fsck;
     struct error why = {""};
-    struct stamp stamp;
+    struct metadata metadata;
     double began = clock_now();
-    int rc = store_local_verify(scan->cache->blobs, digest, &stamp, &why);
+    int rc = store_local_verify(scan->cache->blobs, digest, &metadata, &why);
     if (rc == -ENOENT)
         return 0; /* another run moved it to damaged/ meanwhile */
     f->blobs++;
     if (rc < 0)
         return add_damaged(f, digest, why.text, err);
-    f->bytes += stamp.size;
-    return index_blob_set(scan->cache->index, digest, &stamp, began, err);
+    f->bytes += metadata.size;
+    return index_put_blob(scan->cache->index, digest, &metadata, began, err);
 }
 
 static int by_digest(const void *a, const void *b)
@@ -109,8 +109,8 @@ static int add_missing(struct fsck *f, const struct output_of *output, struct er
 
 static bool is_stored(const struct cache *cache, const struct digest *digest, uint64_t size)
 {
-    struct stamp stamp;
-    return store_local_stamp(cache->blobs, digest, size, &stamp) == 0;
+    struct metadata metadata;
+    return store_local_metadata(cache->blobs, digest, size, &metadata) == 0;
 }
 
 static int scan_output(const struct scan *scan, const struct output_of *output, struct error *err)
@@ -196,7 +196,7 @@ int fsck_scan(struct cache *cache, struct fsck *f, struct error *err)
     if (rc == 0)
         rc = fsck_scan_records(cache, f, err);
     if (rc == 0)
-        rc = work_list(cache, &f->attempts, &f->attempt_count, err);
+        rc = attempt_list(cache, &f->attempts, &f->attempt_count, err);
     return rc;
 }
 

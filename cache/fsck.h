@@ -9,7 +9,7 @@
 
 #include "cache/affected.h"
 #include "cache/cache.h"
-#include "cache/work.h"
+#include "cache/attempts.h"
 
 struct damaged_blob {
     struct digest digest; /* under which the blob is stored */

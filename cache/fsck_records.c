@@ -21,20 +21,21 @@ static int import(void *data, const struct digest *key, struct error *err)
     int rc = record_read(cache->folder, key->hex, &result, NULL);
     if (rc < 0)
         return rc == -ENOMEM ? error_set(err, ENOMEM, "out of memory reading records") : 0;
-    rc = index_commit(cache->index, &result, err);
+    rc = index_put_result(cache->index, &result, err);
     result_free(&result);
     return rc;
 }
 
 static int import_all(struct cache *cache, struct error *err)
 {
-    char *damaged = file_path("%s/damaged/index.sqlite", cache->folder);
-    int rc = damaged ? index_begin(cache->index, err) : error_set(err, ENOMEM, "out of memory");
+    char *damaged = format_string("%s/damaged/index.sqlite", cache->folder);
+    int rc = damaged ? index_begin_transaction(cache->index, err)
+                     : error_set(err, ENOMEM, "out of memory");
     if (rc == 0) {
         rc = record_list(cache->folder, import, cache, err);
         index_salvage(cache->index, damaged);
         if (rc == 0)
-            rc = index_end(cache->index, err);
+            rc = index_end_transaction(cache->index, err);
         else
             index_rollback(cache->index);
     }
@@ -47,7 +48,7 @@ static int rebuild(struct cache *cache, const char *folder, struct error *err)
     static const char *const names[] = {"index.sqlite", "index.sqlite-wal", "index.sqlite-shm"};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++) {
-        char *path = file_path("%s/%s", folder, names[i]);
+        char *path = format_string("%s/%s", folder, names[i]);
         rc = path ? quarantine(folder, path, names[i], err)
                   : error_set(err, ENOMEM, "out of memory");
         free(path);
@@ -165,7 +166,7 @@ static int repair_result(struct cache *cache, const char *key, struct error *err
     struct result result;
     int rc = record_read(cache->folder, key, &result, NULL);
     if (rc == 0) {
-        rc = index_commit(cache->index, &result, err);
+        rc = index_put_result(cache->index, &result, err);
         result_free(&result);
         return rc;
     }
@@ -176,7 +177,7 @@ static int repair_result(struct cache *cache, const char *key, struct error *err
     rc = index_find(cache->index, key, &result, err);
     if (rc < 0)
         return rc == -ENOENT ? 0 : rc;
-    rc = result.incomplete ? index_forget(cache->index, key, err)
+    rc = result.incomplete ? index_remove_result(cache->index, key, err)
                            : record_write(cache->folder, &result, true, err);
     result_free(&result);
     return rc;

@@ -72,7 +72,7 @@ static int find(struct index *index, enum statement which, const char *key, cons
     return statement_row(index, s, err);
 }
 
-int index_begin(struct index *index, struct error *err)
+int index_begin_transaction(struct index *index, struct error *err)
 {
     if (index->database.read_only)
         return 0;
@@ -95,7 +95,7 @@ static int rollback(struct index *index, int rc)
     return rc;
 }
 
-int index_end(struct index *index, struct error *err)
+int index_end_transaction(struct index *index, struct error *err)
 {
     if (index->database.read_only)
         return 0;
@@ -127,11 +127,11 @@ static int read_output(sqlite3_stmt *s, struct result_output *output)
         .blob = {.size = (uint64_t)sqlite3_column_int64(s, 2),
                  .tree = form == FORM_TREE,
                  .executable = form == FORM_EXECUTABLE},
-        .stamped = sqlite3_column_type(s, 4) != SQLITE_NULL,
-        .stamp = {.size = (uint64_t)sqlite3_column_int64(s, 4),
-                  .inode = (uint64_t)sqlite3_column_int64(s, 5),
-                  .mtime_ns = sqlite3_column_int64(s, 6),
-                  .ctime_ns = sqlite3_column_int64(s, 7)},
+        .has_metadata = sqlite3_column_type(s, 4) != SQLITE_NULL,
+        .metadata = {.size = (uint64_t)sqlite3_column_int64(s, 4),
+                     .inode = (uint64_t)sqlite3_column_int64(s, 5),
+                     .mtime_ns = sqlite3_column_int64(s, 6),
+                     .ctime_ns = sqlite3_column_int64(s, 7)},
     };
     statement_digest(s, 1, &output->blob.digest);
     return output->port ? 0 : -ENOMEM;
@@ -291,9 +291,9 @@ static int put_outputs(struct index *index, const struct result *r, struct error
     return statement_run(index, s, err);
 }
 
-int index_commit(struct index *index, const struct result *result, struct error *err)
+int index_put_result(struct index *index, const struct result *result, struct error *err)
 {
-    int rc = index_begin(index, err);
+    int rc = index_begin_transaction(index, err);
     if (rc < 0)
         return rc;
     rc = put_result(index, result, err);
@@ -302,7 +302,7 @@ int index_commit(struct index *index, const struct result *result, struct error 
     if (rc == 0)
         rc = run_with_key(index, DROP_FAILURE, result->key, err);
     if (rc == 0)
-        rc = index_end(index, err);
+        rc = index_end_transaction(index, err);
     return rc < 0 ? rollback(index, rc) : 0;
 }
 
@@ -361,16 +361,16 @@ int index_past_times(struct index *index, const char *kind, const char *file,
     return rc;
 }
 
-int index_forget(struct index *index, const char *key, struct error *err)
+int index_remove_result(struct index *index, const char *key, struct error *err)
 {
-    int rc = index_begin(index, err);
+    int rc = index_begin_transaction(index, err);
     if (rc < 0)
         return rc;
     rc = run_with_key(index, DROP_RESULT, key, err);
     if (rc == 0)
         rc = run_with_key(index, DROP_OUTPUTS, key, err);
     if (rc == 0)
-        rc = index_end(index, err);
+        rc = index_end_transaction(index, err);
     return rc < 0 ? rollback(index, rc) : 0;
 }
 
@@ -450,16 +450,17 @@ static int put_failure(struct index *index, const struct failure *f, struct erro
     return statement_run(index, s, err);
 }
 
-int index_fail(struct index *index, const char *file, const struct failure *f, struct error *err)
+int index_put_failure(struct index *index, const char *file, const struct failure *f,
+                      struct error *err)
 {
-    int rc = index_begin(index, err);
+    int rc = index_begin_transaction(index, err);
     if (rc < 0)
         return rc;
     rc = put_failure(index, f, err);
     if (rc == 0)
         rc = put_latest(index, PUT_LATEST_FAILURE, file, f->stage, f->key, err);
     if (rc == 0)
-        rc = index_end(index, err);
+        rc = index_end_transaction(index, err);
     return rc < 0 ? rollback(index, rc) : 0;
 }
 

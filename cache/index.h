@@ -43,7 +43,7 @@ int index_upgrade(struct index *index, struct error *err);
 int index_find(struct index *index, const char *key, struct result *result, struct error *err);
 
 /* Adds or replaces a result and removes the key's failure. Its blobs must be stored. */
-int index_commit(struct index *index, const struct result *result, struct error *err);
+int index_put_result(struct index *index, const struct result *result, struct error *err);
 
 /* Keys of the results of a kind whose key_text begins with `start` and ends with `end`. *keys is
  * malloc'd. */
@@ -70,12 +70,12 @@ void past_time_free(struct past_time *time);
 int index_keys(struct index *index, struct digest **keys, size_t *count, struct error *err);
 
 /* Removes a result. */
-int index_forget(struct index *index, const char *key, struct error *err);
+int index_remove_result(struct index *index, const char *key, struct error *err);
 
 /* Adds a failure, and makes it the latest one of its stage in an experiment. file: full path of the
  * experiment's file. */
-int index_fail(struct index *index, const char *file, const struct failure *failure,
-               struct error *err);
+int index_put_failure(struct index *index, const char *file, const struct failure *failure,
+                      struct error *err);
 int index_find_failure(struct index *index, const char *key, struct failure *failure,
                        struct error *err);
 void failure_free(struct failure *failure);
@@ -91,27 +91,27 @@ int index_latest_failure(struct index *index, const char *file, const char *stag
                          struct error *err);
 
 /* The stat cache: the digest of a file outside the cache whose metadata is `st`. */
-int index_stat_find(struct index *index, const char *path, const struct stat *st,
+int index_find_stat(struct index *index, const char *path, const struct stat *st,
                     struct digest *digest, struct error *err);
-int index_stat_set(struct index *index, const char *path, const struct stat *st,
+int index_put_stat(struct index *index, const char *path, const struct stat *st,
                    const struct digest *digest, struct error *err);
 
 /* The metadata of a blob's file when its digest was last verified, and the time of that, in seconds
  * since 1970 (0: unknown). */
-int index_blob_find(struct index *index, const struct digest *digest, struct stamp *stamp,
+int index_find_blob(struct index *index, const struct digest *digest, struct metadata *metadata,
                     double *verified, struct error *err);
-int index_blob_set(struct index *index, const struct digest *digest, const struct stamp *stamp,
-                   double verified, struct error *err);
-int index_blob_forget(struct index *index, const struct digest *digest, struct error *err);
+int index_put_blob(struct index *index, const struct digest *digest,
+                   const struct metadata *metadata, double verified, struct error *err);
+int index_remove_blob(struct index *index, const struct digest *digest, struct error *err);
 
 /* Bytes of all different outputs. */
 int index_blob_bytes(struct index *index, uint64_t *bytes, struct error *err);
 
 /* Make one transaction of the calls between them. They may be nested; the outermost counts. */
-int index_begin(struct index *index, struct error *err);
-int index_end(struct index *index, struct error *err);
+int index_begin_transaction(struct index *index, struct error *err);
+int index_end_transaction(struct index *index, struct error *err);
 
-/* Undoes all changes since the outermost index_begin. */
+/* Undoes all changes since the outermost index_begin_transaction. */
 void index_rollback(struct index *index);
 
 /* Copies latest keys, failures and runs from a damaged index, as far as it can be read. */

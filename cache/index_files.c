@@ -16,7 +16,7 @@ static void bind_stat(sqlite3_stmt *s, const char *path, const struct stat *st)
     sqlite3_bind_int64(s, 6, clock_ns(&st->st_ctim));
 }
 
-int index_stat_find(struct index *index, const char *path, const struct stat *st,
+int index_find_stat(struct index *index, const char *path, const struct stat *st,
                     struct digest *digest, struct error *err)
 {
     sqlite3_stmt *s = statement_prepare(index, FIND_STAT, err);
@@ -31,7 +31,7 @@ int index_stat_find(struct index *index, const char *path, const struct stat *st
     return 0;
 }
 
-int index_stat_set(struct index *index, const char *path, const struct stat *st,
+int index_put_stat(struct index *index, const char *path, const struct stat *st,
                    const struct digest *digest, struct error *err)
 {
     if (index->database.read_only)
@@ -44,7 +44,7 @@ int index_stat_set(struct index *index, const char *path, const struct stat *st,
     return statement_run(index, s, err);
 }
 
-int index_blob_find(struct index *index, const struct digest *digest, struct stamp *stamp,
+int index_find_blob(struct index *index, const struct digest *digest, struct metadata *metadata,
                     double *verified, struct error *err)
 {
     sqlite3_stmt *s = statement_prepare(index, FIND_BLOB, err);
@@ -54,17 +54,17 @@ int index_blob_find(struct index *index, const struct digest *digest, struct sta
     int rc = statement_row(index, s, err);
     if (rc < 0)
         return rc;
-    *stamp = (struct stamp){.size = (uint64_t)sqlite3_column_int64(s, 0),
-                            .inode = (uint64_t)sqlite3_column_int64(s, 1),
-                            .mtime_ns = sqlite3_column_int64(s, 2),
-                            .ctime_ns = sqlite3_column_int64(s, 3)};
+    *metadata = (struct metadata){.size = (uint64_t)sqlite3_column_int64(s, 0),
+                                  .inode = (uint64_t)sqlite3_column_int64(s, 1),
+                                  .mtime_ns = sqlite3_column_int64(s, 2),
+                                  .ctime_ns = sqlite3_column_int64(s, 3)};
     *verified = sqlite3_column_double(s, 4);
     sqlite3_reset(s);
     return 0;
 }
 
-int index_blob_set(struct index *index, const struct digest *digest, const struct stamp *stamp,
-                   double verified, struct error *err)
+int index_put_blob(struct index *index, const struct digest *digest,
+                   const struct metadata *metadata, double verified, struct error *err)
 {
     if (index->database.read_only)
         return 0;
@@ -72,15 +72,15 @@ int index_blob_set(struct index *index, const struct digest *digest, const struc
     if (!s)
         return -EIO;
     statement_bind(s, 1, digest->hex);
-    sqlite3_bind_int64(s, 2, (sqlite3_int64)stamp->size);
-    sqlite3_bind_int64(s, 3, (sqlite3_int64)stamp->inode);
-    sqlite3_bind_int64(s, 4, stamp->mtime_ns);
-    sqlite3_bind_int64(s, 5, stamp->ctime_ns);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)metadata->size);
+    sqlite3_bind_int64(s, 3, (sqlite3_int64)metadata->inode);
+    sqlite3_bind_int64(s, 4, metadata->mtime_ns);
+    sqlite3_bind_int64(s, 5, metadata->ctime_ns);
     sqlite3_bind_double(s, 6, verified);
     return statement_run(index, s, err);
 }
 
-int index_blob_forget(struct index *index, const struct digest *digest, struct error *err)
+int index_remove_blob(struct index *index, const struct digest *digest, struct error *err)
 {
     if (index->database.read_only)
         return 0;

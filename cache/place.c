@@ -93,7 +93,7 @@ static int place_file(const struct cache *cache, const struct digest *digest, bo
 static int place_entry(const struct cache *cache, const struct tree_entry *entry, const char *as,
                        enum blob_access access, struct error *err)
 {
-    char *path = file_path("%s/%s", as, entry->path);
+    char *path = format_string("%s/%s", as, entry->path);
     char *slash = path ? strrchr(path, '/') : NULL;
     int rc = path ? 0 : out_of_memory(as, err);
     if (rc == 0 && strchr(entry->path, '/')) {

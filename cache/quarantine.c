@@ -8,8 +8,8 @@
 
 int quarantine(const char *cache, const char *path, const char *name, struct error *err)
 {
-    char *folder = file_path("%s/damaged", cache);
-    char *to = file_path("%s/damaged/%s", cache, name);
+    char *folder = format_string("%s/damaged", cache);
+    char *to = format_string("%s/damaged/%s", cache, name);
     int rc = folder && to ? file_make_folders(folder, err)
                           : error_set(err, ENOMEM, "out of memory moving %s", path);
     if (rc == 0 && rename(path, to) < 0 && errno != ENOENT) {

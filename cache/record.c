@@ -19,7 +19,7 @@ static const char hexadecimal[] = "0123456789abcdef";
 
 char *record_path(const char *cache, const char *key)
 {
-    char *folder = file_path("%s/results", cache);
+    char *folder = format_string("%s/results", cache);
     char *path = folder ? fanout_path(folder, key, ".json") : NULL;
     free(folder);
     return path;
@@ -69,7 +69,7 @@ static char *record_text(const struct result *r)
     char *line = first_line(r), *text = NULL;
     struct digest digest;
     if (line && sha256_memory(line, strlen(line), &digest, NULL) == 0)
-        text = file_path("%s\n{\"sha256\": \"%s\"}\n", line, digest.hex);
+        text = format_string("%s\n{\"sha256\": \"%s\"}\n", line, digest.hex);
     free(line);
     return text;
 }
@@ -79,7 +79,7 @@ static int make_folder(const char *cache, const char *folder, bool sync, struct 
 {
     if (mkdir(folder, 0777) < 0)
         return errno == EEXIST ? 0 : file_make_folders(folder, err);
-    char *above = file_path("%s/results", cache);
+    char *above = format_string("%s/results", cache);
     int rc = !above ? error_set(err, ENOMEM, "out of memory") : sync ? file_sync(above, err) : 0;
     free(above);
     return rc;
@@ -88,7 +88,7 @@ static int make_folder(const char *cache, const char *folder, bool sync, struct 
 static int write_text(const char *cache, const char *path, const char *text, bool sync,
                       struct error *err)
 {
-    char *folder = file_path("%s/tmp", cache);
+    char *folder = format_string("%s/tmp", cache);
     char *temporary = folder ? file_random_name(folder) : NULL;
     int rc = temporary ? file_write_unsynced(temporary, text, strlen(text), err)
                        : error_set(err, ENOMEM, "out of memory writing %s", path);
@@ -105,7 +105,7 @@ static int write_text(const char *cache, const char *path, const char *text, boo
 
 int record_write(const char *cache, const struct result *result, bool sync, struct error *err)
 {
-    char *folder = file_path("%s/results/%.2s", cache, result->key);
+    char *folder = format_string("%s/results/%.2s", cache, result->key);
     char *path = record_path(cache, result->key), *text = record_text(result);
     int rc = folder && path && text
                  ? 0
@@ -207,7 +207,7 @@ static bool line_sound(const char *text, size_t n)
     struct digest digest;
     char *expected = NULL;
     bool sound = text[n] == '\n' && sha256_memory(text, n, &digest, NULL) == 0 &&
-                 (expected = file_path("{\"sha256\": \"%s\"}\n", digest.hex)) &&
+                 (expected = format_string("{\"sha256\": \"%s\"}\n", digest.hex)) &&
                  strcmp(text + n + 1, expected) == 0;
     free(expected);
     return sound;
@@ -257,7 +257,7 @@ int record_list(const char *cache,
                 int (*visit)(void *data, const struct digest *key, struct error *err), void *data,
                 struct error *err)
 {
-    char *folder = file_path("%s/results", cache);
+    char *folder = format_string("%s/results", cache);
     int rc = folder ? fanout_list(folder, ".json", visit, data, err)
                     : error_set(err, ENOMEM, "out of memory listing %s", cache);
     free(folder);
@@ -266,7 +266,7 @@ int record_list(const char *cache,
 
 int record_quarantine(const char *cache, const char *key, struct error *err)
 {
-    char *path = record_path(cache, key), *name = file_path("%s.json", key);
+    char *path = record_path(cache, key), *name = format_string("%s.json", key);
     int rc = path && name ? quarantine(cache, path, name, err)
                           : error_set(err, ENOMEM, "out of memory moving a record");
     free(name);

@@ -6,15 +6,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/stamp.h"
+#include "base/metadata.h"
 #include "cache/blob.h"
 
 /* One output of a stage that has run. */
 struct result_output {
     char *port;
     struct blob blob;
-    bool stamped;       /* whether the index has the stamp of the blob's file */
-    struct stamp stamp; /* of the file when its digest was last verified */
+    bool has_metadata;        /* whether the index has the metadata of the blob's file */
+    struct metadata metadata; /* of the file when its digest was last verified */
 };
 
 /* All strings are malloc'd and freed by result_free. */

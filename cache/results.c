@@ -23,7 +23,8 @@ static int check_outputs(struct cache *cache, struct result *result, struct erro
     int rc = result->incomplete ? -ENOENT : 0;
     for (size_t i = 0; rc == 0 && i < result->output_count;) {
         const struct result_output *output = &result->outputs[i];
-        int there = check_blob(cache, &output->blob, output->stamped ? &output->stamp : NULL, err);
+        int there =
+            check_blob(cache, &output->blob, output->has_metadata ? &output->metadata : NULL, err);
         if (there == 0)
             i++;
         else if (there == -ENOENT && output->port[0] == '.')
@@ -48,7 +49,7 @@ static int find_record(struct cache *cache, const char *key, const struct result
              ? -ENOENT
              : check_outputs(cache, result, err);
     if (rc == 0 && !cache->read_only)
-        rc = index_commit(cache->index, result, err);
+        rc = index_put_result(cache->index, result, err);
     if (rc < 0)
         result_free(result);
     return rc;
@@ -73,23 +74,23 @@ int cache_find(struct cache *cache, const char *key, struct result *result, stru
     return rc;
 }
 
-int cache_commit(struct cache *cache, const struct result *result, const struct blob_writer *writer,
-                 struct error *err)
+int cache_add_result(struct cache *cache, const struct result *result,
+                     const struct blob_writer *writer, struct error *err)
 {
     double now = clock_now();
-    int rc = index_begin(cache->index, err);
+    int rc = index_begin_transaction(cache->index, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < writer->stored_count; i++)
         if (writer->stored[i].replaced)
             rc = check_replaced(cache, &writer->stored[i].digest, err);
     for (size_t i = 0; rc == 0 && i < writer->stored_count; i++)
-        rc = index_blob_set(cache->index, &writer->stored[i].digest, &writer->stored[i].stamp, now,
-                            err);
+        rc = index_put_blob(cache->index, &writer->stored[i].digest, &writer->stored[i].metadata,
+                            now, err);
     if (rc == 0)
-        rc = index_commit(cache->index, result, err);
+        rc = index_put_result(cache->index, result, err);
     if (rc == 0)
-        rc = index_end(cache->index, err);
+        rc = index_end_transaction(cache->index, err);
     else
         index_rollback(cache->index);
     return rc;

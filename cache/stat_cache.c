@@ -33,7 +33,7 @@ int cache_digest(struct cache *cache, const char *path, struct digest *digest, s
         return error_errno(err, errno, "cannot open %s", path);
     if (!S_ISREG(st->st_mode))
         return error_set(err, EINVAL, "%s is not a regular file", path);
-    int rc = index_stat_find(cache->index, path, st, digest, err);
+    int rc = index_find_stat(cache->index, path, st, digest, err);
     if (rc != -ENOENT)
         return rc;
     write_out(path);
@@ -44,7 +44,7 @@ int cache_digest(struct cache *cache, const char *path, struct digest *digest, s
     if (rc < 0)
         return rc;
     if (settled(&st->st_mtim, &now) && settled(&st->st_ctim, &now))
-        index_stat_set(cache->index, path, st, digest,
+        index_put_stat(cache->index, path, st, digest,
                        NULL); /* otherwise it is hashed again next time */
     return 0;
 }

@@ -38,7 +38,7 @@ enum statement {
 struct index {
     struct database database;
     sqlite3_stmt *statements[STATEMENTS];
-    int batch; /* depth of nested index_begin */
+    int batch; /* depth of nested index_begin_transaction */
 };
 
 /* Returns the statement, reset, or NULL with err filled. */

@@ -66,7 +66,7 @@ static void close_base(struct store *store)
 
 char *store_local_path(const struct store_local *store, const struct digest *digest)
 {
-    char *blobs = file_path("%s/blobs", store->folder);
+    char *blobs = format_string("%s/blobs", store->folder);
     char *path = blobs ? fanout_path(blobs, digest->hex, "") : NULL;
     free(blobs);
     return path;
@@ -86,13 +86,13 @@ static int look(const struct store_local *store, const struct digest *digest, st
     return rc;
 }
 
-int store_local_stamp(const struct store_local *store, const struct digest *digest, uint64_t size,
-                      struct stamp *stamp)
+int store_local_metadata(const struct store_local *store, const struct digest *digest,
+                         uint64_t size, struct metadata *metadata)
 {
     struct stat st;
     if (look(store, digest, &st, NULL) < 0 || (uint64_t)st.st_size != size)
         return -ENOENT;
-    *stamp = stamp_of(&st);
+    *metadata = metadata_of(&st);
     return 0;
 }
 
@@ -105,7 +105,7 @@ static int has(struct store *store, const struct digest *digest, uint64_t *size,
     return rc;
 }
 
-static int verify_path(const char *path, const struct digest *digest, struct stamp *stamp,
+static int verify_path(const char *path, const struct digest *digest, struct metadata *metadata,
                        struct error *err)
 {
     struct stat before, after;
@@ -121,16 +121,16 @@ static int verify_path(const char *path, const struct digest *digest, struct sta
         return error_set(err, EILSEQ, "the bytes of %s have another digest", path);
     if (lstat(path, &after) < 0)
         return error_errno(err, errno, "cannot look at %s", path);
-    *stamp = stamp_of(&before);
-    struct stamp now = stamp_of(&after);
-    return stamp_equal(stamp, &now) ? 0 : error_set(err, EILSEQ, "%s is being changed", path);
+    *metadata = metadata_of(&before);
+    struct metadata now = metadata_of(&after);
+    return metadata_equal(metadata, &now) ? 0 : error_set(err, EILSEQ, "%s is being changed", path);
 }
 
 int store_local_verify(const struct store_local *store, const struct digest *digest,
-                       struct stamp *stamp, struct error *err)
+                       struct metadata *metadata, struct error *err)
 {
     char *path = store_local_path(store, digest);
-    int rc = path ? verify_path(path, digest, stamp, err) : out_of_memory(err);
+    int rc = path ? verify_path(path, digest, metadata, err) : out_of_memory(err);
     free(path);
     return rc;
 }
@@ -161,7 +161,7 @@ static int get(struct store *store, const struct digest *digest, const char *to,
 
 char *store_local_temporary(const struct store_local *store)
 {
-    char *folder = file_path("%s/tmp", store->folder);
+    char *folder = format_string("%s/tmp", store->folder);
     char *name = folder ? file_random_name(folder) : NULL;
     free(folder);
     return name;
@@ -170,7 +170,7 @@ char *store_local_temporary(const struct store_local *store)
 static int make_prefix_folder(const struct store_local *store, const struct digest *digest,
                               struct error *err)
 {
-    char *folder = file_path("%s/blobs/%.2s", store->folder, digest->hex);
+    char *folder = format_string("%s/blobs/%.2s", store->folder, digest->hex);
     int rc = !folder                                       ? out_of_memory(err)
              : mkdir(folder, 0777) == 0 || errno == EEXIST ? 0
                                                            : file_make_folders(folder, err);
@@ -184,7 +184,7 @@ static bool has_changed(const struct stat *st, const struct hashed_file *file)
 }
 
 static int sync_and_rename(const struct store_local *store, const struct hashed_file *file,
-                           const char *path, struct stamp *stamp, struct error *err)
+                           const char *path, struct metadata *metadata, struct error *err)
 {
     struct stat st;
     int rc = make_prefix_folder(store, &file->digest, err);
@@ -198,7 +198,7 @@ static int sync_and_rename(const struct store_local *store, const struct hashed_
         return error_set(err, EIO, "%s changed while it was stored", file->path);
     if (rename(file->path, path) < 0 || lstat(path, &st) < 0)
         return error_errno(err, errno, "cannot store %s", file->path);
-    *stamp = stamp_of(&st);
+    *metadata = metadata_of(&st);
     return 0;
 }
 
@@ -210,21 +210,21 @@ int store_local_adopt(const struct store_local *store, const struct hashed_file 
     if (!path)
         return out_of_memory(err);
     *stored = (struct stored_blob){.digest = file->digest};
-    int rc = store_local_stamp(store, &file->digest, file->size, &stored->stamp);
+    int rc = store_local_metadata(store, &file->digest, file->size, &stored->metadata);
     if (rc == 0)
-        rc = verify_path(path, &file->digest, &stored->stamp, NULL);
+        rc = verify_path(path, &file->digest, &stored->metadata, NULL);
     stored->replaced = rc < 0 && lstat(path, &st) == 0;
     if (rc == 0)
         unlink(file->path);
     else
-        rc = sync_and_rename(store, file, path, &stored->stamp, err);
+        rc = sync_and_rename(store, file, path, &stored->metadata, err);
     free(path);
     return rc;
 }
 
 static int sync_folder(const struct store_local *store, const char *prefix, struct error *err)
 {
-    char *folder = file_path("%s/blobs%s%.2s", store->folder, *prefix ? "/" : "", prefix);
+    char *folder = format_string("%s/blobs%s%.2s", store->folder, *prefix ? "/" : "", prefix);
     int rc = folder ? file_sync(folder, err) : out_of_memory(err);
     free(folder);
     return rc;
@@ -269,7 +269,7 @@ static int put_copy(const struct store_local *store, const struct digest *digest
 static int put(struct store *base, const struct digest *digest, const char *path, struct error *err)
 {
     const struct store_local *store = local_of(base);
-    char *folder = file_path("%s/tmp", store->folder), *copy = store_local_temporary(store);
+    char *folder = format_string("%s/tmp", store->folder), *copy = store_local_temporary(store);
     int rc = folder && copy ? file_make_folders(folder, err) : out_of_memory(err);
     if (rc == 0)
         rc = path_error(file_copy_unsynced(path, copy, 0600, err));
@@ -303,7 +303,7 @@ int store_local_quarantine(const struct store_local *store, const struct digest 
 
 static int list(struct store *base, store_visit *visit, void *data, struct error *err)
 {
-    char *blobs = file_path("%s/blobs", local_of(base)->folder);
+    char *blobs = format_string("%s/blobs", local_of(base)->folder);
     int rc = blobs ? fanout_list(blobs, "", visit, data, err) : out_of_memory(err);
     free(blobs);
     return rc;

@@ -7,13 +7,13 @@
  * A file is synced under another name and then renamed, so that one with a blob's name is whole.
  *
  * The functions below are of this store alone: they give paths of blobs, take files over by
- * renaming, and tell by a file's metadata (base/stamp.h) whether it can have changed. Only cache/
- * calls them; other folders use cache.h. Several threads may call them at once. */
+ * renaming, and tell by a file's metadata (base/metadata.h) whether it can have changed. Only
+ * cache/ calls them; other folders use cache.h. Several threads may call them at once. */
 #ifndef FERDAG_CACHE_STORE_LOCAL_H
 #define FERDAG_CACHE_STORE_LOCAL_H
 
 #include <stdbool.h>
-#include "base/stamp.h"
+#include "base/metadata.h"
 #include "cache/store.h"
 
 struct store_local {
@@ -30,14 +30,14 @@ int store_local_open(struct store_local **store, const char *folder, struct erro
 char *store_local_path(const struct store_local *store, const struct digest *digest);
 
 /* Metadata of the blob's file, or -ENOENT if there is no regular file of that size. */
-int store_local_stamp(const struct store_local *store, const struct digest *digest, uint64_t size,
-                      struct stamp *stamp);
+int store_local_metadata(const struct store_local *store, const struct digest *digest,
+                         uint64_t size, struct metadata *metadata);
 
 /* Reads the blob's file. 0 if its bytes have the digest, with the metadata that the file had
  * throughout; -EILSEQ if they have another digest, the file changes meanwhile or is no regular
  * file; else a negative code. err is filled, also for -ENOENT. */
 int store_local_verify(const struct store_local *store, const struct digest *digest,
-                       struct stamp *stamp, struct error *err);
+                       struct metadata *metadata, struct error *err);
 
 /* Name for a new file on the store's file system, below FOLDER/tmp; malloc'd, NULL when memory is
  * out. */
@@ -54,8 +54,8 @@ struct hashed_file {
 /* What adopt did with a file. */
 struct stored_blob {
     struct digest digest;
-    struct stamp stamp; /* of the blob's file */
-    bool replaced;      /* a damaged blob was there */
+    struct metadata metadata; /* of the blob's file */
+    bool replaced;            /* a damaged blob was there */
 };
 
 /* Moves a file into the store; it must not have other names. What has the digest's name already is

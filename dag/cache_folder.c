@@ -36,14 +36,15 @@ char *cache_folder_search(void)
         return must(strdup(NAME));
     char *folder = must(strdup("."));
     for (;;) {
-        char *above = must(strcmp(folder, ".") == 0 ? strdup("..") : file_path("%s/..", folder));
+        char *above =
+            must(strcmp(folder, ".") == 0 ? strdup("..") : format_string("%s/..", folder));
         if (!is_other(folder, above)) {
             free(above);
             break;
         }
         free(folder);
         folder = above;
-        char *cache = must(file_path("%s/" NAME, folder));
+        char *cache = must(format_string("%s/" NAME, folder));
         if (is_folder(cache, &st) && st.st_uid == geteuid() && cache_exists(cache)) {
             free(folder);
             return cache;

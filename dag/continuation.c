@@ -52,12 +52,12 @@ static bool read_length(const char *key_text, const struct param *param, int64_t
 
 static int largest_first(const void *a, const void *b)
 {
-    const struct earlier *x = a, *y = b;
+    const struct continuation *x = a, *y = b;
     return x->value != y->value ? (x->value < y->value ? 1 : -1)
                                 : strcmp(x->result.key, y->result.key);
 }
 
-void earlier_free(struct earlier *items, size_t count)
+void continuation_free(struct continuation *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         result_free(&items[i].result);
@@ -67,7 +67,7 @@ void earlier_free(struct earlier *items, size_t count)
 /* Finds results whose key's text is `before`, a smaller value than limit, and `after`. */
 static int find_shorter(const struct plan *plan, const struct kind *kind, const struct param *param,
                         const char *before, const char *after, int64_t limit,
-                        struct earlier **items, size_t *count, struct error *err)
+                        struct continuation **items, size_t *count, struct error *err)
 {
     struct digest *keys;
     size_t n;
@@ -76,7 +76,7 @@ static int find_shorter(const struct plan *plan, const struct kind *kind, const 
         return rc;
     *items = must_alloc(n * sizeof **items);
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct earlier *item = &(*items)[*count];
+        struct continuation *item = &(*items)[*count];
         rc = cache_find(plan->cache, keys[i].hex, &item->result, err);
         if (rc == 0 && read_length(item->result.key_text, param, limit, &item->value))
             ++*count;
@@ -90,8 +90,8 @@ static int find_shorter(const struct plan *plan, const struct kind *kind, const 
     return rc;
 }
 
-int earlier_find(const struct plan *plan, const struct task *task, struct earlier **items,
-                 size_t *count, struct error *err)
+int continuation_find(const struct plan *plan, const struct task *task, struct continuation **items,
+                      size_t *count, struct error *err)
 {
     const struct kind *kind = task->stage->kind;
     const struct param *param = length_param(kind);
@@ -106,7 +106,7 @@ int earlier_find(const struct plan *plan, const struct task *task, struct earlie
                           count, err);
     free(before);
     if (rc < 0) {
-        earlier_free(*items, *count);
+        continuation_free(*items, *count);
         *items = NULL;
         *count = 0;
     }
@@ -120,25 +120,25 @@ static int link_outputs(const struct plan *plan, const struct stage *stage,
     int rc = file_make_folders(folder, err);
     for (size_t i = 0; rc == 0 && i < stage->output_count; i++) {
         const struct blob *blob = result_output(result, stage->outputs[i].port);
-        char *as = must(file_path("%s/%s", folder, stage->outputs[i].file));
+        char *as = must(format_string("%s/%s", folder, stage->outputs[i].file));
         rc = blob ? cache_place(plan->cache, blob, as, BLOB_LINK, err) : 0;
         free(as);
     }
     return rc;
 }
 
-int earlier_link(const struct plan *plan, const struct task *task, const char *folder,
-                 json_t **list, struct error *err)
+int continuation_link(const struct plan *plan, const struct task *task, const char *folder,
+                      json_t **list, struct error *err)
 {
-    struct earlier *items;
+    struct continuation *items;
     size_t count;
     *list = must(json_array());
     if (!length_param(task->stage->kind))
         return 0; /* such a stage may itself use the names earlier.N */
-    int rc = earlier_find(plan, task, &items, &count, err);
+    int rc = continuation_find(plan, task, &items, &count, err);
     for (size_t i = 0; rc == 0 && i < MOST_LINKED; i++) {
-        char *name = must(file_path("earlier.%zu", i));
-        char *path = must(file_path("%s/%s", folder, name));
+        char *name = must(format_string("earlier.%zu", i));
+        char *path = must(format_string("%s/%s", folder, name));
         rc = file_remove_tree(path, err); /* a killed run may have left one */
         if (rc == 0 && i < count) {
             rc = link_outputs(plan, task->stage, &items[i].result, path, err);
@@ -149,7 +149,7 @@ int earlier_link(const struct plan *plan, const struct task *task, const char *f
         free(path);
         free(name);
     }
-    earlier_free(items, count);
+    continuation_free(items, count);
     if (rc < 0) {
         json_decref(*list);
         *list = NULL;
@@ -157,13 +157,13 @@ int earlier_link(const struct plan *plan, const struct task *task, const char *f
     return rc;
 }
 
-char *earlier_words(const struct kind *kind, int64_t value, const char *key)
+char *continuation_text(const struct kind *kind, int64_t value, const char *key)
 {
     const struct param *param = length_param(kind);
-    return must(file_path("%s %" PRId64 " of key %.12s", param ? param->name : "", value, key));
+    return must(format_string("%s %" PRId64 " of key %.12s", param ? param->name : "", value, key));
 }
 
-bool earlier_origin(const json_t *line, struct origin *origin)
+bool continuation_read_origin(const json_t *line, struct origin *origin)
 {
     const json_t *said = json_object_get(line, "continues");
     const char *key = json_string_value(json_object_get(said, "key"));
@@ -174,8 +174,8 @@ bool earlier_origin(const json_t *line, struct origin *origin)
     return true;
 }
 
-void earlier_record(const struct plan *plan, const struct task *task, const struct origin *origin,
-                    json_t *inputs)
+void continuation_record(const struct plan *plan, const struct task *task,
+                         const struct origin *origin, json_t *inputs)
 {
     const struct param *param = length_param(task->stage->kind);
     const struct output *state = state_output(task->stage);
@@ -192,24 +192,24 @@ void earlier_record(const struct plan *plan, const struct task *task, const stru
     result_free(&from);
 }
 
-int earlier_explain(const struct plan *plan, const struct task *task, json_t *reasons,
-                    struct error *err)
+int continuation_explain(const struct plan *plan, const struct task *task, json_t *reasons,
+                         struct error *err)
 {
     const struct output *state = state_output(task->stage);
-    struct earlier *items;
+    struct continuation *items;
     size_t count;
     if (task->state != STATE_READY || !state)
         return 0;
-    int rc = earlier_find(plan, task, &items, &count, err);
+    int rc = continuation_find(plan, task, &items, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         if (result_output(&items[i].result, state->port)) {
-            char *from = earlier_words(task->stage->kind, items[i].value, items[i].result.key);
-            char *text = must(file_path("it may continue from %s", from));
+            char *from = continuation_text(task->stage->kind, items[i].value, items[i].result.key);
+            char *text = must(format_string("it may continue from %s", from));
             json_array_append_new(reasons, must(json_string(text)));
             free(text);
             free(from);
             break;
         }
-    earlier_free(items, count);
+    continuation_free(items, count);
     return rc;
 }

@@ -9,21 +9,21 @@
 
 #include "dag/plan.h"
 
-struct earlier {
+struct continuation {
     int64_t value; /* of the param */
     struct result result;
 };
 
 /* Finds all in the cache for a task whose key is known, the largest value first. None for a forced
- * task, which starts from the beginning. *items is malloc'd; free it with earlier_free. */
-int earlier_find(const struct plan *plan, const struct task *task, struct earlier **items,
-                 size_t *count, struct error *err);
-void earlier_free(struct earlier *items, size_t count);
+ * task, which starts from the beginning. *items is malloc'd; free it with continuation_free. */
+int continuation_find(const struct plan *plan, const struct task *task, struct continuation **items,
+                      size_t *count, struct error *err);
+void continuation_free(struct continuation *items, size_t count);
 
 /* Links the outputs of the largest ones into folders earlier.0, earlier.1, ... of the stage's
  * folder. *list is for job.json: [{"folder", "key", "value"}, ...], a new reference. */
-int earlier_link(const struct plan *plan, const struct task *task, const char *folder,
-                 json_t **list, struct error *err);
+int continuation_link(const struct plan *plan, const struct task *task, const char *folder,
+                      json_t **list, struct error *err);
 
 /* The finished stage that a running stage continues from; key "": none. */
 struct origin {
@@ -32,18 +32,18 @@ struct origin {
 };
 
 /* "epochs 10 of key 0123456789ab", malloc'd. */
-char *earlier_words(const struct kind *kind, int64_t value, const char *key);
+char *continuation_text(const struct kind *kind, int64_t value, const char *key);
 
 /* Reads a line that the stage reported: true, and origin filled, if it names an origin. */
-bool earlier_origin(const json_t *line, struct origin *origin);
+bool continuation_read_origin(const json_t *line, struct origin *origin);
 
 /* Appends the origin, if there is one, to the inputs that the result's record lists: {"port",
  * "stage", "key", "digest", "param", "value"}. */
-void earlier_record(const struct plan *plan, const struct task *task, const struct origin *origin,
-                    json_t *inputs);
+void continuation_record(const struct plan *plan, const struct task *task,
+                         const struct origin *origin, json_t *inputs);
 
 /* Appends a line to the reasons of a task that must run, if it may continue from a finished one. */
-int earlier_explain(const struct plan *plan, const struct task *task, json_t *reasons,
-                    struct error *err);
+int continuation_explain(const struct plan *plan, const struct task *task, json_t *reasons,
+                         struct error *err);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "cache/tree.h"
-#include "cache/work.h"
+#include "cache/attempts.h"
 #include "dag/continuation.h"
 #include "dag/folder.h"
 #include "dag/stage_log.h"
@@ -76,7 +76,7 @@ static void free_execution(struct execution *x)
     s->used.memory -= x->job.memory;
     s->used.gpus -= x->job.gpu;
     if (x->lock >= 0)
-        work_unlock(s->plan->cache, x->task->key, x->lock);
+        key_unlock(s->plan->cache, x->task->key, x->lock);
     blob_writer_free(&x->writer);
     result_free(&x->result);
     free(x->to_verify);
@@ -99,19 +99,19 @@ static void print_log_end(const struct execution *x)
     struct scheduler *s = x->scheduler;
     struct arena *arena = s->plan->experiment->arena;
     char *path = must(x->result.log.hex[0] ? cache_blob_path(s->plan->cache, &x->result.log)
-                                           : file_path("%s/log.txt", x->folder));
+                                           : format_string("%s/log.txt", x->folder));
     char *end = stage_log_end(path, LOG_LINES, LOG_INDENT), *rest = end;
     bool any = false;
     for (char *line; (line = strsep(&rest, "\n")) && *line;) {
         if (is_message(line, x->error.text))
             continue;
-        progress_say(&s->progress, "%s", line);
+        progress_print(&s->progress, "%s", line);
         any = true;
     }
     if (any)
-        progress_say(&s->progress, "  all of its log: ferdag log %s %s%s",
-                     variant_quote(arena, s->plan->experiment->file), x->task->stage->name,
-                     s->options->same);
+        progress_print(&s->progress, "  all of its log: ferdag log %s %s%s",
+                       variant_quote(arena, s->plan->experiment->file), x->task->stage->name,
+                       s->options->same);
     free(end);
     free(path);
 }
@@ -133,7 +133,7 @@ static void fail(struct execution *x)
     };
     free(task->message);
     task->message = must(strdup(x->error.text));
-    int rc = index_fail(s->plan->cache->index, s->plan->experiment->full, &failure, &error);
+    int rc = index_put_failure(s->plan->cache->index, s->plan->experiment->full, &failure, &error);
     if (rc < 0)
         scheduler_fail(s, rc, &error);
     progress_failed(&s->progress, task->stage->name, x->error.text);
@@ -143,7 +143,7 @@ static void fail(struct execution *x)
         s->stopping = true;
     if (task->stage->kind->open_ports && x->folder) {
         /* A launcher that was killed leaves processes that only the folder's name identifies. */
-        process_end_survivors(x->folder);
+        process_kill_leftovers(x->folder);
         file_remove_tree(x->folder, NULL);
     }
     free_execution(x);
@@ -192,9 +192,9 @@ static void compare_forced(struct execution *x)
         index_find(x->scheduler->plan->cache->index, x->task->key, &before, NULL) < 0)
         return;
     if (!same_outputs(x->task->stage, &x->result, &before))
-        progress_say(&x->scheduler->progress,
-                     "%s: gave other outputs than last time from the same inputs",
-                     x->task->stage->name);
+        progress_print(&x->scheduler->progress,
+                       "%s: gave other outputs than last time from the same inputs",
+                       x->task->stage->name);
     result_free(&before);
 }
 
@@ -204,7 +204,7 @@ static void succeed(struct execution *x)
     struct task *task = x->task;
     struct error error;
     compare_forced(x);
-    int rc = cache_commit(s->plan->cache, &x->result, &x->writer, &error);
+    int rc = cache_add_result(s->plan->cache, &x->result, &x->writer, &error);
     if (rc < 0) {
         abandon(x, rc, &error);
         return;
@@ -228,7 +228,7 @@ static void describe_result(struct execution *x)
     size_t i;
     json_array_foreach(inputs, i, input) if (x->verified)
         json_object_set_new(input, "verified", json_true());
-    earlier_record(plan, task, &x->origin, inputs);
+    continuation_record(plan, task, &x->origin, inputs);
     r->key = must(strdup(task->key));
     r->stage = must(strdup(task->stage->name));
     r->kind = must(strdup(task->stage->kind->name));
@@ -289,13 +289,13 @@ static void job_reported(struct executor_job *job, const json_t *line)
 {
     struct execution *x = job->data;
     struct progress *progress = &x->scheduler->progress;
-    if (!earlier_origin(line, &x->origin)) {
+    if (!continuation_read_origin(line, &x->origin)) {
         progress_update(progress, x->task->stage->name, line);
         stage_progress_keep(x->folder, line, &x->progress_kept);
         return;
     }
-    char *from = earlier_words(x->task->stage->kind, x->origin.value, x->origin.key);
-    progress_say(progress, "%s: continues from %s", x->task->stage->name, from);
+    char *from = continuation_text(x->task->stage->kind, x->origin.value, x->origin.key);
+    progress_print(progress, "%s: continues from %s", x->task->stage->name, from);
     free(from);
 }
 
@@ -304,8 +304,8 @@ static void job_reported(struct executor_job *job, const json_t *line)
 /* A failure to start is that of a full disk or a broken cache: the stage isn't to blame. */
 static void fail_start(struct execution *x, int rc, const struct error *error)
 {
-    progress_say(&x->scheduler->progress, "ferdag: stage %s cannot start: %s", x->task->stage->name,
-                 error->text);
+    progress_print(&x->scheduler->progress, "ferdag: stage %s cannot start: %s",
+                   x->task->stage->name, error->text);
     abandon(x, rc, error);
 }
 
@@ -326,7 +326,7 @@ static bool attach(struct execution *x)
     struct executor *executor = &x->scheduler->executor;
     if (!executor->type->attach || x->task->forced)
         return false;
-    x->folder = work_last(x->scheduler->plan->cache, x->task->key);
+    x->folder = attempt_last(x->scheduler->plan->cache, x->task->key);
     x->job.folder = x->folder;
     if (x->folder && executor->type->attach(executor, &x->job) == 0)
         return true;
@@ -403,7 +403,7 @@ static void verified(void *data)
         launch(x);
         return;
     }
-    if (!x->changed) { /* the stamp was right, so the storage medium changed the bytes */
+    if (!x->changed) { /* the metadata was right, so the storage medium changed the bytes */
         cache_damaged(s->plan->cache, &x->to_verify[x->damaged], x->error.text, NULL);
         error_prefix(&x->error, "an input of it is damaged; the next run makes it anew");
     }

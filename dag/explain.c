@@ -84,8 +84,8 @@ static char *excerpt(const char *text, size_t place)
     if (n - start < SHOWN)
         start = n > SHOWN && start > 0 ? character(text, n - SHOWN) : 0;
     size_t end = start + SHOWN < n ? character(text, start + SHOWN) : n;
-    return file_path("%s%.*s%s", start ? "..." : "", (int)(end - start), text + start,
-                     end < n ? "..." : "");
+    return format_string("%s%.*s%s", start ? "..." : "", (int)(end - start), text + start,
+                         end < n ? "..." : "");
 }
 
 static size_t first_difference(const char *a, const char *b)
@@ -161,11 +161,11 @@ static void add_change(struct reasons *reasons, const char *old, const char *new
                     : digests      ? short_digests(after)
                                    : short_value(after, place));
     if (old && new)
-        add(reasons, file_path("%s%.*s: %s -> %s", label, width, name, was, is));
+        add(reasons, format_string("%s%.*s: %s -> %s", label, width, name, was, is));
     else if (new)
-        add(reasons, file_path("%s%.*s: added, %s", label, width, name, is));
+        add(reasons, format_string("%s%.*s: added, %s", label, width, name, is));
     else
-        add(reasons, file_path("%s%.*s: removed, was %s", label, width, name, was));
+        add(reasons, format_string("%s%.*s: removed, was %s", label, width, name, was));
     free(was);
     free(is);
 }
@@ -276,11 +276,11 @@ static void explain_inputs(const struct plan *plan, const struct task *task,
             continue;
         count++;
         if (reasons->whole || count <= SHOWN_INPUTS)
-            add(reasons, file_path("input %s: %s %s", edge->as, edge->from->name,
-                                   input_state_words(plan->tasks[edge->from->place].state)));
+            add(reasons, format_string("input %s: %s %s", edge->as, edge->from->name,
+                                       input_state_words(plan->tasks[edge->from->place].state)));
     }
     if (!reasons->whole && count > SHOWN_INPUTS)
-        add(reasons, file_path("and %zu more inputs like these", count - SHOWN_INPUTS));
+        add(reasons, format_string("and %zu more inputs like these", count - SHOWN_INPUTS));
 }
 
 /* The key's result, if there is one, has lost outputs. */
@@ -293,8 +293,8 @@ static int explain_lost(const struct plan *plan, const struct task *task, struct
         return rc;
     for (size_t i = 0; i < result.output_count; i++)
         if (cache_check(plan->cache, &result.outputs[i].blob, NULL) < 0)
-            add(reasons,
-                file_path("output %s: missing from the cache or damaged", result.outputs[i].port));
+            add(reasons, format_string("output %s: missing from the cache or damaged",
+                                       result.outputs[i].port));
     result_free(&result);
     return 0;
 }
@@ -313,7 +313,7 @@ static int explain_ready(const struct plan *plan, const struct task *task, struc
     int rc = index_find_failure(plan->cache->index, task->key, &failure, err);
     if (rc == 0) {
         if (!progress.interrupted)
-            add(reasons, file_path("failed: %s", failure.message));
+            add(reasons, format_string("failed: %s", failure.message));
         failure_free(&failure);
     }
     if (rc == 0 || rc == -ENOENT)
@@ -358,8 +358,8 @@ static int first_reason(const struct plan *plan, const struct task *task, bool w
     const char *first = json_string_value(json_array_get(reasons, 0));
     size_t count = json_array_size(reasons);
     if (first)
-        *reason = must(count > 1 ? file_path("%s (and %zu more reason%s)", first, count - 1,
-                                             count > 2 ? "s" : "")
+        *reason = must(count > 1 ? format_string("%s (and %zu more reason%s)", first, count - 1,
+                                                 count > 2 ? "s" : "")
                                  : strdup(first));
     json_decref(reasons);
     return 0;

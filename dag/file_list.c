@@ -55,7 +55,7 @@ bool file_list_path_sound(const char *path)
 /* The list of a folder, sorted; empty if there is none. */
 static void read_list(struct arena *arena, const char *folder, struct file_list *list)
 {
-    char *data, *path = must(file_path("%s/" LIST_NAME, folder));
+    char *data, *path = must(format_string("%s/" LIST_NAME, folder));
     size_t size;
     if (file_read(path, LIST_LIMIT, &data, &size, NULL) == 0) {
         char *text = arena_copy(arena, data, size);
@@ -85,7 +85,7 @@ static int write_list(const char *folder, const struct file_list *list, struct e
         fprintf(out, "%s\n", list->paths[i]);
     if (fclose(out) != 0)
         must(NULL);
-    char *path = must(file_path("%s/" LIST_NAME, folder));
+    char *path = must(format_string("%s/" LIST_NAME, folder));
     int rc = file_write(path, text, size, err);
     free(path);
     free(text);
@@ -111,7 +111,7 @@ static void remove_file(const char *folder, const char *path, enum file_list_rem
         remove_name(at, name, removal);
     if (at >= 0 && slash) {
         struct stat st;
-        char *below = must(file_path("%s/%s", folder, name));
+        char *below = must(format_string("%s/%s", folder, name));
         if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
             remove_file(below, slash + 1, removal);
             unlinkat(at, name, AT_REMOVEDIR); /* if it is empty now */

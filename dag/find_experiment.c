@@ -46,10 +46,10 @@ static char *installed_folder(void)
     if (!slash)
         return NULL;
     *slash = 0;
-    char *beside = must(file_path("%s/experiments", program));
+    char *beside = must(format_string("%s/experiments", program));
     slash = strrchr(program, '/');
-    char *installed = must(
-        file_path("%.*s/share/ferdag/experiments", slash ? (int)(slash - program) : 0, program));
+    char *installed = must(format_string("%.*s/share/ferdag/experiments",
+                                         slash ? (int)(slash - program) : 0, program));
     bool is_installed = is_folder(installed);
     free(is_installed ? beside : installed);
     return is_installed ? installed : beside;
@@ -59,7 +59,7 @@ static char *installed_folder(void)
  * included leave to the file that includes them. */
 static bool is_experiment(const char *folder, const char *file)
 {
-    char *path = must(file_path("%s/%s", folder, file)), *text;
+    char *path = must(format_string("%s/%s", folder, file)), *text;
     size_t size;
     int rc = file_read(path, FILE_LIMIT, &text, &size, NULL);
     free(path);
@@ -108,7 +108,7 @@ static int not_found(const char *name, struct error *err)
     find_installed(&names, &count);
     for (size_t i = 0; i < count; i++) {
         char *longer =
-            must(file_path("%s%s%s", list, i ? ", " : "; installed experiments: ", names[i]));
+            must(format_string("%s%s%s", list, i ? ", " : "; installed experiments: ", names[i]));
         free(list);
         list = longer;
         nearest_offer(&nearest, names[i]);
@@ -126,7 +126,7 @@ static int not_found(const char *name, struct error *err)
 /* FOLDERnameENDING if it is a file, malloc'd, or NULL. */
 static char *candidate(const char *folder, const char *name, const char *suffix)
 {
-    char *path = must(file_path("%s%s%s", folder, name, suffix));
+    char *path = must(format_string("%s%s%s", folder, name, suffix));
     if (is_file(path))
         return path;
     free(path);
@@ -140,7 +140,7 @@ int find_experiment(const char *name, char **path, struct error *err)
     *path = NULL;
     if (!strchr(name, '/') && (!exists || is_folder(name))) {
         char *installed = installed_folder();
-        char *folder = installed ? must(file_path("%s/", installed)) : NULL;
+        char *folder = installed ? must(format_string("%s/", installed)) : NULL;
         *path = candidate("", name, ending);
         if (!*path && folder)
             *path = candidate(folder, name, "");

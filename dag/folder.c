@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "cache/record.h"
-#include "cache/work.h"
+#include "cache/attempts.h"
 #include "dag/continuation.h"
 #include "dag/result_params.h"
 
@@ -159,7 +159,7 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
         set(job, "stages", stages_json(plan));
     }
     char *text = must(json_dumps(job, JSON_INDENT(1) | JSON_REAL_PRECISION(17)));
-    char *path = must(file_path("%s/job.json", folder));
+    char *path = must(format_string("%s/job.json", folder));
     int rc = file_write_unsynced(path, text, strlen(text), err);
     free(path);
     free(text);
@@ -173,7 +173,7 @@ static int make_folders_above(const char *folder, const char *as, struct error *
     const char *slash = strrchr(as, '/');
     if (!slash)
         return 0;
-    char *path = must(file_path("%s/%.*s", folder, (int)(slash - as), as));
+    char *path = must(format_string("%s/%.*s", folder, (int)(slash - as), as));
     int rc = file_make_folders(path, err);
     free(path);
     return rc;
@@ -188,7 +188,7 @@ static int place_input(const struct plan *plan, const struct edge *edge, const c
     int rc = make_folders_above(folder, edge->as, err);
     if (rc < 0)
         return rc;
-    char *as = must(file_path("%s/%s", folder, edge->as));
+    char *as = must(format_string("%s/%s", folder, edge->as));
     rc = edge->from ? cache_place(plan->cache, &blob, as, BLOB_LINK, err)
                     : source_place(edge->external, plan_source(plan, edge->external), as, err);
     free(as);
@@ -200,14 +200,14 @@ int folder_prepare(const struct plan *plan, const struct task *task, char **out,
     const struct stage *stage = task->stage;
     bool resume = !stage->kind->open_ports && !task->forced;
     char *folder;
-    int rc = work_start(plan->cache, task->key, resume, &folder, err);
+    int rc = attempt_start(plan->cache, task->key, resume, &folder, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < stage->input_count; i++)
         rc = place_input(plan, &stage->inputs[i], folder, err);
     json_t *earlier = NULL;
     if (rc == 0)
-        rc = earlier_link(plan, task, folder, &earlier, err);
+        rc = continuation_link(plan, task, folder, &earlier, err);
     if (rc == 0)
         rc = write_job(plan, task, folder, earlier, err);
     if (rc < 0)
@@ -221,8 +221,8 @@ static int store_log(struct blob_writer *writer, const char *folder, struct dige
                      struct error *err)
 {
     struct blob blob;
-    char *path = must(file_path("%s/log.txt", folder));
-    int rc = blob_store(writer, path, false, &blob, err);
+    char *path = must(format_string("%s/log.txt", folder));
+    int rc = blob_writer_add(writer, path, false, &blob, err);
     free(path);
     if (rc == 0)
         *log = blob.digest;
@@ -239,7 +239,7 @@ int folder_store_log(struct blob_writer *writer, const char *folder, struct dige
 static int store_output(struct blob_writer *writer, const char *folder, const struct output *output,
                         struct result *result, struct error *err)
 {
-    char *path = must(file_path("%s/%s", folder, output->file));
+    char *path = must(format_string("%s/%s", folder, output->file));
     struct result_output *to = &result->outputs[result->output_count];
     struct stat st;
     int rc = 0;
@@ -254,7 +254,7 @@ static int store_output(struct blob_writer *writer, const char *folder, const st
     else if (S_ISDIR(st.st_mode) != output->tree)
         rc = error_set(err, EINVAL, "its output %s, '%s', is %s", output->port, output->file,
                        output->tree ? "no folder" : "a folder, not a file");
-    else if ((rc = blob_store(writer, path, output->tree, &to->blob, err)) < 0)
+    else if ((rc = blob_writer_add(writer, path, output->tree, &to->blob, err)) < 0)
         error_prefix(err, "output %s", output->port);
     free(path);
     if (rc < 0)

@@ -37,7 +37,7 @@ static void flush(struct lines *lines, bool sorted, FILE *out)
 static void write_params(const struct stage *stage, struct lines *lines, FILE *out)
 {
     for (const struct param *p = stage->kind->params; p->name; p++) {
-        if (p->keyless)
+        if (p->not_in_key)
             continue;
         char *value = must(json_dumps(json_object_get(stage->params, p->name),
                                       JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)));

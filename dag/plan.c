@@ -79,7 +79,7 @@ static char *real_path(const char *path)
     if (slash)
         *slash = 0;
     real = realpath(!slash ? "." : *copy ? copy : "/", NULL);
-    char *whole = real ? must(file_path("%s/%s", real, slash ? slash + 1 : copy)) : NULL;
+    char *whole = real ? must(format_string("%s/%s", real, slash ? slash + 1 : copy)) : NULL;
     free(real);
     free(copy);
     return whole;

@@ -54,7 +54,7 @@ void progress_update(struct progress *p, const char *stage, const json_t *line)
         char what[LINE / 2];
         activity_text(a, now, " · ", ACTIVITY_PLAIN, what, sizeof what);
         a->printed = now;
-        progress_say(p, "%s: %s", stage, what);
+        progress_print(p, "%s: %s", stage, what);
     }
 }
 
@@ -76,7 +76,7 @@ static void keep(struct progress *p, enum text_style style, const char *styled, 
     screen_write(text, size);
 }
 
-void progress_say(struct progress *p, const char *format, ...)
+void progress_print(struct progress *p, const char *format, ...)
 {
     char text[LINE];
     va_list args;
@@ -114,7 +114,7 @@ void progress_start(struct progress *p, const char *stage)
 {
     progress_start_quietly(p, stage);
     if (!p->terminal)
-        progress_say(p, "%s: started", stage);
+        progress_print(p, "%s: started", stage);
 }
 
 static void forget(struct progress *p, const char *stage)
@@ -162,7 +162,7 @@ void progress_done(struct progress *p, const char *stage, double seconds)
     char time[32];
     forget(p, stage);
     if (!p->terminal)
-        progress_say(p, "%s: done in %s", stage, duration_text(seconds, time, sizeof time));
+        progress_print(p, "%s: done in %s", stage, duration_text(seconds, time, sizeof time));
     else if (seconds >= KEPT_FROM)
         keep_done(p, &last, seconds);
 }
@@ -172,7 +172,7 @@ void progress_failed(struct progress *p, const char *stage, const char *message)
     char text[LINE];
     forget(p, stage);
     if (!p->terminal) {
-        progress_say(p, "ferdag: stage %s failed: %s", stage, message);
+        progress_print(p, "ferdag: stage %s failed: %s", stage, message);
         return;
     }
     if (snprintf(text, sizeof text, "%s %s failed: %s", p->screen.utf8 ? "✗" : "x", stage,

@@ -40,7 +40,7 @@ void progress_done(struct progress *p, const char *stage, double seconds);
 /* The stage has failed, for the reason `message`. */
 void progress_failed(struct progress *p, const char *stage, const char *message);
 /* A line that stays. */
-void progress_say(struct progress *p, const char *format, ...)
+void progress_print(struct progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same of what needs attention. */
 void progress_warn(struct progress *p, const char *format, ...)

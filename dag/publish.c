@@ -128,14 +128,14 @@ int publish_report(struct plan *plan, const char *folder, const char **report, s
 {
     struct file_list copied = {0};
     *report = NULL;
-    int rc =
-        index_begin(plan->cache->index, err); /* one transaction for all writes to the stat cache */
+    int rc = index_begin_transaction(plan->cache->index,
+                                     err); /* one transaction for all writes to the stat cache */
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < plan->experiment->stage_count; i++)
         if (plan->tasks[i].stage->implicit && state_has_result(plan->tasks[i].state))
             rc = copy_outputs(plan, &plan->tasks[i], folder, &copied, report, err);
-    int ended = index_end(plan->cache->index, rc < 0 ? NULL : err);
+    int ended = index_end_transaction(plan->cache->index, rc < 0 ? NULL : err);
     rc = rc < 0 ? rc : ended;
     if (rc < 0 || copied.count == 0)
         return rc;

@@ -2,7 +2,7 @@
  *
  * Symbolic links: they cost nothing whatever the size, and show where they lead. A program that
  * writes through one would reach the cache's file; that is read-only, and if it is changed all the
- * same (by root, say) its stamp shows it, so the bytes aren't served: the stage runs again. Hard
+ * same (by root, say) its metadata shows it, so the bytes aren't served: the stage runs again. Hard
  * links would carry the same risk without showing it, and copies would double the cache. `get`
  * makes a copy for whoever needs one. */
 #define _GNU_SOURCE

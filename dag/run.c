@@ -3,7 +3,7 @@
  * and GPUs for it; its end settles it, which makes others ready. Outputs are hashed and synced in
  * the background. */
 #define _GNU_SOURCE
-#include "cache/work.h"
+#include "cache/attempts.h"
 #include "dag/execution.h"
 #include "dag/forecast.h"
 #include "dag/scheduler.h"
@@ -45,7 +45,7 @@ static bool claim(struct scheduler *s, struct task *task, int *lock)
 {
     struct error error = {""};
     struct cache *cache = s->plan->cache;
-    *lock = work_lock(cache, task->key, &error);
+    *lock = key_lock(cache, task->key, &error);
     if (*lock == -EAGAIN) {
         if (!runs_here(s, task->key))
             progress_warn(&s->progress, "%s: waiting: another run is computing this stage",
@@ -58,7 +58,7 @@ static bool claim(struct scheduler *s, struct task *task, int *lock)
         rc = plan_find(s->plan, task, &error);
         if (rc == -ENOENT)
             return true;
-        work_unlock(cache, task->key, *lock);
+        key_unlock(cache, task->key, *lock);
         if (rc == 0) {
             scheduler_settle(s, task, STATE_CACHED);
             scheduler_set_latest(s, task);
@@ -150,7 +150,7 @@ static void unblock(struct scheduler *s)
         struct task *task = &s->plan->tasks[i];
         if (task->state != STATE_READY || !task->blocked)
             continue;
-        task->blocked = !fits(s, task->stage) || work_locked(s->plan->cache, task->key);
+        task->blocked = !fits(s, task->stage) || key_is_locked(s->plan->cache, task->key);
         s->changed |= !task->blocked;
     }
 }
@@ -211,7 +211,7 @@ static void update_forecast(struct run_loop *run, double now)
     s->progress.remaining = s->stopping ? -1 : f.seconds;
     if (!s->stopping && !s->progress.terminal &&
         forecast_line(&f, s->capacity.cpus, now, &run->news, line, sizeof line))
-        progress_say(&s->progress, "%s", line);
+        progress_print(&s->progress, "%s", line);
 }
 
 static void tick(struct run_loop *run, double now)
@@ -263,7 +263,7 @@ static void remember_cached(struct scheduler *s)
         if (rc == 0 && strcmp(key, task->key) == 0)
             continue;
         if (rc == -ENOENT || rc == 0)
-            rc = begun ? 0 : index_begin(index, &error);
+            rc = begun ? 0 : index_begin_transaction(index, &error);
         if (rc == 0) {
             begun = true;
             rc = index_set_latest(index, file, task->stage->name, task->key, &error);
@@ -271,7 +271,7 @@ static void remember_cached(struct scheduler *s)
         if (rc < 0)
             scheduler_fail(s, rc, &error);
     }
-    if (begun && index_end(index, &error) < 0)
+    if (begun && index_end_transaction(index, &error) < 0)
         scheduler_fail(s, -EIO, &error);
 }
 

@@ -57,8 +57,8 @@ static int walk_file(const struct walk *walk, const char *full, const char *path
         rc = cache_digest(walk->cache, full, digest, st, walk->err);
     else if (rc == 0 && walk->reading == READ)
         rc = sha256_file(full, digest, NULL, walk->err);
-    struct stamp stamp = stamp_of(st);
-    walk->source->stamps += stamp_number(path, &stamp);
+    struct metadata metadata = metadata_of(st);
+    walk->source->stamps += metadata_hash(path, &metadata);
     return rc;
 }
 
@@ -66,7 +66,7 @@ static int walk_folder(const struct walk *walk, const char *below, int depth);
 
 static int walk_entry(const struct walk *walk, const char *path, int depth)
 {
-    char *full = must(file_path("%s/%s", walk->external->path, path));
+    char *full = must(format_string("%s/%s", walk->external->path, path));
     struct stat st;
     struct digest digest = {""};
     int rc = stat(full, &st) < 0 ? error_errno(walk->err, errno, "cannot open %s", full) : 0;
@@ -88,7 +88,7 @@ static int walk_entry(const struct walk *walk, const char *path, int depth)
 
 static int walk_folder(const struct walk *walk, const char *below, int depth)
 {
-    char *folder = must(file_path("%s%s%s", walk->external->path, *below ? "/" : "", below));
+    char *folder = must(format_string("%s%s%s", walk->external->path, *below ? "/" : "", below));
     DIR *dir = depth <= FOLDER_DEPTH ? opendir(folder) : NULL;
     int rc = 0;
     if (!dir)
@@ -100,7 +100,7 @@ static int walk_folder(const struct walk *walk, const char *below, int depth)
         if (left_out(walk, entry->d_name))
             continue;
         empty = false;
-        char *path = must(file_path("%s%s%s", below, *below ? "/" : "", entry->d_name));
+        char *path = must(format_string("%s%s%s", below, *below ? "/" : "", entry->d_name));
         rc = strchr(path, '\n') ? error_set(walk->err, EINVAL,
                                             "%s holds a file with a newline in its name", folder)
                                 : walk_entry(walk, path, depth);
@@ -223,8 +223,8 @@ static int place_file(const struct external *external, const char *from, const c
 static int place_entry(const struct external *external, const struct tree_entry *entry,
                        const char *as, struct error *err)
 {
-    char *from = must(file_path("%s/%s", external->path, entry->path));
-    char *to = must(file_path("%s/%s", as, entry->path)), *slash = strrchr(to, '/');
+    char *from = must(format_string("%s/%s", external->path, entry->path));
+    char *to = must(format_string("%s/%s", as, entry->path)), *slash = strrchr(to, '/');
     *slash = 0;
     int rc = file_make_folders(to, err);
     *slash = '/';

@@ -14,7 +14,7 @@ struct source {
     uint64_t size;     /* bytes of the file, or of the manifest */
     bool executable;   /* a file with an executable bit */
     struct tree files; /* of a folder */
-    uint64_t stamps;   /* hash of all files' stamps (base/stamp.h) */
+    uint64_t stamps;   /* hash of all files' stamps (base/metadata.h) */
 };
 
 /* Hashes an external; files that have not changed since are looked up in the stat cache. Links are

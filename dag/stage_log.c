@@ -2,7 +2,7 @@
 #include "dag/stage_log.h"
 #include "base/file.h"
 #include "base/utf8.h"
-#include "cache/work.h"
+#include "cache/attempts.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,8 +27,8 @@ static enum stage_log find_current(const struct plan *plan, const struct task *t
     struct failure failure;
     struct result result;
     struct error err;
-    char *folder = work_last(plan->cache, task->key);
-    *path = folder ? must(file_path("%s/log.txt", folder)) : NULL;
+    char *folder = attempt_last(plan->cache, task->key);
+    *path = folder ? must(format_string("%s/log.txt", folder)) : NULL;
     free(folder);
     if (*path && access(*path, R_OK) == 0)
         return STAGE_LOG_CURRENT;
@@ -108,7 +108,7 @@ static void put_line(FILE *out, const char *before, char *line)
     for (char *p = shown; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = *p == '\t' ? ' ' : '?';
-    utf8_mend(shown);
+    utf8_repair(shown);
     fprintf(out, "%s%s%s\n", before, shown, cut ? "..." : "");
 }
 

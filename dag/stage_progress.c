@@ -2,7 +2,7 @@
 #include "dag/stage_progress.h"
 #include "base/file.h"
 #include "base/utf8.h"
-#include "cache/work.h"
+#include "cache/attempts.h"
 #include "dag/progress.h"
 
 #include <math.h>
@@ -20,8 +20,8 @@ static const double KEEP_SECONDS = 1;
 /* A reader finds the old line or the new one. */
 static void write_line(const char *folder, const char *text)
 {
-    char *path = must(file_path("%s/" FILE_NAME, folder));
-    char *new = must(file_path("%s/" FILE_NAME ".new", folder));
+    char *path = must(format_string("%s/" FILE_NAME, folder));
+    char *new = must(format_string("%s/" FILE_NAME ".new", folder));
     unlink(new); /* of a write that was killed */
     if (file_write_unsynced(new, text, strlen(text), NULL) == 0 && rename(new, path) < 0)
         unlink(new);
@@ -52,13 +52,13 @@ static void copy_text(const json_t *line, const char *name, char *text, size_t s
     if (value)
         error_set(&clean, 1, "%s", value);
     snprintf(text, size, "%s", clean.text);
-    utf8_mend(text); /* it may be cut within a character */
+    utf8_repair(text); /* it may be cut within a character */
 }
 
 /* Whether there is a file; one that isn't sound counts as no report. */
 static bool read_line(const char *folder, struct stage_progress *p)
 {
-    char *text, *path = must(file_path("%s/" FILE_NAME, folder));
+    char *text, *path = must(format_string("%s/" FILE_NAME, folder));
     size_t size;
     bool there = file_read(path, SIZE_LIMIT, &text, &size, NULL) == 0;
     free(path);
@@ -96,8 +96,8 @@ void stage_progress_find(const struct plan *plan, const struct task *task, struc
     *p = (struct stage_progress){0};
     if (!task->key[0] || state_has_result(task->state))
         return;
-    p->running = work_locked(plan->cache, task->key);
-    int rc = work_list(plan->cache, &attempts, &count, NULL);
+    p->running = key_is_locked(plan->cache, task->key);
+    int rc = attempt_list(plan->cache, &attempts, &count, NULL);
     const struct attempt *last = rc == 0 ? last_attempt(attempts, count, task->key) : NULL;
     if (last) {
         read_line(last->folder, p);
@@ -115,9 +115,10 @@ char *stage_progress_words(const struct stage_progress *p)
         snprintf(at, sizeof at, "%s%s%.*f of %.0f", p->unit, *p->unit ? " " : "",
                  done == floor(done) ? 0 : 1, done, p->total);
     if (p->interrupted)
-        return must(file_path("interrupted%s%s; run again to %s", *at ? " at " : "", at,
-                              p->resumes ? "resume" : "start over"));
-    return p->running && *at ? must(file_path("%s%s%s", at, *p->note ? ", " : "", p->note)) : NULL;
+        return must(format_string("interrupted%s%s; run again to %s", *at ? " at " : "", at,
+                                  p->resumes ? "resume" : "start over"));
+    return p->running && *at ? must(format_string("%s%s%s", at, *p->note ? ", " : "", p->note))
+                             : NULL;
 }
 
 json_t *stage_progress_json(const struct stage_progress *p)

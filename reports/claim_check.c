@@ -8,7 +8,7 @@
 #include "reports/cells.h"
 #include "reports/claim_pairs.h"
 #include "reports/number.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 static const char *const result_names[CHECK_RESULTS] = {"holds", "fails", "open", "missing"};
 

@@ -287,7 +287,7 @@ static int copy_pictures(const struct doc_figures *figures, const char *folder, 
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < figures->count; i++) {
         const struct doc_figure *figure = &figures->items[i];
-        char *path = figure->png ? file_path("%s/%s.png", folder, figure->name) : NULL;
+        char *path = figure->png ? format_string("%s/%s.png", folder, figure->name) : NULL;
         if (figure->png)
             rc = path ? file_copy(figure->png, path, err) : error_set(err, ENOMEM, "out of memory");
         free(path);

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "reports/document.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 /* Writes `path`. Pictures are copied to the folder `figures` as PNGs; plots are links to the PDFs
  * that pdf_render leaves there. Links go to the folder's last name, so both lie in the same folder.

@@ -28,7 +28,7 @@ static void make_environment(struct environment *e)
     size_t n = 0;
     for (size_t i = 0; i < VARIABLES; i++) {
         const char *value = getenv(names[i]);
-        if (value && (e->entries[n] = file_path("%s=%s", names[i], value)))
+        if (value && (e->entries[n] = format_string("%s=%s", names[i], value)))
             n++;
     }
     e->passed = n;

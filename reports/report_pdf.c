@@ -14,7 +14,7 @@ static const size_t CELLS_LIMIT = 64u << 20;
 
 static int read_cells(const struct job *job, json_t **cells, struct error *err)
 {
-    char *path = file_path("%s/cells.json", job_input(job, "tables", 0)), *text;
+    char *path = format_string("%s/cells.json", job_input(job, "tables", 0)), *text;
     size_t size;
     if (!path)
         return error_set(err, ENOMEM, "out of memory");

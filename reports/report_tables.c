@@ -30,7 +30,7 @@ static int write_cells(const struct job *job, const char *folder, json_t *cells,
 {
     const char *path = job_output(job, "cells");
     int rc = job_write_json(path, cells, err);
-    char *copy = rc == 0 ? file_path("%s/cells.json", folder) : NULL;
+    char *copy = rc == 0 ? format_string("%s/cells.json", folder) : NULL;
     if (rc == 0)
         rc = copy ? file_copy(path, copy, err) : error_set(err, ENOMEM, "out of memory");
     free(copy);

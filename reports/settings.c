@@ -8,7 +8,7 @@
 #include "base/nearest.h"
 #include "reports/cells.h"
 #include "reports/check_values.h"
-#include "reports/text.h"
+#include "base/text.h"
 #include "stages/kind.h"
 
 enum { NAME_SIZE = 80 };

@@ -187,7 +187,7 @@ int sources_path(struct sources *s, const char *reference, struct lookup *found,
         return rc;
     if (!sources_path_is_safe(found->pointer))
         return error_set(err, EINVAL, "%s: '..' is not allowed in a path", reference);
-    *path = file_path("%s%s", member(found->entry, "path"), found->pointer);
+    *path = format_string("%s%s", member(found->entry, "path"), found->pointer);
     if (!*path)
         return error_set(err, ENOMEM, "out of memory at %s", reference);
     struct stat st;

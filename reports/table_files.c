@@ -157,7 +157,7 @@ void table_files_claims_markdown(struct text *t, const json_t *claims, const cha
 static int write_file(struct text *t, const char *folder, const char *name, const char *ending,
                       struct error *err)
 {
-    char *path = file_path("%s/%s%s", folder, name, ending);
+    char *path = format_string("%s/%s%s", folder, name, ending);
     if (!path) {
         text_free(t);
         return error_set(err, ENOMEM, "out of memory");

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include "base/error.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 /* Writes FOLDER/ID.csv and FOLDER/ID.md for each table (as cells_evaluate made them), and
  * claims.csv and claims.md (as claims_decide made them). The folder exists. notice (may be "") is

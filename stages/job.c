@@ -222,7 +222,7 @@ int job_write_json(const char *path, json_t *value, struct error *err)
                                                JSON_REAL_PRECISION(17) | JSON_ENCODE_ANY)
                        : NULL;
     json_decref(value);
-    char *line = text ? file_path("%s\n", text) : NULL;
+    char *line = text ? format_string("%s\n", text) : NULL;
     free(text);
     if (!line)
         return error_set(err, ENOMEM, "out of memory writing %s", path);

@@ -73,7 +73,7 @@ static char **make_mount_paths(const struct launch *l, const char *here)
     size_t n = count_mounts(l);
     char **paths = calloc(n, sizeof *paths);
     for (size_t i = 0; paths && i < n; i++)
-        if (!(paths[i] = file_path("%s/%s", here, l->mounts[i].at))) {
+        if (!(paths[i] = format_string("%s/%s", here, l->mounts[i].at))) {
             free_mount_paths(paths, n);
             return NULL;
         }

@@ -43,7 +43,7 @@ struct param {
     const char *gone;     /* no longer allowed: what to do instead */
     const char *key_name; /* name in the text of a key; NULL: the same. It never changes, so that
                              results stay valid when a param is renamed */
-    bool keyless;         /* can't change any result, so it is left out of the key */
+    bool not_in_key;      /* can't change any result, so it is left out of the key */
     bool continues;       /* of one INT of a kind: a stage may continue from a finished one that
                              differs in this alone, being smaller; see job_earlier in job.h */
     const char *text;     /* one line of help */

@@ -112,19 +112,20 @@ static bool read_report(const char *text, size_t length, bool whole, struct prog
 /* ---- the files ---- */
 
 /* Reads the end of a regular file that has changed since *seen; false if there is nothing new. */
-static bool read_end(int fd, struct stamp *seen, char text[END_BYTES], size_t *length, bool *whole)
+static bool read_end(int fd, struct metadata *seen, char text[END_BYTES], size_t *length,
+                     bool *whole)
 {
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return false;
-    struct stamp stamp = stamp_of(&st);
-    if (stamp_equal(&stamp, seen))
+    struct metadata metadata = metadata_of(&st);
+    if (metadata_equal(&metadata, seen))
         return false;
     off_t from = st.st_size > END_BYTES ? st.st_size - END_BYTES : 0;
     ssize_t n = pread(fd, text, END_BYTES, from);
     if (n < 0)
         return false;
-    *seen = stamp;
+    *seen = metadata;
     *length = (size_t)n;
     *whole = from == 0;
     return true;
@@ -134,7 +135,7 @@ int program_progress_open(struct program_progress *p, const struct job *job, str
 {
     char *here = getcwd(NULL, 0);
     *p = (struct program_progress){.job = job, .output = -1};
-    p->path = here ? file_path("%s/.ferdag-progress", here) : NULL;
+    p->path = here ? format_string("%s/.ferdag-progress", here) : NULL;
     free(here);
     if (!p->path)
         return error_errno(err, errno, "cannot find the path of the current folder");

@@ -8,7 +8,7 @@
 #define FERDAG_STAGES_PROGRAM_PROGRESS_H
 
 #include <stdbool.h>
-#include "base/stamp.h"
+#include "base/metadata.h"
 #include "stages/job.h"
 
 enum { PROGRAM_LOOK_MS = 300 }; /* between two looks */
@@ -21,10 +21,10 @@ struct program_report {
 
 struct program_progress {
     const struct job *job;
-    char *path;           /* the file of reports; absolute */
-    int output;           /* descriptor of the program's output, or -1: not a file */
-    struct stamp seen[2]; /* the stamps of both files at the last look */
-    double looked;        /* clock_monotonic then */
+    char *path;              /* the file of reports; absolute */
+    int output;              /* descriptor of the program's output, or -1: not a file */
+    struct metadata seen[2]; /* the stamps of both files at the last look */
+    double looked;           /* clock_monotonic then */
     struct program_report last;
     char line[200]; /* the last line of the output */
 };

@@ -26,7 +26,7 @@ static int print_reasons(const struct plan *plan, const struct task *task, json_
     int rc = explain_reasons(plan, task, list != NULL, &reasons, err);
     if (rc < 0)
         return rc;
-    rc = earlier_explain(plan, task, reasons, err);
+    rc = continuation_explain(plan, task, reasons, err);
     if (list) {
         json_array_append_new(list,
                               must(json_pack("{s:s, s:s, s:O}", "name", task->stage->name, "state",

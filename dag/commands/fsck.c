@@ -14,7 +14,7 @@
 /* Name of the stage of an attempt, from its job.json; "" if that can't be read. */
 static json_t *attempt_stage(const struct attempt *a)
 {
-    char *path = must(file_path("%s/job.json", a->folder));
+    char *path = must(format_string("%s/job.json", a->folder));
     json_t *job = json_load_file(path, 0, NULL);
     const char *name = json_string_value(json_object_get(job, "stage"));
     json_t *text = must(json_string(name ? name : ""));
@@ -27,7 +27,7 @@ static json_t *attempt_stage(const struct attempt *a)
 static int days_left(const struct attempt *a)
 {
     double idle = difftime(time(NULL), a->touched) / (24 * 3600);
-    int left = (a->checkpoint ? WORK_CHECKPOINT_DAYS : WORK_DAYS) - (int)idle;
+    int left = (a->checkpoint ? ATTEMPT_CHECKPOINT_DAYS : ATTEMPT_DAYS) - (int)idle;
     return left > 0 ? left : 0;
 }
 

@@ -75,7 +75,7 @@ static int copy_tree(struct cache *cache, const struct blob *blob, const char *t
     if (rc == 0)
         rc = file_make_folders(to, err);
     for (size_t i = 0; rc == 0 && i < tree.count; i++) {
-        char *path = must(file_path("%s/%s", to, tree.entries[i].path));
+        char *path = must(format_string("%s/%s", to, tree.entries[i].path));
         rc = copy_entry(cache, &tree.entries[i], path, err);
         free(path);
     }
@@ -101,7 +101,7 @@ static int copy_output(struct cache *cache, const struct blob *blob, const char 
                        struct error *err)
 {
     char *random = must(file_random_name("")); /* "/" and digits */
-    char *new = must(file_path("%s.tmp.%s", to, random + 1));
+    char *new = must(format_string("%s.tmp.%s", to, random + 1));
     int rc = blob->tree ? copy_tree(cache, blob, new, err)
                         : copy_file(cache, &blob->digest, blob->executable, new, err);
     if (rc == 0)
@@ -126,7 +126,7 @@ static int find_place(const char *to, const struct output *output, char **path, 
     if (n == 0 || (!folder && to[n - 1] == '/'))
         return error_set(err, EINVAL, "cannot copy to '%s': there is no such folder", to);
     char *place =
-        must(folder ? file_path("%s%s%s", to, to[n - 1] == '/' ? "" : "/", name) : strdup(to));
+        must(folder ? format_string("%s%s%s", to, to[n - 1] == '/' ? "" : "/", name) : strdup(to));
     char *above = must(strdup(place)), *end = strrchr(above, '/');
     if (end)
         end[end == above] = 0;

@@ -196,7 +196,7 @@ static const char *const fill_colors[] = {
 static void print_dot_text(struct arena *arena, const char *text)
 {
     char *copy = arena_copy(arena, text, strlen(text));
-    utf8_mend(copy);
+    utf8_repair(copy);
     for (const char *p = copy; *p; p++) {
         if (*p == '"' || *p == '\\')
             putchar('\\');
@@ -245,7 +245,7 @@ static void print_dot(const struct graph *g)
 static void print_mermaid_text(struct arena *arena, const char *text)
 {
     char *copy = arena_copy(arena, text, strlen(text));
-    utf8_mend(copy);
+    utf8_repair(copy);
     for (const char *p = copy; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             putchar('?');

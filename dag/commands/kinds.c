@@ -189,7 +189,7 @@ static json_t *params_json(const struct param *params)
             continue;
         json_t *item =
             must(json_pack("{s:s, s:s, s:s?, s:b, s:b, s:s?, s:s?}", "name", p->name, "type",
-                           type_names[p->type], "default", p->standard, "keyless", p->keyless,
+                           type_names[p->type], "default", p->standard, "keyless", p->not_in_key,
                            "continues", p->continues, "choices", p->choices, "text", p->text));
         if (p->min != 0 || p->max != 0) {
             json_object_set_new(item, "min", json_real(p->min));

@@ -84,7 +84,7 @@ static void print_input(const struct result *r, const json_t *item)
     const json_t *value = json_object_get(item, "value");
     const struct kind *kind = kind_find(r->kind);
     if (value && kind) {
-        char *from = earlier_words(kind, json_integer_value(value), text_of(item, "key"));
+        char *from = continuation_text(kind, json_integer_value(value), text_of(item, "key"));
         printf("  continued from   %s, %s\n", from, text_of(item, "stage"));
         free(from);
         return;

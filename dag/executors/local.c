@@ -120,12 +120,12 @@ static char **make_environment(const struct executor_job *job)
     while (environ[n])
         n++;
     char **all = must_alloc((n + OURS + 1) * sizeof *all);
-    all[k++] = must(file_path("OMP_NUM_THREADS=%d", job->threads));
-    all[k++] = must(file_path("OPENBLAS_NUM_THREADS=%d", job->threads));
-    all[k++] = must(file_path("GOMP_SPINCOUNT=%d", SPINS));
-    all[k++] = must(file_path("FERDAG_PROGRESS_FD=%d", STAGE_PROGRESS_FD));
-    all[k++] = must(file_path("FERDAG_PARENT=%ld", (long)getpid()));
-    all[k++] = must(file_path("FERDAG_ATTEMPT=%s", job->folder));
+    all[k++] = must(format_string("OMP_NUM_THREADS=%d", job->threads));
+    all[k++] = must(format_string("OPENBLAS_NUM_THREADS=%d", job->threads));
+    all[k++] = must(format_string("GOMP_SPINCOUNT=%d", SPINS));
+    all[k++] = must(format_string("FERDAG_PROGRESS_FD=%d", STAGE_PROGRESS_FD));
+    all[k++] = must(format_string("FERDAG_PARENT=%ld", (long)getpid()));
+    all[k++] = must(format_string("FERDAG_ATTEMPT=%s", job->folder));
     for (size_t i = 0; i < n; i++) {
         bool replaced = false;
         for (size_t m = 0; m < OURS; m++)
@@ -173,7 +173,7 @@ static int spawn(struct process *p, uv_loop_t *loop, int log)
 
 static int open_log(const char *folder, struct error *err)
 {
-    char *path = must(file_path("%s/log.txt", folder));
+    char *path = must(format_string("%s/log.txt", folder));
     int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (log < 0)
         log = error_errno(err, errno, "cannot open %s", path);

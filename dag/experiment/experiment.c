@@ -48,7 +48,7 @@ static const char *read_path(struct experiment *e, const struct node *path)
 static void read_external(struct experiment *e, const struct node *key, const struct node *value)
 {
     const struct node *path = value->type == NODE_MAP ? node_get(value, "path") : value;
-    if (!experiment_name_sound(key->text, "-"))
+    if (!experiment_name_is_valid(key->text, "-"))
         node_problem(e->problems, key,
                      "'%s' can't name an input: expected letters, digits, _ and -", key->text);
     size_t known = node_get(value, "path") ? 1 : 0;
@@ -128,7 +128,7 @@ static int check_axis(const struct matrix *m, const struct node *key, const stru
     struct problems *problems = m->e->problems;
     int rc = 0;
     *good = node_empty(m->e->arena, values, NODE_LIST);
-    if (!experiment_name_sound(key->text, "-"))
+    if (!experiment_name_is_valid(key->text, "-"))
         rc = node_problem(problems, key, "'%s' can't name a variable", key->text);
     const struct param *axis = schema_item(schema_member(&schema_stage, "for"));
     const char *what = arena_print(m->e->arena, "stages.%s.for.%s", m->key->text, key->text);
@@ -136,7 +136,7 @@ static int check_axis(const struct matrix *m, const struct node *key, const stru
         rc = -EINVAL;
     for (size_t i = 0; values->type == NODE_LIST && i < values->count; i++) {
         struct node *value = values->items[i];
-        if (value->type != NODE_SCALAR || !experiment_name_sound(value->text, "-.+"))
+        if (value->type != NODE_SCALAR || !experiment_name_is_valid(value->text, "-.+"))
             rc = node_problem(problems, value,
                               "for: a value becomes part of a name; expected letters, digits, "
                               "_ - . +");
@@ -171,7 +171,7 @@ static int expand_entry(struct experiment *e, const struct node *key, const stru
                         struct drafts *drafts)
 {
     int rc = 0;
-    if (!experiment_name_sound(key->text, "-"))
+    if (!experiment_name_is_valid(key->text, "-"))
         rc = node_problem(e->problems, key,
                           "'%s' can't name a stage: expected letters, digits, _ and -", key->text);
     if (experiment_external(e, key->text))

@@ -8,7 +8,7 @@
 
 enum { NAME_LIMIT = 200 };
 
-bool experiment_name_sound(const char *name, const char *also)
+bool experiment_name_is_valid(const char *name, const char *also)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     size_t n = strlen(name);

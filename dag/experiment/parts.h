@@ -23,7 +23,7 @@ struct drafts {
 /* Whether the name starts with a letter, digit or _, and holds only these and the characters in
  * `also`; 200 bytes at most. Names become file names and parts of references, so '/' and blanks are
  * never allowed. */
-bool experiment_name_sound(const char *name, const char *also);
+bool experiment_name_is_valid(const char *name, const char *also);
 
 /* The scope for expanding "${name}": the local variables first, then the experiment's params. */
 struct scope experiment_scope(struct experiment *e, const struct variable *locals, size_t count);

@@ -181,7 +181,7 @@ static int add_open_output(const struct reading *r, const struct node *key, cons
     bool tree = n > 1 && name[n - 1] == '/';
     if (tree)
         name[n - 1] = 0;
-    if (!experiment_name_sound(key->text, "-"))
+    if (!experiment_name_is_valid(key->text, "-"))
         return node_problem(r->e->problems, key,
                             "'%s' can't name a port: expected letters, digits, _ and -", key->text);
     if (file->broken)

@@ -76,7 +76,7 @@ void yaml_text_fault(const char *text, size_t size, size_t offset, const char *p
     size_t i =
         size >= 3 && u[0] == 0xef && u[1] == 0xbb && u[2] == 0xbf ? 3 : 0; /* the byte order mark */
     for (size_t n; i < size; i += n) {
-        n = utf8_character(text + i);
+        n = utf8_length(text + i);
         if (n == 0) {
             fault->coding = true;
             snprintf(fault->what, sizeof fault->what, "byte 0x%02x is not UTF-8", u[i]);

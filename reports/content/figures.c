@@ -9,7 +9,7 @@
 #include <string.h>
 #include "reports/cells.h"
 #include "reports/picture.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 enum { LINE_LIMIT = 8, MATRIX_LIMIT = 50 };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "reports/cells.h"
 #include "reports/selector.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 enum { KEY_LIMIT = 4 };
 

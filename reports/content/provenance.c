@@ -5,7 +5,7 @@
 #include <string.h>
 #include "reports/cells.h"
 #include "reports/number.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 enum { SHORT_KEY = 12 };
 

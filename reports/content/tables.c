@@ -3,7 +3,7 @@
 
 #include <string.h>
 #include "reports/cells.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 enum {
     PARTS = 3,

@@ -3,7 +3,7 @@
 #define FERDAG_REPORTS_PDF_CLAIMS_H
 
 #include "reports/document.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 void claims_render(struct text *t, const struct doc_claims *claims);
 

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 #include "reports/document.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 #define PAGE_WIDTH  471.0
 #define PAGE_HEIGHT 690.0 /* of the text block */

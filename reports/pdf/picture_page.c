@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 #include "reports/picture.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 static void start_object(struct text *t, size_t offsets[], int number)
 {

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "reports/pdf/simplify.h"
 #include "reports/program.h"
-#include "reports/text.h"
+#include "base/text.h"
 #include "reports/pdf/troff.h"
 
 static const double SECONDS = 60;
@@ -84,7 +84,7 @@ static void start_script(struct text *t, const char *path, const char *title, do
 /* Writes PATH's script beside it, with .gnuplot for .pdf, and runs it. */
 static int run_script(struct text *t, const char *path, struct error *err)
 {
-    char *script = file_path("%.*s.gnuplot", (int)(strlen(path) - strlen(".pdf")), path);
+    char *script = format_string("%.*s.gnuplot", (int)(strlen(path) - strlen(".pdf")), path);
     if (!script) {
         text_free(t);
         return error_set(err, ENOMEM, "out of memory for %s", path);

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "reports/document.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 /* Draws a plot in a page of width x height points: writes PATH (ending in .pdf) and beside it the
  * gnuplot script, ending in .gnuplot. The first line is grey, the second in the accent colour. A

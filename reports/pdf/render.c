@@ -57,7 +57,7 @@ static double figure_width(const struct doc_figure *figure)
 static int make_figure(const struct doc_figure *figure, const char *folder, double width,
                        struct placed *placed, struct error *err)
 {
-    char *path = file_path("%s/%s.pdf", folder, figure->name);
+    char *path = format_string("%s/%s.pdf", folder, figure->name);
     if (!path)
         return error_set(err, ENOMEM, "out of memory");
     *placed = (struct placed){path, width, width * figure->aspect};

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <zlib.h>
 #include "base/file.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 enum { OBJECT_LIMIT = 100000 };
 

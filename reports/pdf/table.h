@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 #include "reports/document.h"
-#include "reports/text.h"
+#include "base/text.h"
 
 /* Adds title, heads, rows and note. Of a few sizes the text has the largest at which all columns
  * fit side by side. If none is small enough, wide columns of text are cut; if that isn't enough,

@@ -3,7 +3,7 @@
 #define FERDAG_REPORTS_PDF_TROFF_H
 
 #include <stdbool.h>
-#include "reports/text.h"
+#include "base/text.h"
 
 /* Adds s as text that groff prints. The result is ASCII on one line, without escapes, requests and
  * tabs of s, and can be part of an escape's '...'; characters beyond ASCII become \[uXXXX]. The "-"

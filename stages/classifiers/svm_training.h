@@ -30,7 +30,7 @@
      .text = "precision of dot products; auto: float64 for sigmoid, whose solution is sensitive to " \
              "rounding, otherwise float32"},                                         \
     {.name = "memory_mb", .type = PARAM_INT, .standard = "3000", .min = 1, .max = 1000000,         \
-     .keyless = true,                                                                              \
+     .not_in_key = true,                                                                              \
      .text = "memory for kernel values in MB; if it is too small, fewer threads are used, then a " \
              "file"}
 /* clang-format on */

@@ -119,7 +119,7 @@ static int pack_add(struct pack *p, const char *prefix, const struct net_param *
     *t = (struct tensor){
         .type = TENSOR_F32, .dims = param->dims, .count = param->count, .data = data};
     memcpy(t->shape, param->shape, param->dims * sizeof *t->shape);
-    t->name = file_path("%s%s", prefix, param->name);
+    t->name = format_string("%s%s", prefix, param->name);
     if (!t->name)
         return error_set(err, ENOMEM, "out of memory");
     p->n++;
@@ -208,7 +208,7 @@ int checkpoint_leave(const char *path, const char *key, struct net *net, const s
 static int copy_tensor(const struct safetensors *s, const char *prefix,
                        const struct net_param *param, float *out, struct error *err)
 {
-    char *name = file_path("%s%s", prefix, param->name);
+    char *name = format_string("%s%s", prefix, param->name);
     const struct tensor *t = name ? safetensors_find(s, name) : NULL;
     int rc = 0;
     if (!t || t->type != TENSOR_F32 || t->count != param->count)
@@ -298,7 +298,7 @@ static int load_weights(const char *folder, const char *file, struct net *net, s
 {
     struct safetensors s;
     struct weights_notes notes;
-    char *path = file_path("%s/%s", folder, file);
+    char *path = format_string("%s/%s", folder, file);
     int rc = path ? weights_open(path, &s, &notes, err) : error_set(err, ENOMEM, "out of memory");
     if (rc == 0) {
         rc = weights_load(net, &s, err);
@@ -351,7 +351,7 @@ static int restore_left(const struct safetensors *s, const char *folder, struct 
 static json_t *read_seconds(const char *folder, struct error *err)
 {
     enum { LIMIT = 16 << 20 };
-    char *path = file_path("%s/timing.json", folder), *text = NULL;
+    char *path = format_string("%s/timing.json", folder), *text = NULL;
     size_t size;
     if (!path || file_read(path, LIMIT, &text, &size, err) < 0) {
         free(path);
@@ -371,7 +371,7 @@ int checkpoint_take_over(const char *folder, const char *key, struct net *net, s
                          struct training_state *state, struct error *err)
 {
     struct safetensors s;
-    char *path = file_path("%s/" CHECKPOINT_LEFT_FILE, folder);
+    char *path = format_string("%s/" CHECKPOINT_LEFT_FILE, folder);
     if (!path)
         return error_set(err, ENOMEM, "out of memory");
     int rc = access(path, F_OK) < 0 ? error_set(err, ENOENT, "it left no state to go on from")

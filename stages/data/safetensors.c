@@ -233,7 +233,7 @@ static char *make_header(const struct tensor *tensors, size_t n, const json_t *m
     if (text) {
         size_t used = strlen(text);
         *length = (used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        padded = file_path("%-*s", (int)*length, text);
+        padded = format_string("%-*s", (int)*length, text);
     }
     free(text);
     return padded;

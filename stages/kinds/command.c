@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/file.h"
-#include "base/stamp.h"
+#include "base/metadata.h"
 
 enum {
     COPIED_AT_ONCE = 4 << 20, /* bytes of all inputs up to which they are copied: to make a mount
@@ -97,7 +97,7 @@ static int list_folder(struct inputs *inputs, const char *folder, int depth, str
     while (dir && rc == 0 && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        char *path = file_path("%s%s%s", folder, *folder ? "/" : "", entry->d_name);
+        char *path = format_string("%s%s%s", folder, *folder ? "/" : "", entry->d_name);
         rc = path ? list_entry(inputs, path, depth, err) : error_set(err, ENOMEM, "out of memory");
         free(path);
     }
@@ -151,8 +151,8 @@ static int sum_stamps(const struct inputs *inputs, const char *path, uint64_t *s
         if (stat(input->source, &st) < 0)
             return error_errno(err, errno, "cannot open %s, the input %s", input->source,
                                input->as);
-        struct stamp stamp = stamp_of(&st);
-        *sum += stamp_number(input->as + n + (input->as[n] == '/'), &stamp);
+        struct metadata metadata = metadata_of(&st);
+        *sum += metadata_hash(input->as + n + (input->as[n] == '/'), &metadata);
     }
     return 0;
 }
@@ -210,7 +210,7 @@ static int add_variable(char **all, size_t *n, const char *name, const char *val
     value = value ? value : getenv(name);
     if (!value)
         return 0;
-    all[*n] = file_path("%s=%s", name, value);
+    all[*n] = format_string("%s=%s", name, value);
     return all[(*n)++] ? 0 : -ENOMEM;
 }
 

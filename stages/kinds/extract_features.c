@@ -175,7 +175,7 @@ static int write_logits(struct extraction *x, struct error *err)
     const char *folder = job_output(x->job, "logits");
     int rc = file_make_folders(folder, err);
     for (int s = 0; rc == 0 && s < SPLITS; s++) {
-        char *path = file_path("%s/%s_logits.npy", folder, split_names[s]);
+        char *path = format_string("%s/%s_logits.npy", folder, split_names[s]);
         rc = path ? array_write(path, &x->logits[s], err) : error_set(err, ENOMEM, "out of memory");
         free(path);
     }

@@ -236,8 +236,8 @@ static int write_sheets(const struct job *job, const struct judged *j, struct er
 {
     const char *folder = job_output(job, "sheets");
     size_t most = (size_t)job_int(job, "sheet_images"), kept = j->train->n - j->removed;
-    char *removed = file_path("%s/removed.png", folder);
-    char *nearly = file_path("%s/nearly_removed.png", folder);
+    char *removed = format_string("%s/removed.png", folder);
+    char *nearly = format_string("%s/nearly_removed.png", folder);
     int rc = removed && nearly ? file_make_folders(folder, err)
                                : error_set(err, ENOMEM, "out of memory writing %s", folder);
     if (rc == 0)

@@ -23,7 +23,8 @@ static int predict(const void *model, const float *x, size_t n, uint8_t *out, st
 static int read_logits(const struct job *job, size_t net, enum split split, size_t n,
                        struct array *a, struct error *err)
 {
-    char *path = file_path("%s/%s_logits.npy", job_input(job, "logits", net), split_names[split]);
+    char *path =
+        format_string("%s/%s_logits.npy", job_input(job, "logits", net), split_names[split]);
     if (!path)
         return error_set(err, ENOMEM, "out of memory");
     int rc = array_read(path, ARRAY_F32, 2, a, err);

@@ -192,7 +192,7 @@ static const struct param params[] = {
      .standard = "60",
      .min = 0,
      .max = 86400,
-     .keyless = true,
+     .not_in_key = true,
      .text = "a checkpoint is written so often, and after each epoch"},
     {0}};
 

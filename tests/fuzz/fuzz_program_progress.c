@@ -14,8 +14,8 @@
 
 static void check_text(const char *text)
 {
-    for (const char *p = text; *p; p += utf8_character(p))
-        if ((unsigned char)*p < 0x20 || *p == 0x7f || utf8_character(p) == 0)
+    for (const char *p = text; *p; p += utf8_length(p))
+        if ((unsigned char)*p < 0x20 || *p == 0x7f || utf8_length(p) == 0)
             abort();
 }
 

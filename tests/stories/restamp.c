@@ -16,18 +16,19 @@ int main(int argc, char **argv)
     struct store_local *store = NULL;
     struct digest digest = {""};
     struct stat st;
-    struct stamp stamp;
+    struct metadata metadata;
     double verified = 0;
     if (argc != 3 || store_local_open(&store, argv[1], &err) < 0)
         return 2;
     snprintf(digest.hex, sizeof digest.hex, "%s", argv[2]);
-    char *file = file_path("%s/index.sqlite", argv[1]), *blob = store_local_path(store, &digest);
+    char *file = format_string("%s/index.sqlite", argv[1]),
+         *blob = store_local_path(store, &digest);
     int rc = file && blob && lstat(blob, &st) == 0 ? index_open(&index, file, &err) : -1;
     if (rc == 0)
-        rc = index_blob_find(index, &digest, &stamp, &verified, &err);
+        rc = index_find_blob(index, &digest, &metadata, &verified, &err);
     if (rc == 0) {
-        stamp = stamp_of(&st);
-        rc = index_blob_set(index, &digest, &stamp, verified, &err);
+        metadata = metadata_of(&st);
+        rc = index_put_blob(index, &digest, &metadata, verified, &err);
     }
     index_close(index);
     store_close(&store->base);

@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
     sqlite3 *db = NULL;
-    char *message = NULL, *file = argc == 3 ? file_path("%s/index.sqlite", argv[1]) : NULL;
+    char *message = NULL, *file = argc == 3 ? format_string("%s/index.sqlite", argv[1]) : NULL;
     if (!file)
         return 2;
     int rc = sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL);

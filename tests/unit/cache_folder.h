@@ -58,7 +58,7 @@ static inline struct blob stored(struct fixture *f, const char *path, bool tree)
     struct blob blob;
     struct error err;
     blob_writer_start(&writer, &f->cache);
-    assert_int_equal(blob_store(&writer, path, tree, &blob, &err), 0);
+    assert_int_equal(blob_writer_add(&writer, path, tree, &blob, &err), 0);
     assert_int_equal(blob_writer_finish(&writer, &err), 0);
     blob_writer_free(&writer);
     return blob;
@@ -70,7 +70,7 @@ static inline struct blob stored_text(struct fixture *f, const char *text)
     struct blob blob;
     struct error err;
     blob_writer_start(&writer, &f->cache);
-    assert_int_equal(blob_store_memory(&writer, text, strlen(text), &blob, &err), 0);
+    assert_int_equal(blob_writer_add_memory(&writer, text, strlen(text), &blob, &err), 0);
     assert_int_equal(blob_writer_finish(&writer, &err), 0);
     blob_writer_free(&writer);
     return blob;
@@ -82,7 +82,7 @@ static inline int refused(struct fixture *f, const char *path, bool tree, struct
     struct blob_writer writer;
     struct blob blob;
     blob_writer_start(&writer, &f->cache);
-    int rc = blob_store(&writer, path, tree, &blob, err);
+    int rc = blob_writer_add(&writer, path, tree, &blob, err);
     blob_writer_free(&writer);
     return rc;
 }

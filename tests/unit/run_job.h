@@ -17,9 +17,10 @@
 static inline int run_job(const char *kind, const char *params, const char *inputs,
                           const char *outputs, int threads, struct error *err)
 {
-    char *text = file_path("{\"stage\":\"x\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},"
-                           "\"inputs\":{%s},\"outputs\":{%s},\"threads\":%d,\"backend\":\"auto\"}",
-                           kind, params, inputs, outputs, threads);
+    char *text =
+        format_string("{\"stage\":\"x\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},"
+                      "\"inputs\":{%s},\"outputs\":{%s},\"threads\":%d,\"backend\":\"auto\"}",
+                      kind, params, inputs, outputs, threads);
     assert_non_null(text);
     assert_int_equal(file_write("job.json", text, strlen(text), err), 0);
     free(text);

@@ -18,7 +18,7 @@
 #include "base/nearest.h"
 #include "base/problems.h"
 #include "base/random.h"
-#include "base/stamp.h"
+#include "base/metadata.h"
 #include "base/utf8.h"
 
 static int setup(void **state)
@@ -176,7 +176,7 @@ static void every_write_changes_the_metadata(void **state)
     (void)state;
     assert_int_equal(file_write("f", "abc", 3, &err), 0);
     assert_int_equal(stat("f", &st), 0);
-    struct stamp first = stamp_of(&st);
+    struct metadata first = metadata_of(&st);
     usleep(20000); /* longer than the resolution of the file system's clock */
     FILE *file = fopen("f", "r+");
     fputc('x', file);
@@ -184,11 +184,11 @@ static void every_write_changes_the_metadata(void **state)
     const struct timespec times[2] = {st.st_atim, st.st_mtim};
     assert_int_equal(utimensat(AT_FDCWD, "f", times, 0), 0); /* set back */
     assert_int_equal(stat("f", &st), 0);
-    struct stamp second = stamp_of(&st);
+    struct metadata second = metadata_of(&st);
     assert_int_equal(first.mtime_ns, second.mtime_ns);
-    assert_false(stamp_equal(&first, &second));
-    assert_true(stamp_number("f", &first) != stamp_number("f", &second));
-    assert_true(stamp_number("f", &first) != stamp_number("g", &first));
+    assert_false(metadata_equal(&first, &second));
+    assert_true(metadata_hash("f", &first) != metadata_hash("f", &second));
+    assert_true(metadata_hash("f", &first) != metadata_hash("g", &first));
 }
 
 /* ---- text ---- */
@@ -231,9 +231,9 @@ static void invalid_utf8_is_replaced(void **state)
                       {"\xff", 0}};
     (void)state;
     for (size_t i = 0; i < sizeof characters / sizeof *characters; i++)
-        assert_int_equal(utf8_character(characters[i].text), characters[i].length);
+        assert_int_equal(utf8_length(characters[i].text), characters[i].length);
     char text[] = "a\xff\xc3\xa9\xc3";
-    utf8_mend(text);
+    utf8_repair(text);
     assert_string_equal(text, "a?\xc3\xa9?");
     json_t *json = utf8_json("\xff"
                              "b");

@@ -41,7 +41,7 @@ static void commit(struct fixture *f, const struct result *result)
 {
     struct error err;
     assert_int_equal(record_write(f->cache.folder, result, true, &err), 0);
-    assert_int_equal(index_commit(f->cache.index, result, &err), 0);
+    assert_int_equal(index_put_result(f->cache.index, result, &err), 0);
 }
 
 static void reopen(struct fixture *f)
@@ -136,7 +136,7 @@ static void a_write_that_keeps_size_and_time_is_found(void **state)
     assert_int_equal(find(f, s.key.hex), 0);
     damage(f, &s.output.blob.digest);
     assert_int_equal(find(f, s.key.hex), -ENOENT);
-    char *damaged_file = file_path("cache/damaged/%s", s.output.blob.digest.hex);
+    char *damaged_file = format_string("cache/damaged/%s", s.output.blob.digest.hex);
     assert_int_equal(access(damaged_file, F_OK), 0);
     free(damaged_file);
     stored_text(f, "out"); /* as running again does */
@@ -262,7 +262,7 @@ static void results_that_read_a_damaged_blob_are_affected(void **state)
     struct fixture *f = *state;
     struct error err;
     struct affected *affected;
-    struct stamp stamp;
+    struct metadata metadata;
     size_t count;
     assert_int_equal(file_make_folders("t", &err), 0);
     put("t/file", "in");
@@ -271,11 +271,11 @@ static void results_that_read_a_damaged_blob_are_affected(void **state)
     make_sample(f, &maker, "maker");
     maker.output.blob = tree;
     commit(f, &maker.result);
-    assert_int_equal(store_local_stamp(f->cache.blobs, &file.digest, file.size, &stamp), 0);
-    assert_int_equal(index_blob_set(f->cache.index, &file.digest, &stamp, 100, &err), 0);
-    char *plain = file_path("[{\"digest\": \"%s\"}]", file.digest.hex);
-    char *folder = file_path("[{\"digest\": \"%s\"}]", tree.digest.hex);
-    char *verified = file_path("[{\"digest\": \"%s\", \"verified\": true}]", file.digest.hex);
+    assert_int_equal(store_local_metadata(f->cache.blobs, &file.digest, file.size, &metadata), 0);
+    assert_int_equal(index_put_blob(f->cache.index, &file.digest, &metadata, 100, &err), 0);
+    char *plain = format_string("[{\"digest\": \"%s\"}]", file.digest.hex);
+    char *folder = format_string("[{\"digest\": \"%s\"}]", tree.digest.hex);
+    char *verified = format_string("[{\"digest\": \"%s\", \"verified\": true}]", file.digest.hex);
     commit_reader(f, "before", plain, 99);
     commit_reader(f, "after", plain, 101); /* and may have started before */
     commit_reader(f, "folder", folder, 101);
@@ -336,7 +336,7 @@ static void a_cache_of_format_1_can_be_read_where_it_may_not_be_written(void **s
     assert_int_equal(index_find(index, s.key.hex, &found, &err), 0);
     assert_int_equal(found.output_count, 1);
     assert_false(found.incomplete);
-    assert_false(found.outputs[0].stamped);
+    assert_false(found.outputs[0].has_metadata);
     result_free(&found);
     index_close(index);
     assert_int_equal(cache_open(&f->cache, "cache", true, &err), 0);
@@ -354,7 +354,7 @@ static void results_that_differ_in_the_middle(void **state)
         struct sample s;
         make_sample(f, &s, texts[i]);
         s.result.key = keys[i];
-        assert_int_equal(index_commit(f->cache.index, &s.result, &err), 0);
+        assert_int_equal(index_put_result(f->cache.index, &s.result, &err), 0);
     }
     struct digest *found;
     size_t count;
@@ -376,14 +376,14 @@ static void failures_last_until_a_result(void **state)
     struct fixture *f = *state;
     struct error err;
     struct failure found, failure = {.key = "aa", .stage = "s", .kind = "k", .message = "why"};
-    assert_int_equal(index_fail(f->cache.index, "/x.yaml", &failure, &err), 0);
+    assert_int_equal(index_put_failure(f->cache.index, "/x.yaml", &failure, &err), 0);
     assert_int_equal(index_find_failure(f->cache.index, "aa", &found, &err), 0);
     assert_string_equal(found.message, "why");
     failure_free(&found);
     struct sample s;
     make_sample(f, &s, "kind k 1\n");
     s.result.key = "aa";
-    assert_int_equal(index_commit(f->cache.index, &s.result, &err), 0);
+    assert_int_equal(index_put_result(f->cache.index, &s.result, &err), 0);
     assert_int_equal(index_find_failure(f->cache.index, "aa", &found, &err), -ENOENT);
 }
 
@@ -395,10 +395,10 @@ static void only_settled_files_are_remembered(void **state)
     struct error err;
     put("young", "abc");
     assert_int_equal(cache_digest(&f->cache, "young", &digest, &st, &err), 0);
-    assert_int_equal(index_stat_find(f->cache.index, "young", &st, &cached, &err), -ENOENT);
+    assert_int_equal(index_find_stat(f->cache.index, "young", &st, &cached, &err), -ENOENT);
     /* ctime can't be set back, so the test stores the metadata that an old file would have. */
-    assert_int_equal(index_stat_set(f->cache.index, "young", &st, &digest, &err), 0);
-    assert_int_equal(index_stat_find(f->cache.index, "young", &st, &cached, &err), 0);
+    assert_int_equal(index_put_stat(f->cache.index, "young", &st, &digest, &err), 0);
+    assert_int_equal(index_find_stat(f->cache.index, "young", &st, &cached, &err), 0);
     assert_string_equal(cached.hex, digest.hex);
     put("young", "abd"); /* another inode, same size */
     assert_int_equal(cache_digest(&f->cache, "young", &cached, &st, &err), 0);
@@ -426,7 +426,7 @@ static void a_store_through_a_mapping_is_seen(void **state)
     assert_ptr_not_equal(bytes, MAP_FAILED);
     bytes[0] = 'B';
     assert_int_equal(cache_digest(&f->cache, "mapped", &first, &st, &err), 0);
-    assert_int_equal(index_stat_set(f->cache.index, "mapped", &st, &first, &err), 0);
+    assert_int_equal(index_put_stat(f->cache.index, "mapped", &st, &first, &err), 0);
     usleep(50000);
     bytes[0] = 'C';
     assert_int_equal(cache_digest(&f->cache, "mapped", &second, &st, &err), 0);

@@ -30,7 +30,7 @@ struct tested_store {
 
 static int open_file_address(struct store **store, const char *folder, struct error *err)
 {
-    char *address = file_path("file://%s/store", folder);
+    char *address = format_string("file://%s/store", folder);
     int rc = store_open(store, address, err);
     free(address);
     return rc;
@@ -40,8 +40,8 @@ static int open_file_address(struct store **store, const char *folder, struct er
  * if there is no /dev/shm. */
 static char *other_folder(const char *folder)
 {
-    return access("/dev/shm", W_OK) == 0 ? file_path("/dev/shm/%s", strrchr(folder, '/') + 1)
-                                         : file_path("%s/other", folder);
+    return access("/dev/shm", W_OK) == 0 ? format_string("/dev/shm/%s", strrchr(folder, '/') + 1)
+                                         : format_string("%s/other", folder);
 }
 
 static int open_other_file_system(struct store **store, const char *folder, struct error *err)
@@ -107,7 +107,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
     char *other = other_folder(f->folder);
     if (f->tested->keeps_files && !f->killed) { /* a case must not leave a temporary file */
-        char *temporaries = file_path("%s/tmp", ((struct store_local *)f->store)->folder);
+        char *temporaries = format_string("%s/tmp", ((struct store_local *)f->store)->folder);
         assert_true(rmdir(temporaries) == 0 || errno == ENOENT);
         free(temporaries);
     }

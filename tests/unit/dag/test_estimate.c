@@ -107,7 +107,7 @@ static void store(struct fixture *f, const struct past_result *s)
     digest_of(s->digest ? s->digest : 'b', digest);
     assert_int_equal(kind_numerics(NUMERICS_NET, "auto", 1, numerics, sizeof numerics, &err), 0);
     json_t *params = json_deep_copy(experiment_stage(&f->experiment, like)->params);
-    char *set = must(file_path("{%s}", s->set ? s->set : ""));
+    char *set = must(format_string("{%s}", s->set ? s->set : ""));
     json_t *changes = json_loads(set, 0, NULL);
     assert_int_equal(json_object_update(params, changes), 0);
     struct result result = {
@@ -115,15 +115,15 @@ static void store(struct fixture *f, const struct past_result *s)
         .stage = (char *)stage,
         .kind = (char *)kind,
         .params = must(json_dumps(params, 0)),
-        .inputs = must(file_path("[{\"port\": \"images\", \"digest\": \"%s\"}%s]", digest,
-                                 s->more_inputs ? s->more_inputs : "")),
-        .key_text = must(file_path("ferdag-key 1\nnumerics %s\nin images\n",
-                                   s->numerics ? s->numerics : numerics)),
+        .inputs = must(format_string("[{\"port\": \"images\", \"digest\": \"%s\"}%s]", digest,
+                                     s->more_inputs ? s->more_inputs : "")),
+        .key_text = must(format_string("ferdag-key 1\nnumerics %s\nin images\n",
+                                       s->numerics ? s->numerics : numerics)),
         .finished = f->results,
         .seconds = s->seconds,
         .threads = s->threads ? s->threads : 1,
     };
-    assert_int_equal(index_commit(f->cache.index, &result, &err), 0);
+    assert_int_equal(index_put_result(f->cache.index, &result, &err), 0);
     if (s->latest)
         assert_int_equal(index_set_latest(f->cache.index, f->experiment.full, stage, key, &err), 0);
     json_decref(params);

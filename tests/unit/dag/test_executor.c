@@ -303,7 +303,7 @@ struct file_job {
 
 static char *path_in(const struct executor_job *job, const char *name)
 {
-    return must(file_path("%s/%s", job->folder, name));
+    return must(format_string("%s/%s", job->folder, name));
 }
 
 static int open_files(struct executor *executor, struct error *err)

@@ -210,7 +210,7 @@ static const char OUTPUTS[] = "\"scores\":\"scores.json\",\"folds\":\"folds.npy\
 
 static int run_stage(const char *kind, const char *params, const char *inputs, struct error *err)
 {
-    char *all = file_path("\"features\":[{\"path\":\"features\"}]%s", inputs);
+    char *all = format_string("\"features\":[{\"path\":\"features\"}]%s", inputs);
     assert_non_null(all);
     int rc = run_job(kind, params, all, OUTPUTS, 1, err);
     free(all);

@@ -60,7 +60,7 @@ static const char OUTPUTS[] = "\"scores\":\"scores.json\",\"folds\":\"folds.npy\
 
 static int run_stage(const char *kind, const char *params, int memory_mb, struct error *err)
 {
-    char *all = file_path("%s,\"memory_mb\":%d", params, memory_mb);
+    char *all = format_string("%s,\"memory_mb\":%d", params, memory_mb);
     assert_non_null(all);
     int rc = run_job(kind, all, "\"features\":[{\"path\":\"features\"}]", OUTPUTS, 2, err);
     free(all);

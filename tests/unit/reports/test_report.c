@@ -16,7 +16,7 @@
 #include "reports/pdf/simplify.h"
 #include "reports/pdf/picture_page.h"
 #include "reports/program.h"
-#include "reports/text.h"
+#include "base/text.h"
 #include "stages/job.h"
 #include "tests/unit/reports/small_report.h"
 
@@ -225,7 +225,7 @@ static bool installed(const char *name)
     char *paths = path_setting ? strdup(path_setting) : NULL, *rest = paths;
     bool found = false;
     for (char *path; !found && paths && (path = strsep(&rest, ":"));) {
-        char *file = file_path("%s/%s", path, name);
+        char *file = format_string("%s/%s", path, name);
         found = file && access(file, X_OK) == 0;
         free(file);
     }

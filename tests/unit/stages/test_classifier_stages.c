@@ -396,7 +396,7 @@ static void put_logits(const char *name, enum split split, size_t n, size_t widt
         ((float *)a.data)[i * width + (i + turn) % width] = turn ? 2 : 3;
     if (n > 0)
         ((float *)a.data)[0] = first;
-    char *path = file_path("%s/%s_logits.npy", name, split_names[split]);
+    char *path = format_string("%s/%s_logits.npy", name, split_names[split]);
     assert_int_equal(file_make_folders(name, &err), 0);
     assert_int_equal(array_write(path, &a, &err), 0);
     free(path);

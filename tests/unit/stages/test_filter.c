@@ -362,10 +362,10 @@ static void test_sheet(void **state)
 static int run_stage(const char *kind_name, const char *params, const char *inputs, int threads,
                      struct error *err)
 {
-    char *text =
-        file_path("{\"stage\":\"s\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},\"inputs\":{%s},"
-                  "\"outputs\":{},\"threads\":%d,\"backend\":\"auto\"}",
-                  kind_name, params, inputs, threads);
+    char *text = format_string(
+        "{\"stage\":\"s\",\"kind\":\"%s\",\"key\":\"00\",\"params\":{%s},\"inputs\":{%s},"
+        "\"outputs\":{},\"threads\":%d,\"backend\":\"auto\"}",
+        kind_name, params, inputs, threads);
     assert_non_null(text);
     assert_int_equal(file_write("job.json", text, strlen(text), err), 0);
     free(text);

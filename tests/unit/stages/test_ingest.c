@@ -77,10 +77,10 @@ static struct text expand(const char *pattern)
 static int ingest(const char *bytes, size_t size, const char *params, struct error *err)
 {
     char *job_text =
-        file_path("{\"stage\":\"full\",\"kind\":\"ingest_csv\",\"key\":\"00\",\"params\":{%s},"
-                  "\"inputs\":{\"csv\":[{\"path\":\"csv\"}]},\"outputs\":{},"
-                  "\"threads\":1,\"backend\":\"auto\"}",
-                  params);
+        format_string("{\"stage\":\"full\",\"kind\":\"ingest_csv\",\"key\":\"00\",\"params\":{%s},"
+                      "\"inputs\":{\"csv\":[{\"path\":\"csv\"}]},\"outputs\":{},"
+                      "\"threads\":1,\"backend\":\"auto\"}",
+                      params);
     assert_int_equal(file_write("csv", bytes, size, err), 0);
     assert_int_equal(file_write("job.json", job_text, strlen(job_text), err), 0);
     free(job_text);

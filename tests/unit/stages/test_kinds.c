@@ -42,7 +42,7 @@ static void test_what_can_be_continued(void **state)
         for (const struct param *p = kinds[i]->params; p->name; p++) {
             lengths += p->continues;
             if (p->continues)
-                assert_true(p->type == PARAM_INT && !p->keyless);
+                assert_true(p->type == PARAM_INT && !p->not_in_key);
         }
         for (const struct port *p = kinds[i]->outputs; p->name; p++) {
             states += *p->name == '.';

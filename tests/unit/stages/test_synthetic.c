@@ -18,9 +18,9 @@ static char folder[] = "/tmp/test_synthetic.XXXXXX";
 static void run_with(const char *params)
 {
     struct error err = {""};
-    char *text = file_path("{\"stage\":\"faces\",\"kind\":\"synthetic_faces\",\"key\":\"00\","
-                           "\"params\":%s,\"inputs\":{},\"outputs\":{},\"threads\":2}",
-                           params);
+    char *text = format_string("{\"stage\":\"faces\",\"kind\":\"synthetic_faces\",\"key\":\"00\","
+                               "\"params\":%s,\"inputs\":{},\"outputs\":{},\"threads\":2}",
+                               params);
     assert_int_equal(file_write("job.json", text, strlen(text), &err), 0);
     free(text);
     struct job job;

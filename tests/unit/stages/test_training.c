@@ -201,12 +201,13 @@ static void make_data(const char *path, size_t train, size_t public, size_t priv
 static int run_in(const char *place, const char *name, const char *params, int milliseconds)
 {
     struct error err = {""};
-    char *text = file_path("{\"stage\":\"t\",\"kind\":\"%s\",\"key\":\"5eed\",\"params\":{%s},"
-                           "\"inputs\":{\"images\":[{\"path\":\"../data\",\"stage\":\"cleaned\"}],"
-                           "\"weights\":[{\"path\":\"../weights\"}]},"
-                           "\"outputs\":{},\"threads\":1,\"backend\":\"auto\"}",
-                           name, params);
-    char *job_file = file_path("%s/job.json", place);
+    char *text =
+        format_string("{\"stage\":\"t\",\"kind\":\"%s\",\"key\":\"5eed\",\"params\":{%s},"
+                      "\"inputs\":{\"images\":[{\"path\":\"../data\",\"stage\":\"cleaned\"}],"
+                      "\"weights\":[{\"path\":\"../weights\"}]},"
+                      "\"outputs\":{},\"threads\":1,\"backend\":\"auto\"}",
+                      name, params);
+    char *job_file = format_string("%s/job.json", place);
     assert_int_equal(file_make_folders(place, &err), 0);
     assert_int_equal(file_write(job_file, text, strlen(text), &err), 0);
     free(text);
@@ -245,7 +246,7 @@ static int train_in(const char *place, const char *params, int milliseconds)
 static char *slurp(const char *place, const char *name, size_t *size)
 {
     struct error err = {""};
-    char *path = file_path("%s/%s", place, name), *text;
+    char *path = format_string("%s/%s", place, name), *text;
     if (file_read(path, 64u << 20, &text, size, &err) < 0)
         fail_msg("%s", err.text);
     free(path);

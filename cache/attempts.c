@@ -1,5 +1,5 @@
-/* See work.h. */
-#include "cache/work.h"
+/* See attempts.h. */
+#include "cache/attempts.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
@@ -19,10 +19,10 @@ enum { KEY_LENGTH = 64 };
 
 static char *lock_path(struct cache *cache, const char *key)
 {
-    return file_path("%s/work/%s.lock", cache->folder, key);
+    return format_string("%s/work/%s.lock", cache->folder, key);
 }
 
-int work_lock(struct cache *cache, const char *key, struct error *err)
+int key_lock(struct cache *cache, const char *key, struct error *err)
 {
     char *path = lock_path(cache, key);
     if (!path)
@@ -50,7 +50,7 @@ int work_lock(struct cache *cache, const char *key, struct error *err)
     return rc;
 }
 
-bool work_locked(struct cache *cache, const char *key)
+bool key_is_locked(struct cache *cache, const char *key)
 {
     char *path = lock_path(cache, key);
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
@@ -62,7 +62,7 @@ bool work_locked(struct cache *cache, const char *key)
     return held;
 }
 
-void work_unlock(struct cache *cache, const char *key, int lock)
+void key_unlock(struct cache *cache, const char *key, int lock)
 {
     char *path = lock_path(cache, key);
     if (path)
@@ -127,7 +127,7 @@ static int add_attempt(struct cache *cache, const char *name, struct attempt **a
     struct attempt *larger = realloc(*attempts, (*count + 1) * sizeof *larger);
     if (larger)
         *attempts = larger;
-    char *folder = larger ? file_path("%s/work/%s", cache->folder, name) : NULL;
+    char *folder = larger ? format_string("%s/work/%s", cache->folder, name) : NULL;
     if (!folder)
         return error_set(err, ENOMEM, "out of memory listing the folders of stages");
     struct attempt *a = &larger[(*count)++];
@@ -148,7 +148,7 @@ static int list(struct cache *cache, const char *key, struct attempt **attempts,
 {
     *attempts = NULL;
     *count = 0;
-    char *path = file_path("%s/work", cache->folder);
+    char *path = format_string("%s/work", cache->folder);
     DIR *dir = path ? opendir(path) : NULL;
     struct dirent *entry;
     int rc = path ? 0 : error_set(err, ENOMEM, "out of memory");
@@ -173,7 +173,7 @@ static bool has_failed(const struct cache *cache, const struct attempt *a)
     struct stat st;
     if (index_find_failure(cache->index, a->key, &failure, NULL) < 0)
         return false;
-    char *job = file_path("%s/job.json", a->folder);
+    char *job = format_string("%s/job.json", a->folder);
     bool failed =
         failure.finished == 0 || /* before its process started */
         (job && stat(job, &st) == 0 && (double)clock_ns(&st.st_mtim) <= failure.finished * 1e9);
@@ -182,12 +182,12 @@ static bool has_failed(const struct cache *cache, const struct attempt *a)
     return failed;
 }
 
-int work_list(struct cache *cache, struct attempt **attempts, size_t *count, struct error *err)
+int attempt_list(struct cache *cache, struct attempt **attempts, size_t *count, struct error *err)
 {
     int rc = list(cache, NULL, attempts, count, err);
     for (size_t i = 0; i < *count; i++) {
         struct attempt *a = &(*attempts)[i];
-        a->locked = work_locked(cache, a->key);
+        a->locked = key_is_locked(cache, a->key);
         a->failed = !a->locked && has_failed(cache, a);
     }
     return rc;
@@ -204,7 +204,7 @@ static const struct attempt *last_of(const struct attempt *attempts, size_t coun
     return last;
 }
 
-char *work_last(struct cache *cache, const char *key)
+char *attempt_last(struct cache *cache, const char *key)
 {
     struct attempt *attempts;
     size_t count;
@@ -230,8 +230,8 @@ static int move_checkpoint(const char *from, const char *to, struct error *err)
         if (!is_checkpoint(entry->d_name) && strcmp(entry->d_name, "log.txt") != 0 &&
             strcmp(entry->d_name, "progress.json") != 0)
             continue;
-        char *old = file_path("%s/%s", from, entry->d_name);
-        char *new = file_path("%s/%s", to, entry->d_name);
+        char *old = format_string("%s/%s", from, entry->d_name);
+        char *new = format_string("%s/%s", to, entry->d_name);
         if (!old || !new)
             rc = error_set(err, ENOMEM, "out of memory resuming in %s", to);
         else if (rename(old, new) < 0)
@@ -247,14 +247,15 @@ static int move_checkpoint(const char *from, const char *to, struct error *err)
 static int make_attempt(struct cache *cache, const char *key, char **folder, struct error *err)
 {
     char *name = file_random_name(""); /* "/RANDOM" */
-    *folder = name ? file_path("%s/work/%s.%s", cache->folder, key, name + 1) : NULL;
+    *folder = name ? format_string("%s/work/%s.%s", cache->folder, key, name + 1) : NULL;
     free(name);
     if (!*folder)
         return error_set(err, ENOMEM, "out of memory starting a stage");
     return mkdir(*folder, 0777) < 0 ? error_errno(err, errno, "cannot make folder %s", *folder) : 0;
 }
 
-int work_start(struct cache *cache, const char *key, bool resume, char **folder, struct error *err)
+int attempt_start(struct cache *cache, const char *key, bool resume, char **folder,
+                  struct error *err)
 {
     struct attempt *attempts;
     size_t count;
@@ -266,9 +267,9 @@ int work_start(struct cache *cache, const char *key, bool resume, char **folder,
         rc = make_attempt(cache, key, folder, err);
     if (rc == 0 && resume && last && last->checkpoint)
         rc = move_checkpoint(last->folder, *folder, err);
-    /* work_clean later removes what can't be removed now since a process still writes there. */
+    /* attempts_clean later removes what can't be removed now since a process still writes there. */
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        process_end_survivors(attempts[i].folder);
+        process_kill_leftovers(attempts[i].folder);
         file_remove_tree(attempts[i].folder, NULL);
     }
     attempts_free(attempts, count);
@@ -283,7 +284,7 @@ int work_start(struct cache *cache, const char *key, bool resume, char **folder,
 
 static bool is_abandoned(const struct attempt *a, time_t now)
 {
-    int days = a->checkpoint ? WORK_CHECKPOINT_DAYS : WORK_DAYS;
+    int days = a->checkpoint ? ATTEMPT_CHECKPOINT_DAYS : ATTEMPT_DAYS;
     return now - a->touched > (time_t)days * 24 * 3600;
 }
 
@@ -299,19 +300,19 @@ static bool is_finished(struct cache *cache, const char *key)
 
 static void clean_attempt(struct cache *cache, const struct attempt *a, time_t now)
 {
-    int lock = work_lock(cache, a->key, NULL);
+    int lock = key_lock(cache, a->key, NULL);
     if (lock < 0)
         return; /* it is running */
-    process_end_survivors(a->folder);
+    process_kill_leftovers(a->folder);
     if (is_abandoned(a, now) || is_finished(cache, a->key))
         file_remove_tree(a->folder, NULL);
-    work_unlock(cache, a->key, lock);
+    key_unlock(cache, a->key, lock);
 }
 
 /* Removes files of locks that are free, of keys without an attempt. */
 static void clean_locks(struct cache *cache)
 {
-    char *path = file_path("%s/work", cache->folder), key[KEY_LENGTH + 1] = "";
+    char *path = format_string("%s/work", cache->folder), key[KEY_LENGTH + 1] = "";
     DIR *dir = path ? opendir(path) : NULL;
     struct dirent *entry;
     while (dir && (entry = readdir(dir))) {
@@ -319,10 +320,10 @@ static void clean_locks(struct cache *cache)
             strcmp(entry->d_name + KEY_LENGTH, ".lock") != 0)
             continue;
         memcpy(key, entry->d_name, KEY_LENGTH);
-        char *folder = work_last(cache, key);
-        int lock = folder ? -1 : work_lock(cache, key, NULL);
+        char *folder = attempt_last(cache, key);
+        int lock = folder ? -1 : key_lock(cache, key, NULL);
         if (lock >= 0)
-            work_unlock(cache, key, lock);
+            key_unlock(cache, key, lock);
         free(folder);
     }
     if (dir)
@@ -330,7 +331,7 @@ static void clean_locks(struct cache *cache)
     free(path);
 }
 
-void work_clean(struct cache *cache)
+void attempts_clean(struct cache *cache)
 {
     struct attempt *attempts;
     size_t count;

@@ -6,29 +6,30 @@
  * A process that outlives its attempt knows only that attempt's path, so it can't write into the
  * next one. A stage that can resume keeps its state in files whose names start with "checkpoint",
  * which move to the next attempt. */
-#ifndef FERDAG_CACHE_WORK_H
-#define FERDAG_CACHE_WORK_H
+#ifndef FERDAG_CACHE_ATTEMPTS_H
+#define FERDAG_CACHE_ATTEMPTS_H
 
 #include <time.h>
 #include "cache/cache.h"
 
 /* Locks a key without waiting. Returns a file descriptor: closing it unlocks, and children that
  * inherit it keep the lock. -EAGAIN (err untouched): another run has locked the key. */
-int work_lock(struct cache *cache, const char *key, struct error *err);
+int key_lock(struct cache *cache, const char *key, struct error *err);
 
 /* Whether a run has locked the key. */
-bool work_locked(struct cache *cache, const char *key);
+bool key_is_locked(struct cache *cache, const char *key);
 
 /* Removes the lock's file, unlocks and closes. */
-void work_unlock(struct cache *cache, const char *key, int lock);
+void key_unlock(struct cache *cache, const char *key, int lock);
 
 /* Makes the folder of a new attempt and removes earlier ones of the key, which the caller has
  * locked. With `resume` the checkpoint and the log of the last attempt move to it. *folder is
  * malloc'd. */
-int work_start(struct cache *cache, const char *key, bool resume, char **folder, struct error *err);
+int attempt_start(struct cache *cache, const char *key, bool resume, char **folder,
+                  struct error *err);
 
 /* The folder of the key's last attempt, malloc'd, or NULL. */
-char *work_last(struct cache *cache, const char *key);
+char *attempt_last(struct cache *cache, const char *key);
 
 /* An attempt that left its folder. */
 struct attempt {
@@ -41,14 +42,14 @@ struct attempt {
 };
 
 /* Days without a change after which an attempt is removed. */
-enum { WORK_DAYS = 1, WORK_CHECKPOINT_DAYS = 30 };
+enum { ATTEMPT_DAYS = 1, ATTEMPT_CHECKPOINT_DAYS = 30 };
 
 /* All attempts, sorted by folder; attempts_free frees. */
-int work_list(struct cache *cache, struct attempt **attempts, size_t *count, struct error *err);
+int attempt_list(struct cache *cache, struct attempt **attempts, size_t *count, struct error *err);
 void attempts_free(struct attempt *attempts, size_t count);
 
 /* For attempts whose keys aren't locked: kills processes that they left running, removes attempts
  * of finished stages and those that are old enough, and locks without attempts. */
-void work_clean(struct cache *cache);
+void attempts_clean(struct cache *cache);
 
 #endif

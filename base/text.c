@@ -1,5 +1,5 @@
 /* See text.h. */
-#include "reports/text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* A text that grows as parts are added. A failed allocation is remembered, so that a writer checks
  * for it once, at the end. */
-#ifndef FERDAG_REPORTS_TEXT_H
-#define FERDAG_REPORTS_TEXT_H
+#ifndef FERDAG_BASE_TEXT_H
+#define FERDAG_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
