@@ -86,7 +86,7 @@ void display_shorten(char *to, size_t size, const char *name, size_t columns, co
 
 /* ---- text from outside ---- */
 
-/* The first byte behind the escape sequence whose kind the byte at p tells ("[" for a control
+/* The first byte behind the escape sequence whose kind is the byte at p ("[" for a control
  * sequence); one that has no end reaches to `end`. */
 static const char *skip_sequence(const char *p, const char *end)
 {

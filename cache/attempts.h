@@ -3,7 +3,7 @@
  *   CACHE/work/KEY.RANDOM/   one attempt; it stays if the stage is killed
  *   CACHE/work/KEY.lock      locked by the run that computes the stage, and by the stage's process
  *
- * A process that outlives its attempt knows only that attempt's path, so it can't write into the
+ * A process that outlives its attempt has only that attempt's path, so it can't write into the
  * next one. A stage that can resume keeps its state in files whose names start with "checkpoint",
  * which move to the next attempt. */
 #ifndef FERDAG_CACHE_ATTEMPTS_H

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 
-/* Moves a file, or whatever is in its place, to CACHE/damaged/NAME and replaces what is there; 0
- * also if there is no such file. */
+/* Moves a file, or a folder or link of that name, to CACHE/damaged/NAME and replaces what is there.
+ * 0 also if there is no such file. */
 int quarantine(const char *cache, const char *path, const char *name, struct error *err);
 
 #endif

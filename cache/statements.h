@@ -47,7 +47,7 @@ sqlite3_stmt *statement_prepare(struct index *index, enum statement which, struc
 /* Runs a statement that returns no rows. */
 int statement_run(struct index *index, sqlite3_stmt *statement, struct error *err);
 
-/* Steps to the only row: 0, -ENOENT, or an error. The caller resets. */
+/* Reads the only row: 0, -ENOENT, or an error. Call sqlite3_reset afterwards. */
 int statement_row(struct index *index, sqlite3_stmt *statement, struct error *err);
 
 /* Ends a loop over rows whose last sqlite3_step returned `code`: resets the statement. 0, rc if it

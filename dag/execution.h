@@ -8,7 +8,7 @@
  * the lock released. Both may happen before this function returns. */
 void execution_start(struct scheduler *s, struct task *task, int lock);
 
-/* Cancels all running stages: tells them to end, or with `force` ends them. */
+/* Cancels all running stages: asks them to stop, or with `force` kills them. */
 void execution_cancel_all(struct scheduler *s, bool force);
 
 #endif

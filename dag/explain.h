@@ -9,9 +9,9 @@ enum verdict { VERDICT_CACHED, VERDICT_STALE, VERDICT_MISSING, VERDICT_RUNNING, 
 
 extern const char *const verdict_names[]; /* "cached", "stale", ... */
 
-/* What `status` calls a task of a started plan. *reason (malloc'd) is why it isn't cached or, of
- * one that runs or was interrupted, how far it is; NULL if there is nothing to add. whole: see
- * below. */
+/* The state that `status` prints for a task of a started plan. *reason (malloc'd) is why it isn't
+ * cached or, if it runs or was interrupted, how far it is; NULL if there is nothing to add. whole:
+ * don't shorten values and digests. */
 int explain_verdict(const struct plan *plan, const struct task *task, bool whole,
                     enum verdict *verdict, char **reason, struct error *err);
 

@@ -47,11 +47,11 @@ struct forecast_news {
     double seconds, clock; /* clock 0: none yet */
 };
 
-/* Whether an estimate, made at `clock`, deserves a line: the first one of ten minutes or more, or
+/* Whether an estimate, made at `clock`, should be printed: the first one of ten minutes or more, or
  * one that differs from what is left of the last by half. */
 bool forecast_is_news(const struct forecast_news *last, double seconds, double clock);
 
-/* If the forecast deserves a line, writes it into text, updates last and returns true. */
+/* If the forecast should be printed, writes a line into text, updates last and returns true. */
 bool forecast_line(const struct forecast *forecast, int cpus, double clock,
                    struct forecast_news *last, char *text, size_t size);
 

@@ -117,7 +117,7 @@ static int link_tree(struct links *links, const struct blob *blob, const char *p
     return rc;
 }
 
-/* Outputs that only continue a stage are of no use to people. */
+/* Outputs that are used only to continue a stage get no link. */
 static int link_outputs(struct links *links, const struct task *task, struct error *err)
 {
     int rc = 0;

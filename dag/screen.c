@@ -136,7 +136,7 @@ static void print_styled(const struct screen *s, FILE *out, enum text_style styl
 struct frame {
     const struct screen *screen;
     FILE *out, *text;
-    size_t lines; /* begun */
+    size_t lines; /* number of lines started */
     size_t left;  /* columns of the current line that are free */
 };
 
@@ -373,7 +373,7 @@ void screen_draw(struct screen *s, const struct progress *p, const struct kept_l
     size_t size, width, height;
     read_size(&width, &height);
     build_lines(s, p, width, height, &lines, &text);
-    if (!*text) /* the rows are the shell's again */
+    if (!*text) /* the shell writes here now */
         forget_drawn(s);
     size_t count = count_lines(text);
     bool erase = s->drawn && (kept || width != s->width || height != s->height ||

@@ -29,8 +29,8 @@ struct port {
     const char *name;
     enum port_form form;
     const char *file;  /* outputs: file or folder name, with its ending; NULL for inputs */
-    const char *data;  /* what its bytes are, if that isn't `name`: an input takes what says the
-                          same.  What programs make and files from outside may be anything */
+    const char *data;  /* type of the content; NULL: `name`. An input takes outputs of the same
+                          type; outputs of programs and external files are not checked */
     bool optional;     /* inputs: may be left out; outputs: may be absent */
     bool many;         /* inputs: takes a list */
     bool measured;     /* outputs: holds measured times, which differ from run to run; only kinds
@@ -87,7 +87,7 @@ const struct kind *kind_find(const char *name);
 const char *kind_key_name(const struct kind *kind);
 const char *param_key_name(const struct param *param);
 
-/* Writes into text (size bytes) what `numerics` says of this machine, such as
+/* Writes into text (size bytes) the numerics of this machine, such as
  * "cpu avx512_core_bf16 threads=1" or "openblas 0.3.21 Zen"; "" for NUMERICS_NONE.
  * backend is "auto" or a backend's name. Returns 0, or -EINVAL if there is no such backend. */
 int kind_numerics(enum numerics numerics, const char *backend, int threads, char *text, size_t size,

@@ -72,12 +72,12 @@ enum operand_type {
     OPERAND_OTHER
 };
 
-enum { OPERAND_TEXT_LIMIT = 512 }; /* of text and more together */
+enum { OPERAND_TEXT_LIMIT = 512 }; /* bytes of text and more together, for a buffer */
 
 struct operand {
     const char *name; /* as in struct command's operands: "FILE" */
     enum operand_type type;
-    const char *text; /* NULL: not described, as the option that it belongs to says all */
+    const char *text; /* NULL: none; the text of its option is enough */
     const char *more; /* added for commands with reads_experiment, or NULL */
 };
 

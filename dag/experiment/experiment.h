@@ -61,7 +61,7 @@ struct stage {
     int cpu;                /* needs.cpu: threads that it may use */
     uint64_t mem;           /* needs.mem in bytes; 0: not given */
     enum gpu gpu;
-    const char **env; /* with open ports: environment variables that it sees */
+    const char **env; /* with open ports: environment variables passed to the program */
     size_t env_count;
     bool broken;          /* one of its own fields is wrong, which was reported */
     struct stage **users; /* the stages that read its outputs, each once */

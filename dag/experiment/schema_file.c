@@ -99,8 +99,8 @@ static const struct param stage_members[] = {
      .members = name_item,
      .single = true,
      .optional = true,
-     .text =
-         "of kind command: environment variables that it sees, whose values decide its results"},
+     .text = "of kind command: environment variables passed to the program; their values are part "
+             "of the key"},
     {0},
 };
 

@@ -347,7 +347,7 @@ static int restore_left(const struct safetensors *s, const char *folder, struct 
     return rc;
 }
 
-/* What the epochs took is told by timing.json alone. */
+/* The times of epochs are only in timing.json. */
 static json_t *read_seconds(const char *folder, struct error *err)
 {
     enum { LIMIT = 16 << 20 };

@@ -13,7 +13,7 @@
 #include "kernels/classifiers/svm/pairs.h"
 #include "kernels/classifiers/svm/smo.h"
 
-enum { ROWS = 256, VECTORS = 1024 }; /* of a tile of predictions */
+enum { ROWS = 256, VECTORS = 1024 }; /* in a tile of predictions */
 
 struct cross {
     const struct csvc_training *training;
@@ -123,7 +123,7 @@ static size_t problem_size(const struct cross *t)
     return most;
 }
 
-/* Decides where kernel values lie, and on how many threads pairs are solved. */
+/* Chooses memory or a file for kernel values, and the number of threads that solve pairs. */
 static int plan_memory(struct cross *t, struct error *err)
 {
     double values = (double)problem_size(t), rows = sqrt(values), shared = 0;
