@@ -10,7 +10,7 @@
 #include "base/process.h"
 #include "dag/executors/executor.h"
 #include "dag/executors/local.h"
-#include "dag/progress.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
