@@ -1,0 +1,132 @@
+/* Batch normalisation of the `ref` backend. */
+#include <math.h>
+#include "kernels/backends/ref/ref.h"
+
+/* Mean, biased variance of channel c. */
+static void moments(const struct tensor *x, size_t n, size_t c, double *mean, double *var)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    double sum = 0, square = 0;
+    for (size_t i = 0; i < n * plane; i++)
+        sum += *at(x, i / plane, c, 0, i % plane);
+    *mean = sum / (double)(n * plane);
+    for (size_t i = 0; i < n * plane; i++) {
+        double d = *at(x, i / plane, c, 0, i % plane) - *mean;
+        square += d * d;
+    }
+    *var = square / (double)(n * plane);
+}
+
+int ref_norm_ready(struct device *device, const struct norm *norm, bool training, struct error *err)
+{
+    (void)device, (void)err;
+    for (size_t c = 0; training && c < norm->mean->shape.c; c++)
+        norm->beta_gradient->v[c] = norm->gamma_gradient->v[c] = 0;
+    return 0;
+}
+
+int ref_norm_moments(struct device *device, const struct norm *norm, struct range r,
+                     const struct tensor *x, struct error *err)
+{
+    (void)device, (void)norm, (void)r, (void)x, (void)err;
+    return 0; /* the end does it, from x */
+}
+
+int ref_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
+                         const struct tensor *x, struct error *err)
+{
+    double count = (double)(n * x->shape.h * x->shape.w), rate = norm->momentum;
+    (void)device, (void)err;
+    for (size_t c = 0; c < x->shape.c; c++) {
+        double mean, var;
+        moments(x, n, c, &mean, &var);
+        double unbiased = count > 1 ? var * count / (count - 1) : var;
+        norm->mean->v[c] = mean;
+        norm->inverse->v[c] = 1 / sqrt(var + norm->epsilon);
+        norm->running_mean->v[c] = (1 - rate) * norm->running_mean->v[c] + rate * mean;
+        norm->running_var->v[c] = (1 - rate) * norm->running_var->v[c] + rate * unbiased;
+    }
+    return 0;
+}
+
+/* The normalised value, before residual and ReLU. */
+static double normal(const struct norm *norm, size_t c, double x, bool training)
+{
+    double mean = training ? norm->mean->v[c] : norm->running_mean->v[c];
+    double inverse =
+        training ? norm->inverse->v[c] : 1 / sqrt(norm->running_var->v[c] + norm->epsilon);
+    return norm->gamma->v[c] * (x - mean) * inverse + norm->beta->v[c];
+}
+
+int ref_norm_forward(struct device *device, const struct norm *norm, struct range r,
+                     const struct tensor *x, const struct tensor *residual, struct tensor *y,
+                     bool training, struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < r.count * slice(x); i++) {
+        double v = normal(norm, i / plane % x->shape.c, of(x, r, 0, 0, 0, 0)[i], training);
+        if (residual)
+            v += of(residual, r, 0, 0, 0, 0)[i];
+        of(y, r, 0, 0, 0, 0)[i] = norm->relu && v < 0 ? 0 : v;
+    }
+    return 0;
+}
+
+/* What comes through the ReLU at place i of the range, of channel c; y is NULL without a residual.
+ */
+static double gated(const struct norm *norm, struct range r, const struct tensor *x,
+                    const struct tensor *y, const struct tensor *dy, const struct tensor *dy2,
+                    size_t c, size_t i)
+{
+    double out = y ? of(y, r, 0, 0, 0, 0)[i] : normal(norm, c, of(x, r, 0, 0, 0, 0)[i], true);
+    double g = of(dy, r, 0, 0, 0, 0)[i] + (dy2 ? of(dy2, r, 0, 0, 0, 0)[i] : 0);
+    return norm->relu && !(out > 0) ? 0 : g;
+}
+
+int ref_norm_sums(struct device *device, const struct norm *norm, struct range r,
+                  const struct tensor *x, const struct tensor *y, const struct tensor *dy,
+                  const struct tensor *dy2, struct tensor *dresidual, struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < r.count * slice(x); i++) {
+        size_t c = i / plane % x->shape.c;
+        double g = gated(norm, r, x, y, dy, dy2, c, i), v = of(x, r, 0, 0, 0, 0)[i];
+        if (dresidual)
+            of(dresidual, r, 0, 0, 0, 0)[i] = g;
+        norm->beta_gradient->v[c] += g;
+        norm->gamma_gradient->v[c] += g * (v - norm->mean->v[c]) * norm->inverse->v[c];
+    }
+    return 0;
+}
+
+int ref_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
+                      const struct tensor *x, struct error *err)
+{
+    (void)device, (void)norm, (void)n, (void)x, (void)err;
+    return 0; /* the sums went where they belong */
+}
+
+int ref_norm_backward(struct device *device, const struct norm *norm, struct range r,
+                      const struct tensor *x, const struct tensor *dy, const struct tensor *dy2,
+                      bool residual, const struct tensor *dx_add, struct tensor *dx,
+                      struct error *err)
+{
+    size_t plane = x->shape.h * x->shape.w;
+    double count = (double)(r.batch * plane);
+    (void)device;
+    (void)err;
+    for (size_t i = 0; i < r.count * slice(x); i++) {
+        size_t c = i / plane % x->shape.c;
+        double inverse = norm->inverse->v[c];
+        double v = (of(x, r, 0, 0, 0, 0)[i] - norm->mean->v[c]) * inverse;
+        double g = residual ? of(dy, r, 0, 0, 0, 0)[i] : gated(norm, r, x, NULL, dy, dy2, c, i);
+        double sum = norm->beta_gradient->v[c], product = norm->gamma_gradient->v[c];
+        double d = norm->gamma->v[c] * inverse * (g - sum / count - v * product / count);
+        of(dx, r, 0, 0, 0, 0)[i] = d + (dx_add ? of(dx_add, r, 0, 0, 0, 0)[i] : 0);
+    }
+    return 0;
+}
