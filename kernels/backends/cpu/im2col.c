@@ -23,8 +23,7 @@ static struct group group_of(const struct conv_spec *s)
  * is in the padding. */
 static bool place_of(const struct conv_spec *s, size_t width, size_t p, size_t t, size_t *at)
 {
-    size_t h = p / width * s->stride + t / s->kernel -
-               s->pad; /* above the image it wraps to a huge number */
+    size_t h = p / width * s->stride + t / s->kernel - s->pad; /* wraps above the image */
     size_t w = p % width * s->stride + t % s->kernel - s->pad;
     *at = h * s->width + w;
     return h < s->height && w < s->width;

@@ -295,7 +295,7 @@ TARGET static void NAME(image_gradient)(const void *image, const void *dy, size_
         size_t first = kx < pad ? pad - kx : 0, last = kx > pad ? width - (kx - pad) : width;
         V g, sum = {0};
         for (size_t h = 0; h < height; h++) {
-            size_t row = h + ky - pad; /* above the image it wraps to a huge number */
+            size_t row = h + ky - pad; /* wraps above the image */
             if (row >= height)
                 continue;
             for (size_t w = first; w < last; w++) {

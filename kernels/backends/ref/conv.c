@@ -6,7 +6,7 @@
 
 struct conv {
     struct conv_spec spec;
-    double *gradient, *bias_gradient; /* gathered; NULL: none yet */
+    double *gradient, *bias_gradient; /* sums, in one block; NULL before the first range */
     struct conv *next;
 };
 
@@ -33,13 +33,14 @@ int ref_conv(struct device *device, const struct conv_spec *spec, struct conv **
     return 0;
 }
 
-/* Every product x[xi] * weights[wi] that a convolution adds into y[yi] is one of these. */
+/* One product x[n][in][xh][xw] * weights[out][weight_in][ky][kx], which is added to
+ * y[n][out][yh][yw]. */
 struct tap {
-    size_t n, in, out, weight_in; /* image, channels, channel within the group */
+    size_t n, in, out, weight_in; /* image, channels, input channel within the group */
     size_t ky, kx, xh, xw, yh, yw;
 };
 
-/* Calls `visit` for each tap of one output value, whose place `t` holds. */
+/* Calls `visit` for each tap of one output value, whose indices are in t. */
 static void taps_of(const struct conv_spec *s, struct tap t,
                     void (*visit)(const struct tap *tap, void *data), void *data)
 {
@@ -48,14 +49,14 @@ static void taps_of(const struct conv_spec *s, struct tap t,
         for (t.ky = 0; t.ky < s->kernel; t.ky++)
             for (t.kx = 0; t.kx < s->kernel; t.kx++) {
                 t.in = group * in + t.weight_in;
-                t.xh = t.yh * s->stride + t.ky - s->pad; /* wraps when above the image */
+                t.xh = t.yh * s->stride + t.ky - s->pad; /* wraps above the image */
                 t.xw = t.yw * s->stride + t.kx - s->pad;
                 if (t.xh < s->height && t.xw < s->width)
                     visit(&t, data);
             }
 }
 
-/* Calls `visit` for each tap of a range's images. */
+/* Calls `visit` for each tap of n images. */
 static void each_tap(const struct conv_spec *s, size_t n,
                      void (*visit)(const struct tap *tap, void *data), void *data)
 {

@@ -2,7 +2,7 @@
 #include <math.h>
 #include "kernels/backends/ref/ref.h"
 
-/* Mean, biased variance of channel c. */
+/* Sets *mean and *var (biased) to the moments of channel c over n images. */
 static void moments(const struct tensor *x, size_t n, size_t c, double *mean, double *var)
 {
     size_t plane = x->shape.h * x->shape.w;
@@ -29,7 +29,7 @@ int ref_norm_moments(struct device *device, const struct norm *norm, struct rang
                      const struct tensor *x, struct error *err)
 {
     (void)device, (void)norm, (void)r, (void)x, (void)err;
-    return 0; /* the end does it, from x */
+    return 0; /* ref_norm_moments_end computes the moments from x */
 }
 
 int ref_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
@@ -49,7 +49,7 @@ int ref_norm_moments_end(struct device *device, const struct norm *norm, size_t 
     return 0;
 }
 
-/* The normalised value, before residual and ReLU. */
+/* The value after gamma and beta, before residual and ReLU. */
 static double normal(const struct norm *norm, size_t c, double x, bool training)
 {
     double mean = training ? norm->mean->v[c] : norm->running_mean->v[c];
@@ -74,8 +74,8 @@ int ref_norm_forward(struct device *device, const struct norm *norm, struct rang
     return 0;
 }
 
-/* What comes through the ReLU at place i of the range, of channel c; y is NULL without a residual.
- */
+/* The gradient g of backend_norm_sums for value i of the range, in channel c. y is NULL without a
+ * residual. */
 static double gated(const struct norm *norm, struct range r, const struct tensor *x,
                     const struct tensor *y, const struct tensor *dy, const struct tensor *dy2,
                     size_t c, size_t i)
@@ -107,7 +107,7 @@ int ref_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
                       const struct tensor *x, struct error *err)
 {
     (void)device, (void)norm, (void)n, (void)x, (void)err;
-    return 0; /* the sums went where they belong */
+    return 0; /* ref_norm_sums has added to the gradients themselves */
 }
 
 int ref_norm_backward(struct device *device, const struct norm *norm, struct range r,

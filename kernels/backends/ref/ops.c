@@ -3,7 +3,8 @@
 #include <string.h>
 #include "kernels/backends/ref/ref.h"
 
-/* The place in x of the largest of the 2x2 window of (h, w) of y, the first of equals. */
+/* Address of the largest value in the 2x2 window of x for element (h, w) of y, the first of equal
+ * ones. */
 static double *largest(const struct tensor *x, struct range r, size_t n, size_t c, size_t h,
                        size_t w)
 {

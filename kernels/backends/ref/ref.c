@@ -1,6 +1,7 @@
-/* The `ref` backend: plain loops over plain NCHW arrays of doubles, each operation as its
- * definition says. Slow and obviously right: the oracle for the others. Parameters and images
- * come in and go out as float32, nothing in between is rounded. */
+/* The `ref` backend: its table, device, tensors and images. Each operation is a direct loop over
+ * NCHW arrays of double, as in its definition. It is slow, and the oracle in tests of other
+ * backends. write, read and crop convert from and to float32; nothing else is rounded to float32.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include "kernels/backends/ref/ref.h"
@@ -18,7 +19,7 @@ static int ref_numerics(char *text, size_t size)
     return 0;
 }
 
-/* It keeps everything and takes whole batches: the simplest plan. */
+/* The traits give the simplest plan: one worker, whole batches, no output computed again. */
 static int ref_open(struct device **device, struct device_traits *traits, int threads,
                     enum precision precision, struct error *err)
 {

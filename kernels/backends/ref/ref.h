@@ -1,4 +1,4 @@
-/* Shared by the files of the `ref` backend: its device and tensors. */
+/* Internal header of the `ref` backend: device and tensors. */
 #ifndef FERDAG_KERNELS_BACKENDS_REF_REF_H
 #define FERDAG_KERNELS_BACKENDS_REF_REF_H
 
@@ -6,8 +6,8 @@
 
 struct tensor {
     struct shape shape;
-    double *v;
-    bool is_view; /* another tensor, whose v it is */
+    double *v;    /* NCHW */
+    bool is_view; /* `v` belongs to another tensor */
     struct tensor *next;
 };
 
@@ -18,25 +18,29 @@ struct device {
     struct conv *convs;
 };
 
-/* Where element (n, c, h, w) is. */
+/* Address of element (n, c, h, w). */
 static inline double *at(const struct tensor *t, size_t n, size_t c, size_t h, size_t w)
 {
     return &t->v[((n * t->shape.c + c) * t->shape.h + h) * t->shape.w + w];
 }
 
+/* Number of values for one index of the outermost dimension. */
 static inline size_t slice(const struct tensor *t)
 {
     return t->shape.c * t->shape.h * t->shape.w;
 }
 
-/* The same of the n-th image of a range. */
+/* Address of element (c, h, w) in image n of a range; n counts from the start of the range. */
 static inline double *of(const struct tensor *t, struct range r, size_t n, size_t c, size_t h,
                          size_t w)
 {
     return at(t, t->shape.n < r.batch ? n : r.first + n, c, h, w);
 }
 
-/* The operations. */
+/* Frees all convolutions of a device. */
+void ref_convs_free(struct device *device);
+
+/* The operations (backend.h). */
 backend_conv ref_conv;
 backend_conv_ready ref_conv_ready;
 backend_conv_release ref_conv_release;
@@ -58,7 +62,5 @@ backend_loss ref_loss;
 backend_loss_sums ref_loss_sums;
 backend_add ref_add;
 backend_sgd ref_sgd;
-
-void ref_convs_free(struct device *device);
 
 #endif
