@@ -80,27 +80,29 @@ struct operands {
 static void visit_forward(const struct tap *t, void *data)
 {
     const struct operands *o = data;
-    *of(o->y, o->range, t->n, t->out, t->yh, t->yw) +=
-        *of(o->x, o->range, t->n, t->in, t->xh, t->xw) *
-        *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
+    *range_element(o->y, o->range, t->n, t->out, t->yh, t->yw) +=
+        *range_element(o->x, o->range, t->n, t->in, t->xh, t->xw) *
+        *element(o->weights, t->out, t->weight_in, t->ky, t->kx);
 }
 
 static void visit_backward(const struct tap *t, void *data)
 {
     const struct operands *o = data;
-    double g = *of(o->dy, o->range, t->n, t->out, t->yh, t->yw);
+    double g = *range_element(o->dy, o->range, t->n, t->out, t->yh, t->yw);
     if (o->dweights)
-        o->dweights[at(o->weights, t->out, t->weight_in, t->ky, t->kx) - o->weights->v] +=
-            g * *of(o->x, o->range, t->n, t->in, t->xh, t->xw);
+        o->dweights[element(o->weights, t->out, t->weight_in, t->ky, t->kx) - o->weights->v] +=
+            g * *range_element(o->x, o->range, t->n, t->in, t->xh, t->xw);
     if (o->dx)
-        *of(o->dx, o->range, t->n, t->in, t->xh, t->xw) +=
-            g * *at(o->weights, t->out, t->weight_in, t->ky, t->kx);
+        *range_element(o->dx, o->range, t->n, t->in, t->xh, t->xw) +=
+            g * *element(o->weights, t->out, t->weight_in, t->ky, t->kx);
 }
 
 int ref_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
                    bool backward, struct error *err)
 {
-    (void)conv, (void)worker, (void)count, (void)weights, (void)backward, (void)err;
+    (void)worker, (void)count, (void)weights, (void)backward, (void)err;
+    free(conv->gradient); /* of a batch that failed */
+    conv->gradient = NULL;
     return 0;
 }
 
@@ -114,13 +116,13 @@ int ref_conv_forward(struct conv *conv, struct range r, const struct tensor *x,
                      unsigned flags, struct error *err)
 {
     size_t plane = y->shape.h * y->shape.w;
-    double *v = of(y, r, 0, 0, 0, 0);
+    double *v = range_values(y, r);
     struct operands o = {.range = r, .x = x, .weights = weights, .y = y};
     (void)err;
-    for (size_t i = 0; i < r.count * slice(y); i++)
+    for (size_t i = 0; i < r.count * slice_values(y); i++)
         v[i] = (flags & CONV_ADD ? v[i] : 0) + (bias ? bias->v[i / plane % y->shape.c] : 0);
     each_tap(&conv->spec, r.count, visit_forward, &o);
-    for (size_t i = 0; i < r.count * slice(y); i++)
+    for (size_t i = 0; i < r.count * slice_values(y); i++)
         if (flags & CONV_RELU && v[i] < 0)
             v[i] = 0;
     return 0;
@@ -142,10 +144,10 @@ int ref_conv_backward(struct conv *conv, struct range r, const struct tensor *x,
     struct operands o = {r, .x = x, .weights = weights, .dy = dy, .dx = dx};
     o.dweights = gradients ? conv->gradient : NULL;
     if (dx)
-        memset(of(dx, r, 0, 0, 0, 0), 0, r.count * slice(dx) * sizeof *dx->v);
+        memset(range_values(dx, r), 0, r.count * slice_values(dx) * sizeof *dx->v);
     each_tap(s, r.count, visit_backward, &o);
-    for (size_t i = 0; gradients && i < r.count * slice(dy); i++)
-        conv->bias_gradient[i / plane % dy->shape.c] += of(dy, r, 0, 0, 0, 0)[i];
+    for (size_t i = 0; gradients && i < r.count * slice_values(dy); i++)
+        conv->bias_gradient[i / plane % dy->shape.c] += range_values(dy, r)[i];
     return 0;
 }
 
@@ -153,9 +155,10 @@ int ref_conv_backward_end(struct conv *conv, struct tensor *dweights, struct ten
                           struct error *err)
 {
     (void)err;
-    memcpy(dweights->v, conv->gradient, dweights->shape.n * slice(dweights) * sizeof *dweights->v);
+    memcpy(dweights->v, conv->gradient,
+           dweights->shape.n * slice_values(dweights) * sizeof *dweights->v);
     if (dbias)
-        memcpy(dbias->v, conv->bias_gradient, slice(dbias) * sizeof *dbias->v);
+        memcpy(dbias->v, conv->bias_gradient, slice_values(dbias) * sizeof *dbias->v);
     free(conv->gradient);
     conv->gradient = NULL;
     return 0;

@@ -8,10 +8,10 @@ static void moments(const struct tensor *x, size_t n, size_t c, double *mean, do
     size_t plane = x->shape.h * x->shape.w;
     double sum = 0, square = 0;
     for (size_t i = 0; i < n * plane; i++)
-        sum += *at(x, i / plane, c, 0, i % plane);
+        sum += *element(x, i / plane, c, 0, i % plane);
     *mean = sum / (double)(n * plane);
     for (size_t i = 0; i < n * plane; i++) {
-        double d = *at(x, i / plane, c, 0, i % plane) - *mean;
+        double d = *element(x, i / plane, c, 0, i % plane) - *mean;
         square += d * d;
     }
     *var = square / (double)(n * plane);
@@ -65,11 +65,11 @@ int ref_norm_forward(struct device *device, const struct norm *norm, struct rang
     size_t plane = x->shape.h * x->shape.w;
     (void)device;
     (void)err;
-    for (size_t i = 0; i < r.count * slice(x); i++) {
-        double v = normal(norm, i / plane % x->shape.c, of(x, r, 0, 0, 0, 0)[i], training);
+    for (size_t i = 0; i < r.count * slice_values(x); i++) {
+        double v = normal(norm, i / plane % x->shape.c, range_values(x, r)[i], training);
         if (residual)
-            v += of(residual, r, 0, 0, 0, 0)[i];
-        of(y, r, 0, 0, 0, 0)[i] = norm->relu && v < 0 ? 0 : v;
+            v += range_values(residual, r)[i];
+        range_values(y, r)[i] = norm->relu && v < 0 ? 0 : v;
     }
     return 0;
 }
@@ -80,8 +80,8 @@ static double gated(const struct norm *norm, struct range r, const struct tensor
                     const struct tensor *y, const struct tensor *dy, const struct tensor *dy2,
                     size_t c, size_t i)
 {
-    double out = y ? of(y, r, 0, 0, 0, 0)[i] : normal(norm, c, of(x, r, 0, 0, 0, 0)[i], true);
-    double g = of(dy, r, 0, 0, 0, 0)[i] + (dy2 ? of(dy2, r, 0, 0, 0, 0)[i] : 0);
+    double out = y ? range_values(y, r)[i] : normal(norm, c, range_values(x, r)[i], true);
+    double g = range_values(dy, r)[i] + (dy2 ? range_values(dy2, r)[i] : 0);
     return norm->relu && !(out > 0) ? 0 : g;
 }
 
@@ -92,11 +92,11 @@ int ref_norm_sums(struct device *device, const struct norm *norm, struct range r
     size_t plane = x->shape.h * x->shape.w;
     (void)device;
     (void)err;
-    for (size_t i = 0; i < r.count * slice(x); i++) {
+    for (size_t i = 0; i < r.count * slice_values(x); i++) {
         size_t c = i / plane % x->shape.c;
-        double g = gated(norm, r, x, y, dy, dy2, c, i), v = of(x, r, 0, 0, 0, 0)[i];
+        double g = gated(norm, r, x, y, dy, dy2, c, i), v = range_values(x, r)[i];
         if (dresidual)
-            of(dresidual, r, 0, 0, 0, 0)[i] = g;
+            range_values(dresidual, r)[i] = g;
         norm->beta_gradient->v[c] += g;
         norm->gamma_gradient->v[c] += g * (v - norm->mean->v[c]) * norm->inverse->v[c];
     }
@@ -119,14 +119,14 @@ int ref_norm_backward(struct device *device, const struct norm *norm, struct ran
     double count = (double)(r.batch * plane);
     (void)device;
     (void)err;
-    for (size_t i = 0; i < r.count * slice(x); i++) {
+    for (size_t i = 0; i < r.count * slice_values(x); i++) {
         size_t c = i / plane % x->shape.c;
         double inverse = norm->inverse->v[c];
-        double v = (of(x, r, 0, 0, 0, 0)[i] - norm->mean->v[c]) * inverse;
-        double g = residual ? of(dy, r, 0, 0, 0, 0)[i] : gated(norm, r, x, NULL, dy, dy2, c, i);
+        double v = (range_values(x, r)[i] - norm->mean->v[c]) * inverse;
+        double g = residual ? range_values(dy, r)[i] : gated(norm, r, x, NULL, dy, dy2, c, i);
         double sum = norm->beta_gradient->v[c], product = norm->gamma_gradient->v[c];
         double d = norm->gamma->v[c] * inverse * (g - sum / count - v * product / count);
-        of(dx, r, 0, 0, 0, 0)[i] = d + (dx_add ? of(dx_add, r, 0, 0, 0, 0)[i] : 0);
+        range_values(dx, r)[i] = d + (dx_add ? range_values(dx_add, r)[i] : 0);
     }
     return 0;
 }

@@ -8,9 +8,9 @@
 static double *largest(const struct tensor *x, struct range r, size_t n, size_t c, size_t h,
                        size_t w)
 {
-    double *best = of(x, r, n, c, 2 * h, 2 * w);
+    double *best = range_element(x, r, n, c, 2 * h, 2 * w);
     for (size_t k = 1; k < 4; k++) {
-        double *v = of(x, r, n, c, 2 * h + k / 2, 2 * w + k % 2);
+        double *v = range_element(x, r, n, c, 2 * h + k / 2, 2 * w + k % 2);
         if (*v > *best)
             best = v;
     }
@@ -28,13 +28,13 @@ int ref_pool_forward(struct device *device, enum pool pool, struct range r, cons
         if (pool == POOL_AVERAGE) {
             double sum = 0;
             for (size_t k = 0; k < plane; k++)
-                sum += *of(x, r, image, c, 0, k);
-            *of(y, r, image, c, 0, 0) = sum / (double)plane;
+                sum += *range_element(x, r, image, c, 0, k);
+            *range_element(y, r, image, c, 0, 0) = sum / (double)plane;
             continue;
         }
         for (size_t h = 0; h < x->shape.h / 2; h++)
             for (size_t w = 0; w < x->shape.w / 2; w++)
-                *of(y, r, image, c, h, w) = *largest(x, r, image, c, h, w);
+                *range_element(y, r, image, c, h, w) = *largest(x, r, image, c, h, w);
     }
     return 0;
 }
@@ -45,18 +45,19 @@ int ref_pool_backward(struct device *device, enum pool pool, struct range r, con
     size_t plane = x->shape.h * x->shape.w;
     (void)device;
     (void)err;
-    memset(of(dx, r, 0, 0, 0, 0), 0, r.count * slice(dx) * sizeof *dx->v);
+    memset(range_values(dx, r), 0, r.count * slice_values(dx) * sizeof *dx->v);
     for (size_t i = 0; i < r.count * x->shape.c; i++) {
         size_t image = i / x->shape.c, c = i % x->shape.c;
         if (pool == POOL_AVERAGE) {
             for (size_t k = 0; k < plane; k++)
-                *of(dx, r, image, c, 0, k) = *of(dy, r, image, c, 0, 0) / (double)plane;
+                *range_element(dx, r, image, c, 0, k) =
+                    *range_element(dy, r, image, c, 0, 0) / (double)plane;
             continue;
         }
         for (size_t h = 0; h < x->shape.h / 2; h++)
             for (size_t w = 0; w < x->shape.w / 2; w++)
-                of(dx, r, 0, 0, 0, 0)[largest(x, r, image, c, h, w) - of(x, r, 0, 0, 0, 0)] =
-                    *of(dy, r, image, c, h, w);
+                range_values(dx, r)[largest(x, r, image, c, h, w) - range_values(x, r)] =
+                    *range_element(dy, r, image, c, h, w);
     }
     return 0;
 }
@@ -145,14 +146,14 @@ int ref_add(struct device *device, struct range r, const struct tensor *a, const
 {
     (void)device;
     (void)err;
-    for (size_t i = 0; i < r.count * slice(y); i++)
-        of(y, r, 0, 0, 0, 0)[i] = of(a, r, 0, 0, 0, 0)[i] + of(b, r, 0, 0, 0, 0)[i];
+    for (size_t i = 0; i < r.count * slice_values(y); i++)
+        range_values(y, r)[i] = range_values(a, r)[i] + range_values(b, r)[i];
     return 0;
 }
 
 static void update(const struct parameter_update *u, const struct sgd *s)
 {
-    for (size_t i = 0; i < u->value->shape.n * slice(u->value); i++) {
+    for (size_t i = 0; i < u->value->shape.n * slice_values(u->value); i++) {
         double g = u->gradient->v[i], *v = &u->momentum->v[i], *w = &u->value->v[i];
         if (s->clip > 0)
             g = fmax(-s->clip, fmin(s->clip, g));

@@ -19,22 +19,28 @@ struct device {
 };
 
 /* Address of element (n, c, h, w). */
-static inline double *at(const struct tensor *t, size_t n, size_t c, size_t h, size_t w)
+static inline double *element(const struct tensor *t, size_t n, size_t c, size_t h, size_t w)
 {
     return &t->v[((n * t->shape.c + c) * t->shape.h + h) * t->shape.w + w];
 }
 
 /* Number of values for one index of the outermost dimension. */
-static inline size_t slice(const struct tensor *t)
+static inline size_t slice_values(const struct tensor *t)
 {
     return t->shape.c * t->shape.h * t->shape.w;
 }
 
 /* Address of element (c, h, w) in image n of a range; n counts from the start of the range. */
-static inline double *of(const struct tensor *t, struct range r, size_t n, size_t c, size_t h,
-                         size_t w)
+static inline double *range_element(const struct tensor *t, struct range r, size_t n, size_t c,
+                                    size_t h, size_t w)
 {
-    return at(t, t->shape.n < r.batch ? n : r.first + n, c, h, w);
+    return element(t, t->shape.n < r.batch ? n : r.first + n, c, h, w);
+}
+
+/* Address of the first value of a range. */
+static inline double *range_values(const struct tensor *t, struct range r)
+{
+    return range_element(t, r, 0, 0, 0, 0);
 }
 
 /* Frees all convolutions of a device. */
