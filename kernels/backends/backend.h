@@ -6,8 +6,8 @@
  * crops, labels) stay the caller's, which may change them once the function has returned. The one
  * exception is an image_source (types.h).
  *
- * Layout: the caller knows shapes only. The backend chooses how an activation is stored (blocked,
- * bf16). Plain tensors are float32 in NCHW order, without padding.
+ * Layout: the caller depends on shapes only. The backend chooses how an activation is stored
+ * (blocked, bf16). Plain tensors are float32 in NCHW order, without padding.
  *
  * Ranges: an operation with a `struct range` processes some images of a batch, so that several
  * operations can run on a few images while those are in a cache. The ranges of a worker arrive in
@@ -199,8 +199,8 @@ typedef int backend_conv_ready(struct conv *conv, int worker, size_t count, stru
  * use TENSOR_TRANSIENT must be written before that. */
 typedef void backend_conv_release(struct tensor *weights);
 
-/* y = conv(x, weights) + bias, or as `flags` (enum conv_flags) says. bias, of shape (1, out, 1, 1),
- * may be NULL. conv_ready has prepared the weights for the forward direction. */
+/* y = conv(x, weights) + bias, modified by `flags` (enum conv_flags). bias, of shape (1, out, 1,
+ * 1), may be NULL. conv_ready has prepared the weights for the forward direction. */
 typedef int backend_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
                                  const struct tensor *weights, const struct tensor *bias,
                                  struct tensor *y, unsigned flags, struct error *err);
@@ -245,8 +245,8 @@ typedef int backend_norm_forward(struct device *device, const struct norm *norm,
 
 /* First half of the backward pass: adds a range to the sums for the gradients of gamma and beta.
  * The gradient of y is dy + dy2; dy2 may be NULL. Let g be that gradient where y > 0 and 0
- * elsewhere; without ReLU, g is that gradient everywhere. The sums are those of g and of
- * g * (x - mean) for each channel.
+ * elsewhere; without ReLU, g is that gradient everywhere. Each channel has two sums, of g
+ * and of g * (x - mean).
  * - Norm with a residual: y is the output of norm_forward; dresidual is set to g, the gradient of
  *   the residual, and may be dy.
  * - Norm without: y and dresidual are NULL, and the sign of y is computed again from x.
@@ -263,9 +263,9 @@ typedef int backend_norm_sums_end(struct device *device, const struct norm *norm
 
 /* Second half, after norm_sums_end: with N = n * h * w,
  *   dx = gamma * inverse * (g - sum(g)/N - (x - mean) * inverse^2 * sum(g * (x - mean))/N) + dx_add
- * where dx_add may be NULL or dx. Without `residual`: dy and dy2 are those of norm_sums, and g is
- * computed again. With `residual` (the norm has one): dy is the dresidual of norm_sums, which is g,
- * and dy2 is NULL. */
+ * where dx_add may be NULL or dx. Without `residual`: dy and dy2 are the same as in norm_sums, and
+ * g is computed again. With `residual` (the norm has one): dy is the dresidual of norm_sums, which
+ * is g, and dy2 is NULL. */
 typedef int backend_norm_backward(struct device *device, const struct norm *norm,
                                   struct range range, const struct tensor *x,
                                   const struct tensor *dy, const struct tensor *dy2, bool residual,
@@ -279,7 +279,7 @@ typedef int backend_norm_backward(struct device *device, const struct norm *norm
 typedef int backend_pool_forward(struct device *device, enum pool pool, struct range range,
                                  const struct tensor *x, struct tensor *y, struct error *err);
 
-/* Sets dx to the gradient of x, given dy, that of y, and x. In POOL_MAX the largest value of a
+/* Sets dx to the gradient of x, from x and the gradient dy of y. In POOL_MAX the largest value of a
  * window receives the gradient, in row order the first of equal ones; all others are 0. */
 typedef int backend_pool_backward(struct device *device, enum pool pool, struct range range,
                                   const struct tensor *x, const struct tensor *dy,

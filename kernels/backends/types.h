@@ -35,7 +35,7 @@ struct crop {
 /* Sums over training steps. They are on the device, so that a step needn't wait for its loss. */
 struct loss_sums {
     double loss;    /* mean cross-entropy of a batch times its number of images */
-    size_t correct; /* images whose largest logit is that of their label */
+    size_t correct; /* images whose largest logit is at their label */
     size_t finite;  /* batches after which `loss` was finite */
 };
 

@@ -88,7 +88,7 @@ struct vector_loops {
                      size_t pixels, const float *scale, const float *offset, bool relu,
                      const float *a, const float *b, const float *c);
     void (*add)(const void *a, const void *b, void *y, size_t pixels);
-    /* 2x2 max-pooling. Height and width are those of x. */
+    /* 2x2 max-pooling of x, which has `height` x `width` pixels. */
     void (*max_forward)(const void *x, void *y, size_t height, size_t width);
     void (*max_backward)(const void *x, const void *dy, void *dx, size_t height, size_t width);
     /* y[lanes] = mean of the plane. */

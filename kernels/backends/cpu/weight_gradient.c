@@ -105,7 +105,7 @@ WITH_BF16 static void add_pixels(const uint32_t *dy, size_t pixels, float *sums)
     _mm512_storeu_ps(sums, sum);
 }
 
-/* Interleaves a plane of image a with that of image b (NULL: zeros). */
+/* Interleaves plane a of an image with the same plane b of the second image (NULL: zeros). */
 WITH_BF16 static void interleave(const uint16_t *a, const uint16_t *b, uint32_t *out, size_t pixels)
 {
     for (size_t p = 0; p < pixels * LANES; p += LANES) {

@@ -1,6 +1,6 @@
 /* The transforms of both operands of the gradient of weights, for pairs of images: the products
  * need pairs of values to sum over, and tiles of two images at the same place need the same
- * positions. B and A are those of transforms.c. With a = sqrt(2), A d along a side is:
+ * positions. B and A are defined in transforms.c. With a = sqrt(2), A d along a side is:
  *   four outputs: d0,  (d0 + 2 d2) +- a (d1 + 2 d3),  (d0 + d2 / 2) +- (d1 + d3 / 2) / a,  d3
  *   two outputs:  d0,  d0 +- a d1,  d1
  *   one output:   d0,  d0,  d0 */
