@@ -1,4 +1,4 @@
-/* Which backends this build has. */
+/* The table of backends in this build. */
 #include "kernels/backends/backend.h"
 #include <errno.h>
 #include <string.h>

@@ -1,15 +1,30 @@
-/* One small interface that every numeric backend implements: tensors, the operations of a
- * convolutional net forward and backward, and an SGD step. kernels/nets/step_plan.c strings them
- * together.
+/* The interface of a numeric backend: tensors, the operations of a convolutional net forward and
+ * backward, and the SGD update. kernels/nets/step_plan.c calls the operations in order.
  *
- * A device owns all tensors, image sets and convolutions made on it, and frees them when it is
- * closed. The interface speaks of shapes only: how an activation lies in memory (blocked, bf16) is
- * the backend's business. Operations on activations take a range of the batch's images, so that
- * several operations in a row can be done on a few images while those are in cache; the ranges of a
- * batch come in order. The others take the number of images n. All return 0, or a negative code
- * with err filled. An operation may only be queued: read and loss_sums wait for what was queued
- * before them. Results depend on inputs, precision, threads and CPU features only: no atomics,
- * fixed orders of summation. */
+ * Ownership: a device owns all tensors, image sets and convolutions that were created on it.
+ * close() frees them; there is no other way to free one. Arrays passed to a function (values,
+ * crops, labels) stay the caller's, which may change them once the function has returned. The one
+ * exception is an image_source (types.h).
+ *
+ * Layout: the caller depends on shapes only. The backend chooses how an activation is stored
+ * (blocked, bf16). Plain tensors are float32 in NCHW order, without padding.
+ *
+ * Ranges: an operation with a `struct range` processes some images of a batch, so that several
+ * operations can run on a few images while those are in a cache. The ranges of a worker arrive in
+ * ascending order. An operation without a range processes the first n images.
+ *
+ * Threads: operations with a range may run at the same time in `workers` threads (struct
+ * device_traits), each thread with its own range.worker. conv_ready may run at the same time in
+ * different workers for different convolutions. One thread calls everything else, while no other
+ * call runs on the device.
+ *
+ * Queues: an operation may return before it has run, if the device runs operations in the order of
+ * the calls. read and loss_sums wait for the operations before them.
+ *
+ * Errors: functions that return an int return 0, or a negative errno code with err filled in.
+ *
+ * Results depend only on inputs, precision, number of threads and CPU features. So sums have a
+ * fixed order, and there are no atomic additions. */
 #ifndef FERDAG_KERNELS_BACKENDS_BACKEND_H
 #define FERDAG_KERNELS_BACKENDS_BACKEND_H
 
@@ -19,56 +34,57 @@
 #include "base/error.h"
 #include "kernels/backends/types.h"
 
-struct device; /* threads, precision, and all memory of one net */
-struct tensor;
-struct image_set; /* images that stay on a device, for crops to be taken from */
+struct device;    /* settings and all memory of one net */
+struct tensor;    /* an array of up to four dimensions on a device */
+struct image_set; /* resident images, from which crops are taken */
 struct conv;      /* a convolution of one shape, without its weights */
 
-/* Sizes of a tensor, outermost first: images, channels, height, width of an activation; O, I,
- * height, width of convolution weights; 1s where there are fewer. */
+/* Dimensions of a tensor, outermost first. Activations: images, channels, height, width. Weights of
+ * a convolution: output channels, input channels / groups, kernel height, kernel width. Weights of
+ * the linear layer: outputs, inputs, 1, 1. Vectors of c values: 1, c, 1, 1. */
 struct shape {
     size_t n, c, h, w;
 };
 
 enum tensor_use {
-    TENSOR_IMAGE,      /* what the first convolution reads; has no gradient */
+    TENSOR_IMAGE,      /* input of the first convolution; has no gradient; can't be read back */
     TENSOR_ACTIVATION, /* the backend chooses layout and precision */
-    TENSOR_PLAIN,      /* float32: parameters, and the matrices around the linear layer */
-    TENSOR_TRANSIENT   /* weights that only conv_ready reads, once after each write */
+    TENSOR_PLAIN,      /* float32: parameters, and the matrices of the linear layer */
+    TENSOR_TRANSIENT   /* weights, float32. Only conv_ready reads them, once after each write; then
+                          the backend may free the values. Can't be read back */
 };
 
-/* Images first to first + count - 1 of a batch of `batch`, for one worker. A tensor of at least
- * `batch` images holds the whole batch; a smaller one (of at least `count`) holds the current range
- * only, and is used by this worker only. */
+/* `count` images of a batch of `batch` images, from image `first` on, processed by one worker.
+ * A tensor with at least `batch` images holds the whole batch: image `first` has index `first`.
+ * A tensor with fewer images (at least `count`) holds the current range only: image `first` has
+ * index 0, and no other worker uses the tensor. */
 struct range {
     size_t first, count, batch;
-    int worker;
+    int worker; /* 0 to workers - 1 */
 };
 
-/* What is good for a device: the planner of a net goes by it. A net's results may differ in the
- * last digits with worker_images, range_values and folds_norms, and not with recomputes and
- * kept_values.
- */
+/* Properties of a device, by which the planner of a net decides. worker_images, range_values and
+ * folds_norms may change the last digits of results; recomputes and kept_values don't. */
 struct device_traits {
-    enum precision precision; /* that it computes in: fp32 where it lacks bf16 */
+    enum precision precision; /* of activations; fp32 if the device lacks bf16 */
     int workers;              /* threads that may run operations on ranges at the same time */
-    size_t worker_images;     /* a worker's part of a batch is a multiple of this; 1 or more */
-    size_t range_values;      /* activation values that a range of images should not exceed, so that
-                                 they stay in a cache; 0: whole batches are best */
-    size_t evaluated_images;  /* images that are evaluated at a time; 0: whole batches */
-    bool recomputes;          /* the backward pass computes outputs of norms and max-pools again,
-                                 which are cheap, rather than to keep them */
-    size_t kept_values;       /* but outputs of norms with a residual only if they are more than
-                                 this many values of a batch */
-    bool folds_norms;         /* in evaluation a convolution does the norm, addition and ReLU that
-                                 follow it, with the norm folded into its weights */
+    size_t worker_images;     /* a worker's part of a batch is a multiple of this; at least 1 */
+    size_t range_values;      /* a range has at most this many activation values, so that they fit
+                                 in a cache; more where weights have more. 0: whole batches */
+    size_t evaluated_images;  /* images per range in evaluation; 0: whole batches */
+    bool recomputes;          /* the backward pass computes outputs of norms and max-pools again
+                                 instead of keeping them */
+    size_t kept_values;       /* with `recomputes`: outputs of norms with a residual are kept all
+                                 the same if they have at most this many values in a batch */
+    bool folds_norms;         /* in evaluation, the weights of a convolution include the norm that
+                                 follows, and the convolution does the addition and the ReLU */
 };
 
 struct conv_spec {
     size_t in, out;        /* channels */
-    size_t kernel, stride; /* square */
-    size_t pad;            /* zeros on each side */
-    size_t groups;         /* divides in and out; weights are (out, in/groups, kernel, kernel) */
+    size_t kernel, stride; /* the same for height and width */
+    size_t pad;            /* rows and columns of zeros on each side */
+    size_t groups;         /* divides in and out; weights: (out, in / groups, kernel, kernel) */
     size_t height, width;  /* of the input */
     bool image;            /* the input is a TENSOR_IMAGE */
 };
@@ -76,164 +92,236 @@ struct conv_spec {
 /* How conv_forward writes its result. */
 enum conv_flags {
     CONV_ADD = 1, /* y += convolution, instead of y = */
-    CONV_RELU = 2 /* then max(y, 0) */
+    CONV_RELU = 2 /* then y = max(y, 0) */
 };
 
-/* Which gradients conv_backward adds up. */
+/* The gradients that conv_backward sums. */
 enum conv_gradients { CONV_WEIGHTS = 1, CONV_BIAS = 2 /* with CONV_WEIGHTS only */ };
 
-/* Batch normalisation over n, h, w for each channel, then an optional residual, then ReLU:
+/* Batch normalisation of each channel over n, h and w, then an optional residual, then ReLU:
  *   y = relu(gamma * (x - mean) / sqrt(var + epsilon) + beta + residual)
- * with mean and (biased) var of the batch in training, or the running ones, which training
- * moves by momentum (var unbiased, as PyTorch's BatchNorm2d). All tensors plain, c values. */
+ * Training uses mean and biased variance of the batch, evaluation the running ones. Training also
+ * updates those, as PyTorch's BatchNorm2d does, with the unbiased variance of the batch:
+ *   running = (1 - momentum) * running + momentum * batch
+ * All tensors are TENSOR_PLAIN with one value for each channel. */
 struct norm {
     struct tensor *gamma, *beta, *running_mean, *running_var;
     struct tensor *mean, *inverse; /* of the last training batch; inverse = 1/sqrt(var + epsilon) */
-    struct tensor *gamma_gradient, *beta_gradient;
+    struct tensor *gamma_gradient, *beta_gradient; /* NULL in a net for evaluation only */
     double epsilon, momentum;
     bool relu;
 };
 
 enum pool {
-    POOL_MAX,    /* 2x2, stride 2, odd last row and column dropped; the first of equals wins */
-    POOL_AVERAGE /* over the whole plane; its y is a plain (n, c) tensor */
+    POOL_MAX,    /* 2x2, stride 2; an odd last row or column is ignored */
+    POOL_AVERAGE /* over height and width; y is a TENSOR_PLAIN of shape (n, c, 1, 1) */
 };
 
-/* A parameter, its gradient and its SGD momentum: plain tensors of one shape. */
+/* A parameter, its gradient and its SGD momentum: TENSOR_PLAIN, all of one shape. */
 struct parameter_update {
     struct tensor *value;
     const struct tensor *gradient;
     struct tensor *momentum;
 };
 
-/* ---- the functions ---- */
+/* ---- device and tensors ---- */
 
-/* Writes the properties of this machine on which results depend, such as "avx512_core_bf16", or "".
- * Returns 0, or -ENOSPC. */
+/* Writes the properties of this machine on which results depend, such as "avx512_core_bf16", or "",
+ * to text[size]. They are part of the key of a result. Returns 0, or -ENOSPC. */
 typedef int backend_numerics(char *text, size_t size);
 
-/* Opens a device for `threads` threads and fills in its traits. The caller closes it. */
+/* Opens a device and fills in its traits. `threads` (1 or more) is the number of CPU threads that
+ * the device may use. `precision` is the one requested; traits->precision is the one in use. The
+ * caller closes the device. After an error *device is undefined. */
 typedef int backend_open(struct device **device, struct device_traits *traits, int threads,
                          enum precision precision, struct error *err);
+
+/* Frees a device and all that it owns. NULL is allowed. */
 typedef void backend_close(struct device *device);
 
-/* Makes a zeroed tensor. write and read copy its first n images (plain: its first n outermost
- * slices) from and to plain NCHW float32. */
+/* Creates a tensor whose values are 0. */
 typedef int backend_tensor(struct device *device, enum tensor_use use, struct shape shape,
                            struct tensor **tensor, struct error *err);
-/* alloc_size: how many values of a plain tensor an activation of this shape takes. view: makes such
- * an activation in a plain tensor, from value `first` on, which is a sum of alloc_sizes; its
- * contents are undefined. */
+
+/* Returns the size of an activation of this shape, in values of a TENSOR_PLAIN, padding and
+ * alignment included. The size must suit view: see there. */
 typedef size_t backend_alloc_size(const struct device *device, struct shape shape);
+
+/* Creates a TENSOR_ACTIVATION in the memory of the TENSOR_PLAIN `plain`, from its value `first` on.
+ * `first` is a sum of results of alloc_size, so each of these must be a multiple of the alignment
+ * that activations need. Views may overlap: the planner uses the same memory for activations that
+ * aren't needed at the same time. So an operation must write all of its output, padding included;
+ * the values before are undefined. */
 typedef int backend_view(struct device *device, struct tensor *plain, size_t first,
                          struct shape shape, struct tensor **tensor, struct error *err);
+
+/* Copies `values`, float32 in NCHW order, to the first n slices of a tensor. A slice is what
+ * belongs to one index of the outermost dimension: c * h * w values. */
 typedef int backend_write(struct device *device, struct tensor *tensor, const float *values,
                           size_t n, struct error *err);
+
+/* Waits for the operations before, then copies the first n slices of a TENSOR_PLAIN or
+ * TENSOR_ACTIVATION to `values`, as float32 in NCHW order. */
 typedef int backend_read(struct device *device, struct tensor *tensor, float *values, size_t n,
                          struct error *err);
 
-/* Makes images resident. A device without memory of its own reads the caller's. */
+/* ---- images ---- */
+
+/* Makes images resident on the device. A device without memory of its own reads the caller's; the
+ * source (types.h) stays valid and unchanged until the device is closed. */
 typedef int backend_image_set(struct device *device, const struct image_source *source,
                               struct image_set **set, struct error *err);
-/* Fills the first n images of a TENSOR_IMAGE with crops: levels[pixel] for each pixel. The crops
- * lie within their images. */
+
+/* Fills the first n images of the TENSOR_IMAGE `images`, of shape (at least n, 1, size, size), with
+ * n crops of size x size pixels: the value is levels[pixel]. With `mirror`, column x of the result
+ * is column size - 1 - x of the crop. The caller has checked that each crop is inside its image. */
 typedef int backend_crop(struct device *device, const struct image_set *set,
                          const struct crop *crops, size_t n, struct tensor *images,
                          struct error *err);
 
+/* ---- convolution ---- */
+
+/* Creates a convolution (cross-correlation, as PyTorch's Conv2d). */
 typedef int backend_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
                          struct error *err);
-/* Packs weights before a batch, and again whenever they have changed: for conv_forward or
- * (`backward`) for the dx of conv_backward. Weights are packed for one of the two at a time.
- * Different workers may call it at the same time for different convolutions. `count`: images of the
- * ranges that follow, about. */
+
+/* Prepares weights, of shape (out, in / groups, kernel, kernel), for conv_forward or, with
+ * `backward`, for the dx of conv_backward: for example it packs them into another layout. The
+ * caller calls it before the forward pass of each batch and before each backward pass that needs
+ * dx. It does nothing if the weights haven't changed since it last prepared them for the same
+ * direction. Weights are prepared for one direction at a time. It also discards the sums that a
+ * failed batch has left in the convolution. `count` is the approximate number of images in the
+ * ranges that follow. */
 typedef int backend_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *weights,
                                bool backward, struct error *err);
-/* Frees the packed weights; conv_ready makes them again. */
+
+/* Frees what conv_ready has made for these weights. The next conv_ready makes it again; weights of
+ * use TENSOR_TRANSIENT must be written before that. */
 typedef void backend_conv_release(struct tensor *weights);
-/* y = x * weights + bias; bias may be NULL; flags of enum conv_flags. */
+
+/* y = conv(x, weights) + bias, modified by `flags` (enum conv_flags). bias, of shape (1, out, 1,
+ * 1), may be NULL. conv_ready has prepared the weights for the forward direction. */
 typedef int backend_conv_forward(struct conv *conv, struct range range, const struct tensor *x,
                                  const struct tensor *weights, const struct tensor *bias,
                                  struct tensor *y, unsigned flags, struct error *err);
-/* From dy, the gradient of y: dx, the gradient of x (may be NULL; must not be dy), and the sums of
- * this range for the gradients in `gradients` (enum conv_gradients), for conv_backward_end. */
+
+/* Backward pass of a range. dy is the gradient of y = conv(x, weights) + bias.
+ * - dx: set to the gradient of x. NULL: not computed. Must not be dy. conv_ready has prepared the
+ *   weights for the backward direction.
+ * - gradients (enum conv_gradients, or 0): this range's part of the gradients of weights and bias
+ *   is added to sums in the convolution, one for each worker; conv_backward_end reads them. x is
+ *   used for these only. */
 typedef int backend_conv_backward(struct conv *conv, struct range range, const struct tensor *x,
                                   const struct tensor *weights, const struct tensor *dy,
                                   struct tensor *dx, unsigned gradients, struct error *err);
-/* After all ranges: the gradients of weights and, unless NULL, of the bias. */
+
+/* After conv_backward of all ranges of a batch: sets dweights and, unless NULL, dbias to the
+ * gradients, the sums of all workers in the order of the workers. Then clears the sums. */
 typedef int backend_conv_backward_end(struct conv *conv, struct tensor *dweights,
                                       struct tensor *dbias, struct error *err);
 
-/* Call before a batch: resets the sums of norm_moments (`training`), or prepares norm_forward in
- * evaluation. */
+/* ---- batch norm (struct norm). x is a TENSOR_ACTIVATION ---- */
+
+/* Call before the forward pass of each batch. With `training`: clears the sums of norm_moments and
+ * norm_sums. Otherwise: prepares norm_forward with the running mean and variance. */
 typedef int backend_norm_ready(struct device *device, const struct norm *norm, bool training,
                                struct error *err);
-/* Adds a range of x, which holds the whole batch, to the sums for mean and variance. The end, after
- * all ranges of the n images, sets mean and inverse and updates the running ones. */
+
+/* Training. Adds a range of x to the sums for mean and variance. x holds the whole batch. */
 typedef int backend_norm_moments(struct device *device, const struct norm *norm, struct range range,
                                  const struct tensor *x, struct error *err);
+
+/* After norm_moments of all ranges of a batch of n images: sets norm->mean and norm->inverse and
+ * updates norm->running_mean and norm->running_var. */
 typedef int backend_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
                                      const struct tensor *x, struct error *err);
-/* residual may be NULL. training: with the moments of norm_moments, else the running ones. y
- * may be residual; in evaluation it may be x. */
+
+/* Computes y of struct norm. With `training`: from mean and inverse, after norm_moments_end.
+ * Otherwise: from the running mean and variance, after norm_ready. residual, of the shape of x, may
+ * be NULL. y may be residual and, in evaluation, also x. */
 typedef int backend_norm_forward(struct device *device, const struct norm *norm, struct range range,
                                  const struct tensor *x, const struct tensor *residual,
                                  struct tensor *y, bool training, struct error *err);
-/* The gradient of y is dy + dy2 (dy2 may be NULL); g is that where y > 0 (everywhere, without
- * ReLU). y and dresidual are for a norm that had a residual, else NULL: dresidual = g, and may
- * be dy. x, dy and dy2 hold the whole batch of n images. The end sets the gradients of gamma
- * and beta. */
+
+/* First half of the backward pass: adds a range to the sums for the gradients of gamma and beta.
+ * The gradient of y is dy + dy2; dy2 may be NULL. Let g be that gradient where y > 0 and 0
+ * elsewhere; without ReLU, g is that gradient everywhere. Each channel has two sums, of g
+ * and of g * (x - mean).
+ * - Norm with a residual: y is the output of norm_forward; dresidual is set to g, the gradient of
+ *   the residual, and may be dy.
+ * - Norm without: y and dresidual are NULL, and the sign of y is computed again from x.
+ * x, dy and dy2 hold the whole batch. */
 typedef int backend_norm_sums(struct device *device, const struct norm *norm, struct range range,
                               const struct tensor *x, const struct tensor *y,
                               const struct tensor *dy, const struct tensor *dy2,
                               struct tensor *dresidual, struct error *err);
+
+/* After norm_sums of all ranges of a batch of n images: sets norm->gamma_gradient and
+ * norm->beta_gradient. */
 typedef int backend_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
                                   const struct tensor *x, struct error *err);
-/* After norm_sums_end: dx = the gradient of x through the norm, + dx_add (may be NULL, may
- * be dx). dy and dy2 are what norm_sums had; with `residual` dy is its dresidual, and dy2 NULL.
- */
+
+/* Second half, after norm_sums_end: with N = n * h * w,
+ *   dx = gamma * inverse * (g - sum(g)/N - (x - mean) * inverse^2 * sum(g * (x - mean))/N) + dx_add
+ * where dx_add may be NULL or dx. Without `residual`: dy and dy2 are the same as in norm_sums, and
+ * g is computed again. With `residual` (the norm has one): dy is the dresidual of norm_sums, which
+ * is g, and dy2 is NULL. */
 typedef int backend_norm_backward(struct device *device, const struct norm *norm,
                                   struct range range, const struct tensor *x,
                                   const struct tensor *dy, const struct tensor *dy2, bool residual,
                                   const struct tensor *dx_add, struct tensor *dx,
                                   struct error *err);
 
+/* ---- other operations ---- */
+
+/* x is an activation (n, c, h, w). y of POOL_MAX is an activation (n, c, h / 2, w / 2), rounded
+ * down; y of POOL_AVERAGE is a TENSOR_PLAIN that holds the whole batch. */
 typedef int backend_pool_forward(struct device *device, enum pool pool, struct range range,
                                  const struct tensor *x, struct tensor *y, struct error *err);
+
+/* Sets dx to the gradient of x, from x and the gradient dy of y. In POOL_MAX the largest value of a
+ * window receives the gradient, in row order the first of equal ones; all others are 0. */
 typedef int backend_pool_backward(struct device *device, enum pool pool, struct range range,
                                   const struct tensor *x, const struct tensor *dy,
                                   struct tensor *dx, struct error *err);
 
-/* y = x * weights^T + bias: x (n, in), weights (out, in), y (n, out), all plain. */
+/* Linear layer: y = x * weights^T + bias, with x (n, in), weights (out, in), bias (out), y (n,
+ * out), all TENSOR_PLAIN. */
 typedef int backend_linear_forward(struct device *device, size_t n, const struct tensor *x,
                                    const struct tensor *weights, const struct tensor *bias,
                                    struct tensor *y, struct error *err);
+
+/* Sets dx = dy * weights, dweights = dy^T * x and dbias = the sum of the rows of dy. */
 typedef int backend_linear_backward(struct device *device, size_t n, const struct tensor *x,
                                     const struct tensor *weights, const struct tensor *dy,
                                     struct tensor *dx, struct tensor *dweights,
                                     struct tensor *dbias, struct error *err);
 
-/* Mean softmax cross-entropy of logits (n, classes) against labels smoothed as PyTorch does
- * (smoothing/classes everywhere, the rest on the label), which is added to the device's loss_sums;
- * dlogits is its gradient. Of equal logits the first is the largest. */
+/* Softmax cross-entropy of n images. logits and dlogits are TENSOR_PLAIN (n, classes); labels[n]
+ * are less than classes. The target of an image is smoothing / classes for each class, plus
+ * 1 - smoothing for its label, as in PyTorch's CrossEntropyLoss. Sets dlogits to the gradient of
+ * the mean loss, and adds loss and number of correct images to the device's loss_sums (types.h). Of
+ * equal logits the first counts as the largest. */
 typedef int backend_loss(struct device *device, size_t n, const struct tensor *logits,
                          const uint8_t *labels, double smoothing, struct tensor *dlogits,
                          struct error *err);
-/* Waits for the operations before, copies the sums to *sums, then sets them to *next; either may be
- * NULL. They are 0 in a new device. */
+
+/* Waits for the operations before, copies the device's loss sums to *sums, then sets them to *next.
+ * Either pointer may be NULL. The sums of a new device are 0. */
 typedef int backend_loss_sums(struct device *device, struct loss_sums *sums,
                               const struct loss_sums *next, struct error *err);
 
-/* y = a + b, activations; y may be either. */
+/* y = a + b, activations of one shape. y may be a or b. */
 typedef int backend_add(struct device *device, struct range range, const struct tensor *a,
                         const struct tensor *b, struct tensor *y, struct error *err);
 
-/* Updates parameters, each by the same settings (types.h). The gradients stay as they are. */
+/* One SGD step (struct sgd in types.h) of `count` parameters, all with the same settings. Changes
+ * values and momenta. The gradients stay as they are. */
 typedef int backend_sgd(struct device *device, const struct parameter_update *updates, size_t count,
                         const struct sgd *settings, struct error *err);
 
-/* A backend: its name and its functions. To add one: a folder beside cpu/, and a line in backend.c.
- */
+/* A backend: its name and its functions, all of which are required. To add a backend, write it in a
+ * folder beside cpu/ and add it to the table in backend.c. */
 struct backend {
     const char *name;
 
@@ -272,10 +360,11 @@ struct backend {
 
 extern const struct backend backend_cpu, backend_ref;
 
-/* All backends of this build, the best first; ends with NULL. */
+/* All backends of this build, the fastest first; NULL ends the list. */
 extern const struct backend *const backends[];
 
-/* The backend of that name; "auto" is the best one. NULL with err filled if there is none. */
+/* Returns the backend of that name; "auto" is the first in the list. Returns NULL with err filled
+ * in if this build has none of that name. */
 const struct backend *backend_find(const char *name, struct error *err);
 
 #endif

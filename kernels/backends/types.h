@@ -1,5 +1,5 @@
-/* Types that the caller of a net shares with the backends, kept apart from backend.h so that the
- * caller need not see tensors and operations. */
+/* Types that callers of a net (kernels/nets/net.h) share with the backends. They are not in
+ * backend.h, so that callers don't include tensors and operations. */
 #ifndef FERDAG_KERNELS_BACKENDS_TYPES_H
 #define FERDAG_KERNELS_BACKENDS_TYPES_H
 
@@ -17,26 +17,26 @@ struct sgd {
     double clip; /* limits each gradient element to ±clip before weight decay; 0: off */
 };
 
-/* Square grey images, (n, size, size) bytes, and what a net gets for each grey level. Both stay the
- * caller's, and unchanged as long as a device uses them. */
+/* n square grey images, and the input value of a net for each grey level. The caller owns both
+ * arrays, and keeps them unchanged until the device that uses them is closed. */
 struct image_source {
-    const uint8_t *pixels;
+    const uint8_t *pixels; /* (n, size, size) */
     size_t n, size;
     const float *levels; /* 256 */
 };
 
-/* A square part of an image, of the size that a net takes. */
+/* A square part of an image. Its size is the input size of the net. */
 struct crop {
-    uint32_t image;
-    uint8_t top, left;
-    bool mirror; /* left and right are exchanged */
+    uint32_t image;    /* index in the image source */
+    uint8_t top, left; /* the first pixel, in rows and columns of the image */
+    bool mirror;       /* exchange left and right */
 };
 
-/* What training steps add up on the device, where it is read now and then. */
+/* Sums over training steps. They are on the device, so that a step needn't wait for its loss. */
 struct loss_sums {
-    double loss;    /* mean cross-entropy of each batch, times its images */
-    size_t correct; /* images whose largest logit was at their label */
-    size_t finite;  /* batches before the first after which `loss` isn't finite */
+    double loss;    /* mean cross-entropy of a batch times its number of images */
+    size_t correct; /* images whose largest logit is at their label */
+    size_t finite;  /* batches after which `loss` was finite */
 };
 
 #endif

@@ -1,11 +1,11 @@
-/* Evaluation: some images at a time from the input to logits and features, where each convolution
+/* Evaluation of a net, in ranges of a few images. Where the device folds norms, a convolution also
  * does the norm, residual, addition and ReLU that follow it. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include "kernels/nets/net_internal.h"
 
-/* Images that are evaluated at a time. */
+/* Number of images in a range of the evaluation. */
 static size_t evaluated(const struct net *net)
 {
     size_t batch = (size_t)net->spec.batch, most = net->traits.evaluated_images;
@@ -18,7 +18,8 @@ static int read_param(struct net *net, int i, float *values, struct error *err)
     return net->backend->read(net->device, p->value, values, p->slices, err);
 }
 
-/* weights * gamma / sqrt(var + epsilon), (bias - mean) * the same + beta, in double. */
+/* Folds norm i + 1 into convolution i, computed in double: with scale = gamma / sqrt(running_var +
+ * epsilon), weights * scale and (bias - running_mean) * scale + beta. */
 static int fold_one(struct net *net, int i, struct error *err)
 {
     const struct op *op = &net->program.ops[i], *next = &net->program.ops[i + 1];
@@ -65,8 +66,8 @@ static int fold(struct net *net, struct error *err)
     return e;
 }
 
-/* One worker's evaluation of some images: the buffer of each value, and how many operations have
- * still to read it. */
+/* Evaluation of one range: the buffer of each value (NULL: none), and how many operations have yet
+ * to read it. */
 struct evaluation {
     struct range range;
     struct buffer *where[NETS_MAX_OPS + 1];
@@ -96,8 +97,8 @@ static void count_read(struct evaluation *v, int value)
         release_buffer(v, value);
 }
 
-/* Sets the buffer of value `out`: that of `with`, which nothing else reads any more, or a new one
- * if `with` is -1. */
+/* Sets the buffer of value `out`: the buffer of `with`, which no other operation will read, or a
+ * new one if `with` is -1. */
 static int output_buffer(struct net *net, struct evaluation *v, int out, int with,
                          struct error *err)
 {
@@ -115,7 +116,7 @@ static struct tensor *value_of(const struct net *net, const struct evaluation *v
     return v->where[value] ? v->where[value]->tensor : net->values[value];
 }
 
-/* A convolution, and the next operation if it is fused. */
+/* Runs convolution i, and the next operation too if it is fused. */
 static int evaluate_conv(struct net *net, int i, struct evaluation *v, struct error *err)
 {
     const struct op *op = &net->program.ops[i], *next = op + 1;
@@ -163,7 +164,7 @@ static int evaluate_op(struct net *net, int i, struct evaluation *v, struct erro
     return e;
 }
 
-/* From the images to the features, all operations but the linear layer. */
+/* Runs all operations but the linear layer, from the images to the features. */
 static int evaluate(struct net *net, struct range range, struct error *err)
 {
     struct evaluation v = {.range = range};

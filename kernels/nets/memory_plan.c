@@ -1,8 +1,9 @@
-/* Memory of the values of a step plan. A value of one segment has a small tensor for each worker,
- * of the size of a range. Values of several segments hold the batch and lie in one large tensor.
- * The largest value is placed first, each at the lowest offset that is free throughout its life.
- * For the four nets the result is within 1 % of the largest amount that is alive at any time. Lives
- * are counted in whole segments, because workers are at different instructions of a segment. */
+/* Memory of the values in a step plan. A value that is used in one segment only has a small tensor
+ * for each worker, of the size of a range. A value that several segments use holds the whole batch;
+ * these values share one large tensor. They are placed in order of size, the largest first, each at
+ * the lowest offset that is free during its lifetime. For the four nets the tensor is at most 1 %
+ * larger than the values that exist at the same time. Lifetimes are whole segments, because workers
+ * are at different instructions of a segment. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static void fix(struct net *net, int slot, struct tensor *tensor)
         net->plan.slots[slot].tensors[w] = tensor;
 }
 
-/* Takes a buffer for each worker. */
+/* Takes a buffer for each worker: held[worker]. */
 static int hold(struct net *net, struct slot *s, struct buffer **held, struct error *err)
 {
     int e = 0;
@@ -59,7 +60,8 @@ static int hold(struct net *net, struct slot *s, struct buffer **held, struct er
     return e;
 }
 
-/* Allocates the slots of one segment. Slots of equal size and disjoint lives share buffers. */
+/* Allocates the slots that one segment uses. Slots of equal size share a buffer if their lifetimes
+ * don't overlap. */
 static int allocate_ranges(struct net *net, struct error *err)
 {
     struct step_plan *plan = &net->plan;
@@ -84,7 +86,7 @@ static int allocate_ranges(struct net *net, struct error *err)
     return e;
 }
 
-/* A slot that lives from segment `first` to `last`, its size and its offset (values). */
+/* A slot that segments `first` to `last` use; its size and its offset, in values. */
 struct allocation {
     int slot, first, last;
     size_t size, start;
@@ -125,7 +127,7 @@ static struct shape shape_of(const struct net *net, const struct slot *s)
                           s->extent.width};
 }
 
-/* Allocates the slots that hold the batch in one tensor, the largest first. */
+/* Allocates the slots that hold the whole batch, in one tensor: *memory, of *size values. */
 static int allocate_batches(struct net *net, struct tensor **memory, size_t *size,
                             struct error *err)
 {
@@ -160,7 +162,7 @@ static int allocate_batches(struct net *net, struct tensor **memory, size_t *siz
     return e;
 }
 
-/* The arrays of tensor pointers of all slots, in one block that slot 0 owns. */
+/* Allocates the `tensors` arrays of all slots in one block, which slot 0 owns. */
 static int make_tensors(struct net *net, struct error *err)
 {
     size_t workers = (size_t)net->traits.workers;
@@ -185,7 +187,7 @@ int net_allocate_plan(struct net *net, const struct fixed *fixed, size_t count, 
     e = allocate_batches(net, &batches, &size, err);
     if (!e)
         e = allocate_ranges(net, err);
-    if (!e) { /* from now on buffers may lie in this memory */
+    if (!e) { /* from now on net_take_buffer may use this memory */
         net->batches = batches;
         net->batches_size = size;
     }

@@ -1,5 +1,5 @@
-/* The four nets, in the variants for small images that the paper's numbers go with
- * (READING.md), as tables of blocks, and the code that expands a block into operations.
+/* The four nets as tables of blocks, and the expansion of a block into operations. They are the
+ * variants for small images, which agree with the paper's numbers.
  * Sources: Simonyan and Zisserman 2014 with batch norm; He et al. 2015 and 2016; Xie et al. 2016.
  * Names and order of parameters are those of the usual PyTorch models for CIFAR. */
 #include "kernels/nets/models.h"
@@ -21,7 +21,7 @@ enum block {
 struct row {
     enum block block;
     size_t channels; /* in multiples of the net's width */
-    size_t stride;   /* of the block; of stems: size of the kernel */
+    size_t stride;   /* of the block; in a stem: kernel size */
     const char *name;
 };
 
@@ -48,8 +48,8 @@ static const struct row preact_resnet18[] = {
     {END, 0, 0, "linear"},
 };
 
-/* 29 (2x64d): two groups of `width` channels in the first stage; channels are those of the
- * grouped convolution. */
+/* ResNeXt29 (2x64d): two groups of `width` channels in the first stage. `channels` are the channels
+ * of the grouped convolution. */
 static const struct row resnext29[] = {
     {STEM, 1, 1, ""},
     {BOTTLENECK, 2, 1, "layer1.0"},
@@ -73,7 +73,7 @@ static const struct row *const tables[NET_MODELS] = {
 
 enum { CARDINALITY = 2, EXPANSION = 2 };
 
-/* The only place where the nets' names stand. */
+/* The names of the nets are defined only here. */
 #define VGG19           "vgg19"
 #define RESNET18        "resnet18"
 #define PREACT_RESNET18 "preact_resnet18"
@@ -136,7 +136,7 @@ static int norm_params(struct program *p, const char *prefix, const char *name, 
     return first;
 }
 
-/* ---- operations; each returns the value that it writes ---- */
+/* ---- operations; each function returns the number of the value that the operation writes ---- */
 
 static int add_op(struct program *p, struct op op, struct value_shape out)
 {
@@ -172,9 +172,9 @@ static int norm(struct program *p, int in, int residual, int param, bool relu)
     return add_op(p, op, p->values[in]);
 }
 
-/* ---- blocks; each returns its output ---- */
+/* ---- blocks; each function returns the number of the block's output ---- */
 
-/* Position in VGG's nn.Sequential, which counts ReLU and pools too. */
+/* `position` is the index in PyTorch's nn.Sequential, which has entries for ReLU and pools too. */
 static int vgg_conv(struct program *p, int x, size_t channels, int position)
 {
     char name[16];

@@ -1,4 +1,4 @@
-/* A net: its parameters by name, and creation. */
+/* A net: creation, and access to its parameters. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -122,7 +122,8 @@ static int make_norm(struct net *net, int i, struct error *err)
     return e ? e : make_plain(net, shape, &norm->inverse, err);
 }
 
-/* Whether op i is the last to read a value: then its output may overwrite it. */
+/* Whether operation i is the last that reads a value, so that its output may overwrite the value.
+ */
 static bool is_last_reader(const struct program *p, int i, int value)
 {
     bool last = value > 0;
@@ -131,8 +132,9 @@ static bool is_last_reader(const struct program *p, int i, int value)
     return last;
 }
 
-/* In evaluation a convolution can do the next operation too if nothing else reads its output; it
- * adds its result to the residual or summand in place. */
+/* Finds convolutions that can do the next operation too in evaluation: no other operation reads
+ * their output, and they can add it in place to the residual or summand. Also counts the readers of
+ * each value. */
 static void find_fusions(struct net *net)
 {
     const struct program *p = &net->program;
@@ -152,7 +154,7 @@ static void find_fusions(struct net *net)
     }
 }
 
-/* Tensors of input and outputs. The others belong to the plan, or to evaluation's buffers. */
+/* Creates the tensors of input, features and logits. The plan or buffers have the other values. */
 static int make_values(struct net *net, struct error *err)
 {
     const struct program *p = &net->program;
@@ -239,8 +241,8 @@ static bool ends_with(const char *name, const char *end)
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-/* Fills in the start value of a parameter: He-normal for convolutions, PyTorch's uniform one for
- * the linear layer (both its weight and its bias), the identity for norms. */
+/* Sets the initial values of parameter i, as in PyTorch: He-normal (fan-out) for convolutions;
+ * uniform in ±1/sqrt(features) for weight and bias of the linear layer; the identity for norms. */
 static void initial_values(const struct net *net, size_t i, uint64_t seed, float *values)
 {
     const struct net_param *p = &net->params[i].public;

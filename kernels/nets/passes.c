@@ -1,5 +1,5 @@
-/* What the passes of a net share: workers, the shares of a batch that they take, and weights and
- * norms made ready. */
+/* Functions for both training and evaluation: the workers and their shares of a batch, and the
+ * preparation of weights, norms and input images before a pass. */
 #include <errno.h>
 #include "kernels/nets/net_internal.h"
 
@@ -33,15 +33,15 @@ int net_share_out(struct net *net, size_t n,
     return failed;
 }
 
-/* Workers share the packing of weights: worker w takes the operations w, w + workers, ... */
+/* Prepares weights in parallel: worker w has the operations w, w + workers, ... */
 static int ready_convs(struct net *net, size_t n, int worker, int pass, struct error *err)
 {
     int e = 0;
     for (int i = worker; !e && i < net->program.op_count; i += net->traits.workers) {
         const struct op *op = &net->program.ops[i];
         const struct op_state *s = &net->steps[i];
-        bool folded = pass == NET_EVALUATION && s->fused_norm; /* is ready */
-        bool last = pass == NET_BACKWARD && op->in == 0;       /* needs no dx */
+        bool folded = pass == NET_EVALUATION && s->fused_norm; /* fold_one() has prepared it */
+        bool last = pass == NET_BACKWARD && op->in == 0;       /* doesn't compute dx */
         if (op->kind == OP_CONV && !folded && !last)
             e = net->backend->conv_ready(s->conv, worker, n, net->params[op->param].value,
                                          pass == NET_BACKWARD, err);
@@ -64,7 +64,7 @@ int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err)
         net->folded = false;
     }
     int e = net_share_out(net, n, ready_convs, (int)pass, err);
-    if (pass == NET_BACKWARD) /* the norms are ready */
+    if (pass == NET_BACKWARD) /* NET_FORWARD has prepared the norms */
         return e;
     for (int i = 0; !e && i < net->program.op_count; i++)
         if (net->program.ops[i].kind == OP_NORM &&

@@ -1,19 +1,22 @@
-/* The plan of a training step: what is done, in which order, and on how many images at a time.
+/* The plan of a training step: the instructions, their order, and the number of images per range.
  *
- * A norm needs the moments of a whole batch, but all operations between two norms can be done on a
- * few images at a time, while those are in cache. So a value has a level, the number of norms that
- * lead to it, and the operations of a level (from its norms to the convolutions that feed the next
- * ones, which also gather their moments) make a segment that runs range by range. The backward pass
- * has the same segments in reverse: the gradient through the norms of the next level, convolutions,
- * sums for the norms of this level. What lives within a segment needs memory for one range only and
- * is overwritten by the next, still in cache. The output of a norm without residual and that of a
- * max-pool are such values if the device recomputes: the backward pass computes them again instead
- * of keeping them. It can do so with the outputs of norms with a residual too, and then with the
- * residual, which is the output of an earlier one; it does where they are many values. The device's
- * traits (backend.h) decide all this.
+ * A norm needs the moments of a whole batch, but all operations between two norms can process a few
+ * images at a time, while those are in cache. So a value has a level: the number of norms on the
+ * path to it. The operations of a level form a segment, which runs range by range. A segment starts
+ * with its norms and ends with the convolutions whose outputs the norms of the next level read, and
+ * with the moments of these outputs. The backward pass has the same segments in reverse order: the
+ * gradient through the norms of the next level, the convolutions, the sums for the norms of this
+ * level.
  *
- * The workers share the images of a batch and go through a segment side by side, each with ranges
- * of its own, and wait for each other at its end only. */
+ * A value that only one segment uses needs memory for one range; the next range overwrites it while
+ * it is still in cache. If the device recomputes, the backward pass computes the outputs of
+ * max-pools and of norms without a residual again, so that only one segment uses them. It does the
+ * same with the outputs of norms with a residual if they are too many to be kept; then it also
+ * computes the residual again, which is the output of an earlier operation. The device's traits
+ * (backend.h) decide this.
+ *
+ * Workers share the images of a batch. They run a segment at the same time, each with its own
+ * ranges, and wait for each other only at the end of the segment. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +24,8 @@
 
 enum { LEAST_RANGE = 2 };
 
-/* The gradients of a value that its readers have delivered so far. */
+/* The gradients of a value that have been computed so far, one for each operation that reads it;
+ * not yet added. */
 struct pending {
     int slots[2], count;
 };
@@ -30,16 +34,16 @@ struct planner {
     struct net *net;
     struct step_plan *plan;
     int level[NETS_MAX_OPS], levels;
-    int value[NETS_MAX_OPS + 1]; /* slots of the values, as the current pass finds them */
+    int value[NETS_MAX_OPS + 1]; /* slot of each value, in the current segment */
     struct pending pending[NETS_MAX_OPS + 1];
-    struct pending captured[NETS_MAX_OPS]; /* of a norm, between its sums and its gradient */
-    bool keeps_residuals;                  /* outputs of norms with a residual are kept */
-    int holders[PLAN_MAX_SLOTS];           /* who still waits to read a gradient */
+    struct pending captured[NETS_MAX_OPS]; /* of norms, between DO_NORM_SUMS and DO_NORM_BACKWARD */
+    bool keeps_residuals;                  /* keep the outputs of norms with a residual */
+    int holders[PLAN_MAX_SLOTS]; /* number of operations that have yet to read a gradient */
 };
 
 /* ---- levels ---- */
 
-/* The last operation is the linear layer, which is no part of the plan. */
+/* Number of operations in the plan: all but the last, which is the linear layer. */
 static int planned(const struct net *net)
 {
     return net->program.op_count - 1;
@@ -50,7 +54,8 @@ static int max(int a, int b)
     return a > b ? a : b;
 }
 
-/* As early as can be, but norms only where the first reader of theirs is. */
+/* Sets the level of each operation: the lowest possible one, but for a norm the lowest level of the
+ * operations that read its output. */
 static void find_levels(struct planner *p)
 {
     const struct op *ops = p->net->program.ops;
@@ -77,7 +82,8 @@ static size_t values_of(const struct net *net, int value)
     return e->channels * e->height * e->width;
 }
 
-/* Images of a range: as many as fit the cache, more where weights outnumber them. */
+/* Number of images in a range: activation values within the trait range_values or, if that is more,
+ * twice the number of weights. */
 static size_t range_of_level(const struct planner *p, int level)
 {
     const struct net *net = p->net;
@@ -158,7 +164,7 @@ static void plan_forward(struct planner *p, int level)
         const struct op *op = &program->ops[i];
         if (p->level[i] != level)
             continue;
-        if (op->kind == OP_ADD) /* nobody needs its summand again */
+        if (op->kind == OP_ADD) /* no operation reads its summand again: add in place */
             p->value[op->out] = p->value[op->in];
         else if (op->out != program->features)
             p->value[op->out] = new_slot(p, op->out);
@@ -170,8 +176,9 @@ static void plan_forward(struct planner *p, int level)
     p->plan->segment_count++;
 }
 
-/* Whether the backward pass computes the output of op i again: a norm's or max-pool's that only
- * operations of its own level need there. Residuals and summands are needed by nobody. */
+/* Whether the backward pass computes the output of operation i again: i is a norm or max-pool, and
+ * all operations whose backward pass reads the output are of the same level. The backward pass
+ * doesn't read residuals and summands. */
 static bool is_temporary(const struct planner *p, int i)
 {
     const struct op *ops = p->net->program.ops;
@@ -184,7 +191,8 @@ static bool is_temporary(const struct planner *p, int i)
     return temporary;
 }
 
-/* Computes a value again for the current segment, with those that it needs, unless it is there. */
+/* Computes a value again in the current segment, after the values that it needs, unless the segment
+ * has it or it is kept. */
 static void compute_again(struct planner *p, int value)
 {
     const struct op *ops = p->net->program.ops;
@@ -202,7 +210,7 @@ static void compute_again(struct planner *p, int value)
     emit(p, forward_of(p, i));
 }
 
-/* What the backward pass of a level reads. */
+/* Computes again what the backward pass of a level reads. */
 static void plan_again(struct planner *p, int level)
 {
     const struct op *ops = p->net->program.ops;
@@ -218,7 +226,8 @@ static void plan_again(struct planner *p, int level)
 
 /* ---- backward ---- */
 
-/* Makes the two gradients of a value one; 0 if it has none. */
+/* Adds the two gradients of a value, if there are two. Returns the slot of its gradient; 0: none.
+ */
 static int merge(struct planner *p, int value)
 {
     struct pending *g = &p->pending[value];
@@ -236,6 +245,7 @@ static int merge(struct planner *p, int value)
     return sum;
 }
 
+/* Adds a slot to the gradients of a value. */
 static void deliver(struct planner *p, int value, int gradient)
 {
     merge(p, value);
@@ -243,7 +253,7 @@ static void deliver(struct planner *p, int value, int gradient)
     p->holders[gradient]++;
 }
 
-/* Takes the merged gradient of a value; the caller has become its holder. */
+/* Takes the gradient of a value, and becomes one of its holders. Returns its slot; 0: none. */
 static int collect(struct planner *p, int value)
 {
     int gradient = merge(p, value);
@@ -251,7 +261,7 @@ static int collect(struct planner *p, int value)
     return gradient;
 }
 
-/* The gradient through the norm i of the value that it reads, on top of the value's others. */
+/* Backward pass of norm i: adds the gradient of its input to the other gradients of that value. */
 static void norm_gradient(struct planner *p, int i)
 {
     const struct op *op = &p->net->program.ops[i];
@@ -267,7 +277,8 @@ static void norm_gradient(struct planner *p, int i)
     deliver(p, op->in, dx);
 }
 
-/* Both gradients of y go in unmerged, so that no pass over memory is spent on their sum. */
+/* Sums of norm i for its backward pass. The two gradients of its output remain separate operands,
+ * which saves one pass over memory. */
 static void norm_sums(struct planner *p, int i)
 {
     const struct op *op = &p->net->program.ops[i];
@@ -329,9 +340,9 @@ static void plan_backward(struct planner *p, int level)
     p->plan->segment_count++;
 }
 
-/* ---- the whole ---- */
+/* ---- the plan ---- */
 
-/* Whether the outputs of norms with a residual are few enough to be kept. */
+/* Whether the outputs of norms with a residual have few enough values to be kept. */
 static bool keeps_residuals(const struct net *net)
 {
     size_t values = 0;

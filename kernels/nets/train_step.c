@@ -1,5 +1,5 @@
-/* A training step on a net's backend: the plan, segment by segment and range by range, then the
- * update of the parameters. */
+/* A training step: runs the plan, segment by segment and range by range, then updates the
+ * parameters. */
 #include <errno.h>
 #include "kernels/nets/net_internal.h"
 
@@ -74,7 +74,7 @@ static int do_one(struct net *net, const struct instruction *in, struct range ra
     }
 }
 
-/* A worker's part of a segment. */
+/* Runs a worker's part of a segment. */
 static int do_ranges(struct net *net, size_t n, int worker, int segment, struct error *err)
 {
     const struct segment *s = &net->plan.segments[segment];
@@ -89,7 +89,7 @@ static int do_ranges(struct net *net, size_t n, int worker, int segment, struct 
     return e;
 }
 
-/* What is left to do when all workers have done their ranges. */
+/* Completes an instruction after all workers have run their ranges. */
 static int end_one(struct net *net, const struct instruction *in, size_t n, struct error *err)
 {
     const struct backend *b = net->backend;
@@ -119,7 +119,7 @@ static int do_segments(struct net *net, size_t n, int first, int end, struct err
     return e;
 }
 
-/* Counts a training pass in each norm's num_batches_tracked. */
+/* Increments num_batches_tracked of each norm. */
 static void count_batch(struct net *net)
 {
     for (int i = 0; i < net->program.param_count; i++)

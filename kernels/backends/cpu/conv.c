@@ -1,11 +1,14 @@
-/* Convolutions of the `cpu` backend: by oneDNN, or by Winograd's way where that is faster
- * (winograd.h); the weights' gradients in bf16 by weight_gradient.c.
+/* Convolutions of the `cpu` backend: by oneDNN, by Winograd's method where that is faster
+ * (winograd_conv.c), or by im2col where oneDNN has only reference code. Gradients of weights in
+ * bf16 are in weight_gradient.c.
  *
- * Primitives are made when first needed, one for each (direction, n, flags), and kept. Parameters
- * are plain float32 and are packed again only after they changed. oneDNN 2 has only its slow
- * reference code for channels that don't fill whole vectors, so that it gets whole vectors (the
- * padding is there anyway, and zero) and weights with zeros around them. Grouped
- * convolutions whose groups don't fill whole vectors run as ordinary ones in the same way. */
+ * oneDNN's primitives are created when first needed, one for each (worker, direction, number of
+ * images, flags), and kept. Parameters are plain float32 and are packed again only after a change.
+ *
+ * oneDNN 2 has only its slow reference code for channels that don't fill whole vectors. So it
+ * computes a convolution with whole vectors of channels: activations have that padding anyway, and
+ * weights are padded with zeros. Grouped convolutions whose groups don't fill whole vectors become
+ * ordinary ones in the same way, with zeros between the groups. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,19 +24,19 @@ struct primitive {
     struct primitive *next;
 };
 
-/* Primitives and sums of one worker for a convolution. */
+/* What one worker has for a convolution. */
 struct worker_conv {
     struct primitive *primitives;
-    struct cpu_sums *sums; /* of its gradient; NULL before the first range */
+    struct cpu_sums *sums; /* for gradients; NULL before the first range of a batch */
 };
 
 struct conv {
     struct device *device;
     struct conv_spec spec;
-    size_t in, out, groups;                  /* as oneDNN sees them */
-    bool spread;                             /* the weights get zeros around them */
-    struct dnn_conv *layout[DNN_DIRECTIONS]; /* whose weights' layout all of a direction have */
-    struct worker_conv *own;                 /* one a worker */
+    size_t in, out, groups;                  /* of the convolution that oneDNN computes */
+    bool spread;                             /* weights are padded with zeros */
+    struct dnn_conv *layout[DNN_DIRECTIONS]; /* gives the layout of weights for its direction */
+    struct worker_conv *own;                 /* [worker] */
     struct conv *next;
 };
 
@@ -54,7 +57,8 @@ void cpu_convs_free(struct device *device)
     }
 }
 
-/* Zeroed sums of a worker: the smallest that are free and do, or new ones. */
+/* Sets *sums to zeroed sums of at least `count` values: the smallest free ones of this worker, or
+ * new ones. */
 static int take_sums(struct cpu_worker *w, size_t count, struct cpu_sums **sums, struct error *err)
 {
     struct cpu_sums *best = NULL;
@@ -78,7 +82,6 @@ static int take_sums(struct cpu_worker *w, size_t count, struct cpu_sums **sums,
     return 0;
 }
 
-/* Decides which convolution oneDNN computes: with whole vectors of channels. */
 int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **conv,
              struct error *err)
 {
@@ -102,7 +105,7 @@ int cpu_conv(struct device *device, const struct conv_spec *spec, struct conv **
     return 0;
 }
 
-/* The worker's primitive for this case, made if need be. */
+/* Sets *found to the worker's primitive for this case; creates it if there is none. */
 static int find_primitive(struct conv *c, int worker, enum dnn_direction direction, size_t n,
                           unsigned flags, bool bias, struct dnn_conv **found, struct error *err)
 {
@@ -169,7 +172,7 @@ static size_t weights_count(const struct conv *c)
     return s->out * (s->in / s->groups) * s->kernel * s->kernel;
 }
 
-/* Memory for the weights with zeros around them. */
+/* Sets *memory to zeroed scratch memory for padded weights. */
 static int spread_memory(struct conv *c, int worker, float **memory, struct error *err)
 {
     void *m = NULL;
@@ -181,7 +184,7 @@ static int spread_memory(struct conv *c, int worker, float **memory, struct erro
     return e;
 }
 
-/* Copies weights to their places among the zeros, or back. */
+/* Copies plain weights into padded ones, or with `back` from padded into plain ones. */
 static void spread(const struct conv *c, float *weights, float *among, bool back)
 {
     const struct conv_spec *s = &c->spec;
@@ -197,13 +200,13 @@ static void spread(const struct conv *c, float *weights, float *among, bool back
     }
 }
 
-/* Whether oneDNN has only reference code for this direction, and im2col.c does it. */
+/* Whether im2col.c computes this direction, because oneDNN has only reference code. */
 static bool by_im2col(const struct conv *c, enum dnn_direction direction)
 {
     return !c->device->bf16 && c->layout[direction] && is_reference(c->layout[direction]);
 }
 
-/* In the layout that oneDNN wants, or plain. */
+/* Packs weights in oneDNN's layout, or copies them for im2col. */
 static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction, size_t count,
                         struct tensor *weights, struct error *err)
 {
@@ -230,7 +233,7 @@ static int pack_blocked(struct conv *c, int worker, enum dnn_direction direction
                              weights->packed, err);
 }
 
-/* Gives up the sums of a worker, or of a batch that failed. */
+/* Makes the sums of a worker free for other convolutions. */
 static void drop_sums(struct worker_conv *own)
 {
     if (own->sums)
@@ -262,7 +265,8 @@ int cpu_conv_ready(struct conv *conv, int worker, size_t count, struct tensor *w
     return 0;
 }
 
-/* y = convolution of x in the forward direction; from y the gradient x in the other. */
+/* DNN_FORWARD: y = convolution of x. DNN_BACKWARD_DATA: sets x, which is dx, from y, which is dy.
+ */
 static int convolve(struct conv *c, enum dnn_direction direction, struct range range,
                     const struct tensor *x, const struct tensor *weights, const float *bias,
                     const struct tensor *y, unsigned flags, struct error *err)
@@ -291,8 +295,8 @@ int cpu_conv_forward(struct conv *conv, struct range range, const struct tensor 
     return convolve(conv, DNN_FORWARD, range, x, weights, bias ? bias->data : NULL, y, flags, err);
 }
 
-/* Plain gradient of the weights (and bias, unless NULL) of one range, by oneDNN or what stands in
- * for its reference code. */
+/* Sets plain gradients of weights and bias (unless NULL) for one range, by oneDNN, or by our own
+ * code where oneDNN has only reference code. */
 static int range_gradient(struct conv *c, struct range range, const struct tensor *x,
                           const struct tensor *dy, float *dweights, float *dbias, struct error *err)
 {
@@ -330,13 +334,13 @@ static void add_to(float *sum, const float *part, size_t count)
         sum[i] += part[i];
 }
 
-/* Whether the gradient of the weights is cpu_weight_gradient's. */
+/* Whether cpu_weight_gradient computes the gradient of the weights. */
 static bool own_gradient(const struct conv *c)
 {
     return c->device->bf16 && !c->spec.image;
 }
 
-/* Values of sums or parts of the gradient: of weights, then of the bias, which oneDNN pads. */
+/* Number of values in a worker's sums: weights, then bias, which oneDNN pads to whole vectors. */
 static size_t sums_count(const struct conv *c)
 {
     return own_gradient(c) ? cpu_weight_sums(&c->spec) : weights_count(c) + c->out;

@@ -1,10 +1,10 @@
-/* The `cpu` backend: it opens a device and lists the operations, each of which is in the file of
- * its subject. Convolutions are in conv.c; everything else runs by the loops of vector_loops.h in
- * as few passes as can be, all on blocked layouts that stay from operation to operation.
+/* The `cpu` backend: opens and closes a device, and has the table of functions. Convolutions
+ * (conv.c) use oneDNN, Winograd's method or im2col. All other operations on activations use the
+ * loops of vector_loops.h, with several steps in one pass over memory. Activations keep their
+ * blocked layout from operation to operation.
  *
- * Each thread is a worker that takes its own images through many operations, and waits for the
- * others only where the batch as a whole is concerned; so each has its own primitives and memory.
- */
+ * Each thread is a worker with primitives and memory of its own. It runs many operations on its
+ * images before it waits for the other workers. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +26,14 @@ static void cpu_close(struct device *device)
     free(device);
 }
 
-/* Traits, as measured on a CPU with 1 MB of second-level cache a core:
- * - Ranges of 2 MB in bf16: ResNeXt29 at width 16 trains 15 % faster than with whole batches, and
- *   3 % faster than with a quarter of it or 4 times as much.
- * - Outputs of norms with a residual are kept up to 256 MB in bf16: to compute them again halves
- *   what ResNeXt29 keeps and costs it 4 to 7 % of its speed.
- * - 16 images evaluated at a time: activations stay in cache, weights are used often enough.
- * - The gradients of weights take images two by two. */
+/* Measured on a CPU with 1 MB of second-level cache per core:
+ * - range_values, 2 MB in bf16: ResNeXt29 at width 16 trains 15 % faster than with whole batches,
+ * and 3 % faster than with a quarter of the value or 4 times the value.
+ * - kept_values, 256 MB in bf16: computing outputs with a residual again halves the memory that
+ *   ResNeXt29 keeps, and makes it 4 to 7 % slower.
+ * - evaluated_images: the activations of 16 images stay in cache, and loading weights takes little
+ *   of the time.
+ * - worker_images: the gradients of weights process images in pairs. */
 static const struct device_traits cpu_traits = {
     .worker_images = 2,
     .range_values = 1 << 20,

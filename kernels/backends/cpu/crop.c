@@ -1,4 +1,4 @@
-/* Resident images of the `cpu` backend, which reads them where the caller has them. */
+/* Image sets of the `cpu` backend, which reads the caller's pixels, and crops. */
 #include <errno.h>
 #include <stdlib.h>
 #include "kernels/backends/cpu/cpu.h"
@@ -6,7 +6,7 @@
 
 struct image_set {
     struct image_source source;
-    uint16_t narrow[256]; /* the levels in bf16 */
+    uint16_t narrow[256]; /* source.levels in bf16 */
     struct image_set *next;
 };
 
@@ -33,7 +33,8 @@ void cpu_image_sets_free(struct device *device)
     }
 }
 
-/* One crop into (size, size) values, `narrow` or, if that is NULL, `wide`. */
+/* Writes one crop of (size, size) values to `narrow` (bf16) or `wide` (float32); the other is NULL.
+ */
 static void crop_one(const struct image_set *set, const struct crop *c, size_t size,
                      uint16_t *narrow, float *wide)
 {

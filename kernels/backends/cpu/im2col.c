@@ -1,16 +1,16 @@
-/* Convolutions by im2col and GEMM, where oneDNN has only its reference code: 2.6 on AVX2 for planes
- * smaller than the kernel, without AVX2 for images, each gradient of data and those of grouped
- * weights. */
+/* Convolutions by im2col and GEMM, for cases in which oneDNN has only its reference code. In
+ * version 2.6 these are: on AVX2, planes smaller than the kernel; without AVX2, convolutions of
+ * images, all gradients of data, and gradients of grouped weights. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/backends/cpu/cpu.h"
 
-enum { MAX_FLOATS = 1 << 22 }; /* columns of as many images at a time as fit here */
+enum { MAX_FLOATS = 1 << 22 }; /* in the columns of the images processed together */
 
 /* Channels and weights of a group. */
 struct group {
-    size_t in, out, row; /* row: values of a column, in * kernel^2 */
+    size_t in, out, row; /* row: values for one output pixel, in * kernel^2 */
 };
 
 static struct group group_of(const struct conv_spec *s)
@@ -19,7 +19,8 @@ static struct group group_of(const struct conv_spec *s)
     return (struct group){in, s->out / s->groups, in * s->kernel * s->kernel};
 }
 
-/* Where in x's plane tap t of output pixel p lies; false: in the padding. */
+/* Sets *at to the index in a plane of x that tap t of output pixel p reads. Returns false if that
+ * is in the padding. */
 static bool place_of(const struct conv_spec *s, size_t width, size_t p, size_t t, size_t *at)
 {
     size_t h = p / width * s->stride + t / s->kernel - s->pad; /* wraps above the image */
@@ -28,8 +29,8 @@ static bool place_of(const struct conv_spec *s, size_t width, size_t p, size_t t
     return h < s->height && w < s->width;
 }
 
-/* columns (pixels of y, row): the input values of each pixel, of one group's planes of one image.
- */
+/* Fills columns (output pixels, row) with the inputs of each output pixel, from the planes x of one
+ * group of one image. */
 static void fill_columns(const struct conv_spec *s, const struct tensor *dy, const float *x,
                          float *columns)
 {
@@ -40,7 +41,7 @@ static void fill_columns(const struct conv_spec *s, const struct tensor *dy, con
                 *columns++ = place_of(s, dy->shape.w, p, t, &at) ? x[i * plane + at] : 0;
 }
 
-/* The other way round: adds each column to the planes. */
+/* The transpose of fill_columns: adds columns to the planes x. */
 static void add_columns(const struct conv_spec *s, const struct tensor *dy, const float *columns,
                         float *x)
 {
@@ -52,7 +53,7 @@ static void add_columns(const struct conv_spec *s, const struct tensor *dy, cons
                     x[i * plane + at] += *columns;
 }
 
-/* (channels, pixels) to (pixels, channels). */
+/* out (pixels, channels) = transpose of planes (channels, pixels). */
 static void transpose(const float *planes, size_t channels, size_t pixels, float *out)
 {
     for (size_t p = 0; p < pixels; p++)
@@ -60,6 +61,7 @@ static void transpose(const float *planes, size_t channels, size_t pixels, float
             out[p * channels + c] = planes[c * pixels + p];
 }
 
+/* Adds the sums of the columns of `transposed` (rows, out) to dbias. */
 static void bias_gradient(size_t out, size_t rows, const float *transposed, float *dbias)
 {
     for (size_t o = 0; o < out; o++) {
@@ -111,7 +113,7 @@ int cpu_im2col_gradient(struct device *device, const struct conv_spec *s, struct
     return e;
 }
 
-/* y = y + bias, then ReLU if asked, of plain planes. */
+/* y = y + bias (may be NULL), then ReLU if `relu`; y is plain. */
 static void end_forward(const struct conv_spec *s, size_t pixels, const float *bias, bool relu,
                         float *y)
 {

@@ -1,17 +1,20 @@
-/* Batch normalisation of the `cpu` backend, with ReLU and residual in the same passes: two passes
- * over a range forward (moments; scale and offset) and two backward (sums of the gradient;
- * gradient). Sums of one plane are float32 vectors, those over planes double, in a fixed order.
- * Moments are taken about the running mean, which keeps their digits when |mean| >> deviation. */
+/* Batch norm of the `cpu` backend, with residual and ReLU in the same passes: two passes over a
+ * range forward (moments; scale and offset) and two backward (sums of the gradient; gradient). Sums
+ * within a plane are float32 vectors; sums over planes are double, in a fixed order. Moments are
+ * taken about the running mean, which avoids cancellation where |mean| is much larger than the
+ * deviation. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/backends/cpu/cpu.h"
 
-/* Per-channel vectors, padded to whole blocks with zeros. */
+/* Vectors with one float for each channel, padded with zeros to whole blocks. SCALE and OFFSET: y =
+ * x * SCALE + OFFSET. MEAN: about which moments and sums are taken. A, B, C: dx = A * g + B * x +
+ * C. */
 enum vector { SCALE, OFFSET, MEAN, A, B, C, VECTORS };
 
-/* One norm's work on one range. */
+/* A norm and a range. */
 struct pass {
     const struct vector_loops *loops;
     struct range range;
@@ -26,7 +29,7 @@ static size_t padded(const struct device *device, size_t channels)
     return (channels + lanes - 1) / lanes * lanes;
 }
 
-/* The vectors and sums lie in the work memory of the norm's tensor `mean`. */
+/* Vectors and sums are in the `work` memory of the norm's tensor `mean`. x may be NULL. */
 static struct pass pass_of(const struct device *device, const struct norm *norm, struct range range,
                            const struct tensor *x)
 {
@@ -43,7 +46,8 @@ static struct pass pass_of(const struct device *device, const struct norm *norm,
     return p;
 }
 
-/* Planes are counted within the range. */
+/* Part of a vector for the channels of a plane; `plane` counts planes from the start of the range.
+ */
 static const float *at(const struct pass *p, enum vector v, size_t plane)
 {
     return p->vectors[v] + plane % p->blocks * p->loops->lanes;
@@ -55,7 +59,7 @@ static void *plane_of(const struct tensor *t, const struct pass *p, size_t plane
              : NULL;
 }
 
-/* Adds the sums of a plane to those of the range's worker. */
+/* Adds the sums of a plane to the sums of the range's worker. */
 static void add_sums(const struct pass *p, size_t plane, const float *sums)
 {
     size_t lanes = p->loops->lanes, whole = p->blocks * lanes;
@@ -66,7 +70,7 @@ static void add_sums(const struct pass *p, size_t plane, const float *sums)
     }
 }
 
-/* Adds up the sums of one channel over the workers, and clears them. */
+/* Sets *first and *second to the totals of one channel over all workers, and clears those sums. */
 static void channel_sums(const struct device *device, const struct pass *p, size_t channel,
                          double *first, double *second)
 {
@@ -80,7 +84,7 @@ static void channel_sums(const struct device *device, const struct pass *p, size
     }
 }
 
-/* y = x * scale + offset, from the batch's or the running moments. */
+/* Sets SCALE and OFFSET, with `training` from the batch's moments, else from the running ones. */
 static void scale_and_offset(struct pass *p, const struct norm *norm, bool training)
 {
     const float *gamma = norm->gamma->data, *beta = norm->beta->data;
@@ -130,7 +134,6 @@ int cpu_norm_moments(struct device *device, const struct norm *norm, struct rang
     return 0;
 }
 
-/* Mean and variance of the batch from the sums about the running mean. */
 int cpu_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
                          const struct tensor *x, struct error *err)
 {

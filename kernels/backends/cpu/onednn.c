@@ -1,7 +1,7 @@
-/* The only file that knows oneDNN and how its versions 2 and 3 differ. Version 3 has no operation
- * descriptors (a primitive descriptor is made at once), keeps memory descriptors behind a
- * pointer, and has fewer parameters in its post-operations; the small functions at the top
- * level that out, and the rest is common. */
+/* The only file that calls oneDNN. Its versions 2 and 3 differ: version 3 has no operation
+ * descriptors (one call creates a primitive descriptor), its memory descriptors are opaque
+ * pointers, and its post-operations have fewer parameters. The small functions at the top hide the
+ * differences; the rest of the file is the same for both. */
 #include "kernels/backends/cpu/onednn.h"
 #include <errno.h>
 #include <omp.h>
@@ -64,7 +64,7 @@ static void md_free(md_t md)
 }
 #endif
 
-/* What a convolution is made of; bias is NULL where it isn't wanted. */
+/* Memory descriptors and sizes of a convolution; bias may be NULL. */
 struct parts {
     md_t x, weights, bias, y;
     dnnl_dims_t strides, pads;
@@ -159,9 +159,9 @@ struct dnn_conv {
     enum dnn_direction direction;
     dnnl_primitive_desc_t pd;
     dnnl_primitive_t primitive;
-    dnnl_exec_arg_t arguments[MAX_ARGUMENTS]; /* their memory objects are ours */
+    dnnl_exec_arg_t arguments[MAX_ARGUMENTS]; /* owned: destroyed with this struct */
     int argument_count;
-    md_t packed, plain; /* layouts of the weights */
+    md_t packed, plain; /* of the weights */
     size_t scratch_size;
 };
 
@@ -307,7 +307,8 @@ static dnnl_status_t make_attributes(dnnl_primitive_attr_t *attr, const struct d
     return e;
 }
 
-/* The primitive descriptor; backward ones need that of a forward pass as a hint. */
+/* Creates the primitive descriptor. Backward ones need the descriptor of a forward pass as a hint.
+ */
 static dnnl_status_t make_descriptor(struct dnn_conv *c, const struct dnn_shape *s,
                                      const struct dnn_conv *like)
 {
@@ -343,7 +344,7 @@ static dnnl_status_t make_descriptor(struct dnn_conv *c, const struct dnn_shape 
     return e;
 }
 
-/* Adds an argument whose layout the descriptor tells; its address comes at each run. */
+/* Adds an argument with the layout in the primitive descriptor. dnn_conv_run sets its address. */
 static dnnl_status_t add_argument(struct dnn_conv *c, int argument, dnnl_query_t query, int index)
 {
     dnnl_memory_t memory = NULL;
@@ -493,7 +494,8 @@ int dnn_conv_unpack(struct dnn *dnn, const struct dnn_conv *conv, const void *pa
     return reorder(dnn, conv->packed, packed, conv->plain, plain, err);
 }
 
-/* Setting an address makes oneDNN 2 clear the padding again, so an unchanged one is left alone. */
+/* oneDNN 2 clears the padding whenever an address is set, so an unchanged address isn't set again.
+ */
 static dnnl_status_t set_address(dnnl_memory_t memory, void *address)
 {
     void *old = NULL;

@@ -3,14 +3,14 @@
 #include <string.h>
 #include "kernels/backends/cpu/cpu.h"
 
-/* A plane, counted within the range. */
+/* Address of a plane; `plane` counts planes from the start of the range. */
 static void *plane_of(const struct device *device, const struct tensor *t, struct range range,
                       size_t plane)
 {
     return cpu_images(t, range) + plane * t->pixels * device->loops->lanes * device->loops->item;
 }
 
-/* Channels of a block that exist, given the channel it starts with. */
+/* Number of channels, without padding, in the block that starts with channel `first`. */
 static size_t channels_from(const struct device *device, const struct tensor *t, size_t first)
 {
     size_t left = t->shape.c - first, lanes = device->loops->lanes;
@@ -64,7 +64,7 @@ int cpu_image_gradient(struct device *device, size_t kernel, struct range r, con
     static const float zeros[CPU_MAX_LANES];
     const struct vector_loops *l = device->loops;
     size_t taps = kernel * kernel, planes = r.count * dy->blocks;
-    size_t stride = (taps + 2) * l->lanes; /* each tap's sums, then those of dy and its square */
+    size_t stride = (taps + 2) * l->lanes; /* sums of each tap, then of dy and of dy^2 */
     void *memory = NULL;
     int e = cpu_scratch(device, r.worker, SCRATCH_KERNEL, planes * stride * sizeof(float), &memory,
                         err);

@@ -1,5 +1,5 @@
-/* The loops of vector_loops.h for AVX-512 (float32 and bf16), AVX2, and any x86-64 or other CPU.
- * Which one runs follows from what oneDNN makes of the CPU, because the layout is its. */
+/* Instances of vector_loops.h for AVX-512 (float32 and bf16), AVX2, and any CPU. The choice follows
+ * the instruction set that oneDNN uses, because both share the layout of activations. */
 #include <stdint.h>
 #include <string.h>
 #include "kernels/backends/cpu/cpu.h"

@@ -1,10 +1,10 @@
-/* The loops of struct vector_loops, written once and compiled for each vector width, precision and
- * instruction set by vector_loops.c, which defines before each inclusion:
- *   LANES   channels in a vector: 16 or 8
+/* The loops of struct vector_loops. vector_loops.c includes this file once for each combination of
+ * vector width, precision and instruction set, and defines before:
+ *   LANES   channels per vector: 16 or 8
  *   BF16    1 for bf16 values (AVX-512 with avx512_bf16 only), 0 for float32
- *   TARGET  attribute that names the instruction set
- *   NAME(x) the function's name for this variant
- * Values are widened to float32 on loading and rounded to nearest even on storing. */
+ *   TARGET  function attribute that selects the instruction set
+ *   NAME(x) name of x in this variant
+ * Arithmetic is float32. Stores round to nearest even. */
 
 typedef float NAME(vector) __attribute__((vector_size(LANES * 4)));
 typedef int32_t NAME(mask) __attribute__((vector_size(LANES * 4)));
@@ -252,7 +252,7 @@ TARGET static void NAME(max_backward)(const void *x, const void *dy, void *dx, s
                 NAME(larger)(&top, &v);
             }
             NAME(load)(&g, dy, i * ow + j);
-            M left = (M)(top == top); /* not yet given; a NaN gives nothing */
+            M left = (M)(top == top); /* lanes without a maximum so far; a NaN equals nothing */
             for (int k = 0; k < 4; k++) {
                 NAME(load)(&v, x, at[k]);
                 M here = left & (M)(v == top);
@@ -295,7 +295,7 @@ TARGET static void NAME(image_gradient)(const void *image, const void *dy, size_
         size_t first = kx < pad ? pad - kx : 0, last = kx > pad ? width - (kx - pad) : width;
         V g, sum = {0};
         for (size_t h = 0; h < height; h++) {
-            size_t row = h + ky - pad; /* wraps when above the image */
+            size_t row = h + ky - pad; /* wraps above the image */
             if (row >= height)
                 continue;
             for (size_t w = first; w < last; w++) {

@@ -1,14 +1,14 @@
-/* Weight gradients in bf16: for each tap (ky, kx) of the kernel a product of matrices,
+/* Gradients of weights in bf16: for each tap (ky, kx) of the kernel a product of matrices,
  *   dweights[o][i][tap] = sum over images and pixels of dy[o][pixel] * x[i][pixel of the tap].
  *
- * The CPU's instruction (vdpbf16ps) adds two products to a float32, so that pixels must come in
- * pairs. Here a pair is the same pixel of two images: it needs no rule for odd rows, strides or
- * shifts, and every tap reads the same interleaved copy. Copies are made of a few images at a time,
- * which stay in cache while all tiles of the gradient pass over them; a tile (input channels x
- * vectors of output channels, for one tap) lives in registers. Each worker has sums of its own, in
- * the order of its images; they are added up in the order of the workers.
+ * The CPU's instruction vdpbf16ps adds two products to a float32, so it needs pairs of values. Here
+ * a pair is the same pixel of two images. Odd rows, strides and shifts need no special case then,
+ * and all taps read the same interleaved copy of the images. A few images are copied at a time. The
+ * copy stays in cache while it is multiplied for all tiles; the sums of a tile (input channels x
+ * vectors of output channels, for one tap) are in registers. Each worker has its own sums, in the
+ * order of its images; the totals add them in the order of the workers.
  *
- * Where Winograd's way is faster (gradient.c) it adds to the same sums. */
+ * Where Winograd's method is faster (winograd/gradient.c), it adds to the same sums. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,28 +23,28 @@
 enum {
     LANES = 16,
     CHUNK_BYTES = 512 << 10, /* of interleaved images: half of a core's second-level cache */
-    UNIT_PIXELS = 320        /* of dy that a tile takes at a time: they fit the first level */
+    UNIT_PIXELS = 320        /* pixels of dy per unit: they fit the first-level cache */
 };
 
-/* All that stays the same for a call. Positions count pairs, LANES of which are a pixel. */
+/* What is constant during a call. A value in xs and dys is a pair; LANES pairs are a pixel. */
 struct product {
     const struct conv_spec *spec;
     const struct tensor *x, *dy;
     struct range range;
-    size_t in, taps;    /* in: input channels that a block of output channels reads */
-    size_t chunk;       /* pairs of images */
-    uint32_t *xs, *dys; /* [block][pair][pixel][LANES], of a chunk */
+    size_t in, taps;    /* in: input channels for a block of output channels, the largest number */
+    size_t chunk;       /* pairs of images copied at a time */
+    uint32_t *xs, *dys; /* interleaved copies: [block][pair][pixel][LANES] */
     float *sums;        /* [output block][tap][in][LANES] */
     float *bias_sums;   /* [output block][LANES] */
-    size_t together;    /* output blocks of a tile, 1 or 2 */
+    size_t together;    /* output blocks per tile, 1 or 2 */
 };
 
-/* A rectangle of pixels of dy, of some pairs. */
+/* Some rows of dy, of some pairs of images. */
 struct unit {
     size_t pair, pairs, row, rows;
 };
 
-/* Where one tile's operands are. */
+/* Addresses, counts and strides of the operands of one tile. */
 struct tile {
     const uint32_t *x, *dy;
     size_t pairs, rows, columns;
@@ -53,7 +53,8 @@ struct tile {
     size_t sums_block;
 };
 
-/* Sums of `channels` input channels x `blocks` output blocks, both constants. */
+/* Adds products to the sums of `channels` input channels x `blocks` output blocks; both counts are
+ * compile-time constants. */
 WITH_BF16 static inline __attribute__((always_inline)) void
 add_products(const struct tile *t, const int channels, const int blocks)
 {
@@ -94,7 +95,7 @@ WITH_BF16 static void add_8_by_2(const struct tile *t)
     add_products(t, 8, 2);
 }
 
-/* Adds to `sums` all pixels of a pair of planes. */
+/* Adds all pixels of a pair of planes to sums[LANES]. */
 WITH_BF16 static void add_pixels(const uint32_t *dy, size_t pixels, float *sums)
 {
     const __m512bh one = (__m512bh)_mm512_set1_epi32(0x3F803F80);
@@ -104,7 +105,7 @@ WITH_BF16 static void add_pixels(const uint32_t *dy, size_t pixels, float *sums)
     _mm512_storeu_ps(sums, sum);
 }
 
-/* Interleaves a plane of image a with that of image b (NULL: zeros). */
+/* Interleaves plane a of an image with the same plane b of the second image (NULL: zeros). */
 WITH_BF16 static void interleave(const uint16_t *a, const uint16_t *b, uint32_t *out, size_t pixels)
 {
     for (size_t p = 0; p < pixels * LANES; p += LANES) {
@@ -117,13 +118,15 @@ WITH_BF16 static void interleave(const uint16_t *a, const uint16_t *b, uint32_t 
     }
 }
 
-/* The input channels that block reads: all of its groups, in whole vectors. */
+/* The first input channel that an output block reads. A block reads all input channels of its
+ * groups, in whole vectors. */
 static size_t first_input(const struct product *p, size_t block)
 {
     const struct conv_spec *s = p->spec;
     return block * LANES / (s->out / s->groups) * (s->in / s->groups) / LANES * LANES;
 }
 
+/* The number of input channels that an output block reads. */
 static size_t inputs(const struct product *p, size_t block)
 {
     const struct conv_spec *s = p->spec;
@@ -132,7 +135,7 @@ static size_t inputs(const struct product *p, size_t block)
     return (end + LANES - 1) / LANES * LANES - first_input(p, block);
 }
 
-/* Interleaves the planes of a tensor's images, two by two, from image `first` on. */
+/* Interleaves the planes of one pair of images; `pair` counts from image `first` of the range. */
 static void interleave_pair(const struct product *p, const struct tensor *t, size_t first,
                             size_t pair, uint32_t *out)
 {
@@ -143,7 +146,8 @@ static void interleave_pair(const struct product *p, const struct tensor *t, siz
                    out + (b * p->chunk + pair) * plane, t->pixels);
 }
 
-/* The first and last + 1 of `count` positions of dy that see x, of `size`, through tap k. */
+/* Reduces [*first, *last) to the positions along a side of dy whose tap k is inside x, which has
+ * `size` positions. */
 static void seen(const struct conv_spec *s, size_t k, size_t size, size_t *first, size_t *last)
 {
     size_t before = s->pad > k ? (s->pad - k + s->stride - 1) / s->stride : 0;
@@ -152,7 +156,7 @@ static void seen(const struct conv_spec *s, size_t k, size_t size, size_t *first
     *last = *last < end ? *last : end;
 }
 
-/* Adds one unit to one tile; i is its first input channel, of those of its output block. */
+/* Adds one unit to one tile, which starts at input channel first_input() + i. */
 static void add_tile(const struct product *p, const struct unit *u, size_t block, size_t tap,
                      size_t i)
 {
@@ -162,7 +166,7 @@ static void add_tile(const struct product *p, const struct unit *u, size_t block
     seen(s, ky, s->height, &row, &row_end);
     seen(s, kx, s->width, &column, &column_end);
     if (row >= row_end || column >= column_end || i >= inputs(p, block))
-        return; /* no pixel sees x through this tap, or the block's groups have fewer channels */
+        return; /* the tap is in the padding everywhere, or the block reads fewer channels */
     size_t channel = first_input(p, block) + i;
     size_t x_plane = p->x->pixels * LANES, dy_plane = p->dy->pixels * LANES;
     size_t at = (row * s->stride + ky - s->pad) * s->width + column * s->stride + kx - s->pad;
@@ -189,7 +193,7 @@ static void add_tile(const struct product *p, const struct unit *u, size_t block
         add_16_by_1(&t);
 }
 
-/* Adds `pairs` interleaved pairs of images to all tiles, a unit at a time. */
+/* Adds `pairs` interleaved pairs of images to all tiles, unit by unit. */
 static void add_chunk(const struct product *p, size_t pairs)
 {
     size_t width = p->dy->shape.w, height = p->dy->shape.h;
@@ -221,7 +225,7 @@ static size_t blocks_of(size_t channels)
     return (channels + LANES - 1) / LANES;
 }
 
-/* Blocks of output channels, taps, and input channels of the sums. */
+/* Sets the dimensions of the sums: *blocks of output channels, p->taps, p->in. */
 static void sizes(struct product *p, size_t *blocks)
 {
     const struct conv_spec *s = p->spec;
@@ -301,8 +305,7 @@ int cpu_weight_gradient(struct device *device, const struct conv_spec *spec, str
     return e;
 }
 
-/* The sum of output channel o with input channel i of its group through tap t, and so on for all i
- * and t: in the order of the weights. */
+/* Adds the sums of output channel o to dweights, which has the order of plain weights. */
 static void deliver(const struct product *p, size_t o, const float *sums, float *dweights)
 {
     const struct conv_spec *s = p->spec;

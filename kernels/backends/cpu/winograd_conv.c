@@ -1,5 +1,5 @@
-/* Winograd's convolutions for conv.c and weight_gradient.c: which convolutions they suit, and all
- * groups of one, where winograd/ has one group. */
+/* Winograd's convolutions for conv.c and weight_gradient.c. Decides which convolutions use them,
+ * and runs all groups of a convolution; the functions in winograd/ compute one group. */
 #include "kernels/backends/cpu/cpu.h"
 #include "kernels/backends/cpu/winograd/winograd.h"
 

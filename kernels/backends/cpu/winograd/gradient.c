@@ -1,24 +1,24 @@
-/* The gradient of a convolution's weights in Winograd's way:
+/* The gradient of weights by Winograd's method:
  *   dg = G^T [ sum over tiles of (A dy A^T) * (B^T d B) ] G,
- * with the matrices of the convolution itself (winograd.c), whose transposed problem it is.
- * Each position is a product of matrices, output channels x tiles by tiles x input channels. As in
- * weight_gradient.c the CPU's pairs are the same pixels of two images.
+ * with the matrices of the convolution (winograd.c), of which it is the transposed problem. Each
+ * position is a matrix product, (output channels x tiles) by (tiles x input channels). As in
+ * weight_gradient.c, a pair for vdpbf16ps is the same pixel of two images.
  *
- * A block of pairs of tiles is transformed as a whole, before the products: sums over all of it are
- * in registers for each position, and G takes those of a few channels back while they are in cache,
- * so that what is kept is the gradient itself. */
+ * A block of pairs of tiles is transformed before its products. The products of a few channels are
+ * summed over the block in registers; then G is applied to these sums while they are in cache, and
+ * the result is added to the gradient. */
 #include "kernels/backends/cpu/winograd/gradient.h"
 
 #if defined(__x86_64__)
 
 enum {
     POSITIONS = SIDE * SIDE,
-    STEP = 8,                 /* input channels whose sums are in registers, for two vectors */
-    CHANNELS = 32,            /* input channels that are taken back together */
-    BLOCK_BYTES = 2048 << 10, /* of transformed tiles: twice a core's second-level cache is 5 to 20
-                                 % faster than half of it, as sums are taken back less often */
+    STEP = 8,                 /* input channels whose sums fit the registers, for two vectors */
+    CHANNELS = 32,            /* input channels to whose sums G is applied together */
+    BLOCK_BYTES = 2048 << 10, /* of transformed tiles: twice a core's second-level cache is 5 to
+                                 20 % faster than half of it, as G is applied less often */
     LEAST_BLOCK = 64,         /* pairs of tiles */
-    TRANSFORMS = 20           /* channels whose products take as long as transforms */
+    TRANSFORMS = 20           /* the transforms take as long as the products of 20 channels */
 };
 
 struct gradient {
@@ -29,7 +29,8 @@ struct gradient {
     float *sums;     /* [output block][tap][input channel][LANES] */
 };
 
-/* The sum over some tiles of `channels` input channels x `outs` output blocks, both constants. */
+/* Sums products over `tiles` pairs of tiles, for `channels` input channels x `outs` output blocks;
+ * both counts are compile-time constants. */
 WITH_BF16 INLINE void sum_products(const uint32_t *x, const uint32_t *dy, size_t tiles,
                                    size_t dy_block, size_t x_next, size_t dy_next, float *out,
                                    const int channels, const int outs)
@@ -82,7 +83,7 @@ WITH_BF16 static void sum_position(const struct gradient *s, size_t position, si
     }
 }
 
-/* G^T along a side. */
+/* g = G^T m along a side. */
 WITH_BF16 INLINE void take_back(const __m512 m[SIDE], __m512 g[3])
 {
     const __m512 third = _mm512_set1_ps(1.0F / 3), sixth = _mm512_set1_ps(1.0F / 6);
@@ -149,7 +150,7 @@ static void add_block(struct gradient *s)
     s->tiles.count = 0;
 }
 
-/* Pairs of tiles of a block. */
+/* Number of pairs of tiles in a block. */
 static size_t block_of(const struct winograd_shape *s)
 {
     size_t each = POSITIONS * (blocks_of(s->in) + blocks_of(s->out)) * LINE * sizeof(uint16_t);
@@ -157,7 +158,8 @@ static size_t block_of(const struct winograd_shape *s)
     return block < LEAST_BLOCK ? LEAST_BLOCK : block > MAX_TILES ? MAX_TILES : block;
 }
 
-/* Values of an operand; a position has a line more where it makes them odd. */
+/* Number of values of a transformed operand. A position may have one more line, so that its number
+ * of lines is odd and positions don't compete for the same cache sets. */
 static size_t operand_size(const struct winograd_shape *s, size_t channels)
 {
     return POSITIONS * (blocks_of(channels) * block_of(s) + 1) * LINE;
@@ -169,15 +171,16 @@ size_t winograd_gradient_scratch_size(const struct winograd_shape *s)
            CHANNELS * 2 * POSITIONS * LANES * sizeof(float);
 }
 
-/* Positions of all tiles of a side. */
+/* Number of positions along a side, of all tiles. */
 static size_t positions_along(size_t pixels)
 {
     size_t last = (pixels - 1) / OUTPUTS * OUTPUTS;
     return last / OUTPUTS * SIDE + count_of(positions_of(extent_of(pixels, last)));
 }
 
-/* By the multiplications, with the transforms as so many more channels; the direct way skips taps
- * that fall outside. Measured with 16 to 512 channels on planes of 2x2 to 40x40. */
+/* Compares the numbers of multiplications, with the transforms counted as TRANSFORMS more channels.
+ * The direct method skips taps in the padding. Measured with 16 to 512 channels on planes of 2x2 to
+ * 40x40. */
 bool winograd_gradient_suits(const struct winograd_shape *s)
 {
     size_t in = blocks_of(s->in) * LANES, out = blocks_of(s->out) * LANES;

@@ -1,25 +1,25 @@
-/* What the steps of the weights' gradient share: transforms of pairs of images, whose results are
- * the operands of the products. gradient.c drives them. */
+/* Transforms for the gradient of weights, of pairs of images. Their results are the operands of the
+ * matrix products in gradient.c, which calls them. */
 #ifndef FERDAG_KERNELS_BACKENDS_CPU_WINOGRAD_GRADIENT_H
 #define FERDAG_KERNELS_BACKENDS_CPU_WINOGRAD_GRADIENT_H
 
 #include "kernels/backends/cpu/winograd/steps.h"
 
 #if defined(__x86_64__)
-/* An activation of some pairs of images, transformed: [position][block][tile][LINE], where a line
- * has 16 channels, and of each the values of both images. */
+/* A transformed activation: values is [position][block][tile][LINE]. A line has 16 channels, and
+ * for each the values of both images of a pair. */
 struct transformed {
     const struct winograd_shape *shape;
-    const struct tiles *tiles; /* of pairs; their image is the first one's number */
-    const uint16_t *planes;    /* of the group's first channel */
-    size_t image;              /* values from an image to the next */
+    const struct tiles *tiles; /* of pairs of images; tile.image is the first image */
+    const uint16_t *planes;    /* first plane of the group in the first image */
+    size_t image;              /* stride between images, in values */
     size_t images, blocks;
     uint16_t *values;
-    size_t position; /* values from a position to the next */
+    size_t position; /* stride between positions, in values */
 };
 
-/* B^T d B, and A d A^T, of one block of channels for `count` tiles in a row, the first of them t.
- */
+/* Set to->values to B^T d B (inputs) or A d A^T (gradients of outputs) for one block of channels of
+ * `count` adjacent tiles, from tile t on. */
 void winograd_pair_inputs(const struct transformed *to, size_t block, size_t t, size_t count);
 void winograd_pair_outputs(const struct transformed *to, size_t block, size_t t, size_t count);
 #endif

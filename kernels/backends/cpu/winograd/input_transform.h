@@ -1,5 +1,5 @@
-/* Parts of a Winograd transform of inputs, B^T d B (transforms.c has the formulas),
- * that those of the convolution and of its weights' gradient share. */
+/* The transform of inputs, B^T d B, in parts. The convolution (transforms.c, which has the
+ * formulas) and the gradient of weights (pair_transforms.c) use them. */
 #ifndef FERDAG_KERNELS_BACKENDS_CPU_WINOGRAD_INPUT_TRANSFORM_H
 #define FERDAG_KERNELS_BACKENDS_CPU_WINOGRAD_INPUT_TRANSFORM_H
 
@@ -52,9 +52,9 @@ WITH_BF16 INLINE void transform(enum extent extent, const __m512 d[SIDE], __m512
         transform_one(d, t);
 }
 
-/* Rows of a plane, of which those outside of it are masked. */
+/* Rows of a plane; the masks are 0 for rows outside of it. */
 struct rows {
-    const uint16_t *first; /* its column 0 */
+    const uint16_t *first; /* column 0 of the first row */
     ptrdiff_t step;
     int width;
     __mmask8 masks[SIDE];
@@ -69,13 +69,13 @@ WITH_BF16 INLINE struct rows rows_from(const struct winograd_shape *s, const uin
     return rows;
 }
 
-/* Inputs of a tile's side. */
+/* Number of inputs along a side of a tile. */
 static inline int inputs_of(enum extent extent)
 {
     return extent == FULL ? SIDE : extent == TWO ? 4 : 3;
 }
 
-/* The first `count` rows of columns x and x + 1; the vectors have the 16 channels of a pixel. */
+/* Loads the first `count` rows of columns x and x + 1. A vector has the 16 channels of a pixel. */
 WITH_BF16 INLINE void load_columns(const struct rows *rows, int count, int x, __m512 d[2][SIDE])
 {
     /* A bf16 value is the upper half of the float. */
@@ -96,13 +96,13 @@ WITH_BF16 INLINE void load_columns(const struct rows *rows, int count, int x, __
     }
 }
 
-/* Columns x and x + 1, down which B^T goes. */
+/* Applies B^T to columns x and x + 1. */
 WITH_BF16 INLINE void transform_columns(enum extent extent, const struct rows *rows, int x,
                                         __m512 columns[2][SIDE])
 {
     const uint16_t *at = rows->first + x * LANES;
     __m512 d[2][SIDE];
-    /* What the next row of tiles reads. */
+    /* Prefetch what the next row of tiles reads. */
 #pragma GCC unroll 4
     for (int r = SIDE; r < SIDE + OUTPUTS && extent == FULL; r++)
         _mm_prefetch(at + r * rows->step, _MM_HINT_T0);

@@ -1,16 +1,18 @@
-/* The transforms of both operands of a weights' gradient, for two images at a time: the products
- * want pairs of values that they sum over, and tiles of two images at the same place need the same
- * positions. B is that of transforms.c, and A the transposed one of there; along a
- * side A d = d0,  (d0 + 2 d2) +- a (d1 + 2 d3),  (d0 + d2 / 2) +- (d1 + d3 / 2) / a,  d3 two:  d0,
- * d0 +- a d1,  d1;   one:  d0 three times. */
+/* The transforms of both operands of the gradient of weights, for pairs of images: the products
+ * need pairs of values to sum over, and tiles of two images at the same place need the same
+ * positions. B and A are defined in transforms.c. With a = sqrt(2), A d along a side is:
+ *   four outputs: d0,  (d0 + 2 d2) +- a (d1 + 2 d3),  (d0 + d2 / 2) +- (d1 + d3 / 2) / a,  d3
+ *   two outputs:  d0,  d0 +- a d1,  d1
+ *   one output:   d0,  d0,  d0 */
 #include "kernels/backends/cpu/winograd/gradient.h"
 #include "kernels/backends/cpu/winograd/input_transform.h"
 
 #if defined(__x86_64__)
 
-enum { STRIP = 5 /* tiles of which the columns are transformed together */ };
+enum { STRIP = 5 /* adjacent tiles whose columns are transformed together */ };
 
-/* The rows of a tile and its neighbours of both images; the second may not be there. */
+/* Sets rows[0] and rows[1] to the rows from y on of both images of a pair. If there is no second
+ * image, all its rows are masked. */
 WITH_BF16 INLINE void rows_of_pair(const struct transformed *to, size_t block,
                                    const struct tile *tile, int y, struct rows rows[2])
 {
@@ -26,7 +28,7 @@ WITH_BF16 INLINE void rows_of_pair(const struct transformed *to, size_t block,
         rows[1].masks[r] = 0;
 }
 
-/* A row of positions of both images' tiles, which take turns. */
+/* Stores a row of positions, the values of both images interleaved. */
 WITH_BF16 INLINE void store_row(enum extent across, __m512 t[2][SIDE], uint16_t *out,
                                 size_t position)
 {
@@ -38,6 +40,8 @@ WITH_BF16 INLINE void store_row(enum extent across, __m512 t[2][SIDE], uint16_t 
 
 /* ---- inputs ---- */
 
+/* Applies B^T to the rows of the transformed columns a and b of the two images, and stores the rows
+ * of positions in `needed` (bits). */
 WITH_BF16 INLINE void input_rows(enum extent across, unsigned needed, __m512 a[][SIDE],
                                  __m512 b[][SIDE], uint16_t *out, size_t position)
 {
@@ -57,7 +61,7 @@ WITH_BF16 INLINE void input_rows(enum extent across, unsigned needed, __m512 a[]
     }
 }
 
-/* For tiles of one extent of rows, a constant. */
+/* winograd_pair_inputs for tiles whose height has the given extent. */
 WITH_BF16 INLINE void input_tiles(enum extent extent, const struct transformed *to, size_t block,
                                   size_t t, size_t count)
 {
@@ -97,7 +101,7 @@ static inline int outputs_of(enum extent extent)
     return extent == FULL ? OUTPUTS : extent == TWO ? 2 : 1;
 }
 
-/* A d. */
+/* t = A d. */
 WITH_BF16 INLINE void spread(enum extent extent, const __m512 d[OUTPUTS], __m512 t[SIDE])
 {
     const __m512 a = _mm512_set1_ps(root), b = _mm512_set1_ps(inverse_root);
@@ -120,7 +124,7 @@ WITH_BF16 INLINE void spread(enum extent extent, const __m512 d[OUTPUTS], __m512
     }
 }
 
-/* One tile of constant extents. */
+/* Transforms one tile: A d A^T. The extents are compile-time constants. */
 WITH_BF16 INLINE void spread_tile(enum extent across, enum extent down, const struct rows rows[2],
                                   int x, uint16_t *out, size_t position)
 {
@@ -130,7 +134,7 @@ WITH_BF16 INLINE void spread_tile(enum extent across, enum extent down, const st
         for (int c = 0; c < outputs_of(across); c += 2) {
             const uint16_t *at = rows[image].first + (x + c) * LANES;
             __m512 d[2][SIDE];
-            /* What the next row of tiles reads. */
+            /* Prefetch what the next row of tiles reads. */
 #pragma GCC unroll 4
             for (int r = OUTPUTS; r < 2 * OUTPUTS && down == FULL; r++)
                 _mm_prefetch(at + r * rows[image].step, _MM_HINT_T0);

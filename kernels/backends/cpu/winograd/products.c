@@ -1,16 +1,16 @@
-/* The products of matrices of a Winograd convolution: for each position, tiles x input channels by
- * input channels x output channels. */
+/* The matrix products of a Winograd convolution: for each position, (tiles x input channels) by
+ * (input channels x output channels). */
 #include <string.h>
 #include "kernels/backends/cpu/winograd/steps.h"
 
 #if defined(__x86_64__)
 
 enum {
-    AHEAD = 64 /* lines of weights to prefetch: a page, where the CPU itself stops. 512 channels at
-                  5x5 gain 13 % */
+    AHEAD = 64 /* distance of prefetched weights, in cache lines: one page, because the CPU's own
+                  prefetcher stops at its end. 512 channels at 5x5 get 13 % faster */
 };
 
-/* `tiles` x `outs` vectors, both constants, for output blocks whose weights are given. */
+/* Computes sums of `tiles` x `outs` vectors; both counts are compile-time constants. */
 WITH_BF16 INLINE void multiply(const struct winograd_pass *r, const struct product *p,
                                const uint32_t *weights, const int tiles, const int outs)
 {

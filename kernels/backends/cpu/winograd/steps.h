@@ -1,5 +1,5 @@
-/* The steps of a Winograd convolution and what they share; winograd.c drives them. A block of
- * some tiles goes through all of them while it is in cache. */
+/* The steps of a Winograd convolution, their types and constants. winograd.c calls them for one
+ * block of tiles after the other, so that the data of a block stays in cache. */
 #ifndef FERDAG_KERNELS_BACKENDS_CPU_WINOGRAD_STEPS_H
 #define FERDAG_KERNELS_BACKENDS_CPU_WINOGRAD_STEPS_H
 
@@ -13,28 +13,28 @@
 
 enum {
     LANES = WINOGRAD_LANES,
-    PAIRS = LANES / 2, /* of a vector of input channels */
-    OUTPUTS = 4,       /* of a tile's side */
-    SIDE = 6,          /* inputs and positions of a tile's side */
-    TOGETHER = 14,     /* tiles whose sums are in registers, for two vectors of output channels */
-    MAX_BLOCK = 64,    /* tiles */
-    MAX_TILES = 256,   /* of a block, or pairs of them, whatever is done with it */
-    LINE = 32,         /* bf16 values of a cache line */
-    GROUPS = 4,        /* of tiles that need the same positions */
-    /* Of a block: each position splits into two ranges of groups at most. */
+    PAIRS = LANES / 2, /* pairs in a vector of input channels */
+    OUTPUTS = 4,       /* outputs along a side of a tile */
+    SIDE = 6,          /* inputs, and positions, along a side of a tile */
+    TOGETHER = 14,     /* tiles whose sums fit the registers, for two vectors of output channels */
+    MAX_BLOCK = 64,    /* tiles in a block of a convolution */
+    MAX_TILES = 256,   /* tiles, or pairs of tiles, in any block */
+    LINE = 32,         /* bf16 values in a cache line */
+    GROUPS = 4,        /* groups of tiles that need the same positions */
+    /* Products of a block: room for two ranges of groups per position. */
     MAX_PRODUCTS = SIDE * SIDE * (MAX_BLOCK / TOGETHER + 2)
 };
 
-/* How many outputs of a side a tile has; three are done as four. */
+/* Number of outputs along a side of a tile; three are computed as four. */
 enum extent { ONE, TWO, FULL };
 
-/* Calls f with the extent as a constant, for which it is inlined. */
+/* Calls f with the extent as a compile-time constant, so that f is inlined for each. */
 #define BY_EXTENT(f, extent, ...)                                                                  \
     ((extent) == FULL  ? f(FULL, __VA_ARGS__)                                                      \
      : (extent) == TWO ? f(TWO, __VA_ARGS__)                                                       \
                        : f(ONE, __VA_ARGS__))
 
-/* The points: 0, +-root, +-1/root, infinity. */
+/* The interpolation points are 0, +-root, +-1/root and infinity. */
 static const float root = 1.41421356237309504880F, inverse_root = 0.70710678118654752440F;
 
 /* A tile's first output pixel. */
@@ -43,35 +43,36 @@ struct tile {
     int y, x;
 };
 
-/* The tiles of a block, in groups that need the same positions. */
+/* The tiles of a block, sorted into groups that need the same positions. */
 struct tiles {
-    size_t count, groups[GROUPS + 1]; /* where each group starts */
+    size_t count, groups[GROUPS + 1]; /* groups: index of the first tile of each */
     struct tile list[MAX_TILES];
 };
 
-/* A product of one position: some tiles' transformed inputs with its weights. */
+/* A matrix product for one position: the transformed inputs of some tiles by the weights. Offsets
+ * count values. */
 struct product {
-    size_t inputs, weights; /* where they start; weights from those of an output block */
-    size_t sums;            /* the same, for one output block at a time; twice that for two */
+    size_t inputs, weights; /* offsets; weights: within those of an output block */
+    size_t sums;            /* offset for one output block at a time; doubled for two */
     size_t tiles;
 };
 
-/* All that stays the same for a run. */
+/* State of a run. */
 struct winograd_pass {
     const struct winograd_shape *shape;
-    size_t in, out; /* blocks of channels */
-    size_t block;   /* tiles of a block at most */
+    size_t in, out; /* in blocks of channels */
+    size_t block;   /* largest number of tiles in a block */
     const uint16_t *x;
     const uint32_t *weights; /* [output block][row][column][input pair][LANES] */
     const float *bias;
     uint16_t *y;
     bool add, relu;
-    /* [row][column / 2][input block][tile][LINE]: a line has the channels of two positions. */
+    /* [row][column / 2][input block][tile][LINE]; a line has the channels of two positions. */
     uint16_t *inputs;
     float *sums;                               /* [row][column][tile][1 or 2][LANES] */
-    size_t positions;                          /* of the weights */
+    size_t positions;                          /* for which there are weights */
     struct tiles tiles;                        /* of the current block */
-    size_t product_count, planned[GROUPS + 1]; /* for which groups */
+    size_t product_count, planned[GROUPS + 1]; /* planned: the groups of these products */
     struct product products[MAX_PRODUCTS];
 };
 
@@ -80,20 +81,21 @@ static inline size_t blocks_of(size_t channels)
     return (channels + LANES - 1) / LANES;
 }
 
-/* Of the tile whose first output is `at` on a side of so many pixels. */
+/* Extent of the tile whose first output is pixel `at` along a side of `pixels` pixels. */
 static inline enum extent extent_of(size_t pixels, size_t at)
 {
     return pixels - at > 2 ? FULL : pixels - at == 2 ? TWO : ONE;
 }
 
-/* The positions that tiles of an extent have, in bits. */
+/* The positions along a side that tiles of an extent need, as bits. */
 static inline unsigned positions_of(enum extent extent)
 {
     static const uint8_t bits[] = {0x23, 0x27, 0x3F};
     return bits[extent];
 }
 
-/* The positions of a side for which there are weights; the first tile is the largest. */
+/* The positions along a side for which there are weights, as bits: those of the first tile, which
+ * needs the most. */
 static inline unsigned side_of(size_t pixels)
 {
     return positions_of(extent_of(pixels, 0));
@@ -104,7 +106,7 @@ static inline size_t count_of(unsigned bits)
     return (size_t)__builtin_popcount(bits);
 }
 
-/* Rounds two vectors to bf16, whose values take turns: the pairs of vdpbf16ps. */
+/* Rounds two vectors to bf16 and interleaves their values, which gives the pairs of vdpbf16ps. */
 WITH_BF16 INLINE __m512i round_in_turns(__m512 first, __m512 second)
 {
     const __m512i turns =
@@ -113,22 +115,26 @@ WITH_BF16 INLINE __m512i round_in_turns(__m512 first, __m512 second)
     return _mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(second, first));
 }
 
-/* The groups, in bits, that need a position; they follow on each other. */
+/* Returns the groups that need a position, as bits. They are consecutive. */
 unsigned winograd_groups(const struct winograd_shape *shape, size_t row, size_t column);
 
-/* Sorts the tiles into their groups. */
+/* Sorts tiles->list by group and sets tiles->groups. */
 void winograd_sort(const struct winograd_shape *shape, struct tiles *tiles);
 
-/* The number of tiles from t on that lie side by side. */
+/* Returns the number of adjacent tiles in one row of a plane, from tile t on. */
 size_t winograd_row(const struct tiles *tiles, size_t t);
 
-/* B^T d B of one block of input channels for `count` tiles in a row, the first of which is t. */
+/* Sets r->inputs to B^T d B for input block `channels` of `count` adjacent tiles, from tile t on.
+ */
 void winograd_inputs(const struct winograd_pass *r, size_t channels, size_t t, size_t count);
 
-/* The sums of products of positions, for output blocks o to o + outs - 1; outs is 1 or 2. */
+/* Sets r->sums to the products of all positions, for output blocks o to o + outs - 1; outs is 1
+ * or 2.
+ */
 void winograd_multiply(const struct winograd_pass *r, size_t o, size_t outs);
 
-/* A^T m A of output block o, which is number `which` of the `outs` in the sums; writes y. */
+/* Writes A^T m A to y for output block o, which is number `which` of the `outs` blocks in r->sums.
+ */
 void winograd_outputs(const struct winograd_pass *r, size_t o, size_t which, size_t outs);
 #endif
 #endif

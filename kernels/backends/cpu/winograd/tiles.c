@@ -1,14 +1,17 @@
-/* The tiles of a block, in the order in which the products of matrices want them. */
+/* Groups of tiles. The tiles of a block are sorted so that each matrix product reads adjacent ones.
+ */
 #include <string.h>
 #include "kernels/backends/cpu/winograd/steps.h"
 
 #if defined(__x86_64__)
 
-/* Groups of tiles: at the end of a row, within the plane, at the end of a column, of both. */
+/* The groups, in order: tiles at the end of a row; within the plane; at the end of a column; at the
+ * end of both. UPPER and INNER are sets of groups, as bits: not at the end of a column; not at the
+ * end of a row. */
 enum { UPPER = 0x3, INNER = 0x6 };
 
-/* Tiles at the end of a column don't need all rows of positions, those at the end of a row not all
- * columns. */
+/* Tiles at the end of a column may need fewer rows of positions, and tiles at the end of a row
+ * fewer columns. */
 unsigned winograd_groups(const struct winograd_shape *s, size_t row, size_t column)
 {
     unsigned last_rows = positions_of(extent_of(s->height, (s->height - 1) / OUTPUTS * OUTPUTS));

@@ -1,13 +1,13 @@
-/* The transforms of a Winograd convolution's inputs and outputs: F(4x4, 3x3) from the points 0,
- * +-a, +-1/a and infinity with a = sqrt(2), for which the errors of rounding to bf16 are small
- * (those of 0, +-1, +-2 are 1.7 times as large, measured on the logits of a trained ResNet18).
- * Along a side:
+/* The transforms of inputs and outputs of a Winograd convolution: F(4x4, 3x3). With a = sqrt(2),
+ * its points are 0, +-a, +-1/a and infinity, for which the errors of rounding to bf16 are small.
+ * (With the points 0, +-1, +-2 and infinity they are 1.7 times as large, measured on the logits of
+ * a trained ResNet18.) Along a side:
  *   B^T d = d0 - 5/2 d2 + d4,  (d4 - d2 / 2) +- a (d3 - d1 / 2),
  *           (d4 - 2 d2) +- (d3 - 2 d1) / a,  d1 - 5/2 d3 + d5
  *   A^T m = m0 + s + t,  a u + v / a,  2 s + t / 2,  2 a u + v / (2 a) + m5
  *           where s, u = m1 +- m2 and t, v = m3 +- m4
- * while G stands in weights.c. Tiles of two outputs do with the points 0, +-a and
- * infinity, those of one with 0, a and infinity; their B^T is scaled so that G is the same:
+ * G is in weights.c. Tiles of two outputs need only the points 0, +-a and infinity, tiles of one
+ * output 0, a and infinity. Their B^T is scaled so that G is the same:
  *   two: d0 - d2 / 2,  3/2 (d2 +- a d1),  d3 - 2 d1;   m0 + s,  a u + m5
  *   one: d0 - d1 / a,  6/a d1,  d2 - a d1;             m0 + m1 + m5 */
 #include "kernels/backends/cpu/winograd/input_transform.h"
@@ -15,13 +15,14 @@
 #if defined(__x86_64__)
 
 enum {
-    STRIP = 10, /* tiles of which the columns are transformed together */
-    AHEAD = 4   /* tiles whose outputs to prefetch */
+    STRIP = 10, /* adjacent tiles whose columns are transformed together */
+    AHEAD = 4   /* distance of prefetched outputs, in tiles */
 };
 
 /* ---- inputs ---- */
 
-/* The rows of B^T d B of one tile, from its columns. */
+/* Completes B^T d B of one tile: applies B^T to the rows of its transformed columns, and stores the
+ * rows of positions in `rows` (bits). */
 WITH_BF16 INLINE void transform_rows(enum extent extent, unsigned rows, __m512 columns[][SIDE],
                                      uint16_t *out, size_t position)
 {
@@ -41,7 +42,7 @@ WITH_BF16 INLINE void transform_rows(enum extent extent, unsigned rows, __m512 c
     }
 }
 
-/* For tiles of one extent of rows, a constant. */
+/* winograd_inputs for tiles whose height has the given extent. */
 WITH_BF16 INLINE void transform_tiles(enum extent extent, const struct winograd_pass *r,
                                       size_t channels, size_t t, size_t count)
 {
@@ -76,7 +77,7 @@ WITH_BF16 void winograd_inputs(const struct winograd_pass *r, size_t channels, s
 
 /* ---- outputs ---- */
 
-/* A^T m. */
+/* y = A^T m. */
 WITH_BF16 INLINE void transform_back(enum extent extent, const __m512 m[SIDE], __m512 y[OUTPUTS])
 {
     const __m512 a = _mm512_set1_ps(root), b = _mm512_set1_ps(inverse_root);
@@ -99,7 +100,7 @@ WITH_BF16 INLINE void transform_back(enum extent extent, const __m512 m[SIDE], _
     y[3] = _mm512_fmadd_ps(a3, u, _mm512_fmadd_ps(b3, v, m[5]));
 }
 
-/* Down the columns of a tile's sums that `needed` says. */
+/* Applies A^T to the columns of a tile's sums, for the columns in `needed` (bits). */
 WITH_BF16 INLINE void back_columns(enum extent extent, unsigned needed, const float *m,
                                    size_t position, __m512 columns[SIDE][OUTPUTS])
 {
@@ -116,7 +117,7 @@ WITH_BF16 INLINE void back_columns(enum extent extent, unsigned needed, const fl
     }
 }
 
-/* Two neighbouring pixels of y. */
+/* Writes two adjacent pixels of y: adds the old values if r->add, then ReLU if r->relu. */
 WITH_BF16 INLINE void store_pixels(const struct winograd_pass *r, __m512 left, __m512 right,
                                    uint16_t *y, __mmask8 mask)
 {
@@ -134,7 +135,8 @@ WITH_BF16 INLINE void store_pixels(const struct winograd_pass *r, __m512 left, _
     _mm512_mask_storeu_epi64(y, mask, (__m512i)_mm512_cvtne2ps_pbh(right, left));
 }
 
-/* Along a row of a tile; `width` pixels are in the plane. */
+/* Applies A^T to row k of a tile and writes the result, of which `width` pixels are in the plane.
+ */
 WITH_BF16 INLINE void back_row(enum extent extent, const struct winograd_pass *r, size_t width,
                                __m512 bias, size_t k, __m512 columns[SIDE][OUTPUTS], uint16_t *y)
 {
@@ -153,10 +155,10 @@ WITH_BF16 INLINE void back_row(enum extent extent, const struct winograd_pass *r
                      right);
 }
 
-/* A tile's place in y. */
+/* The outputs of a tile in y. */
 struct place {
     uint16_t *y;
-    size_t step, height, width; /* to the next row; how much of it is in the plane */
+    size_t step, height, width; /* step: stride of rows; height, width: outputs in the plane */
 };
 
 static struct place place_of(const struct winograd_pass *r, const struct tile *tile, size_t o)
@@ -182,7 +184,7 @@ WITH_BF16 INLINE void back_whole(const struct winograd_pass *r, const struct pla
         back_row(FULL, r, OUTPUTS, bias, k, columns, to->y + k * to->step);
 }
 
-/* A tile that reaches over the end of the plane. */
+/* Writes a tile that extends beyond the plane. */
 WITH_BF16 static void back_part(const struct winograd_pass *r, const struct place *to,
                                 const float *m, size_t position, __m512 bias)
 {

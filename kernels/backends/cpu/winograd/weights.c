@@ -1,9 +1,12 @@
-/* The weights of a Winograd convolution, G g G^T, packed as its products read them. */
+/* The weights of a Winograd convolution, G g G^T, packed in the order in which products.c reads
+ * them.
+ */
 #include "kernels/backends/cpu/winograd/steps.h"
 
 #if defined(__x86_64__)
 
-/* G along a side: g0, (g0 + 2 g2 +- a g1) / 6, -(2 g0 + g2 +- a g1) / 3, g2 with a = sqrt(2). */
+/* Applies G along a side: g0, (g0 + 2 g2 +- a g1) / 6, -(2 g0 + g2 +- a g1) / 3, g2 with a =
+ * sqrt(2). */
 WITH_BF16 INLINE void transform_three(const __m512 g[3], __m512 out[SIDE])
 {
     const __m512 two = _mm512_set1_ps(2), sixth = _mm512_set1_ps(1.0F / 6);
@@ -19,7 +22,8 @@ WITH_BF16 INLINE void transform_three(const __m512 g[3], __m512 out[SIDE])
     out[5] = g[2];
 }
 
-/* G g G^T of an input channel for LANES output channels, whose weights are at `lanes`. */
+/* Sets u to G g G^T of one input channel for LANES output channels. `lanes` has the offset of each
+ * output channel's weights; channels outside `mask` are 0. */
 WITH_BF16 static void transform_weights(const float *weights, __m512i lanes, __mmask16 mask,
                                         bool flipped, __m512 u[SIDE][SIDE])
 {
@@ -39,7 +43,7 @@ WITH_BF16 static void transform_weights(const float *weights, __m512i lanes, __m
     }
 }
 
-/* The pair of input channels i and i + 1. */
+/* Packs input channels i and i + 1, a pair, for output channels o to o + LANES - 1. */
 WITH_BF16 static void pack_pair(const struct winograd_shape *s, bool transposed,
                                 const float *weights, size_t o, size_t i, uint32_t *out)
 {

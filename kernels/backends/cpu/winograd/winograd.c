@@ -1,20 +1,21 @@
 /* Winograd's minimal filtering (Lavin and Gray, "Fast Algorithms for Convolutional Neural
- * Networks", 2015): a tile of 4x4 outputs reads 6x6 inputs d through weights g, and is
+ * Networks", 2015): a tile of 4x4 outputs from 6x6 inputs d and 3x3 weights g is
  *   A^T [ (G g G^T) * (B^T d B) ] A,
- * where * is by elements. Summed over channels, each of the 36 positions is a product of matrices,
- * tiles x input channels by input channels x output channels, for which the CPU has vdpbf16ps. G is
- * in weights.c, B and A in _transforms.c, the products in _multiply.c; here is what
- * calls them, a block of tiles at a time.
+ * where * is element-wise. Summed over channels, each of the 36 positions is a matrix product,
+ * (tiles x input channels) by (input channels x output channels), computed with vdpbf16ps. G is in
+ * weights.c, B and A are in transforms.c, the products in products.c. This file calls them for one
+ * block of tiles after the other.
  *
- * Where a plane's side isn't a multiple of four, its last tile has fewer outputs. One or two of
- * them need three or four of the six positions of that side, which are those of fewer points with
+ * Where the side of a plane isn't a multiple of four, its last tile has fewer outputs. One or two
+ * outputs need only three or four of the six positions along that side: those of fewer points, with
  * the same weights. */
 #include <string.h>
 #include "kernels/backends/cpu/winograd/steps.h"
 
 #if defined(__x86_64__)
 
-/* Plans the products of one position with tiles first to end - 1. */
+/* Plans the products of one position for tiles first to end - 1: as few as possible, of nearly
+ * equal size. */
 static void plan_tiles(struct winograd_pass *r, struct product product, size_t first, size_t end)
 {
     size_t steps = (end - first + TOGETHER - 1) / TOGETHER;
@@ -28,7 +29,7 @@ static void plan_tiles(struct winograd_pass *r, struct product product, size_t f
     }
 }
 
-/* The bits of `groups` are the groups that need the position. */
+/* Plans the products of one position for the tiles of `groups` (bits). `weights` is its offset. */
 static void plan_position(struct winograd_pass *r, size_t row, size_t column, size_t weights,
                           unsigned groups)
 {
@@ -45,7 +46,7 @@ static void plan_position(struct winograd_pass *r, size_t row, size_t column, si
     }
 }
 
-/* Plans the products of a block, unless the last one had the same groups. */
+/* Plans the products of a block, unless the previous block had the same groups. */
 static void plan_products(struct winograd_pass *r)
 {
     const struct winograd_shape *s = r->shape;
@@ -66,8 +67,8 @@ static void plan_products(struct winograd_pass *r)
 
 /* ---- runs ---- */
 
-/* Tiles of a block: as few as the registers want where the weights stay in cache; more where those
- * come from the third level for each block, or where the tiles of a block are in groups. */
+/* Number of tiles in a block: what fits the registers if the weights stay in cache; more if they
+ * are loaded from the third-level cache for each block, or if there are several groups of tiles. */
 static size_t block_of(const struct winograd_shape *s)
 {
     bool even = s->height % OUTPUTS == 0 && s->width % OUTPUTS == 0;
@@ -95,7 +96,8 @@ size_t winograd_scratch_size(const struct winograd_shape *shape)
     return inputs_size(shape) + SIDE * SIDE * block_of(shape) * 2 * LANES * sizeof(float);
 }
 
-/* At one pixel only the middle weight counts. */
+/* Along a side of one pixel only the middle weight has an effect, so direct convolution is faster.
+ */
 bool winograd_suits(const struct winograd_shape *shape)
 {
     return shape->height >= 2 && shape->width >= 2;
