@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "cache/cache.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,4 +61,14 @@ char *cache_folder_default(void)
 {
     const char *given = getenv("FERDAG_CACHE");
     return given && *given ? must(strdup(given)) : cache_folder_search();
+}
+
+int cache_folder_check(const char *path, bool warn, struct error *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        return error_set(err, ENOTDIR, "cache %s is not a folder", path);
+    if (warn && !cache_exists(path))
+        fprintf(stderr, "ferdag: warning: no cache at %s\n", path);
+    return 0;
 }

@@ -96,7 +96,46 @@ void find_installed(char ***names, size_t *count)
     free(folder);
 }
 
-/* Fills err with the names of the installed experiments, and the nearest of them. */
+/* The length of a file's name without its ending. */
+static size_t stem(const char *file)
+{
+    const char *point = strrchr(file, '.');
+    return point ? (size_t)(point - file) : strlen(file);
+}
+
+/* The .yaml file in the name's folder whose own name is nearest, with its folder: malloc'd, or NULL
+ * if none is near. */
+static char *nearest_file(const char *name)
+{
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    int above = (int)(base - name);
+    char *folder = must(above ? format_string("%.*s", above, name) : strdup("."));
+    char *wrong = must(strndup(base, stem(base))), *best = NULL;
+    struct nearest nearest = {.wrong = wrong};
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        size_t n = stem(entry->d_name);
+        if (n == 0 || strcmp(entry->d_name + n, ending) != 0)
+            continue;
+        char *candidate = must(strndup(entry->d_name, n));
+        nearest_offer(&nearest, candidate);
+        if (nearest.best == candidate) { /* borrowed */
+            free(best);
+            best = candidate;
+        } else {
+            free(candidate);
+        }
+    }
+    if (dir)
+        closedir(dir);
+    char *path = best ? must(format_string("%.*s%s%s", above, name, best, ending)) : NULL;
+    free(best);
+    free(wrong);
+    free(folder);
+    return path;
+}
+
+/* Fills err with the names of the installed experiments, and the nearest file or experiment. */
 static int not_found(const char *name, struct error *err)
 {
     const char *slash = strrchr(name, '/');
@@ -113,8 +152,12 @@ static int not_found(const char *name, struct error *err)
         list = longer;
         nearest_offer(&nearest, names[i]);
     }
-    error_set(err, ENOENT, "cannot open %s: No such file or directory%s%s", name,
-              nearest_hint(&nearest), list);
+    char *file = nearest_file(name);
+    char *hint =
+        must(file ? format_string(" (did you mean '%s'?)", file) : strdup(nearest_hint(&nearest)));
+    error_set(err, ENOENT, "cannot open %s: No such file or directory%s%s", name, hint, list);
+    free(hint);
+    free(file);
     for (size_t i = 0; i < count; i++)
         free(names[i]);
     free(names);
@@ -138,11 +181,14 @@ int find_experiment(const char *name, char **path, struct error *err)
     struct stat st;
     bool exists = lstat(name, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
     *path = NULL;
-    if (!strchr(name, '/') && (!exists || is_folder(name))) {
+    if (!*name)
+        return error_set(err, EINVAL, "the name of the experiment file is empty");
+    if (!exists || is_folder(name))
+        *path = candidate("", name, ending);
+    if (!*path && !strchr(name, '/') && (!exists || is_folder(name))) {
         char *installed = installed_folder();
         char *folder = installed ? must(format_string("%s/", installed)) : NULL;
-        *path = candidate("", name, ending);
-        if (!*path && folder)
+        if (folder)
             *path = candidate(folder, name, "");
         if (!*path && folder)
             *path = candidate(folder, name, ending);

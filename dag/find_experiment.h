@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include "base/error.h"
 
-/* The path of the experiment that the user calls `name`: the file `name` where there is one; else,
- * if name has no '/', the file name.yaml in the current folder; else the installed experiment
- * `name` or name.yaml. *path is malloc'd and belongs to the caller. -ENOENT if there is none, with
- * the names of the installed experiments in err. */
+/* The path of the experiment that the user calls `name`: the file `name`, or else name.yaml; else,
+ * if name has no '/', the installed experiment `name` or name.yaml. *path is malloc'd and belongs
+ * to the caller. -ENOENT if there is none, with the nearest file or installed experiment and the
+ * names of the installed ones in err; -EINVAL if name is empty. */
 int find_experiment(const char *name, char **path, struct error *err);
 
 /* The names, without .yaml, of the installed experiments, sorted: *names and each of them malloc'd.

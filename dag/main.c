@@ -31,6 +31,8 @@ static int call(const struct command *command, int argc, char **argv, struct err
     options.cache_given = options.cache != NULL;
     if (!options.cache)
         options.cache = cache;
+    if (rc == 0 && command_takes(command, option_find("--cache")))
+        rc = cache_folder_check(options.cache, options.cache_given && command->reads_cache, err);
     if (rc == 0 && command->reads_experiment) {
         rc = find_experiment(options.names[0], &file, err);
         options.names[0] = file;
@@ -47,7 +49,9 @@ static int run_command(int argc, char **argv, struct error *err)
 {
     const char *name = argc < 2 ? "" : argv[1];
     if (!*name) {
-        error_set(err, EINVAL, "usage: ferdag COMMAND ...; `ferdag --help` lists the commands");
+        error_set(
+            err, EINVAL,
+            "usage: ferdag COMMAND [ARGUMENT...] [OPTION...]; `ferdag --help` lists the commands");
         return EXIT_BAD;
     }
     bool help = help_requested(argc, argv);
@@ -58,6 +62,10 @@ static int run_command(int argc, char **argv, struct error *err)
     if (*name == '-' && help) {
         help_print_commands();
         return EXIT_DONE;
+    }
+    if (*name == '-' && !option_find(name)) {
+        error_set(err, EINVAL, "unknown option %s; `ferdag --help` lists the commands", name);
+        return EXIT_BAD;
     }
     if (*name == '-') {
         error_set(err, EINVAL, "%s: options follow the command: ferdag COMMAND ... %s", name, name);

@@ -25,15 +25,16 @@ static void make_notice(struct text *t, const json_t *report)
         text_print(t, "%s%s.", notice_start, *data ? data : "other data");
 }
 
-/* Writes cells.json as an output of its own, and a copy among the tables for report_pdf. */
-static int write_cells(const struct job *job, const char *folder, json_t *cells, struct error *err)
+/* Writes cells.json among the tables. Releases cells. */
+static int write_cells(const char *folder, json_t *cells, struct error *err)
 {
-    const char *path = job_output(job, "cells");
+    char *path = format_string("%s/cells.json", folder);
+    if (!path) {
+        json_decref(cells);
+        return error_set(err, ENOMEM, "out of memory");
+    }
     int rc = job_write_json(path, cells, err);
-    char *copy = rc == 0 ? format_string("%s/cells.json", folder) : NULL;
-    if (rc == 0)
-        rc = copy ? file_copy(path, copy, err) : error_set(err, ENOMEM, "out of memory");
-    free(copy);
+    free(path);
     return rc;
 }
 
@@ -62,7 +63,7 @@ static int run(struct job *job, struct error *err)
         rc = table_files_write(folder, tables, claims, text_string(&notice), err);
     if (rc == 0)
         rc = write_cells(
-            job, folder,
+            folder,
             json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:O, s:O, s:O}", "title",
                       job_string(job, "title"), "source", cells_string(paper, "source"), "data",
                       cells_string(report, "data"), "note", cells_string(report, "note"), "notice",
@@ -89,11 +90,9 @@ static const struct port outputs[] = {
     {.name = "tables",
      .form = PORT_TREE,
      .file = "tables",
-     .text = "ID.csv and ID.md for each table, claims.csv and claims.md, and cells.json"},
-    {.name = "cells",
-     .file = "cells.json",
-     .text =
-         "every cell (ours, paper, difference, source or why missing) and every claim's verdict"},
+     .text = "ID.csv and ID.md for each table; claims.csv and claims.md if there are claims; and "
+             "cells.json: every cell (ours, paper, difference, source or why missing) and every "
+             "claim's verdict"},
     {0},
 };
 
@@ -117,7 +116,7 @@ static const struct param params[] = {
 
 const struct kind kind_report_tables = {
     .name = "report_tables",
-    .version = 9,
+    .version = 10,
     .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
     .inputs = inputs,
     .outputs = outputs,

@@ -203,6 +203,8 @@ int table_files_write(const char *folder, const json_t *tables, const json_t *cl
         if (rc < 0)
             return rc;
     }
+    if (json_array_size(claims) == 0)
+        return 0;
     table_files_claims_csv(&t, claims);
     rc = write_file(&t, folder, claims_name, ".csv", err);
     if (rc < 0)

@@ -8,8 +8,9 @@
 #include "base/text.h"
 
 /* Writes FOLDER/ID.csv and FOLDER/ID.md for each table (as cells_evaluate made them), and
- * claims.csv and claims.md (as claims_decide made them). The folder exists. notice (may be "") is
- * in each .md. Returns 0, -EINVAL for an id that can't name a file, or what writing fails with. */
+ * if there are claims (as claims_decide made them), claims.csv and claims.md. The folder exists.
+ * notice (may be "") is in each .md. Returns 0, -EINVAL for an id that can't name a file, or what
+ * writing fails with. */
 int table_files_write(const char *folder, const json_t *tables, const json_t *claims,
                       const char *notice, struct error *err);
 

@@ -8,21 +8,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct option *option_find(const char *argument)
+static bool is_long(const char *argument)
 {
-    bool is_long = argument[1] == '-';
-    size_t n = is_long ? strcspn(argument + 2, "=") : 0;
+    return argument[0] == '-' && argument[1] == '-';
+}
+
+static const struct option *find_letter(char letter)
+{
     for (const struct option *o = option_table; o->name; o++)
-        if (is_long ? strlen(o->name) == n && strncmp(argument + 2, o->name, n) == 0
-                    : o->letter == argument[1])
+        if (o->letter && o->letter == letter)
             return o;
     return NULL;
 }
 
-const char *option_value(const char *argument)
+const struct option *option_find(const char *argument)
 {
-    const char *value = argument[1] == '-' ? strchr(argument, '=') : argument + 1;
-    return value && value[1] ? value + 1 : NULL;
+    if (!is_long(argument))
+        return find_letter(argument[1]);
+    size_t n = strcspn(argument + 2, "=");
+    for (const struct option *o = option_table; o->name; o++)
+        if (strlen(o->name) == n && strncmp(argument + 2, o->name, n) == 0)
+            return o;
+    return NULL;
+}
+
+const struct option *option_awaiting(const char *argument)
+{
+    const struct option *o;
+    if (is_long(argument)) {
+        o = strchr(argument, '=') ? NULL : option_find(argument);
+        return o && o->argument ? o : NULL;
+    }
+    for (const char *p = argument + 1; *p; p++) {
+        o = find_letter(*p);
+        if (!o || o->argument)
+            return o && !p[1] ? o : NULL;
+    }
+    return NULL;
 }
 
 /* The option is none of the command's: lists the commands that take it. */
@@ -43,16 +65,25 @@ static int wrong_command(const struct command *command, const struct option *opt
                      n ? " and " : "", last ? last->name : "no command", command->name);
 }
 
+/* argument: as it was typed, or "-" and the letters from the unknown one on. */
 static int unknown_option(const struct command *command, const char *argument, struct error *err)
 {
-    struct nearest nearest = {.wrong = argument};
-    while (*nearest.wrong == '-')
-        nearest.wrong++;
+    char word[64], hint[96] = "";
+    snprintf(word, sizeof word, "%s", argument + strspn(argument, "-"));
+    word[strcspn(word, "=")] = 0;
+    struct nearest nearest = {.wrong = word};
+    if (strcmp(argument, "--version") == 0)
+        return error_set(err, EINVAL,
+                         "%s: unknown option --version; `ferdag --version` prints the version",
+                         command->name);
     for (const struct option *o = option_table; o->name; o++)
         if (command_takes(command, o))
             nearest_offer(&nearest, o->name);
+    nearest_offer(&nearest, "help");
+    if (nearest.best)
+        snprintf(hint, sizeof hint, " (did you mean '--%s'?)", nearest.best);
     return error_set(err, EINVAL, "%s: unknown option %s%s; `ferdag %s --help` lists them",
-                     command->name, argument, nearest_hint(&nearest), command->name);
+                     command->name, argument, hint, command->name);
 }
 
 static int set_option(struct options *options, const struct option *o, const char *value,
@@ -66,6 +97,8 @@ static int set_option(struct options *options, const struct option *o, const cha
         *(bool *)field = true;
         break;
     case OPTION_TEXT:
+        if (!*value)
+            return error_set(err, EINVAL, "--%s: %s is empty", o->name, o->argument);
         *(const char **)field = value;
         break;
     case OPTION_LIST: {
@@ -84,24 +117,75 @@ static int set_option(struct options *options, const struct option *o, const cha
     return 0;
 }
 
-/* An option's value follows "=" or, after a letter, the letter; otherwise it is the next word. */
-static int read_option(struct options *options, const struct command *command, int argc,
-                       char **argv, int *i, struct error *err)
+/* The words of the command line, of which words[at] is read. */
+struct words {
+    char **words;
+    int count, at;
+};
+
+/* Sets an option whose value is `value` or, if that is NULL, the next word. */
+static int set_with_value(struct options *options, const struct option *o, const char *value,
+                          struct words *line, struct error *err)
 {
-    const char *argument = argv[*i], *value = option_value(argument);
+    if (!value && line->at + 1 >= line->count)
+        return error_set(err, EINVAL, "%s: expected %s", line->words[line->at], o->argument);
+    return set_option(options, o, value ? value : line->words[++line->at], err);
+}
+
+/* "--cache=DIR", "--cache DIR" or "--json" */
+static int read_long(struct options *options, const struct command *command, struct words *line,
+                     struct error *err)
+{
+    const char *argument = line->words[line->at], *equals = strchr(argument, '=');
     const struct option *o = option_find(argument);
     if (!o)
         return unknown_option(command, argument, err);
     if (!command_takes(command, o))
         return wrong_command(command, o, err);
-    if (!o->argument && value)
+    if (o->argument)
+        return set_with_value(options, o, equals ? equals + 1 : NULL, line, err);
+    if (equals)
         return error_set(err, EINVAL, "%s takes no value", argument);
-    if (o->argument && !value) {
-        if (*i + 1 >= argc)
-            return error_set(err, EINVAL, "%s: expected %s", argument, o->argument);
-        value = argv[++*i];
+    return set_option(options, o, "", err);
+}
+
+/* "-nk", "-nj4" or "-nj 4": flags and then, perhaps, an option with a value. */
+static int read_letters(struct options *options, const struct command *command, struct words *line,
+                        struct error *err)
+{
+    for (const char *p = line->words[line->at] + 1; *p; p++) {
+        const struct option *o = find_letter(*p);
+        char rest[64];
+        snprintf(rest, sizeof rest, "-%s", p);
+        if (!o)
+            return unknown_option(command, rest, err);
+        if (!command_takes(command, o))
+            return wrong_command(command, o, err);
+        if (o->argument)
+            return set_with_value(options, o, p[1] ? p + 1 : NULL, line, err);
+        int rc = set_option(options, o, "", err);
+        if (rc < 0)
+            return rc;
     }
-    return set_option(options, o, value ? value : "", err);
+    return 0;
+}
+
+/* Checks the number of operands. */
+static int check_operands(const struct options *options, const struct command *command,
+                          struct error *err)
+{
+    char word[64], usage[USAGE_LIMIT], missing[128] = "";
+    size_t i = 0, n = 0;
+    usage_line(command, usage, sizeof usage);
+    if (options->name_count > command->most)
+        return error_set(err, EINVAL, "%s: unexpected argument '%s'; %s", command->name,
+                         options->names[command->most], usage);
+    for (const char *p = command->operands; (p = next_word(p, word, sizeof word)); i++)
+        if (i >= options->name_count && i < command->least)
+            n += (size_t)snprintf(missing + n, sizeof missing - n, "%s%s", n ? " and " : "", word);
+    if (options->name_count < command->least)
+        return error_set(err, EINVAL, "%s needs %s; %s", command->name, missing, usage);
+    return 0;
 }
 
 int arguments_read(struct options *options, const struct command *command, int argc, char **argv,
@@ -112,21 +196,23 @@ int arguments_read(struct options *options, const struct command *command, int a
     options->settings = must_alloc(size);
     options->forced = must_alloc(size);
     bool only_operands = false;
-    for (int i = 2; i < argc; i++) {
-        if (!only_operands && strcmp(argv[i], "--") == 0) {
-            only_operands = true;
-        } else if (!only_operands && argv[i][0] == '-' && argv[i][1]) {
-            int rc = read_option(options, command, argc, argv, &i, err);
-            if (rc < 0)
-                return rc;
-        } else {
-            options->names[options->name_count++] = argv[i];
+    struct words line = {.words = argv, .count = argc, .at = 2};
+    for (; line.at < argc; line.at++) {
+        const char *word = argv[line.at];
+        if (only_operands || word[0] != '-' || !word[1]) {
+            options->names[options->name_count++] = word;
+            continue;
         }
+        if (strcmp(word, "--") == 0) {
+            only_operands = true;
+            continue;
+        }
+        int rc = is_long(word) ? read_long(options, command, &line, err)
+                               : read_letters(options, command, &line, err);
+        if (rc < 0)
+            return rc;
     }
-    if (options->name_count < command->least || options->name_count > command->most)
-        return error_set(err, EINVAL, "usage: ferdag %s%s%s", command->name,
-                         *command->operands ? " " : "", command->operands);
-    return 0;
+    return check_operands(options, command, err);
 }
 
 void arguments_free(struct options *options)

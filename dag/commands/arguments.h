@@ -14,7 +14,7 @@ void arguments_free(struct options *options);
  * commands take it; NULL if there is none. */
 const struct option *option_find(const char *argument);
 
-/* The argument's value where it holds one ("4" of "-j4", "x" of "--cache=x"), or NULL. */
-const char *option_value(const char *argument);
+/* The option whose value is the word after argument ("-j", "-nj", "--cache"), or NULL. */
+const struct option *option_awaiting(const char *argument);
 
 #endif

@@ -2,7 +2,7 @@
  * `ferdag complete`, which knows the tables of table.h, the kinds, and the stages of the experiment
  * on the command line. */
 #include "base/arena.h"
-#include "base/nearest.h"
+#include "base/file.h"
 #include "dag/commands/arguments.h"
 #include "dag/experiment/experiment.h"
 #include "dag/find_experiment.h"
@@ -17,7 +17,7 @@
 static const char bash_script[] =
     "# bash completion for ferdag\n"
     "_ferdag() {\n"
-    "    local cur=${COMP_WORDS[COMP_CWORD]} word _ wordbreak\n"
+    "    local cur=${COMP_WORDS[COMP_CWORD]} word _\n"
     "    local -a words=(\"${COMP_WORDS[@]/#\\~\\//$HOME/}\")\n"
     "    [ \"$cur\" = = ] && cur=\n"
     "    COMPREPLY=()\n"
@@ -72,16 +72,12 @@ static const char zsh_script[] =
 int command_completion(const struct options *options, struct error *err)
 {
     const char *shell = options->names[0];
-    struct nearest nearest = {.wrong = shell};
     if (strcmp(shell, "bash") == 0) {
         fputs(bash_script, stdout);
     } else if (strcmp(shell, "zsh") == 0) {
         fputs(zsh_script, stdout);
     } else {
-        nearest_offer(&nearest, "bash");
-        nearest_offer(&nearest, "zsh");
-        error_set(err, EINVAL, "unknown shell '%s'%s: expected bash or zsh", shell,
-                  nearest_hint(&nearest));
+        error_set(err, EINVAL, "unknown shell '%s': expected bash or zsh", shell);
         return EXIT_BAD;
     }
     return EXIT_DONE;
@@ -130,7 +126,7 @@ static void offer_options(const struct completer *c)
     for (const struct option *o = option_table; o->name; o++) {
         snprintf(name, sizeof name, "--%s", o->name);
         if (command_takes(c->command, o))
-            offer(c, name, o->text);
+            offer(c, name, option_summary(o, c->command));
     }
     offer(c, "--help", "print the help of this command");
 }
@@ -202,13 +198,18 @@ static void offer_outputs(const struct completer *c, const struct experiment *e)
     free(last);
 }
 
-static void offer_params(const struct completer *c, const struct experiment *e)
+/* "width=" for a param; "of." for a map and, behind that, "of.a=". `above` is "" or "of.". */
+static void offer_params(const struct completer *c, const struct node *params, const char *above)
 {
-    for (size_t i = 0; e->params && i < e->params->count; i++) {
-        const char *name = e->params->keys[i]->text;
-        char *setting = must(malloc(strlen(name) + 2));
-        sprintf(setting, "%s%c", name, e->params->items[i]->type == NODE_MAP ? '.' : '=');
-        offer(c, setting, NULL);
+    for (size_t i = 0; params && i < params->count; i++) {
+        const struct node *value = params->items[i];
+        bool map = value->type == NODE_MAP;
+        char *setting =
+            must(format_string("%s%s%c", above, params->keys[i]->text, map ? '.' : '='));
+        if (map && strncmp(c->word, setting, strlen(setting)) == 0)
+            offer_params(c, value, setting);
+        else
+            offer(c, setting, NULL);
         free(setting);
     }
 }
@@ -227,7 +228,7 @@ static void offer_from_experiment(const struct completer *c, enum operand_type t
         else if (type == OPERAND_OUTPUT)
             offer_outputs(c, &e);
         else
-            offer_params(c, &e);
+            offer_params(c, e.params, "");
         experiment_free(&e);
     }
     problems_free(&problems);
@@ -301,8 +302,7 @@ static void complete(struct completer *c, const char **words, size_t at)
         if (awaiting) {
             awaiting = NULL;
         } else if (word[0] == '-' && word[1]) {
-            const struct option *o = option_find(word);
-            awaiting = o && o->argument && !option_value(word) ? o : NULL;
+            awaiting = option_awaiting(word);
         } else {
             c->file = operands++ == 0 ? word : c->file;
         }

@@ -91,7 +91,7 @@ static void print_options(const struct command *command)
             snprintf(name, sizeof name, "%c%c%c --%s%s%s", o->letter ? '-' : ' ',
                      o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name,
                      o->argument ? " " : "", o->argument ? o->argument : "");
-            option_text(o, text, sizeof text);
+            option_text(o, command, text, sizeof text);
             print_row(name, text, 28);
         }
     print_row("-h, --help", "print this text", 28);
@@ -108,7 +108,7 @@ static void print_exits(const struct command *command)
                 break;
             print_row(command->exits[own].name, command->exits[own].text, 7);
         }
-        print_row(e->name, e->text, 7);
+        print_row(e->name, exit_text(e, command), 7);
     }
     for (; own < COMMAND_EXITS && command->exits[own].name; own++)
         print_row(command->exits[own].name, command->exits[own].text, 7);
@@ -116,8 +116,9 @@ static void print_exits(const struct command *command)
 
 void help_print_command(const struct command *command)
 {
-    printf("usage: ferdag %s%s%s%s\n\n", command->name, *command->operands ? " " : "",
-           command->operands, *command->options ? " [OPTION...]" : "");
+    char usage[USAGE_LIMIT];
+    usage_line(command, usage, sizeof usage);
+    printf("%s\n\n", usage);
     print_wrapped(command->text, 0, 0);
     print_operands(command);
     print_options(command);

@@ -126,7 +126,7 @@ static void print_options(void)
         puts(".TP");
         print_option_name(o);
         putchar('\n');
-        option_text(o, text, sizeof text);
+        option_text(o, NULL, text, sizeof text);
         print_sentence(text);
         for (const struct command *c = commands; c->name; c++)
             if (command_takes(c, o)) {
@@ -174,5 +174,7 @@ void help_print_man(void)
     print_tables("EXIT STATUS", common_exits);
     puts(".PP\nOther codes are listed with the commands that return them.");
     print_tables("EXAMPLES", page_examples);
-    puts(".SH SEE ALSO\n.BR make (1),\n.BR git (1)");
+    puts(".SH SEE ALSO\n.BR make (1),\n.BR git (1)\n.PP\n"
+         "\\fIPREFIX\\fB/share/doc/ferdag/experiments.md\\fR describes the experiment file,\n"
+         "\\fIPREFIX\\fB/share/doc/ferdag/cache.md\\fR the cache.");
 }

@@ -50,6 +50,7 @@ const struct command commands[] = {
         .least = 1,
         .most = 1,
         .reads_experiment = true,
+        .reads_cache = true,
         .function = command_report,
     },
     {
@@ -84,6 +85,7 @@ const struct command commands[] = {
         .least = 1,
         .most = 1000,
         .reads_experiment = true,
+        .reads_cache = true,
         .function = command_status,
     },
     {
@@ -95,12 +97,14 @@ const struct command commands[] = {
                 "value. Stages that are cached are only counted, unless STAGE or --all asks for "
                 "them.",
         .options = "all set backend cache json",
+        .own_option = {"all", "also explain stages that are cached"},
         .examples = {{"ferdag explain demo.yaml train/vgg19", "Explain one stage."}},
         .exits = {{"1", "the cache could not be read"}},
         .group = GROUP_INSPECT,
         .least = 1,
         .most = 1000,
         .reads_experiment = true,
+        .reads_cache = true,
         .function = command_explain,
     },
     {
@@ -111,11 +115,13 @@ const struct command commands[] = {
                 "of a matrix are one node with their number, unless --all is given. Colours show "
                 "the stages' states, if there is a cache.",
         .options = "format all set backend cache",
+        .own_option = {"all", "draw each stage of a matrix"},
         .examples = {{"ferdag graph demo.yaml | dot -Tsvg > demo.svg", "Draw the graph."}},
         .group = GROUP_INSPECT,
         .least = 1,
         .most = 1,
         .reads_experiment = true,
+        .reads_cache = true,
         .function = command_graph,
     },
     {
@@ -131,6 +137,7 @@ const struct command commands[] = {
         .least = 1,
         .most = 1000,
         .reads_experiment = true,
+        .reads_cache = true,
         .function = command_show,
     },
     {
@@ -150,6 +157,7 @@ const struct command commands[] = {
         .least = 3,
         .most = 3,
         .reads_experiment = true,
+        .reads_cache = true,
         .function = command_get,
     },
     {
@@ -165,6 +173,7 @@ const struct command commands[] = {
         .least = 1,
         .most = 1000,
         .reads_experiment = true,
+        .reads_cache = true,
         .function = command_log,
     },
     {
@@ -288,8 +297,8 @@ const struct option option_table[] = {
      .field = FIELD(jobs), .min = 1, .max = 4096},
     {'k', "keep-going", NULL, NULL, "after a failure, run the stages that don't depend on it",
      OPTION_FLAG, .field = FIELD(keep_going)},
-    {0, "force", "STAGE", NULL, "run this stage even if its result is in the cache", OPTION_LIST,
-     .field = FIELD(forced), .count = FIELD(forced_count)},
+    {0, "force", "STAGE", NULL, "run STAGE, or all stages below that name, even if cached",
+     OPTION_LIST, .field = FIELD(forced), .count = FIELD(forced_count)},
     {0, "set", "NAME=VALUE", NULL,
      "set a param of the experiment; NAME may be a path such as width.vgg19", OPTION_LIST,
      .field = FIELD(settings), .count = FIELD(setting_count)},
@@ -308,23 +317,25 @@ const struct option option_table[] = {
     {0, "repair", NULL, NULL, "move damaged files aside and rebuild the index", OPTION_FLAG,
      .field = FIELD(repair)},
     {0, "man", NULL, NULL, "print the man page, in roff", OPTION_FLAG, .field = FIELD(man)},
-    {0, "all", NULL, NULL, "show cached stages (explain), or each stage of a matrix (graph)",
+    {0, "all", NULL, NULL,
+     "also explain stages that are cached (explain), or draw each stage of a matrix (graph)",
      OPTION_FLAG, .field = FIELD(all)},
     {.name = NULL},
 };
 
 const struct operand operand_table[] = {
     {"FILE", OPERAND_EXPERIMENT, "the experiment file",
-     ". If there is no file of that name here, it may be the name of an installed experiment, such "
-     "as demo"},
+     ". The ending .yaml may be omitted. If there is no such file, FILE is the name of an "
+     "installed "
+     "experiment, such as demo"},
     {"STAGE", OPERAND_STAGE,
      "a stage, such as train/full/vgg19, or all stages below a name, such as train", NULL},
     {"STAGE.port", OPERAND_OUTPUT,
      "an output of a stage, such as svm.model; STAGE alone means its main output", NULL},
     {"DEST", OPERAND_PATH, "the file or folder to create", NULL},
     {"KIND", OPERAND_KIND, "a stage kind; `ferdag kinds` lists them", NULL},
-    {"COMMAND", OPERAND_COMMAND, "a command", NULL},
-    {"SHELL", OPERAND_SHELL, "bash or zsh", NULL},
+    {"COMMAND", OPERAND_COMMAND, "the name of a command, such as run", NULL},
+    {"SHELL", OPERAND_SHELL, "the shell: bash or zsh", NULL},
     {"DIR", OPERAND_FOLDER, NULL, NULL},
     {"NAME=VALUE", OPERAND_SETTING, NULL, NULL},
     {.name = NULL},
@@ -353,7 +364,9 @@ const struct described file_table[] = {
     {"out/NAME/report.pdf, out/NAME/tables/",
      "The report and the tables of the experiment NAME.yaml."},
     {"out/NAME/results/", "Links to the current results, under their own names."},
-    {"PREFIX/share/ferdag/experiments/", "The installed experiments."},
+    {"PREFIX/share/ferdag/experiments/",
+     "The installed experiments. PREFIX is the folder of the installation, which holds bin/ferdag: "
+     "/usr for a package, /usr/local for `make install`."},
     {"PREFIX/share/doc/ferdag/experiments.md", "The description of the experiment file."},
     {"PREFIX/share/doc/ferdag/cache.md", "The description of the cache and its format."},
     {"PREFIX/share/ferdag/docs/ferdag.schema.json", "The JSON Schema of the experiment file."},
@@ -403,11 +416,30 @@ const char *next_word(const char *list, char *word, size_t size)
     return list + n;
 }
 
-void option_text(const struct option *option, char *text, size_t size)
+const char *option_summary(const struct option *option, const struct command *command)
+{
+    const struct described *own = command ? &command->own_option : NULL;
+    return own && own->name && strcmp(own->name, option->name) == 0 ? own->text : option->text;
+}
+
+void usage_line(const struct command *command, char *text, size_t size)
+{
+    snprintf(text, size, "usage: ferdag %s%s%s%s", command->name, *command->operands ? " " : "",
+             command->operands, *command->options ? " [OPTION...]" : "");
+}
+
+const char *exit_text(const struct described *status, const struct command *command)
+{
+    bool reads_file = strncmp(command->operands, "FILE", 4) == 0;
+    return !reads_file && strcmp(status->name, "2") == 0 ? "wrong usage" : status->text;
+}
+
+void option_text(const struct option *option, const struct command *command, char *text,
+                 size_t size)
 {
     char word[64];
     const char *comma = ": ", *p = option->values ? option->values : "";
-    size_t n = (size_t)snprintf(text, size, "%s", option->text);
+    size_t n = (size_t)snprintf(text, size, "%s", option_summary(option, command));
     while (n < size && (p = next_word(p, word, sizeof word))) {
         n += (size_t)snprintf(text + n, size - n, "%s%s%s", comma, word,
                               *comma == ':' ? " (default)" : "");

@@ -32,9 +32,11 @@ struct command {
     const char *options;  /* names, separated by blanks, in the order in which they are shown */
     struct described examples[COMMAND_EXAMPLES]; /* command line, what it does */
     struct described exits[COMMAND_EXITS];       /* besides those of all commands */
+    struct described own_option; /* an option's name, and its text for this command, or NULL */
     enum command_group group;
     size_t least, most;    /* number of operands */
     bool reads_experiment; /* the first operand may name an installed experiment */
+    bool reads_cache; /* without creating it: a cache that does not exist is likely a mistake */
     int (*function)(const struct options *options, struct error *err);
 };
 
@@ -96,10 +98,21 @@ const struct command *command_find(const char *name, struct error *err);
 
 bool command_takes(const struct command *command, const struct option *option);
 
-/* Writes the option's text into text (size bytes), with its values: "format of the graph: dot
+/* What the option does for that command or, if command is NULL, for all. */
+const char *option_summary(const struct option *option, const struct command *command);
+
+/* Writes that text into text (size bytes), with the option's values: "format of the graph: dot
  * (default) or mermaid". */
 enum { OPTION_TEXT_LIMIT = 256 };
-void option_text(const struct option *option, char *text, size_t size);
+void option_text(const struct option *option, const struct command *command, char *text,
+                 size_t size);
+
+/* Writes "usage: ferdag run FILE [STAGE...] [OPTION...]" into text (size bytes). */
+enum { USAGE_LIMIT = 128 };
+void usage_line(const struct command *command, char *text, size_t size);
+
+/* What an exit status of common_exits means for that command. */
+const char *exit_text(const struct described *status, const struct command *command);
 
 /* Copies the next word of a list separated by blanks into word (of size bytes) and returns what
  * follows it, or NULL at the end of the list. Words are shorter than size. */

@@ -38,9 +38,10 @@ static bool below(const char *name, const char *prefix)
 int experiment_pick(const struct experiment *e, const char *name, bool *picked, struct error *err)
 {
     struct nearest nearest = {.wrong = name};
-    bool any = false;
+    size_t n = strlen(name);
+    bool any = false, group = n > 1 && name[n - 1] == '/'; /* "train/", as completed */
     for (size_t i = 0; i < e->stage_count; i++) {
-        if (below(e->stages[i]->name, name))
+        if (below(e->stages[i]->name, name) || (group && strncmp(e->stages[i]->name, name, n) == 0))
             any = picked[i] = true;
         nearest_offer(&nearest, e->stages[i]->name);
         nearest_offer(&nearest, e->stages[i]->group);

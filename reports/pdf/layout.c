@@ -161,7 +161,10 @@ static void add_spans(struct text *t, const struct doc_spans *spans)
             start_link(t, s->target, 10);
             text_add(t, "\\m[accent]");
         }
-        troff_text(t, s->text);
+        if (s->marks & MARK_CODE)
+            troff_code(t, s->text);
+        else
+            troff_text(t, s->text);
         if (s->target) {
             text_add(t, "\\m[]");
             end_link(t);
@@ -292,7 +295,7 @@ void layout_detail(struct text *t, const char *s, double size, double leading)
 {
     text_print(t, ".nr OLD \\n[.v]\n.fi\n.in 10p\n.ps %.2fp\n.vs %.2fp\n.gcolor grey\n\\&", size,
                leading);
-    troff_path(t, s);
+    troff_code(t, s);
     text_add(t, "\n.br\n.in 0\n.nf\n.gcolor ink\n.ps\n.vs \\n[OLD]u\n");
 }
 

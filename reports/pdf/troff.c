@@ -57,12 +57,15 @@ void troff_text(struct text *t, const char *s)
     }
 }
 
-void troff_path(struct text *t, const char *s)
+void troff_code(struct text *t, const char *s)
 {
     uint32_t c;
     for (; *s; s += text_character(s, &c)) {
         text_character(s, &c);
-        add_character(t, c);
+        if (c == '\'')
+            text_add(t, "\\[aq]");
+        else
+            add_character(t, c);
         bool point = c == '.' && s[1] >= '0' && s[1] <= '9'; /* of a number */
         if (c == '/' || (c == '.' && !point) || c == '_')
             text_add(t, "\\:");

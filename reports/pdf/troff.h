@@ -12,8 +12,9 @@
  * "\&" in front. */
 void troff_text(struct text *t, const char *s);
 
-/* The same, but a line may break after "/", "." and "_". */
-void troff_path(struct text *t, const char *s);
+/* The same for paths and commands, which must be unchanged when they are copied out of the PDF: "'"
+ * and "-" stay as they are. A line may break after "/", "." and "_". */
+void troff_code(struct text *t, const char *s);
 
 /* The width of s in Helvetica (regular or bold), in thousandths of the size. Characters beyond
  * ASCII are estimated. */

@@ -43,12 +43,15 @@ completes 'train train/' ferdag status mine.yaml tr
 [ -n "$nospace" ] || fail 'train/ may go on, so no blank may follow it'
 completes 'train/big train/big/ train/small train/small/' ferdag status mine.yaml full train/
 completes 'train/big/x train/big/y' ferdag run mine.yaml -n train/big/
+same 'a completed group as a stage' 2 "$(ferdag status mine.yaml train/big/ | wc -l)"
 completes 'train/small/y' ferdag run given --force train/small/y
 [ -z "$nospace" ] || fail 'a whole stage'
 completes 'full' ferdag run --cache c -j2 mine.yaml f
 completes '' ferdag status broken.yaml ''
 completes '' ferdag status nowhere.yaml ''
 completes 'of. width=' ferdag run mine.yaml --set ''
+completes 'of.a=' ferdag run mine.yaml --set of.
+completes '' ferdag run mine.yaml -nj ''
 completes 'cpu cuda' ferdag run mine.yaml --backend c
 completes 'cpu cuda' ferdag run mine.yaml --backend = c
 completes 'auto cpu cuda ref' ferdag run mine.yaml --backend =

@@ -43,12 +43,37 @@ refused() {
 refused '--repair is an option of fsck, not of run' run x.yaml --repair
 refused '--dry-run is an option of run, not of graph' graph x.yaml -n
 refused '--set is an option of run, report, check, status, ' fsck --set a=b
-refused "unknown option --repiar (did you mean 'repair'?)" fsck --repiar
+refused "unknown option --repiar (did you mean '--repair'?)" fsck --repiar
+refused '`ferdag --version` prints the version' run --version
+for word in --foo -V; do refused "unknown option $word; \`ferdag --help\` lists the commands" $word; done
 refused "unknown command 'rnu' (did you mean 'run'?)" rnu --help
 refused "unknown command 'rnu' (did you mean 'run'?)" help rnu
 refused 'options follow the command' --json status x.yaml
-refused 'expected bash or zsh' completion fish
+refused "unknown shell 'fish': expected bash or zsh" completion fish
 refused 'usage: ferdag COMMAND'
+refused 'needs FILE; usage: ferdag run FILE [STAGE...] [OPTION...]' run
+
+# Each command has its own text of an option, and of exit status 2.
+has 'graph' 'draw each stage of a matrix' "$("$FERDAG" graph --help)"
+has 'explain' 'also explain stages that are cached' "$("$FERDAG" explain --help)"
+for name in kinds schema completion help fsck; do same "status 2 of $name" '2 wrong usage' "$("$FERDAG" $name --help | awk '/^  2 /{ $1 = $1; print }')"; done
+has 'status 2 of run' 'an error in the experiment file' "$("$FERDAG" run --help | grep '^  2')"
+
+# A cache that is a file is refused; one that does not exist is likely a mistake for commands that only read.
+printf 'ferdag: 2\nstages: { s: { kind: command, out: { o: o }, with: { run: "echo > o" } } }\n' > x.yaml
+touch file
+for name in run status check report fsck; do
+    words=(x.yaml)
+    [ $name = fsck ] && words=()
+    refused 'file is not a folder' $name "${words[@]}" --cache file
+done
+for name in status explain graph show; do
+    "$FERDAG" $name x.yaml --cache none > out 2> err
+    has "$name without a cache" 'ferdag: warning: no cache at none' "$(cat err)"
+done
+[ ! -e none ] || fail 'a command that reads made a cache'
+"$FERDAG" run x.yaml --cache none -nj1 > out 2> err || fail "-nj1: $(cat err)"
+same 'run without a cache' '' "$(grep warning err)"
 
 # One line with the version, which comes from one file, and one with the libraries.
 "$FERDAG" --version > version || fail "--version: $?"

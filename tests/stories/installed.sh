@@ -35,6 +35,14 @@ for name in demo demo.yaml; do
     "$ferdag" check "$name" > printed 2> err || fail "check $name: $(cat err)"
     same "$name in the current folder" 'demo.yaml: 1 stage, no errors' "$(cat printed)"
 done
+same 'with a folder' './demo.yaml: 1 stage, no errors' "$("$ferdag" check ./demo 2>&1)"
+while read -r name hint; do
+    "$ferdag" check "$name" > printed 2> err
+    same "exit of $name" 2 $?
+    has "$name" "(did you mean '$hint'?)" "$(cat err)"
+done <<< $'demo.yam demo.yaml\n./dmeo ./demo.yaml'
+"$ferdag" check '' > printed 2> err
+same 'an empty name' 'ferdag: the name of the experiment file is empty' "$(cat err)"
 cp demo.yaml more/other.yaml
 FERDAG_EXPERIMENTS=$PWD/more "$ferdag" check other > printed 2> err || fail "FERDAG_EXPERIMENTS: $(cat err)"
 same 'FERDAG_EXPERIMENTS' "$PWD/more/other.yaml: 1 stage, no errors" "$(cat printed)"

@@ -31,8 +31,8 @@ echo '# edited' >> best.sh
 same 'an edited script' best "$(ran wider.yaml)"
 
 # Looking around.
-grep -o '^    \./ferdag \(check\|status\|explain\|show\|log\|fsck\|kinds\)[^#]*' "$root/README.md" > commands
-same 'commands in README' 7 "$(wc -l < commands)"
+grep -o '^    \./ferdag \(check\|status\|explain\|show\|log\|get\|fsck\|kinds\)[^#]*' "$root/README.md" > commands
+same 'commands in README' 8 "$(wc -l < commands)"
 while read -ra command; do
     command=("${command[@]/#FILE/wider.yaml}")
     "${command[@]/#STAGE/train/8}" > printed 2> err || fail "${command[*]}: $(cat err)"

@@ -33,10 +33,12 @@ same 'again: only the failed stage is tried' '' "$(in_state ran < json)"
 stamp=$(stat -c %y%i out/x/report.pdf)
 touch -d '1 hour ago' out/x/tables/first.csv
 echo spoiled > out/x/tables/first.md
-rm out/x/tables/claims.csv
+rm out/x/tables/cells.json
 "$FERDAG" report x.yaml 2> err || fail "$(cat err)"
 same 'an unchanged report stays' "$stamp" "$(stat -c %y%i out/x/report.pdf)"
-[ -e out/x/tables/claims.csv ] || fail 'a deleted table did not come back'
+[ -e out/x/tables/cells.json ] || fail 'a deleted file did not come back'
+same 'files of tables without claims' 'cells.json first.csv first.md' "$(cd out/x/tables && printf '%s\n' * | paste -sd' ')"
+[ ! -e out/x/cells.json ] || fail 'cells.json is published twice'
 has 'a spoiled table is mended' 'Accuracies' "$(cat out/x/tables/first.md)"
 
 "$FERDAG" run x.yaml -k --json --set good=0.75 > json 2> err

@@ -97,6 +97,16 @@ static void test_values(void **state)
     assert_string_equal(o.names[1], "a");
     assert_string_equal(o.names[2], "-n");
     arguments_free(&o);
+
+    assert_int_equal(READ(&o, "ferdag", "run", "x.yaml", "-nkj4"), 0);
+    assert_true(o.dry && o.keep_going);
+    assert_int_equal(o.jobs, 4);
+    arguments_free(&o);
+    assert_int_equal(READ(&o, "ferdag", "run", "x.yaml", "-nj", "3"), 0);
+    assert_true(o.dry);
+    assert_int_equal(o.jobs, 3);
+    assert_int_equal(o.name_count, 1);
+    arguments_free(&o);
 }
 
 static void refused(struct options *o, int rc, const struct error *err, const char *text)
@@ -116,23 +126,33 @@ static void test_refused(void **state)
     refused(&o, READ(&o, "ferdag", "run", "x.yaml", "--jobs"), &err, "expected N");
     refused(&o, READ(&o, "ferdag", "run", "x.yaml", "--json=1"), &err, "takes no value");
     refused(&o, READ(&o, "ferdag", "run", "x.yaml", "-q"), &err, "unknown option -q");
-    refused(&o, READ(&o, "ferdag", "run", "x.yaml", "--jbos", "1"), &err, "did you mean 'jobs'?");
+    refused(&o, READ(&o, "ferdag", "run", "x.yaml", "--jbos", "1"), &err, "did you mean '--jobs'?");
     refused(&o, READ(&o, "ferdag", "run", "x.yaml", "--repair"), &err,
             "--repair is an option of fsck, not of run");
     refused(&o, READ(&o, "ferdag", "fsck", "-j2"), &err,
             "--jobs is an option of run and report, not of fsck");
-    refused(&o, READ(&o, "ferdag", "run"), &err, "usage: ferdag run FILE [STAGE...]");
-    refused(&o, READ(&o, "ferdag", "graph", "a", "b"), &err, "usage: ferdag graph FILE");
+    refused(&o, READ(&o, "ferdag", "run"), &err,
+            "run needs FILE; usage: ferdag run FILE [STAGE...] [OPTION...]");
+    refused(&o, READ(&o, "ferdag", "get", "x.yaml"), &err, "get needs STAGE.port and DEST; usage");
+    refused(&o, READ(&o, "ferdag", "graph", "a", "b"), &err,
+            "graph: unexpected argument 'b'; usage: ferdag graph FILE [OPTION...]");
+    refused(&o, READ(&o, "ferdag", "run", "x.yaml", "-nq"), &err, "unknown option -q");
+    refused(&o, READ(&o, "ferdag", "run", "x.yaml", "-nj"), &err, "-nj: expected N");
+    refused(&o, READ(&o, "ferdag", "run", "x.yaml", "--cache="), &err, "--cache: DIR is empty");
+    refused(&o, READ(&o, "ferdag", "run", "x.yaml", "--out", ""), &err, "--out: DIR is empty");
+    refused(&o, READ(&o, "ferdag", "run", "--version"), &err, "`ferdag --version` prints");
 }
 
 static void test_option_text(void **state)
 {
     (void)state;
     char text[OPTION_TEXT_LIMIT];
-    option_text(by_name("backend"), text, sizeof text);
+    option_text(by_name("backend"), NULL, text, sizeof text);
     assert_string_equal(text, "compute nets with this backend: auto (default), ref, cpu or cuda");
-    option_text(by_name("json"), text, sizeof text);
+    option_text(by_name("json"), command_find("run", NULL), text, sizeof text);
     assert_string_equal(text, "print the results as JSON on stdout");
+    option_text(by_name("all"), command_find("graph", NULL), text, sizeof text);
+    assert_string_equal(text, "draw each stage of a matrix");
 }
 
 int main(void)

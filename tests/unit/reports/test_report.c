@@ -209,14 +209,12 @@ static void test_tables_kind(void **state)
                "1,Zed wins,not decided,the data is not the paper's,Above,yes,holds,1,1,0,0,0,1,1"));
     free(csv);
     free(claims);
-    char *text = read_whole("cells.json", &size), *copy = read_whole("tables/cells.json", &size);
-    assert_string_equal(text, copy);
+    char *text = read_whole("tables/cells.json", &size);
     json_t *cells = parse(text);
     assert_int_equal(json_integer_value(json_object_get(cells, "settings_differ")), 1);
     assert_true(json_is_false(json_object_get(cells, "comparable")));
     json_decref(cells);
     free(text);
-    free(copy);
 }
 
 static bool installed(const char *name)

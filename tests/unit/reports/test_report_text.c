@@ -101,6 +101,7 @@ static void test_escaping(void **state)
     (void)state;
     expect_text(troff_text, ".so /etc\\[f]\n'br", ".so /etc\\[rs][f] \\[cq]br");
     expect_text(troff_text, "a-b -3 (-4.5)", "a-b \\-3 (\\-4.5)");
+    expect_text(troff_code, "sh -c 'head -3'", "sh -c \\[aq]head -3\\[aq]");
     expect_text(troff_text, "\"`^~", "\\[dq]\\[ga]\\[ha]\\[ti]");
     expect_text(troff_text, "na\u00efve \u6f22", "na\\[u00EF]ve \\[u6F22]");
     expect_text(troff_text, "bad\xff\xc3", "bad??");
