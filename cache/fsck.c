@@ -168,7 +168,7 @@ static int add_affected(const struct scan *scan, const struct digest *digest, st
     struct fsck *f = scan->fsck;
     struct affected *more;
     size_t count;
-    int rc = affected_find(scan->cache, digest, &more, &count, err);
+    int rc = affected_find(scan->cache, digest, &more, &count, NULL, err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         if (is_affected(f, &more[i].key))
             continue;
