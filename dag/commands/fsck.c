@@ -230,7 +230,9 @@ static void print_advice(const struct fsck *f, const char *folder, bool repaired
         fprintf(stderr, "repaired; ");
     else
         fprintf(stderr, "`ferdag fsck --repair` %s; ",
-                lost ? "removes what can't be restored" : "repairs all of it");
+                !lost            ? "repairs all of it"
+                : f->fault_count ? "removes what can't be restored and repairs the rest"
+                                 : "removes what can't be restored");
     if (lost == 0)
         fprintf(stderr, "no stage runs again\n");
     else
