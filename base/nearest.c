@@ -43,13 +43,23 @@ static size_t distance(const char *a, size_t n, const char *b, size_t m, size_t 
     return least(nearest, last) <= far ? above[m] : far + 1;
 }
 
+/* Letters in another case are no change, so that 'Train_CNN' is near to 'train_cnn'. */
+static void copy_lower(char *to, const char *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (char)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] - 'A' + 'a' : from[i]);
+}
+
 void nearest_offer(struct nearest *nearest, const char *candidate)
 {
+    char wrong[MAX_LENGTH] = "", other[MAX_LENGTH] = "";
     size_t n = strlen(nearest->wrong), m = strlen(candidate);
     size_t far = n < 3 ? 1 : (n + 2) / 3;
     if (n > MAX_LENGTH || m > MAX_LENGTH || n == 0 || n > m + far || m > n + far || budget <= 0)
         return;
-    size_t d = distance(nearest->wrong, n, candidate, m, far);
+    copy_lower(wrong, nearest->wrong, n);
+    copy_lower(other, candidate, m);
+    size_t d = distance(wrong, n, other, m, far);
     if (d <= far && d < m && (!nearest->best || d < nearest->distance)) {
         nearest->best = candidate;
         nearest->distance = d;

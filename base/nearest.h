@@ -12,7 +12,7 @@ struct nearest {
 };
 
 /* Compares one candidate. It is near if at most a third of the letters were changed, omitted, added
- * or swapped with their neighbour. */
+ * or swapped with their neighbour; case does not count. */
 void nearest_offer(struct nearest *nearest, const char *candidate);
 
 /* " (did you mean 'x'?)", or "" if no candidate was near; valid as long as `nearest`. */

@@ -1,5 +1,6 @@
 /* See affected.h. */
 #include "cache/affected.h"
+#include "base/file.h"
 #include "cache/record.h"
 #include "cache/tree.h"
 
@@ -27,6 +28,7 @@ struct search {
     double since;           /* when the blob was last verified */
     struct digest *digests; /* of the blob, and of folders that contain it */
     size_t digest_count;
+    char *output; /* an output that is one of them, or NULL */
     struct affected *affected;
     size_t count;
     struct error *err;
@@ -110,13 +112,24 @@ static bool contains(const struct cache *cache, const struct blob *blob,
     return found;
 }
 
+static int name_output(struct search *s, const struct result *result, const char *port)
+{
+    s->output = format_string("output %s of stage %s", port, result->stage);
+    return s->output ? 0 : out_of_memory(s->err);
+}
+
 static int add_folders(struct search *s, const struct result *result)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < result->output_count; i++) {
         const struct blob *blob = &result->outputs[i].blob;
-        if (!is_searched(s, blob->digest.hex) && contains(s->cache, blob, &s->digests[0]))
+        if (!is_searched(s, blob->digest.hex)) {
+            if (!contains(s->cache, blob, &s->digests[0]))
+                continue;
             rc = add_digest(s, &blob->digest);
+        }
+        if (rc == 0 && !s->output)
+            rc = name_output(s, result, result->outputs[i].port);
     }
     return rc;
 }
@@ -157,7 +170,7 @@ static int add_affected(struct search *s, const struct result *result)
 }
 
 int affected_find(struct cache *cache, const struct digest *digest, struct affected **affected,
-                  size_t *count, struct error *err)
+                  size_t *count, char **output, struct error *err)
 {
     struct search s = {.cache = cache, .err = err};
     struct metadata metadata;
@@ -174,19 +187,26 @@ int affected_find(struct cache *cache, const struct digest *digest, struct affec
         s.affected = NULL;
         s.count = 0;
     }
+    if (output && rc == 0)
+        *output = s.output;
+    else
+        free(s.output);
     *affected = s.affected;
     *count = s.count;
     return rc;
+}
+
+int affected_forget_result(struct cache *cache, const char *key, struct error *err)
+{
+    int rc = record_quarantine(cache->folder, key, err);
+    return rc < 0 ? rc : index_remove_result(cache->index, key, err);
 }
 
 int affected_forget(struct cache *cache, const struct affected *affected, size_t count,
                     struct error *err)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = record_quarantine(cache->folder, affected[i].key.hex, err);
-        if (rc == 0)
-            rc = index_remove_result(cache->index, affected[i].key.hex, err);
-    }
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = affected_forget_result(cache, affected[i].key.hex, err);
     return rc;
 }

@@ -49,9 +49,13 @@ static void notify(struct cache *cache, const char *text)
         cache->notice(cache->data, text);
 }
 
-static void notify_damage(struct cache *cache, const char *why, const char *consequence)
+/* "output o of stage join is damaged (WHY); CONSEQUENCE". output: NULL if unknown. */
+static void notify_damage(struct cache *cache, const struct digest *digest, const char *output,
+                          const char *why, const char *consequence)
 {
-    char *text = format_string("damaged: %s%s", why, consequence);
+    char *text = output
+                     ? format_string("%s is damaged (%s)%s", output, why, consequence)
+                     : format_string("blob %.12s is damaged (%s)%s", digest->hex, why, consequence);
     if (text)
         notify(cache, text);
     free(text);
@@ -72,25 +76,31 @@ static void notify_affected(struct cache *cache, const struct affected *affected
     free(text);
 }
 
-/* Forgets results that may have been computed from the damaged blob. */
-static int forget_affected(struct cache *cache, const struct digest *digest, struct error *err)
+/* Reports a damaged blob, and forgets results that may have been computed from it. */
+static int report_damage(struct cache *cache, const struct digest *digest, const char *why,
+                         const char *consequence, struct error *err)
 {
-    struct affected *affected;
-    size_t count;
-    int rc = affected_find(cache, digest, &affected, &count, err);
+    struct affected *affected = NULL;
+    size_t count = 0;
+    char *output = NULL;
+    int rc = affected_find(cache, digest, &affected, &count, &output, err);
+    notify_damage(cache, digest, output, why, consequence);
     if (rc == 0)
         notify_affected(cache, affected, count);
     if (rc == 0 && !cache->read_only)
         rc = affected_forget(cache, affected, count, err);
     cache->forgotten += count;
     affected_free(affected, count);
+    free(output);
     return rc;
 }
 
 int check_replaced(struct cache *cache, const struct digest *digest, struct error *err)
 {
-    notify_damage(cache, "a blob had other bytes than those that were stored", "; it was replaced");
-    return forget_affected(cache, digest, err);
+    char *why = format_string("blob %.12s had other bytes than were stored", digest->hex);
+    int rc = report_damage(cache, digest, why ? why : "other bytes", "; it was replaced", err);
+    free(why);
+    return rc;
 }
 
 int check_quarantine(struct cache *cache, const struct digest *digest, struct error *err)
@@ -102,9 +112,9 @@ int check_quarantine(struct cache *cache, const struct digest *digest, struct er
 int cache_damaged(struct cache *cache, const struct digest *digest, const char *why,
                   struct error *err)
 {
-    notify_damage(cache, why,
-                  cache->read_only ? "" : "; it is moved to damaged/ and its stage runs again");
-    int rc = forget_affected(cache, digest, err);
+    int rc = report_damage(
+        cache, digest, why,
+        cache->read_only ? "" : "; it is moved to damaged/ and its stage runs again", err);
     return rc < 0 || cache->read_only ? rc : check_quarantine(cache, digest, err);
 }
 
@@ -149,14 +159,20 @@ static int verify(struct cache *cache, const struct digest *digest, uint64_t siz
     return rc;
 }
 
-/* Whether there is something in the blob's place, such as a file of another size. */
-static bool exists(const struct cache *cache, const struct digest *digest)
+/* Called for a blob without a file of its size: -ENOENT or an error. */
+static int check_size(struct cache *cache, const struct digest *digest, struct error *err)
 {
     struct stat st;
     char *path = store_local_path(cache->blobs, digest);
-    bool there = path && lstat(path, &st) == 0;
+    char *why = format_string("blob %.12s has another size than was stored", digest->hex);
+    int rc = -ENOENT;
+    if (!path || !why)
+        rc = error_set(err, ENOMEM, "out of memory checking a blob");
+    else if (lstat(path, &st) == 0)
+        rc = missing_by_damage(cache, digest, why, err);
+    free(why);
     free(path);
-    return there;
+    return rc;
 }
 
 /* 0, -ENOENT or an error. known: as in check_blob. */
@@ -166,10 +182,7 @@ static int check_file(struct cache *cache, const struct digest *digest, uint64_t
     struct metadata now, stored;
     double when;
     if (store_local_metadata(cache->blobs, digest, size, &now) < 0)
-        return exists(cache, digest)
-                   ? missing_by_damage(cache, digest,
-                                       "a blob has another size than what was stored", err)
-                   : -ENOENT;
+        return check_size(cache, digest, err);
     if (known && metadata_equal(known, &now))
         return 0;
     if (cache->read_only && cache->by_size)

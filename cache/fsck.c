@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "cache/fsck.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "cache/check.h"
+#include "cache/record.h"
 #include "cache/store_local.h"
 #include "cache/tree.h"
 
@@ -70,40 +72,58 @@ static int scan_blobs(struct scan *scan, struct error *err)
 
 /* ---- results ---- */
 
-/* One output of a known result. */
-struct output_of {
-    const char *stage, *port;
-    const struct blob *blob;
-};
-
-/* Adds the output to the users of that blob, if the blob is damaged. */
-static int add_user(struct fsck *f, const struct output_of *output, const struct digest *digest,
-                    struct error *err)
+static struct damaged_blob *find_damaged(const struct fsck *f, const struct digest *digest)
 {
     struct damaged_blob key = {.digest = *digest};
-    struct damaged_blob *d = f->damaged_count ? bsearch(&key, f->damaged, f->damaged_count,
-                                                        sizeof *f->damaged, by_digest)
-                                              : NULL;
-    char *users;
-    if (!d)
-        return 0;
-    if (asprintf(&users, "%s%s%s.%s", d->users, *d->users ? ", " : "", output->stage,
-                 output->port) < 0)
+    return f->damaged_count
+               ? bsearch(&key, f->damaged, f->damaged_count, sizeof *f->damaged, by_digest)
+               : NULL;
+}
+
+/* An output of a known result while it is checked. */
+struct output_scan {
+    const struct cache *cache;
+    struct fsck *fsck;
+    const struct result *result;
+    const struct result_output *output;
+    bool missing, damaged; /* blobs of it are */
+};
+
+/* Names start with a dot: such an output only helps later stages. */
+static bool is_optional(const struct result_output *output)
+{
+    return output->port[0] == '.';
+}
+
+static int add_user(const struct output_scan *scan, struct damaged_blob *damaged, struct error *err)
+{
+    char *users = format_string("%s%s%s.%s", damaged->users, *damaged->users ? ", " : "",
+                                scan->result->stage, scan->output->port);
+    if (!users)
         return out_of_memory(err);
-    free(d->users);
-    d->users = users;
+    free(damaged->users);
+    damaged->users = users;
+    damaged->needed |= !is_optional(scan->output);
     return 0;
 }
 
-static int add_missing(struct fsck *f, const struct output_of *output, struct error *err)
+static int add_lost(const struct output_scan *scan, struct error *err)
 {
-    char **larger = realloc(f->missing, (f->missing_count + 1) * sizeof *larger);
+    struct fsck *f = scan->fsck;
+    struct lost_output *larger = realloc(f->lost, (f->lost_count + 1) * sizeof *larger);
     if (!larger)
         return out_of_memory(err);
-    f->missing = larger;
-    if (asprintf(&larger[f->missing_count], "%s.%s", output->stage, output->port) < 0)
+    f->lost = larger;
+    struct lost_output *lost = &larger[f->lost_count];
+    *lost = (struct lost_output){
+        .name = format_string("%s.%s", scan->result->stage, scan->output->port),
+        .damaged = scan->damaged,
+    };
+    snprintf(lost->key.hex, sizeof lost->key.hex, "%s", scan->result->key);
+    if (!lost->name)
         return out_of_memory(err);
-    f->missing_count++;
+    f->lost_count++;
+    f->missing_count += !scan->damaged;
     return 0;
 }
 
@@ -113,44 +133,43 @@ static bool is_stored(const struct cache *cache, const struct digest *digest, ui
     return store_local_metadata(cache->blobs, digest, size, &metadata) == 0;
 }
 
-static int scan_output(const struct scan *scan, const struct output_of *output, struct error *err)
+static int scan_output_blob(struct output_scan *scan, const struct digest *digest, uint64_t size,
+                            struct error *err)
 {
-    const struct cache *cache = scan->cache;
-    const struct blob *blob = output->blob;
-    struct tree tree = {0};
-    bool stored = is_stored(cache, &blob->digest, blob->size);
-    int rc = add_user(scan->fsck, output, &blob->digest, err);
-    if (rc == 0 && stored && blob->tree && cache_read_tree(cache, blob, &tree, NULL) < 0)
-        stored = false;
-    for (size_t i = 0; rc == 0 && i < tree.count; i++) {
-        const struct tree_entry *e = &tree.entries[i];
-        if (!tree_is_file(e))
-            continue;
-        stored &= is_stored(cache, &e->digest, e->size);
-        rc = add_user(scan->fsck, output, &e->digest, err);
-    }
-    tree_free(&tree);
-    /* an output with a dot only helps later stages, and may be missing */
-    return rc == 0 && output->port[0] != '.' && !stored ? add_missing(scan->fsck, output, err) : rc;
+    struct damaged_blob *damaged = find_damaged(scan->fsck, digest);
+    scan->damaged |= damaged != NULL;
+    scan->missing |= !damaged && !is_stored(scan->cache, digest, size);
+    return damaged ? add_user(scan, damaged, err) : 0;
 }
 
-static int scan_results(const struct scan *scan, struct error *err)
+static int scan_output(struct output_scan *scan, struct error *err)
 {
-    struct index *index = scan->cache->index;
-    struct digest *keys;
-    size_t count;
-    int rc = index_keys(index, &keys, &count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        struct result result;
-        rc = index_find(index, keys[i].hex, &result, err);
-        for (size_t k = 0; rc == 0 && k < result.output_count; k++) {
-            const struct result_output *o = &result.outputs[k];
-            rc = scan_output(scan, &(struct output_of){result.stage, o->port, &o->blob}, err);
-        }
-        result_free(&result);
-        rc = rc == -ENOENT ? 0 : rc;
+    const struct blob *blob = &scan->output->blob;
+    struct tree tree = {0};
+    int rc = scan_output_blob(scan, &blob->digest, blob->size, err);
+    if (rc == 0 && blob->tree && cache_read_tree(scan->cache, blob, &tree, NULL) < 0)
+        scan->missing = true;
+    for (size_t i = 0; rc == 0 && i < tree.count; i++)
+        if (tree_is_file(&tree.entries[i]))
+            rc = scan_output_blob(scan, &tree.entries[i].digest, tree.entries[i].size, err);
+    tree_free(&tree);
+    return rc;
+}
+
+int fsck_scan_outputs(struct cache *cache, struct fsck *f, const struct result *result, bool *lost,
+                      struct error *err)
+{
+    int rc = 0;
+    *lost = false;
+    for (size_t i = 0; rc == 0 && i < result->output_count; i++) {
+        struct output_scan scan = {
+            .cache = cache, .fsck = f, .result = result, .output = &result->outputs[i]};
+        rc = scan_output(&scan, err);
+        if (rc < 0 || is_optional(scan.output) || (!scan.missing && !scan.damaged))
+            continue;
+        *lost = true;
+        rc = add_lost(&scan, err);
     }
-    free(keys);
     return rc;
 }
 
@@ -168,7 +187,7 @@ static int add_affected(const struct scan *scan, const struct digest *digest, st
     struct fsck *f = scan->fsck;
     struct affected *more;
     size_t count;
-    int rc = affected_find(scan->cache, digest, &more, &count, err);
+    int rc = affected_find(scan->cache, digest, &more, &count, NULL, err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         if (is_affected(f, &more[i].key))
             continue;
@@ -190,19 +209,58 @@ int fsck_scan(struct cache *cache, struct fsck *f, struct error *err)
     struct scan scan = {cache, f};
     int rc = scan_blobs(&scan, err);
     if (rc == 0)
-        rc = scan_results(&scan, err);
+        rc = fsck_scan_records(cache, f, err);
     for (size_t i = 0; rc == 0 && i < f->damaged_count; i++)
         rc = add_affected(&scan, &f->damaged[i].digest, err);
-    if (rc == 0)
-        rc = fsck_scan_records(cache, f, err);
     if (rc == 0)
         rc = attempt_list(cache, &f->attempts, &f->attempt_count, err);
     return rc;
 }
 
+/* ---- what was found ---- */
+
+bool fsck_found(const struct fsck *f)
+{
+    return f->damaged_count || f->fault_count || f->affected_count || f->lost_count;
+}
+
+/* ---- repair ---- */
+
+/* *lost: whether the result still lacks outputs; another run may have computed it since the scan.
+ */
+static int look_again(struct cache *cache, const char *key, bool *lost, struct error *err)
+{
+    struct fsck found = {0};
+    struct result result;
+    int rc = record_read(cache->folder, key, &result, NULL);
+    if (rc < 0)
+        rc = index_find(cache->index, key, &result, err);
+    *lost = true;
+    if (rc == 0 && !result.incomplete)
+        rc = fsck_scan_outputs(cache, &found, &result, lost, err);
+    result_free(&result);
+    fsck_free(&found);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int forget_lost(struct cache *cache, const struct fsck *f, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < f->lost_count; i++) {
+        const char *key = f->lost[i].key.hex;
+        bool lost;
+        if (i > 0 && strcmp(key, f->lost[i - 1].key.hex) == 0)
+            continue; /* another output of the same result */
+        rc = look_again(cache, key, &lost, err);
+        if (rc == 0 && lost)
+            rc = affected_forget_result(cache, key, err);
+    }
+    return rc;
+}
+
 int fsck_repair(struct cache *cache, const struct fsck *f, struct error *err)
 {
-    if (!f->damaged_count && !f->fault_count)
+    if (!fsck_found(f))
         return 0;
     if (cache->read_only)
         return error_set(err, EROFS, "the cache %s can't be written, so nothing was repaired",
@@ -210,6 +268,8 @@ int fsck_repair(struct cache *cache, const struct fsck *f, struct error *err)
     int rc = affected_forget(cache, f->affected, f->affected_count, err);
     for (size_t i = 0; rc == 0 && i < f->damaged_count; i++)
         rc = check_quarantine(cache, &f->damaged[i].digest, err);
+    if (rc == 0)
+        rc = forget_lost(cache, f, err);
     return rc < 0 ? rc : fsck_repair_records(cache, f, err);
 }
 
@@ -220,12 +280,12 @@ void fsck_free(struct fsck *f)
         free(f->damaged[i].users);
     }
     for (size_t i = 0; i < f->fault_count; i++)
-        free(f->faults[i].text);
-    for (size_t i = 0; i < f->missing_count; i++)
-        free(f->missing[i]);
+        free(f->faults[i].stage);
+    for (size_t i = 0; i < f->lost_count; i++)
+        free(f->lost[i].name);
     free(f->damaged);
     free(f->faults);
-    free(f->missing);
+    free(f->lost);
     affected_free(f->affected, f->affected_count);
     attempts_free(f->attempts, f->attempt_count);
     *f = (struct fsck){0};

@@ -16,12 +16,28 @@ struct damaged_blob {
     char *why;
     char *users; /* "train/full/vgg19.best, ...": outputs of known results that are this blob or a
                     folder with it; "": none, as for a log */
+    bool needed; /* one of them is not optional, so that its stage runs again */
 };
 
-/* An error in a result's record, or in what the index has of the result. */
+/* An error in a result's record, or in what the index has of the result, and its repair. */
+struct fault_type {
+    const char *text;              /* "it is not in the index" */
+    const char *repair, *repaired; /* "adds it from its record", "added from its record" */
+    bool lost;                     /* the result can't be restored */
+};
+
 struct fault {
     struct digest key;
-    char *text;
+    char *stage; /* "" if unknown */
+    const struct fault_type *type;
+};
+
+/* An output without all of its blobs, so that its stage runs again. Outputs whose names start with
+ * a dot are optional and never lost. */
+struct lost_output {
+    struct digest key; /* of the result */
+    char *name;        /* "STAGE.PORT" */
+    bool damaged;      /* blobs are damaged; else some are missing */
 };
 
 struct fsck {
@@ -34,9 +50,9 @@ struct fsck {
     size_t fault_count;
     struct affected *affected; /* results that may have been computed from a damaged blob */
     size_t affected_count;
-    char **missing; /* "STAGE.PORT": outputs without all of their blobs; their stages run again */
-    size_t missing_count;
-    struct attempt *attempts; /* unfinished stages: no damage */
+    struct lost_output *lost;         /* all outputs of a result in a row */
+    size_t lost_count, missing_count; /* missing: those that aren't damaged */
+    struct attempt *attempts;         /* unfinished stages: no damage */
     size_t attempt_count;
 };
 
@@ -48,12 +64,20 @@ int fsck_open(struct cache *cache, const char *folder, bool repair, struct fsck 
 /* Reads every blob and checks every result. fsck_free frees, also after an error. */
 int fsck_scan(struct cache *cache, struct fsck *fsck, struct error *err);
 
-/* Moves damaged blobs and records to damaged/, forgets affected results, and makes the index and
- * the records agree. -EROFS if the cache can't be written. */
+/* Moves damaged blobs and records to damaged/, removes affected results and those with lost
+ * outputs, and makes the index and the records agree. -EROFS if the cache can't be written. */
 int fsck_repair(struct cache *cache, const struct fsck *fsck, struct error *err);
 void fsck_free(struct fsck *fsck);
 
-/* In fsck_records.c: fill faults; repair them. */
+/* Whether something is wrong, apart from an index that was rebuilt. */
+bool fsck_found(const struct fsck *fsck);
+
+/* In fsck.c: adds the result's lost outputs, and its outputs to the users of damaged blobs. *lost:
+ * whether an output is lost. */
+int fsck_scan_outputs(struct cache *cache, struct fsck *fsck, const struct result *result,
+                      bool *lost, struct error *err);
+
+/* In fsck_records.c: check all results and fill faults; repair them. */
 int fsck_scan_records(struct cache *cache, struct fsck *fsck, struct error *err);
 int fsck_repair_records(struct cache *cache, const struct fsck *fsck, struct error *err);
 

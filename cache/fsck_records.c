@@ -88,40 +88,71 @@ int fsck_open(struct cache *cache, const char *folder, bool repair, struct fsck 
 
 /* ---- record against index ---- */
 
-static const char damaged_record[] = "its record is damaged";
-static const char no_record[] = "it has no record";
-static const char not_in_index[] = "it is not in the index";
-static const char differs[] = "the index and its record have different outputs";
+static const struct fault_type no_record = {"it has no record", "writes it from the index",
+                                            "written from the index", false};
+static const struct fault_type damaged_record = {
+    "its record is damaged", "moves it to damaged/ and writes it from the index",
+    "moved to damaged/ and written from the index", false};
+static const struct fault_type not_in_index = {"it is not in the index", "adds it from its record",
+                                               "added to the index from its record", false};
+static const struct fault_type differs = {"the index and its record have different outputs",
+                                          "takes those of the record",
+                                          "the index has those of the record", false};
+static const struct fault_type lost_result = {
+    "its outputs are unknown: the index lacks them, and its record is lost or damaged",
+    "removes it, so that its stage runs again in the next run",
+    "removed; its stage runs again in the next run", true};
 
-static int add_fault(struct fsck *f, const struct digest *key, const char *text, struct error *err)
+static int add_fault(struct fsck *f, const struct digest *key, const char *stage,
+                     const struct fault_type *type, struct error *err)
 {
     struct fault *larger = realloc(f->faults, (f->fault_count + 1) * sizeof *larger);
     if (!larger)
         return error_set(err, ENOMEM, "out of memory checking the cache");
     f->faults = larger;
     struct fault *fault = &larger[f->fault_count];
-    *fault = (struct fault){.key = *key, .text = strdup(text)};
-    if (!fault->text)
+    *fault = (struct fault){.key = *key, .stage = strdup(stage), .type = type};
+    if (!fault->stage)
         return error_set(err, ENOMEM, "out of memory checking the cache");
     f->fault_count++;
     return 0;
 }
 
-/* *fault: what is wrong with the result of a key, or NULL. */
-static int find_fault(struct cache *cache, const struct digest *key, const char **fault,
-                      struct error *err)
+/* A result as the index and its record have it. in_index, in_record: what reading them returned. */
+struct versions {
+    struct result known, recorded;
+    int in_index, in_record;
+};
+
+/* The one that repair keeps: the record, whose bytes are checked, or else the index's; NULL if both
+ * are lost or damaged. */
+static const struct result *valid_version(const struct versions *v)
 {
-    struct result known = {0}, recorded = {0};
-    int in_index = index_find(cache->index, key->hex, &known, err);
-    int in_record = record_read(cache->folder, key->hex, &recorded, NULL);
-    *fault = in_record == -ENOENT                                          ? no_record
-             : in_record < 0                                               ? damaged_record
-             : in_index == -ENOENT                                         ? not_in_index
-             : known.incomplete || !result_same_outputs(&known, &recorded) ? differs
-                                                                           : NULL;
-    result_free(&known);
-    result_free(&recorded);
-    return in_index < 0 && in_index != -ENOENT ? in_index : 0;
+    return v->in_record == 0                          ? &v->recorded
+           : v->in_index == 0 && !v->known.incomplete ? &v->known
+                                                      : NULL;
+}
+
+static const struct fault_type *find_fault(const struct versions *v)
+{
+    return !valid_version(v)                                                      ? &lost_result
+           : v->in_record == -ENOENT                                              ? &no_record
+           : v->in_record < 0                                                     ? &damaged_record
+           : v->in_index == -ENOENT                                               ? &not_in_index
+           : v->known.incomplete || !result_same_outputs(&v->known, &v->recorded) ? &differs
+                                                                                  : NULL;
+}
+
+/* Checks a result. A fault of one with lost outputs is not reported: it is removed anyway. */
+static int scan_versions(struct cache *cache, struct fsck *f, const struct digest *key,
+                         const struct versions *v, struct error *err)
+{
+    const struct result *valid = valid_version(v);
+    const struct fault_type *fault = find_fault(v);
+    bool lost = false;
+    int rc = valid ? fsck_scan_outputs(cache, f, valid, &lost, err) : 0;
+    const char *stage = valid ? valid->stage : v->in_index == 0 ? v->known.stage : "";
+    return rc == 0 && fault && !lost ? add_fault(f, key, stage, fault, err) : rc;
 }
 
 struct record_scan {
@@ -133,15 +164,17 @@ struct record_scan {
 static int scan_key(void *data, const struct digest *key, struct error *err)
 {
     const struct record_scan *scan = data;
-    const char *fault;
-    struct result known;
-    int rc = scan->not_in_index ? index_find(scan->cache->index, key->hex, &known, err) : -ENOENT;
-    if (rc == 0)
-        result_free(&known);
-    if (rc != -ENOENT)
-        return rc;
-    rc = find_fault(scan->cache, key, &fault, err);
-    return rc == 0 && fault ? add_fault(scan->fsck, key, fault, err) : rc;
+    struct versions v = {0};
+    v.in_index = index_find(scan->cache->index, key->hex, &v.known, err);
+    int rc = v.in_index == -ENOENT ? 0 : v.in_index;
+    if (rc == 0 && !(scan->not_in_index && v.in_index == 0)) {
+        scan->fsck->results++;
+        v.in_record = record_read(scan->cache->folder, key->hex, &v.recorded, NULL);
+        rc = scan_versions(scan->cache, scan->fsck, key, &v, err);
+    }
+    result_free(&v.known);
+    result_free(&v.recorded);
+    return rc;
 }
 
 int fsck_scan_records(struct cache *cache, struct fsck *f, struct error *err)
@@ -153,7 +186,6 @@ int fsck_scan_records(struct cache *cache, struct fsck *f, struct error *err)
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = scan_key(&scan, &keys[i], err);
     free(keys);
-    f->results = count;
     scan.not_in_index = true;
     return rc < 0 ? rc : record_list(cache->folder, scan_key, &scan, err);
 }

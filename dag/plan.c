@@ -116,13 +116,17 @@ static void check_external(const struct external *external, const char *cache, b
         node_problem(problems, external->where, "input '%s': %s", external->name, why.text);
 }
 
-static void check_gpu(const struct stage *stage, struct problems *problems)
+static void check_gpu(const struct stage *stage, bool lenient, struct problems *problems)
 {
+    static const char text[] = "stage '%s' needs a GPU, and there is none";
     char numerics[256];
-    if (stage->gpu == GPU_REQUIRED &&
-        kind_numerics(NUMERICS_NET, "cuda", 1, numerics, sizeof numerics, NULL) < 0)
-        node_problem(problems, stage->where, "stage '%s' needs a GPU, and there is none",
-                     stage->group);
+    if (stage->gpu != GPU_REQUIRED ||
+        kind_numerics(NUMERICS_NET, "cuda", 1, numerics, sizeof numerics, NULL) == 0)
+        return;
+    if (lenient)
+        node_warn(problems, stage->where, text, stage->group);
+    else
+        node_problem(problems, stage->where, text, stage->group);
 }
 
 /* looked: indexed by external, so that each is checked once however many stages read it. */
@@ -136,7 +140,7 @@ static void check_stage(const struct stage *stage, const char *cache, bool lenie
         looked[external->place] = true;
         check_external(external, cache, lenient, problems);
     }
-    check_gpu(stage, problems);
+    check_gpu(stage, lenient, problems);
 }
 
 void plan_check_surroundings(const struct experiment *e, const char *cache, bool lenient,

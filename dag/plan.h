@@ -54,9 +54,9 @@ void plan_create(struct plan *plan, struct experiment *experiment, struct cache 
 void plan_free(struct plan *plan);
 
 /* Check whether stages can run here and add an error for each obstacle: an external input that
- * can't be read (a missing one is a warning if `lenient`) or that contains the cache; a GPU that is
- * required and absent. The first checks all stages of an experiment, the second the wanted ones of
- * a plan. Neither changes anything. */
+ * can't be read or that contains the cache; a GPU that is required and absent. With `lenient` an
+ * input or a GPU that is missing is a warning. The first checks all stages of an experiment, the
+ * second the wanted ones of a plan. Neither changes anything. */
 void plan_check_surroundings(const struct experiment *experiment, const char *cache, bool lenient,
                              struct problems *problems);
 void plan_check_wanted(const struct plan *plan, const char *cache, struct problems *problems);

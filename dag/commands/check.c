@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* What else `run` would refuse: inputs that can't be read, a GPU that isn't there. A missing file
- * is only a warning here, since the run may be on another machine. */
+ * or GPU is only a warning here, since the run may be on another machine. */
 static int check_surroundings(const struct options *options, struct experiment *e,
                               struct problems *problems, struct error *err)
 {

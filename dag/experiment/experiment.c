@@ -91,6 +91,15 @@ struct matrix {
     struct drafts *drafts;
 };
 
+/* Whether a variable of `for` has no valid value. */
+static bool is_unknown(const struct matrix *m, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (m->locals[i].value->broken)
+            return true;
+    return false;
+}
+
 static int add_instance(struct matrix *m, size_t count, const char *name)
 {
     struct experiment *e = m->e;
@@ -100,8 +109,11 @@ static int add_instance(struct matrix *m, size_t count, const char *name)
         return node_problem(e->problems, m->key, "more than %d stages", STAGE_LIMIT);
     struct stage *stage = arena_alloc(e->arena, sizeof *stage);
     *stage = (struct stage){.name = name, .group = m->key->text, .where = m->key};
-    e->stages = arena_push(e->arena, e->stages, e->stage_count, sizeof *e->stages);
-    e->stages[e->stage_count++] = stage;
+    bool unlisted = is_unknown(m, count);
+    if (!unlisted) {
+        e->stages = arena_push(e->arena, e->stages, e->stage_count, sizeof *e->stages);
+        e->stages[e->stage_count++] = stage;
+    }
     struct variable *locals = arena_alloc(e->arena, (count + 1) * sizeof *locals);
     memcpy(locals, m->locals, count * sizeof *locals);
     d->items = arena_push(e->arena, d->items, d->count, sizeof *d->items);
@@ -109,6 +121,7 @@ static int add_instance(struct matrix *m, size_t count, const char *name)
                                           .entry = m->entry,
                                           .locals = locals,
                                           .local_count = count,
+                                          .unlisted = unlisted,
                                           .misspelled = m->misspelled};
     return 0;
 }
@@ -148,6 +161,17 @@ static int check_axis(const struct matrix *m, const struct node *key, const stru
     return rc;
 }
 
+static int expand_axis(struct matrix *m, size_t axis, const char *name);
+
+/* Checks the remaining axes and the stage's fields without a value for this axis. */
+static int skip_axis(struct matrix *m, size_t axis, const char *name)
+{
+    struct node *broken = node_broken(m->e->arena, m->axes->items[axis]);
+    m->locals[axis] = (struct variable){.name = m->axes->keys[axis]->text, .value = broken};
+    expand_axis(m, axis + 1, name);
+    return -EINVAL;
+}
+
 static int expand_axis(struct matrix *m, size_t axis, const char *name)
 {
     if (!m->axes || axis == m->axes->count)
@@ -156,8 +180,10 @@ static int expand_axis(struct matrix *m, size_t axis, const char *name)
     const struct node *key = m->axes->keys[axis];
     struct node *values;
     if (scope_expand(&scope, m->axes->items[axis], &values, m->e->problems) < 0)
-        return -EINVAL;
+        return skip_axis(m, axis, name);
     int rc = check_axis(m, key, values, &values);
+    if (rc < 0 && values->count == 0)
+        return skip_axis(m, axis, name);
     for (size_t i = 0; i < values->count && !m->full; i++) {
         const struct node *value = values->items[i];
         m->locals[axis] = (struct variable){.name = key->text, .value = value};
@@ -261,6 +287,9 @@ int experiment_load(struct experiment *e, const char *file, const char *const *s
         for (size_t i = 0; i < drafts.count; i++)
             stage_read_fields(e, &drafts.items[i]);
         stage_read_inputs(e, &drafts);
+        for (size_t i = 0; i < drafts.count; i++)
+            if (drafts.items[i].unlisted)
+                json_decref(drafts.items[i].stage->params);
         tables_add_stages(e);
         graph_sort(e);
     }

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_LIMIT = 200 };
+enum { NAME_LIMIT = 200, LISTED = 5 };
 
 bool experiment_name_is_valid(const char *name, const char *also)
 {
@@ -18,6 +18,17 @@ bool experiment_name_is_valid(const char *name, const char *also)
         if (!strchr(letters, name[i]) && !strchr(also, name[i]))
             return false;
     return true;
+}
+
+const char *experiment_name_list(struct arena *arena, const char *const *names, size_t count)
+{
+    size_t listed = count > LISTED ? LISTED : count;
+    const char *list = "";
+    for (size_t i = 0; i < listed; i++) {
+        const char *between = i == 0 ? "" : i + 1 == count ? " and " : ", ";
+        list = arena_print(arena, "%s%s%s", list, between, names[i]);
+    }
+    return count > listed ? arena_print(arena, "%s and %zu more", list, count - listed) : list;
 }
 
 struct scope experiment_scope(struct experiment *e, const struct variable *locals, size_t count)

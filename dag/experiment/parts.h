@@ -6,12 +6,14 @@
 #include "dag/experiment/experiment.h"
 
 /* A stage while the file is read: the entry of `stages` that it comes from, and the values of the
- * variables of its `for`. */
+ * variables of its `for`. Of an entry whose matrix can't be expanded, the variables' values are
+ * broken nodes; its stage is only checked, and not in the experiment's list. */
 struct draft {
     struct stage *stage;
     const struct node *entry;
     const struct variable *locals;
     size_t local_count;
+    bool unlisted;   /* it is not in the experiment's list, and the draft owns stage->params */
     bool misspelled; /* the entry has an unknown key: what seems to be missing may stand there */
 };
 
@@ -24,6 +26,9 @@ struct drafts {
  * `also`; 200 bytes at most. Names become file names and parts of references, so '/' and blanks are
  * never allowed. */
 bool experiment_name_is_valid(const char *name, const char *also);
+
+/* "a", "a and b" or, of more than five names, "a, b, c, d, e and 3 more". */
+const char *experiment_name_list(struct arena *arena, const char *const *names, size_t count);
 
 /* The scope for expanding "${name}": the local variables first, then the experiment's params. */
 struct scope experiment_scope(struct experiment *e, const struct variable *locals, size_t count);

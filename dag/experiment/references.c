@@ -1,6 +1,7 @@
 /* See experiment.h. Resolves references such as "train/vgg19.best" to outputs of stages. */
 #include "dag/experiment/experiment.h"
 #include "base/nearest.h"
+#include "dag/experiment/parts.h"
 #include "dag/experiment/schema.h"
 
 #include <errno.h>
@@ -64,6 +65,19 @@ static bool hangs_on_broken(const struct experiment *e, const char *text)
     return false;
 }
 
+/* "; the stages are a, b and c", from the entries of `stages`. */
+static const char *known_stages(const struct experiment *e)
+{
+    const struct node *stages = node_get(e->root, "stages");
+    size_t count = stages && stages->type == NODE_MAP ? stages->count : 0;
+    const char **names = arena_alloc(e->arena, (count + 1) * sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = stages->keys[i]->text;
+    return count < 2 ? ""
+                     : arena_print(e->arena, "; the stages are %s",
+                                   experiment_name_list(e->arena, names, count));
+}
+
 static int unknown_stage(const struct experiment *e, const char *text, const struct node *where)
 {
     struct nearest nearest = {.wrong = text};
@@ -79,8 +93,9 @@ static int unknown_stage(const struct experiment *e, const char *text, const str
     }
     for (size_t i = 0; i < e->external_count; i++)
         nearest_offer(&nearest, e->externals[i]->name);
+    const char *hint = nearest_hint(&nearest);
     return node_problem(e->problems, where, "unknown stage or input '%s'%s", text,
-                        nearest_hint(&nearest));
+                        *hint ? hint : known_stages(e));
 }
 
 struct external *experiment_external(const struct experiment *e, const char *name)
@@ -107,10 +122,18 @@ static int find_output(const struct experiment *e, const struct stage *stage, co
         return 0;
     if (stage->broken && (!stage->kind || stage->kind->open_ports))
         return -EINVAL;
-    for (size_t i = 0; i < stage->output_count; i++)
-        nearest_offer(&nearest, stage->outputs[i].port);
+    const char **names = arena_alloc(e->arena, (stage->output_count + 1) * sizeof *names);
+    for (size_t i = 0; i < stage->output_count; i++) {
+        names[i] = stage->outputs[i].port;
+        nearest_offer(&nearest, names[i]);
+    }
+    const char *hint = nearest_hint(&nearest);
+    if (!*hint)
+        hint =
+            arena_print(e->arena, "; its output%s %s", stage->output_count == 1 ? " is" : "s are",
+                        experiment_name_list(e->arena, names, stage->output_count));
     return node_problem(e->problems, where, "unknown output '%s' of stage '%s' (kind %s)%s", port,
-                        stage->name, stage->kind->name, nearest_hint(&nearest));
+                        stage->name, stage->kind->name, hint);
 }
 
 int experiment_resolve(const struct experiment *e, const char *text, const struct node *where,

@@ -96,8 +96,8 @@ static void offer_names(const struct scope *scope, struct nearest *nearest, cons
         nearest_offer(nearest, arena_print(scope->arena, "%s.%s", above, map->keys[i]->text));
 }
 
-static void say_unknown(const struct scope *scope, const struct node *node, const char *path,
-                        struct problems *problems)
+static void report_unknown(const struct scope *scope, const struct node *node, const char *path,
+                           struct problems *problems)
 {
     struct nearest nearest = {.wrong = path};
     offer_names(scope, &nearest, path);
@@ -109,13 +109,14 @@ static void say_unknown(const struct scope *scope, const struct node *node, cons
 }
 
 /* Finds the value of a name, expanded. `otherwise` is the text after ":-", or NULL. -ENOENT: the
- * name is unknown, which was reported; the caller may go on with the text behind it. */
+ * name or its value is unknown, which was reported; the caller may go on with the text behind it.
+ */
 static int look_up(struct scope *scope, const struct node *node, const char *path,
                    const char *otherwise, int depth, struct node **out, struct problems *problems)
 {
     const struct node *found = find_local(scope, path);
     if (found && found->broken)
-        return -EINVAL; /* reported */
+        return -ENOENT;
     if (found) {
         *out = (struct node *)found;
         return 0;
@@ -143,7 +144,7 @@ static int look_up(struct scope *scope, const struct node *node, const char *pat
     }
     if (otherwise)
         return node_problem(problems, node, "':-' gives a default only in the path of an input");
-    say_unknown(scope, node, path, problems);
+    report_unknown(scope, node, path, problems);
     return -ENOENT;
 }
 

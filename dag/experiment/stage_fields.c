@@ -118,15 +118,34 @@ static void kind_outputs(struct experiment *e, struct stage *stage)
     }
 }
 
-/* Whether a file name stays in the stage's folder and is not one of the engine's own files. */
-static bool file_sound(const char *file)
+/* Whether the path is a sequence of valid names, and begins with a name other than "..". */
+static bool is_inside(const char *file)
 {
-    if (!*file || *file == '/' || strpbrk(file, "\n") || strlen(file) > NAME_LIMIT)
+    if (!*file || *file == '/' || strchr(file, '\n') || strlen(file) > NAME_LIMIT ||
+        file[strlen(file) - 1] == '/')
         return false;
-    for (const char *p = file; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
-        if (*p == '/' || !*p || *p == '.')
-            return false;
-    return strcmp(file, "job.json") != 0 && strcmp(file, "log.txt") != 0;
+    return !strstr(file, "//") && strcmp(file, "..") != 0 && strncmp(file, "../", 3) != 0;
+}
+
+/* Refuses a file that is outside the stage's folder, or one of the program's own. Names that start
+ * with a dot are those of outputs that only help later stages. */
+static int check_file(const struct reading *r, const struct node *where, const char *file)
+{
+    struct problems *problems = r->e->problems;
+    if (!file || !is_inside(file))
+        return node_problem(problems, where, "out: expected a file name inside the stage's folder");
+    for (const char *p = file; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL) {
+        size_t n = strcspn(p, "/");
+        if ((n == 1 && *p == '.') || (n == 2 && strncmp(p, "..", 2) == 0))
+            return node_problem(problems, where, "out: write '%s' without '%.*s'", file, (int)n, p);
+        if (*p == '.')
+            return node_problem(problems, where,
+                                "out: '%s': names that start with a dot are reserved for ferdag",
+                                file);
+    }
+    if (strcmp(file, "job.json") == 0 || strcmp(file, "log.txt") == 0)
+        return node_problem(problems, where, "out: '%s' is reserved for ferdag", file);
+    return 0;
 }
 
 /* Whether the paths are equal or one is inside the other. */
@@ -186,9 +205,9 @@ static int add_open_output(const struct reading *r, const struct node *key, cons
                             "'%s' can't name a port: expected letters, digits, _ and -", key->text);
     if (file->broken)
         return -EINVAL; /* reported */
-    if (!name || !file_sound(name))
-        return node_problem(r->e->problems, file,
-                            "out: expected a file name inside the stage's folder");
+    int rc = check_file(r, file, name);
+    if (rc < 0)
+        return rc;
     stage->outputs = arena_push(arena, stage->outputs, stage->output_count, sizeof *stage->outputs);
     stage->outputs[stage->output_count++] =
         (struct output){.port = key->text, .file = name, .tree = tree};

@@ -388,19 +388,38 @@ static int check_names(const struct reading *r)
 
 /* ---- ports of a table ---- */
 
+static int unknown_port(const struct reading *r, const struct node *key)
+{
+    const struct kind *kind = r->stage->kind;
+    struct nearest nearest = {.wrong = key->text};
+    const char **names = NULL;
+    size_t count = 0;
+    for (const struct port *p = kind->inputs; p->name; p++) {
+        nearest_offer(&nearest, p->name);
+        names = arena_push(r->e->arena, names, count, sizeof *names);
+        names[count++] = p->name;
+    }
+    const char *hint = nearest_hint(&nearest);
+    if (!*hint)
+        hint = count == 0
+                   ? "; it has none"
+                   : arena_print(r->e->arena, "; its input port%s %s", count == 1 ? " is" : "s are",
+                                 experiment_name_list(r->e->arena, names, count));
+    return node_problem(r->e->problems, key, "unknown input port '%s' of kind %s%s", key->text,
+                        kind->name, hint);
+}
+
 static int table_inputs(const struct reading *r, const struct node *in)
 {
     const struct kind *kind = r->stage->kind;
     bool misspelled = r->misspelled;
     int rc = 0;
     for (size_t i = 0; in && i < in->count; i++) {
-        struct nearest nearest = {.wrong = in->keys[i]->text};
         const struct port *p = kind->inputs;
-        for (; p->name && strcmp(p->name, nearest.wrong) != 0; p++)
-            nearest_offer(&nearest, p->name);
+        while (p->name && strcmp(p->name, in->keys[i]->text) != 0)
+            p++;
         if (!p->name)
-            rc = node_problem(r->e->problems, in->keys[i], "unknown input port '%s' of kind %s%s",
-                              nearest.wrong, kind->name, nearest_hint(&nearest));
+            rc = unknown_port(r, in->keys[i]);
         misspelled |= !p->name;
     }
     for (const struct port *p = kind->inputs; p->name; p++) {

@@ -25,18 +25,19 @@ kill -9 $first
 second=$!
 until_true waiting
 "$FERDAG" fsck > out.txt 2> err || fail "fsck: $(cat out.txt err)"
-has 'the one that runs' '  wait' "$(grep '^running' out.txt)"
-has 'the one that was killed' '  net: it can be resumed; its folder is removed in 30 days' "$(grep '^interrupted' out.txt)"
+has 'the one that runs' '  wait  key ' "$(grep '^running' out.txt)"
+has 'the one that was killed' 'interrupted  net  key ' "$(cat out.txt)"
+has 'the one that was killed' ': it can be resumed; its folder is removed in 30 days' "$(grep '^interrupted' out.txt)"
 has 'as JSON' '"stage": "net"' "$("$FERDAG" fsck --json | sed -n '/"attempts"/,$p')"
 kill -9 $second
 wait $first $second 2> /dev/null
 unlocked() { [[ $("$FERDAG" fsck) != *running* ]]; }
 until_true unlocked
-has 'both were killed' '  wait: it has no checkpoint; its folder is removed in 1 day' "$("$FERDAG" fsck)"
+has 'both were killed' ': it has no checkpoint; its folder is removed in 1 day' "$("$FERDAG" fsck | grep '  wait  key ')"
 same 'folders' 2 "$(find .ferdag/work -mindepth 1 -maxdepth 1 -type d | wc -l)"
 
 "$FERDAG" run x.yaml bad > out 2> err && fail 'it read an empty CSV'
-has 'the one that failed' '  bad: it has no checkpoint' "$("$FERDAG" fsck | grep '^failed ')"
+has 'the one that failed' ': it has no checkpoint' "$("$FERDAG" fsck | grep '^failed *bad  key ')"
 has 'its state in JSON' '"state": "failed"' "$("$FERDAG" fsck --json)"
 bad=$(grep -l '"stage": "bad"' .ferdag/work/*/job.json)
 rm -r "$(dirname "$bad")"

@@ -21,13 +21,23 @@ alter() {
 # An output, and an output that another stage reads.
 alter "$(output two)"
 same 'the last one' 'two' "$(ran x.yaml --cache a)"
-has 'what was found' 'moved to damaged/' "$(cat err)"
+has 'what was found' 'output o of stage two is damaged (the bytes of ' "$(cat err)"
+has 'what is done' 'moved to damaged/' "$(cat err)"
 same 'its bytes' 'first first' "$(paste -sd' ' "$(output two)")"
 alter "$(output one)"
 same 'status' '0' "$("$FERDAG" status x.yaml --cache a 2> err | grep -c cached)"
 has 'its reader' 'two may have been computed from the damaged bytes: removed from the cache, so that they run again' "$(cat err)"
 same 'the first one, and what may have read it damaged' 'one two' "$(ran x.yaml --cache a)"
 same 'its bytes' 'first' "$(cat "$(output one)")"
+
+# A file in a folder, of another size.
+file=$(grep -lx first a/blobs/*/* | head -n 1)
+chmod u+w "$file"
+echo more >> "$file"
+same 'status of another size' '0' "$("$FERDAG" status x.yaml --cache a 2> err | grep -c cached)"
+[[ $(cat err) == *'output '[od]' of stage one is damaged (blob '????????????' has another size than was stored); it is moved to damaged/'* ]] ||
+    fail "another size: $(cat err)"
+same 'the first one, and what may have read it damaged' 'one two' "$(ran x.yaml --cache a)"
 
 # Changed while it is in use: the stage that read it fails, and both run again.
 cat > y.yaml <<'Y'
@@ -106,6 +116,6 @@ rm -f r/index.sqlite*
 "$FERDAG" fsck --repair > out.txt 2> err
 right 'without an index'
 rotten
-"$SQL" r/index.sqlite "delete from result where stage = 'b'"
+"$SQL" r "delete from result where stage = 'b'" || fail sql
 "$FERDAG" fsck --repair > out.txt 2> err
 right 'without the row of its reader'

@@ -16,7 +16,7 @@ has 'the reason' 'cannot open cache cache' "$(cat err)"
 "$FERDAG" run x.yaml --json > first.json 2> err || fail "$(cat err)"
 "$FERDAG" fsck > out.txt 2> err || fail "a sound cache: $(cat out.txt err)"
 same 'nothing to say' '' "$(cat out.txt)"
-has 'it looked' ' 0 damaged, 0 faults, 0 affected results, 0 missing outputs' "$(cat err)"
+has 'it looked' ': no damage' "$(cat err)"
 
 # digest STAGE: the digest of its main output; blob DIGEST: the file of a blob
 digest() { "$FERDAG" show x.yaml "$1" --json 2> err | sed '/"outputs"/,$!d' | grep -o '"digest": "[0-9a-f]*"' | head -n 1 | cut -d'"' -f4; }
@@ -44,8 +44,8 @@ same 'a run does not notice' '' "$(ran x.yaml)"
 
 "$FERDAG" fsck > out.txt 2> err
 same 'exit of damage' 1 $?
-has 'a file' "damaged  $two  two.u: the bytes of " "$(cat out.txt)"
-has 'a file of a tree' "damaged  $inner  set.images: the bytes of " "$(cat out.txt)"
+has 'a file' "damaged  two.u  blob ${two:0:12}: the bytes of " "$(cat out.txt)"
+has 'a file of a tree' "damaged  set.images  blob ${inner:0:12}: the bytes of " "$(cat out.txt)"
 same 'no more than that' 2 "$(wc -l < out.txt)"
 has 'advice' 'fsck --repair' "$(cat err)"
 same 'it changed nothing' '' "$(ran x.yaml)"
@@ -54,7 +54,7 @@ same 'it changed nothing' '' "$(ran x.yaml)"
 has 'as JSON' "\"digest\": \"$two\"" "$(cat json)"
 [ -f "cache/damaged/$two" ] || fail 'the damaged blob is gone'
 "$FERDAG" fsck > out.txt 2> err || fail "still damaged: $(cat out.txt)"
-has 'what is missing now' 'missing  two.u' "$(cat out.txt)"
+same 'the results of damaged blobs are removed' '' "$(cat out.txt)"
 same 'what runs again' 'set two' "$(ran x.yaml)"
 same 'the same bytes' "$two" "$(digest two)"
 same 'its bytes' 'FIRST' "$(cat "$(blob "$two")")"
@@ -111,10 +111,73 @@ for part in 0 1 2 4; do
     has 'the index' 'index.sqlite' "$(cat err)"
     has 'what helps' 'ferdag fsck --repair' "$(cat err)"
     "$FERDAG" fsck --repair > out.txt 2> err || fail "it did not repair the index: $(cat err)"
-    has 'what it did' 'index.sqlite: moved to damaged/ and rebuilt' "$(cat out.txt)"
+    has 'what it did' 'index.sqlite: it could not be read; repaired: moved to damaged/ and rebuilt' "$(cat out.txt)"
     [ -s cache/damaged/index.sqlite ] || fail 'the damaged index is gone'
     "$FERDAG" fsck > out.txt 2> err || fail "not repaired: $(cat out.txt)"
     same 'what runs again' "$([ $part = 0 ] && echo two)" "$(ran x.yaml)"
 done
 rm cache/index.sqlite*
 same 'without an index' '' "$(ran x.yaml)"
+
+# Lost outputs are damage: --repair removes their results, and the next fsck finds nothing. An output whose
+# name starts with a dot may be missing.
+mkdir small && cd small || exit
+cat > x.yaml <<'Y'
+ferdag: 2
+stages:
+  one: { kind: command, out: { t: t.txt, d: d/ }, with: { run: "echo first > t.txt; mkdir d; echo second > d/e" } }
+  two: { kind: command, in: { t: one }, out: { u: u.txt }, with: { run: "tr a-z A-Z < t > u.txt" } }
+Y
+"$FERDAG" run x.yaml 2> err || fail "$(cat err)"
+rm "$(grep -l second cache/blobs/*/*)" "$(blob "$(digest two)")"
+"$FERDAG" fsck > out.txt 2> err
+same 'exit of lost outputs' 1 $?
+has 'a lost file' 'missing  two.u  key ' "$(cat out.txt)"
+has 'a lost file of a folder' 'missing  one.d  key ' "$(cat out.txt)"
+has 'what happens' ': its stage runs again in the next run; --repair removes the result' "$(cat out.txt)"
+has 'counted' ': 2 missing outputs' "$(cat err)"
+"$FERDAG" fsck --repair > out.txt 2> err || fail "it did not remove them: $(cat err)"
+same 'each was removed' 2 "$(grep -c 'repaired: the result was removed' out.txt)"
+has 'what runs again' 'repaired; the stages of 2 results run again in the next run' "$(cat err)"
+"$FERDAG" fsck > out.txt 2> err || fail "still lost: $(cat out.txt)"
+has 'nothing is left' ': no damage' "$(cat err)"
+same 'what runs again' 'one two' "$(ran x.yaml)"
+rm -r cache
+"$FERDAG" run x.yaml 2> err || fail "$(cat err)"
+"$SQL" cache "UPDATE output SET port = '.d' WHERE port = 'd'" || fail sql
+rm -r cache/results # so that the index counts
+"$FERDAG" fsck --repair > out.txt 2> err || fail "$(cat err)"
+rm "$(grep -l second cache/blobs/*/*)"
+"$FERDAG" fsck > out.txt 2> err || fail "an optional output: $(cat out.txt)"
+rm -r cache
+cat > x.yaml <<'Y'
+ferdag: 2
+stages:
+  one: { kind: command, out: { t: t.txt }, with: { run: "echo first > t.txt" } }
+Y
+"$FERDAG" run x.yaml 2> err || fail "$(cat err)"
+
+# Faults in the index and the records: nothing is lost, and no stage runs again.
+# fault TEXT REPAIR REPAIRED: what fsck prints of the one result
+fault() {
+    "$FERDAG" fsck > out.txt 2> err
+    same "exit of $1" 1 $?
+    has "$1" "fault    one  key " "$(cat out.txt)"
+    has "$1" ": $1; --repair $2" "$(cat out.txt)"
+    has 'its count' '1 result, 2 blobs, ' "$(cat err)"
+    has 'its count' ' bytes: 1 fault' "$(cat err)"
+    has 'the advice' '`ferdag fsck --repair` repairs all of it; no stage runs again' "$(cat err)"
+    "$FERDAG" fsck --repair > out.txt 2> err || fail "$1: $(cat err)"
+    has "$1 repaired" ": $1; repaired: $3" "$(cat out.txt)"
+    has "$1 repaired" 'repaired; no stage runs again' "$(cat err)"
+    "$FERDAG" fsck > out.txt 2> err || fail "$1 is not repaired: $(cat out.txt)"
+    same "a run after $1" '' "$(ran x.yaml)"
+}
+rm cache/index.sqlite*
+fault 'it is not in the index' 'adds it from its record' 'added to the index from its record'
+rm cache/results/*/*
+fault 'it has no record' 'writes it from the index' 'written from the index'
+chmod u+w cache/results/*/*.json
+sed -i '1s/^/junk/' cache/results/*/*.json
+fault 'its record is damaged' 'moves it to damaged/ and writes it from the index' \
+    'moved to damaged/ and written from the index'

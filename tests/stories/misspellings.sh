@@ -333,6 +333,42 @@ done << 'END'
 END
 same 'lines of many.yaml' $said "$(wc -l < err)"
 
+# An entry whose matrix can't be expanded is checked all the same, with what is allowed where nothing is near.
+cat > matrix.yaml << 'END'
+ferdag: 2
+stages:
+  faces: { kind: synthetic_faces }
+  a: { for: { a: [x/y], c: [1, 1] }, kind: command, env: [A=B, "1"], out: { o: o }, in: { z: "b.${a}" }, with: { run: "${a} ${HOME}" } }
+  b: { for: { a: ["${no}"] }, kind: command, out: { o: o, p: "${q}" }, needs: { cpu: 0 }, with: { run: x } }
+  c: { kind: Train_CNN }
+  d: { kind: ingest_csv, in: { foo: faces } }
+  e: { kind: command, in: { x: faces.summary, y: nowhere, z: a.o, w: a/1.o }, out: { o: o }, with: { run: x } }
+  f: { kind: command, out: { a: job.json, b: log.txt, c: .x, d: a/.x, e: a/../b, f: ./b, g: a//b, h: /b, i: .job.json }, with: { run: x } }
+END
+"$FERDAG" check matrix.yaml > printed 2> err
+same 'exit of matrix.yaml' 2 $?
+same 'matrix.yaml' "ferdag: matrix.yaml:4:19: for: a value becomes part of a name; expected letters, digits, _ - . +
+ferdag: matrix.yaml:4:32: for: '1' is given twice
+ferdag: matrix.yaml:4:59: env: expected the name of an environment variable, not 'A=B'
+ferdag: matrix.yaml:4:64: env: expected the name of an environment variable, not '1'
+ferdag: matrix.yaml:4:119: unknown param or variable 'HOME'
+ferdag: matrix.yaml:5:19: unknown param 'no'
+ferdag: matrix.yaml:5:62: unknown param or variable 'q'
+ferdag: matrix.yaml:5:86: cpu: 0 is out of range; expected 1 to 1024
+ferdag: matrix.yaml:6:14: unknown kind 'Train_CNN' (did you mean 'train_cnn'?)
+ferdag: matrix.yaml:7:32: unknown input port 'foo' of kind ingest_csv; its input port is csv
+ferdag: matrix.yaml:8:32: unknown output 'summary' of stage 'faces' (kind synthetic_faces); its outputs are csv, truth and sheet
+ferdag: matrix.yaml:8:50: unknown stage or input 'nowhere'; the stages are faces, a, b, c, d and 2 more
+ferdag: matrix.yaml:9:33: out: 'job.json' is reserved for ferdag
+ferdag: matrix.yaml:9:46: out: 'log.txt' is reserved for ferdag
+ferdag: matrix.yaml:9:58: out: '.x': names that start with a dot are reserved for ferdag
+ferdag: matrix.yaml:9:65: out: 'a/.x': names that start with a dot are reserved for ferdag
+ferdag: matrix.yaml:9:74: out: write 'a/../b' without '..'
+ferdag: matrix.yaml:9:85: out: write './b' without '.'
+ferdag: matrix.yaml:9:93: out: expected a file name inside the stage's folder
+ferdag: matrix.yaml:9:102: out: expected a file name inside the stage's folder
+ferdag: matrix.yaml:9:109: out: '.job.json': names that start with a dot are reserved for ferdag" "$(cat err)"
+
 # Others refer to what is under a misspelled section: not reported.
 printf 'ferdag: 2\ninptus: { data: { path: data.txt } }\nstages: { a: { kind: command, in: { x: data }, out: { o: o }, with: { run: x } } }\n' > bad.yaml
 "$FERDAG" check bad.yaml > printed 2> err
@@ -362,6 +398,16 @@ has 'check' "warning: base.yaml:4:25: input 'data': cannot open" "$(cat err)"
 "$FERDAG" run base.yaml > printed 2> err
 same 'exit of run' 2 $?
 has 'run' "base.yaml:4:25: input 'data': cannot open" "$(cat err)"
+
+# The same of a GPU that is required.
+printf 'ferdag: 2\nstages: { a: { kind: command, needs: { gpu: required }, out: { o: o }, with: { run: "echo > o" } } }\n' > gpu.yaml
+"$FERDAG" check gpu.yaml > printed 2> err || fail "check needs a GPU: $(cat err)"
+if [ -s err ]; then # there is none
+    same 'check without a GPU' "ferdag: warning: gpu.yaml:2:11: stage 'a' needs a GPU, and there is none" "$(cat err)"
+    "$FERDAG" run gpu.yaml > printed 2> err
+    same 'exit of run without a GPU' 2 $?
+    same 'run without a GPU' "ferdag: gpu.yaml:2:11: stage 'a' needs a GPU, and there is none" "$(cat err)"
+fi
 
 # The file of a picture needs no ending; that of JSON may have any that isn't of another format.
 echo data > data.txt

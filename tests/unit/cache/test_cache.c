@@ -281,7 +281,7 @@ static void results_that_read_a_damaged_blob_are_affected(void **state)
     commit_reader(f, "folder", folder, 101);
     commit_reader(f, "verified", verified, 101);
     commit_reader(f, "other", "[]", 101);
-    assert_int_equal(affected_find(&f->cache, &file.digest, &affected, &count, &err), 0);
+    assert_int_equal(affected_find(&f->cache, &file.digest, &affected, &count, NULL, &err), 0);
     assert_int_equal(count, 2);
     bool in_order = strcmp(affected[0].stage, "after") == 0;
     assert_string_equal(affected[in_order ? 0 : 1].stage, "after");
