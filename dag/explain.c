@@ -16,13 +16,22 @@ struct reasons {
     bool whole; /* nothing is cut */
 };
 
+/* A copy without bytes that are no UTF-8, malloc'd; unless `whole`, one line of limited length. */
+static char *clean_text(const char *text, bool whole)
+{
+    struct error line;
+    error_set(&line, EINVAL, "%s", text);
+    char *copy = must(strdup(whole ? text : line.text));
+    utf8_repair(copy);
+    return copy;
+}
+
+/* Takes over the text. */
 static void add(struct reasons *reasons, char *text)
 {
-    struct error line; /* replaces bytes that are no UTF-8, which JSON can't hold */
-    must(text);
-    error_set(&line, EINVAL, "%s", text);
-    json_array_append_new(reasons->list,
-                          must(reasons->whole ? utf8_json(text) : json_string(line.text)));
+    char *clean = clean_text(must(text), reasons->whole);
+    json_array_append_new(reasons->list, must(json_string(clean)));
+    free(clean);
     free(text);
 }
 
@@ -170,9 +179,11 @@ static void add_change(struct reasons *reasons, const char *old, const char *new
     free(is);
 }
 
+/* Whether the content of an input isn't known. */
 static bool input_is_open(const struct plan *plan, const struct edge *edge)
 {
-    return edge->from && !state_has_result(plan->tasks[edge->from->place].state);
+    return edge->from ? !state_has_result(plan->tasks[edge->from->place].state)
+                      : plan_source(plan, edge->external)->obstacle != NULL;
 }
 
 /* Whether the line is of an input whose content isn't known yet. */
@@ -220,7 +231,8 @@ static int explain_changes(const struct plan *plan, const struct task *task,
     int rc =
         index_latest(plan->cache->index, plan->experiment->full, task->stage->name, latest, err);
     if (rc == -ENOENT) {
-        add(reasons, must(strdup("no result yet")));
+        if (json_array_size(reasons->list) == 0)
+            add(reasons, must(strdup("no result yet")));
         return 0;
     }
     if (rc < 0)
@@ -251,9 +263,11 @@ static bool named_before(const struct stage *stage, size_t input)
     return false;
 }
 
-static const char *input_state_words(enum state state)
+static const char *input_state_words(const struct plan *plan, const struct stage *from)
 {
-    switch (state) {
+    if (plan_obstacle(plan, from))
+        return "cannot run";
+    switch (plan->tasks[from->place].state) {
     case STATE_READY:
         return "must run first";
     case STATE_WAITING:
@@ -272,12 +286,12 @@ static void explain_inputs(const struct plan *plan, const struct task *task,
     size_t count = 0;
     for (size_t i = 0; i < task->stage->input_count; i++) {
         const struct edge *edge = &task->stage->inputs[i];
-        if (!input_is_open(plan, edge) || named_before(task->stage, i))
+        if (!edge->from || !input_is_open(plan, edge) || named_before(task->stage, i))
             continue;
         count++;
         if (reasons->whole || count <= SHOWN_INPUTS)
             add(reasons, format_string("input %s: %s %s", edge->as, edge->from->name,
-                                       input_state_words(plan->tasks[edge->from->place].state)));
+                                       input_state_words(plan, edge->from)));
     }
     if (!reasons->whole && count > SHOWN_INPUTS)
         add(reasons, format_string("and %zu more inputs like these", count - SHOWN_INPUTS));
@@ -308,8 +322,11 @@ static int explain_ready(const struct plan *plan, const struct task *task, struc
     if (task->forced)
         add(reasons, must(strdup("--force was given")));
     stage_progress_find(plan, task, &progress);
-    if (progress.interrupted)
-        add(reasons, stage_progress_words(&progress));
+    char *words = stage_progress_words(&progress);
+    if (words)
+        add(reasons, words);
+    if (progress.running)
+        return 0;
     int rc = index_find_failure(plan->cache->index, task->key, &failure, err);
     if (rc == 0) {
         if (!progress.interrupted)
@@ -321,9 +338,22 @@ static int explain_ready(const struct plan *plan, const struct task *task, struc
     return rc == -ENOENT ? explain_changes(plan, task, reasons, err) : rc;
 }
 
+/* The external inputs that can't be read. */
+static void explain_obstacles(const struct plan *plan, const struct task *task,
+                              struct reasons *reasons)
+{
+    for (size_t i = 0; i < task->stage->input_count; i++) {
+        const struct external *external = task->stage->inputs[i].external;
+        const char *obstacle = external ? plan_source(plan, external)->obstacle : NULL;
+        if (obstacle)
+            add(reasons, must(strdup(obstacle)));
+    }
+}
+
 static int explain_waiting(const struct plan *plan, const struct task *task,
                            struct reasons *reasons, struct error *err)
 {
+    explain_obstacles(plan, task, reasons);
     int rc = explain_changes(plan, task, reasons, err);
     if (rc == 0)
         explain_inputs(plan, task, reasons);
@@ -388,7 +418,12 @@ int explain_verdict(const struct plan *plan, const struct task *task, bool whole
     }
     if (task->key[0] && index_find_failure(plan->cache->index, task->key, &failure, err) == 0) {
         *verdict = VERDICT_FAILED;
+        *reason = clean_text(failure.message, whole);
         failure_free(&failure);
+        return 0;
     }
+    const char *obstacle = plan_obstacle(plan, task->stage);
+    if (*verdict == VERDICT_MISSING && obstacle)
+        *reason = must(strdup(obstacle));
     return *verdict == VERDICT_MISSING ? 0 : first_reason(plan, task, whole, reason, err);
 }

@@ -145,21 +145,28 @@ static int find_place(const char *to, const struct output *output, char **path, 
 
 /* ---- what ---- */
 
-/* Why the stage has no current result, and what computes it. */
+/* Why the stage has no current result, and the command that helps. */
 static int refuse(const struct options *options, const struct session *s, const struct task *task,
                   struct error *err)
 {
     struct arena *arena = s->experiment.arena;
+    const char *name = task->stage->name, *file = variant_quote(arena, s->experiment.file);
+    const char *same = variant_options(arena, options);
     enum verdict verdict;
     char *reason;
     int rc = explain_verdict(&s->plan, task, false, &verdict, &reason, err);
     if (rc < 0)
         return rc;
-    rc = error_set(err, ENODATA,
-                   "%s has no current result (%s%s%.400s); compute it with: ferdag run %s %s%s",
-                   task->stage->name, verdict_names[verdict], reason ? ": " : "",
-                   reason ? reason : "", variant_quote(arena, s->experiment.file),
-                   task->stage->name, variant_options(arena, options));
+    bool would_run = verdict != VERDICT_RUNNING && !plan_obstacle(&s->plan, task->stage);
+    const char *help =
+        !would_run ? ""
+                   : arena_print(arena, "; compute it with: ferdag run %s %s%s", file, name, same);
+    if (verdict == VERDICT_FAILED)
+        rc = error_set(err, ENODATA, "%s failed: %.400s; see: ferdag log %s %s%s", name,
+                       reason ? reason : "", file, name, same);
+    else
+        rc = error_set(err, ENODATA, "%s has no current result (%s%s%.400s)%s", name,
+                       verdict_names[verdict], reason ? ": " : "", reason ? reason : "", help);
     free(reason);
     return rc;
 }

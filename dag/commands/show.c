@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "cache/tree.h"
 #include "dag/continuation.h"
+#include "dag/explain.h"
 #include "dag/progress.h"
 #include "dag/session.h"
 
@@ -122,15 +123,28 @@ static void print_result(const struct plan *plan, const struct task *task, const
     print_outputs(plan, r);
 }
 
+static int print_no_result(const struct plan *plan, const struct task *task, struct error *err)
+{
+    enum verdict verdict;
+    char *reason;
+    int rc = explain_verdict(plan, task, false, &verdict, &reason, err);
+    if (rc < 0)
+        return rc;
+    const char *before = verdict == VERDICT_RUNNING  ? ": running"
+                         : verdict == VERDICT_FAILED ? ": it failed"
+                                                     : "";
+    printf("%s\n  no result yet%s%s%s\n", task->stage->name, before, reason ? ": " : "",
+           reason ? reason : "");
+    free(reason);
+    return 0;
+}
+
 static int show(const struct plan *plan, const struct task *task, json_t *list, struct error *err)
 {
     struct result result;
     int rc = find_result(plan, task, &result, err);
-    if (rc == -ENOENT) {
-        if (!list)
-            printf("%s\n  no result yet\n", task->stage->name);
-        return 0;
-    }
+    if (rc == -ENOENT)
+        return list ? 0 : print_no_result(plan, task, err);
     if (rc < 0)
         return rc;
     if (list)
