@@ -36,20 +36,24 @@ static int print_reasons(const struct plan *plan, const struct task *task, json_
 {
     enum state state = stage_state(plan, task);
     json_t *reasons;
-    int rc = explain_reasons(plan, task, list != NULL, &reasons, err);
+    char compared[65];
+    int rc = explain_reasons(plan, task, list != NULL, &reasons, compared, err);
     if (rc < 0)
         return rc;
     if (state == STATE_READY || state == STATE_WAITING)
         rc = continuation_explain(plan, task, reasons, err);
     if (list) {
         json_array_append_new(list,
-                              must(json_pack("{s:s, s:s, s:O}", "name", task->stage->name, "state",
-                                             states[state].name, "reasons", reasons)));
+                              must(json_pack("{s:s, s:s, s:O, s:s?}", "name", task->stage->name,
+                                             "state", states[state].name, "reasons", reasons,
+                                             "compared_with", *compared ? compared : NULL)));
     } else {
         printf("%s %s%s\n", task->stage->name, states[state].words,
                json_array_size(reasons) ? ":" : "");
         for (size_t i = 0; i < json_array_size(reasons); i++)
             printf("  %s\n", json_string_value(json_array_get(reasons, i)));
+        if (*compared)
+            printf("  (compared with its last result, key %.12s)\n", compared);
     }
     json_decref(reasons);
     return rc;
