@@ -49,7 +49,16 @@ refused 2 'folder/text.txt exists' a folder
 refused 2 'folder/sheets exists' tree folder
 ln -s nowhere dangling
 refused 2 'dangling exists' a dangling
-refused 2 "there is no such folder" a none/
+refused 2 'cannot copy to none/: there is no folder none' a none/
+refused 2 'here is a file, not a folder' a here/
+refused 2 'here is a file, not a folder' a here/there
+refused 2 "cannot copy to ''" a ''
+if [ -d /proc/self ]; then # nothing can be created there
+    for output in a tree; do
+        "$FERDAG" get x.yaml $output /proc/ferdag-here > printed 2> err && fail 'a file in /proc'
+        same 'a place that is not writable' 'ferdag: cannot write /proc/ferdag-here: No such file or directory' "$(cat err)"
+    done
+fi
 refused 2 'there is no folder none' a none/here
 refused 2 "unknown stage 'tre' (did you mean 'tree'?)" tre.o there
 refused 2 "unknown output 'moer' of stage 'a' (kind command) (did you mean 'more'?)" a.moer there
