@@ -223,6 +223,7 @@ static void tick(struct run_loop *run, double now)
         run->next_forecast = now + FORECAST_SECONDS;
         update_forecast(run, now);
     }
+    s->progress.stopping = s->stopping;
     progress_tick(&s->progress);
 }
 
