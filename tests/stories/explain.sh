@@ -40,7 +40,7 @@ echo 2 > other.txt
 has 'the input' 'input s (other.txt): content changed (4355a46b19d3 -> 53c234e5e847)' "$(SOURCE=other.txt "$FERDAG" explain x.yaml a)"
 has 'the log' 'said' "$("$FERDAG" log x.yaml a)"
 has 'show' 'input  s' "$("$FERDAG" show x.yaml a)"
-rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n 's,.*output u.*blobs/../,,p')"
+rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n '/output u/{n;s,.*blobs/../,,p}')"
 has 'a blob that is gone' 'output u: missing from the cache' "$("$FERDAG" explain x.yaml b)"
 same 'and is made again' 'b' "$(ran x.yaml)"
 
@@ -82,6 +82,13 @@ key=$("$FERDAG" show e.yaml a --json | awk -F'"' '$2 == "key" { print $4; exit }
 has 'what it was compared with' "  (compared with its last result, key ${key:0:12})" "$text"
 has 'the same in JSON' "\"compared_with\": \"$key\"" "$(ZED=2 "$FERDAG" explain e.yaml --json)"
 has 'a variable that is not set' 'ZED: is not set now' "$("$FERDAG" explain e.yaml)"
+
+# `show` marks a param that is cut, and has the digest of each output.
+printf 'ferdag: 2\nstages: { a: { kind: command, out: { o: o }, with: { run: "echo %0300d > o" } } }\n' 0 > show.yaml
+"$FERDAG" run show.yaml 2> err || fail "$(cat err)"
+text=$("$FERDAG" show show.yaml)
+grep -q '^  param  run  *"echo 0*\.\.\.$' <<< "$text" || fail "a long param: $text"
+grep -q '^  output o  *[0-9a-f]\{12\}  *301 bytes$' <<< "$text" || fail "an output: $text"
 
 # Numbers are shown with the digits that tell them apart.
 cat > f.yaml <<'Y'
