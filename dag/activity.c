@@ -5,12 +5,12 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Seconds to go, or -1. From what was done since the first report: what an interrupted run had done
- * took no time in this one. */
+/* Seconds to go, or -1 if that is not known or all is done. From what was done since the first
+ * report: what an interrupted run had done took no time in this one. */
 static double time_left(const struct activity *a, double now)
 {
     double done = a->done - a->first, left = a->total - a->done;
-    if (!(done > 0) || !(a->total > 0) || left < 0)
+    if (!(done > 0) || !(a->total > 0) || !(left > 0))
         return -1;
     return fmax((a->last_reported - a->first_reported) / done * left - (now - a->last_reported), 0);
 }
@@ -31,7 +31,9 @@ void activity_text(const struct activity *a, double now, const char *separator,
                  decimals(a->done), a->done, decimals(a->total), a->total);
     if (a->rate > 0)
         snprintf(rate, sizeof rate, "%.*f %s", a->rate < 10 ? 2 : 0, a->rate, a->rate_unit);
-    if (seconds >= 0)
+    if (seconds >= 0 && seconds < 10) /* an estimate: without tenths */
+        snprintf(left, sizeof left, "%.0f s left", ceil(seconds));
+    else if (seconds >= 0)
         snprintf(left, sizeof left, "%s left", duration_text(seconds, time, sizeof time));
     const char *const facts[][4] = {
         [ACTIVITY_PLAIN] = {counts, rate, left, a->note},

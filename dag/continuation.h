@@ -4,8 +4,8 @@
  * Their keys' texts differ in one param only, which the kind marks with `continues`, and theirs is
  * smaller. The stage gets their outputs beside its inputs and decides whether it continues from
  * one. Its outputs must have the same bytes as without, so the key does not depend on this. */
-#ifndef FERDAG_DAG_EARLIER_H
-#define FERDAG_DAG_EARLIER_H
+#ifndef FERDAG_DAG_CONTINUATION_H
+#define FERDAG_DAG_CONTINUATION_H
 
 #include "dag/plan.h"
 

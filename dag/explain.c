@@ -13,16 +13,26 @@ const char *const verdict_names[] = {"cached", "stale", "missing", "running", "f
 
 struct reasons {
     json_t *list;
-    bool whole; /* nothing is cut */
+    bool whole;        /* nothing is cut */
+    char compared[65]; /* key of the result from which something changed; "": none */
 };
 
+/* A copy without bytes that are no UTF-8, malloc'd; unless `whole`, one line of limited length. */
+static char *clean_text(const char *text, bool whole)
+{
+    struct error line;
+    error_set(&line, EINVAL, "%s", text);
+    char *copy = must(strdup(whole ? text : line.text));
+    utf8_repair(copy);
+    return copy;
+}
+
+/* Takes over the text. */
 static void add(struct reasons *reasons, char *text)
 {
-    struct error line; /* replaces bytes that are no UTF-8, which JSON can't hold */
-    must(text);
-    error_set(&line, EINVAL, "%s", text);
-    json_array_append_new(reasons->list,
-                          must(reasons->whole ? utf8_json(text) : json_string(line.text)));
+    char *clean = clean_text(must(text), reasons->whole);
+    json_array_append_new(reasons->list, must(json_string(clean)));
+    free(clean);
     free(text);
 }
 
@@ -128,64 +138,112 @@ static char *short_value(const char *text, size_t place)
     return strdup(number);
 }
 
-/* What users call the lines of a key's text. */
-static const struct {
-    const char *prefix, *label;
-    bool digests; /* the values are digests, of which the first digits are shown */
-} labels[] = {
-    {"in ", "input ", true},
-    {"out ", "output ", false},
-    {"env ", "environment variable ", true},
-};
+/* The input that a line "in AS DIGEST" of the key's text stands for, or NULL. */
+static const struct edge *edge_of_line(const struct stage *stage, const char *line)
+{
+    if (strncmp(line, "in ", 3) != 0)
+        return NULL;
+    for (size_t i = 0; i < stage->input_count; i++) {
+        size_t n = strlen(stage->inputs[i].as);
+        if (strncmp(line + 3, stage->inputs[i].as, n) == 0 && (!line[3 + n] || line[3 + n] == ' '))
+            return &stage->inputs[i];
+    }
+    return NULL;
+}
+
+/* The path as the YAML may have it: relative to the experiment's folder if it is below. */
+static const char *short_path(const struct plan *plan, const char *path)
+{
+    const char *full = plan->experiment->full, *slash = strrchr(full, '/');
+    size_t n = slash ? (size_t)(slash + 1 - full) : 0;
+    return strncmp(path, full, n) == 0 ? path + n : path;
+}
+
+/* What users call a line of a key's text: "param epochs", "environment variable ZED", "file
+ * tidy.sh", "input table (table.csv)". malloc'd. */
+static char *line_label(const struct plan *plan, const struct stage *stage, const char *line)
+{
+    const struct edge *edge = edge_of_line(stage, line);
+    int n = (int)name_length(line);
+    if (edge && edge->external && edge->external->code)
+        return format_string("file %s", edge->as);
+    if (edge && edge->external)
+        return format_string("input %s (%s)", edge->as, short_path(plan, edge->external->path));
+    if (strncmp(line, "in ", 3) == 0)
+        return format_string("input %.*s", n - 3, line + 3);
+    if (strncmp(line, "out ", 4) == 0)
+        return format_string("output %.*s", n - 4, line + 4);
+    if (strncmp(line, "env ", 4) == 0)
+        return format_string("environment variable %.*s", n - 4, line + 4);
+    return format_string("%.*s", n, line);
+}
+
+/* Of environment variables the key's text has digests only. */
+static const char *variable_change(const char *before, const char *after)
+{
+    if (!before || !after)
+        return after ? "added to `env`" : "removed from `env`";
+    if (strcmp(before, "unset") == 0)
+        return "is set now";
+    return strcmp(after, "unset") == 0 ? "is not set now" : "its value changed";
+}
+
+/* Whether the values are of one input, before and after a change of its content. */
+static bool is_content(const char *line, const char *before, const char *after)
+{
+    return strncmp(line, "in ", 3) == 0 && strspn(before, "0123456789abcdef") == DIGEST_LENGTH &&
+           strspn(after, "0123456789abcdef") == DIGEST_LENGTH &&
+           strncmp(before, after, DIGEST_LENGTH) != 0;
+}
+
+static char *shown_value(const struct reasons *reasons, const char *line, const char *value,
+                         size_t place)
+{
+    if (reasons->whole)
+        return must(strdup(value));
+    return must(strncmp(line, "in ", 3) == 0 ? short_digests(value) : short_value(value, place));
+}
 
 /* "param epochs 10" -> "param epochs: 2 -> 10". A long value is shown around the place where it
- * changed. */
-static void add_change(struct reasons *reasons, const char *old, const char *new)
+ * changed. old, new: NULL if there is no such line. */
+static void add_change(const struct plan *plan, const struct stage *stage, const char *old,
+                       const char *new, struct reasons *reasons)
 {
-    const char *line = new ? new : old, *label = "", *name = line;
+    const char *line = new ? new : old;
     size_t n = name_length(line);
-    bool digests = false;
-    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
-        if (strncmp(line, labels[i].prefix, strlen(labels[i].prefix)) == 0) {
-            label = labels[i].label;
-            name = line + strlen(labels[i].prefix);
-            digests = labels[i].digests;
-        }
-    int width = (int)(n - (size_t)(name - line));
     const char *before = old && old[n] ? old + n + 1 : "", *after = new &&new[n] ? new + n + 1 : "";
     size_t place = old && new ? first_difference(before, after) : 0;
-    char *was = must(reasons->whole ? strdup(before)
-                     : digests      ? short_digests(before)
-                                    : short_value(before, place));
-    char *is = must(reasons->whole ? strdup(after)
-                    : digests      ? short_digests(after)
-                                   : short_value(after, place));
-    if (old && new)
-        add(reasons, format_string("%s%.*s: %s -> %s", label, width, name, was, is));
+    char *label = must(line_label(plan, stage, line));
+    char *was = shown_value(reasons, line, before, place);
+    char *is = shown_value(reasons, line, after, place);
+    if (strncmp(line, "env ", 4) == 0)
+        add(reasons, format_string("%s: %s", label,
+                                   variable_change(old ? before : NULL, new ? after : NULL)));
+    else if (is_content(line, before, after))
+        add(reasons, format_string("%s: content changed (%s -> %s)", label, was, is));
+    else if (old && new)
+        add(reasons, format_string("%s: %s -> %s", label, was, is));
     else if (new)
-        add(reasons, format_string("%s%.*s: added, %s", label, width, name, is));
+        add(reasons, format_string("%s: added, %s", label, is));
     else
-        add(reasons, format_string("%s%.*s: removed, was %s", label, width, name, was));
+        add(reasons, format_string("%s: removed, was %s", label, was));
+    free(label);
     free(was);
     free(is);
 }
 
+/* Whether the content of an input isn't known. */
 static bool input_is_open(const struct plan *plan, const struct edge *edge)
 {
-    return edge->from && !state_has_result(plan->tasks[edge->from->place].state);
+    return edge->from ? !state_has_result(plan->tasks[edge->from->place].state)
+                      : plan_source(plan, edge->external)->obstacle != NULL;
 }
 
 /* Whether the line is of an input whose content isn't known yet. */
 static bool is_open(const struct plan *plan, const struct stage *stage, const char *line)
 {
-    if (strncmp(line, "in ", 3) != 0)
-        return false;
-    for (size_t i = 0; i < stage->input_count; i++) {
-        size_t n = strlen(stage->inputs[i].as);
-        if (strncmp(line + 3, stage->inputs[i].as, n) == 0 && (!line[3 + n] || line[3 + n] == ' '))
-            return input_is_open(plan, &stage->inputs[i]);
-    }
-    return false;
+    const struct edge *edge = edge_of_line(stage, line);
+    return edge && input_is_open(plan, edge);
 }
 
 /* Compares all that is known of the stage now with the key's text of a result. */
@@ -200,11 +258,11 @@ static void compare(const struct plan *plan, const struct stage *stage, const ch
     for (size_t i = 0; i < m; i++) {
         const char *before = find_line(old, n, new[i]);
         if ((!before || strcmp(before, new[i]) != 0) && !is_open(plan, stage, new[i]))
-            add_change(reasons, before, new[i]);
+            add_change(plan, stage, before, new[i], reasons);
     }
     for (size_t i = 0; i < n; i++)
         if (!find_line(new, m, old[i]) && !is_open(plan, stage, old[i]))
-            add_change(reasons, old[i], NULL);
+            add_change(plan, stage, old[i], NULL, reasons);
     free(old);
     free(new);
     free(a);
@@ -220,7 +278,8 @@ static int explain_changes(const struct plan *plan, const struct task *task,
     int rc =
         index_latest(plan->cache->index, plan->experiment->full, task->stage->name, latest, err);
     if (rc == -ENOENT) {
-        add(reasons, must(strdup("no result yet")));
+        if (json_array_size(reasons->list) == 0)
+            add(reasons, must(strdup("no result yet")));
         return 0;
     }
     if (rc < 0)
@@ -234,9 +293,12 @@ static int explain_changes(const struct plan *plan, const struct task *task,
         return rc;
     if (!task->key_text)
         rc = plan_key(plan, task->stage, key, &text, err);
+    size_t before = json_array_size(reasons->list);
     if (rc == 0)
         compare(plan, task->stage, result.key_text, task->key_text ? task->key_text : text,
                 reasons);
+    if (json_array_size(reasons->list) > before)
+        memcpy(reasons->compared, latest, sizeof latest);
     free(text);
     result_free(&result);
     return rc;
@@ -251,9 +313,11 @@ static bool named_before(const struct stage *stage, size_t input)
     return false;
 }
 
-static const char *input_state_words(enum state state)
+static const char *input_state_words(const struct plan *plan, const struct stage *from)
 {
-    switch (state) {
+    if (plan_obstacle(plan, from))
+        return "cannot run";
+    switch (plan->tasks[from->place].state) {
     case STATE_READY:
         return "must run first";
     case STATE_WAITING:
@@ -272,12 +336,12 @@ static void explain_inputs(const struct plan *plan, const struct task *task,
     size_t count = 0;
     for (size_t i = 0; i < task->stage->input_count; i++) {
         const struct edge *edge = &task->stage->inputs[i];
-        if (!input_is_open(plan, edge) || named_before(task->stage, i))
+        if (!edge->from || !input_is_open(plan, edge) || named_before(task->stage, i))
             continue;
         count++;
         if (reasons->whole || count <= SHOWN_INPUTS)
             add(reasons, format_string("input %s: %s %s", edge->as, edge->from->name,
-                                       input_state_words(plan->tasks[edge->from->place].state)));
+                                       input_state_words(plan, edge->from)));
     }
     if (!reasons->whole && count > SHOWN_INPUTS)
         add(reasons, format_string("and %zu more inputs like these", count - SHOWN_INPUTS));
@@ -308,8 +372,11 @@ static int explain_ready(const struct plan *plan, const struct task *task, struc
     if (task->forced)
         add(reasons, must(strdup("--force was given")));
     stage_progress_find(plan, task, &progress);
-    if (progress.interrupted)
-        add(reasons, stage_progress_words(&progress));
+    char *words = stage_progress_words(&progress);
+    if (words)
+        add(reasons, words);
+    if (progress.running)
+        return 0;
     int rc = index_find_failure(plan->cache->index, task->key, &failure, err);
     if (rc == 0) {
         if (!progress.interrupted)
@@ -321,9 +388,22 @@ static int explain_ready(const struct plan *plan, const struct task *task, struc
     return rc == -ENOENT ? explain_changes(plan, task, reasons, err) : rc;
 }
 
+/* The external inputs that can't be read. */
+static void explain_obstacles(const struct plan *plan, const struct task *task,
+                              struct reasons *reasons)
+{
+    for (size_t i = 0; i < task->stage->input_count; i++) {
+        const struct external *external = task->stage->inputs[i].external;
+        const char *obstacle = external ? plan_source(plan, external)->obstacle : NULL;
+        if (obstacle)
+            add(reasons, must(strdup(obstacle)));
+    }
+}
+
 static int explain_waiting(const struct plan *plan, const struct task *task,
                            struct reasons *reasons, struct error *err)
 {
+    explain_obstacles(plan, task, reasons);
     int rc = explain_changes(plan, task, reasons, err);
     if (rc == 0)
         explain_inputs(plan, task, reasons);
@@ -331,7 +411,7 @@ static int explain_waiting(const struct plan *plan, const struct task *task,
 }
 
 int explain_reasons(const struct plan *plan, const struct task *task, bool whole, json_t **reasons,
-                    struct error *err)
+                    char compared[65], struct error *err)
 {
     struct reasons all = {.list = must(json_array()), .whole = whole};
     int rc = 0;
@@ -344,6 +424,7 @@ int explain_reasons(const struct plan *plan, const struct task *task, bool whole
     if (rc < 0)
         json_decref(all.list);
     *reasons = rc < 0 ? NULL : all.list;
+    memcpy(compared, all.compared, sizeof all.compared);
     return rc;
 }
 
@@ -352,7 +433,8 @@ static int first_reason(const struct plan *plan, const struct task *task, bool w
                         struct error *err)
 {
     json_t *reasons;
-    int rc = explain_reasons(plan, task, whole, &reasons, err);
+    char compared[65];
+    int rc = explain_reasons(plan, task, whole, &reasons, compared, err);
     if (rc < 0)
         return rc;
     const char *first = json_string_value(json_array_get(reasons, 0));
@@ -388,7 +470,12 @@ int explain_verdict(const struct plan *plan, const struct task *task, bool whole
     }
     if (task->key[0] && index_find_failure(plan->cache->index, task->key, &failure, err) == 0) {
         *verdict = VERDICT_FAILED;
+        *reason = clean_text(failure.message, whole);
         failure_free(&failure);
+        return 0;
     }
+    const char *obstacle = plan_obstacle(plan, task->stage);
+    if (*verdict == VERDICT_MISSING && obstacle)
+        *reason = must(strdup(obstacle));
     return *verdict == VERDICT_MISSING ? 0 : first_reason(plan, task, whole, reason, err);
 }

@@ -17,8 +17,9 @@ int explain_verdict(const struct plan *plan, const struct task *task, bool whole
 
 /* Every reason that is certain, as a list of texts: what changed since the stage's last result,
  * also where the content of some inputs isn't known yet, and which inputs those are. Empty for a
- * cached task. whole: values and digests are not shortened. */
+ * cached task. whole: values and digests are not shortened. compared: key of the result with which
+ * the stage was compared; "" if it wasn't or if nothing changed. */
 int explain_reasons(const struct plan *plan, const struct task *task, bool whole, json_t **reasons,
-                    struct error *err);
+                    char compared[65], struct error *err);
 
 #endif

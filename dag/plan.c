@@ -63,12 +63,6 @@ const struct source *plan_source(const struct plan *plan, const struct external 
     return &plan->sources[external->place];
 }
 
-static int hash_source(struct plan *plan, const struct external *external, struct error *err)
-{
-    struct source *source = &plan->sources[external->place];
-    return source->known ? 0 : source_hash(plan->cache, external, source, err);
-}
-
 /* The absolute path without links, malloc'd. The last part need not exist. */
 static char *real_path(const char *path)
 {
@@ -97,19 +91,50 @@ static int check_cache(const char *folder, const char *cache, struct error *err)
     return holds ? error_set(err, EINVAL, "the folder holds the cache, %s", cache) : 0;
 }
 
+/* Whether the external can be read as an input. Reads no content. */
+static int look_at_external(const struct external *external, const char *cache, bool *missing,
+                            struct error *why)
+{
+    struct stat st;
+    int rc = 0;
+    *missing = stat(external->path, &st) < 0;
+    if (*missing)
+        rc = error_errno(why, errno, "cannot open %s", external->path);
+    else if (S_ISDIR(st.st_mode))
+        rc = check_cache(external->path, cache, why);
+    return rc < 0 ? rc : source_look(external, why);
+}
+
+static int hash_source(struct plan *plan, const struct external *external, struct error *err)
+{
+    struct source *source = &plan->sources[external->place];
+    struct error why;
+    bool missing;
+    if (source->known || source->obstacle)
+        return 0;
+    if (!plan->lenient || look_at_external(external, plan->cache->folder, &missing, &why) == 0)
+        return source_hash(plan->cache, external, source, err);
+    const char *what = external->code ? "file" : "input";
+    source->obstacle =
+        must(missing ? format_string("%s %s is missing: %s", what, external->name, external->path)
+                     : format_string("%s %s: %s", what, external->name, why.text));
+    return 0;
+}
+
+const char *plan_obstacle(const struct plan *plan, const struct stage *stage)
+{
+    for (size_t i = 0; i < stage->input_count; i++)
+        if (stage->inputs[i].external && plan_source(plan, stage->inputs[i].external)->obstacle)
+            return plan_source(plan, stage->inputs[i].external)->obstacle;
+    return NULL;
+}
+
 static void check_external(const struct external *external, const char *cache, bool lenient,
                            struct problems *problems)
 {
-    struct stat st;
     struct error why;
-    int rc = 0;
-    bool missing = stat(external->path, &st) < 0;
-    if (missing)
-        rc = error_errno(&why, errno, "cannot open %s", external->path);
-    else if (S_ISDIR(st.st_mode))
-        rc = check_cache(external->path, cache, &why);
-    if (rc == 0)
-        rc = source_look(external, &why);
+    bool missing;
+    int rc = look_at_external(external, cache, &missing, &why);
     if (rc < 0 && missing && lenient)
         node_warn(problems, external->where, "input '%s': %s", external->name, why.text);
     else if (rc < 0)
@@ -156,7 +181,9 @@ void plan_check_wanted(const struct plan *plan, const char *cache, struct proble
 {
     bool *looked = must_alloc((plan->experiment->external_count + 1) * sizeof *looked);
     for (size_t i = 0; i < plan->experiment->stage_count; i++)
-        if (plan->tasks[i].wanted)
+        if (plan->tasks[i].wanted && plan->lenient)
+            check_gpu(plan->tasks[i].stage, problems);
+        else if (plan->tasks[i].wanted)
             check_stage(plan->tasks[i].stage, cache, false, looked, problems);
     free(looked);
 }
@@ -288,6 +315,8 @@ int plan_find(const struct plan *plan, struct task *task, struct error *err)
 /* Computes the key of a task whose inputs are settled, and looks it up in the cache. */
 static int resolve(struct plan *plan, struct task *task, struct error *err)
 {
+    if (plan_obstacle(plan, task->stage))
+        return 0; /* it stays waiting */
     task->state = blocked_by(plan, task);
     if (task->state == STATE_READY) {
         int rc = make_key(plan, task, err);

@@ -41,6 +41,7 @@ struct plan {
     struct experiment *experiment;
     struct cache *cache;
     const char *backend;
+    bool lenient;           /* see plan_start */
     struct task *tasks;     /* indexed by stage->place */
     struct source *sources; /* indexed by external->place */
     size_t *queue;          /* settled tasks whose users are not updated yet */
@@ -56,14 +57,20 @@ void plan_free(struct plan *plan);
 /* Check whether stages can run here and add an error for each obstacle: an external input that
  * can't be read or that contains the cache; a GPU that is required and absent. With `lenient` an
  * input or a GPU that is missing is a warning. The first checks all stages of an experiment, the
- * second the wanted ones of a plan. Neither changes anything. */
+ * second the wanted ones of a plan; of a lenient plan, only their GPUs. Neither changes anything.
+ */
 void plan_check_surroundings(const struct experiment *experiment, const char *cache, bool lenient,
                              struct problems *problems);
 void plan_check_wanted(const struct plan *plan, const char *cache, struct problems *problems);
 
 /* Hashes the external inputs of wanted stages (unchanged files by the stat cache) and resolves
- * every stage whose inputs the cache has. Returns 0 or a negative code. */
+ * every stage whose inputs the cache has. Returns 0 or a negative code. An external input that
+ * can't be read is an error or, if the plan is lenient, leaves its stages waiting. */
 int plan_start(struct plan *plan, struct error *err);
+
+/* Why a stage of a lenient plan can't run: the first of its external inputs that can't be read, as
+ * a text without the place in the YAML. NULL if all can be read. */
+const char *plan_obstacle(const struct plan *plan, const struct stage *stage);
 
 /* Looks up a resolved task. Returns 0 and fills task->result, or -ENOENT (err untouched) if the
  * task must run. */

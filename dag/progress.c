@@ -175,7 +175,7 @@ void progress_failed(struct progress *p, const char *stage, const char *message)
         progress_print(p, "ferdag: stage %s failed: %s", stage, message);
         return;
     }
-    if (snprintf(text, sizeof text, "%s %s failed: %s", p->screen.utf8 ? "✗" : "x", stage,
+    if (snprintf(text, sizeof text, "%s %s  failed: %s", p->screen.utf8 ? "✗" : "x", stage,
                  message) >= 0)
         keep(p, TEXT_RED, text, "");
 }

@@ -15,6 +15,7 @@ struct progress {
     bool terminal;
     double start; /* clock */
     size_t total, cached, ran, failed, not_run;
+    bool stopping;    /* after a failure or Ctrl-C: no new stages start */
     double remaining; /* seconds until the end of the run as estimated, or -1 while that is not
                          known */
     struct activity *activities; /* the running stages, in the order in which they started */

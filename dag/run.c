@@ -166,7 +166,7 @@ static void cancel_running(struct run_loop *run)
         s->interrupted = s->stopping = run->cancelling = true;
         s->cancelled = clock_monotonic();
         execution_cancel_all(s, again);
-        progress_warn(&s->progress, "ferdag: interrupted; run again to resume");
+        progress_warn(&s->progress, "ferdag: interrupted; the same command continues the run");
     }
     if (s->cancelled > 0 && !run->cancelling) {
         run->cancelling = true;
@@ -223,6 +223,7 @@ static void tick(struct run_loop *run, double now)
         run->next_forecast = now + FORECAST_SECONDS;
         update_forecast(run, now);
     }
+    s->progress.stopping = s->stopping;
     progress_tick(&s->progress);
 }
 

@@ -239,10 +239,14 @@ static void add_total(struct frame *f, const struct progress *p, bool roomy, dou
         put(f, TEXT_NONE, f->left, separator);
         put(f, TEXT_RED, f->left, text);
     }
+    if (p->stopping) {
+        put(f, TEXT_NONE, f->left, separator);
+        put(f, TEXT_YELLOW, f->left, "stopping");
+    }
     write_clock(now - p->start, text, sizeof text);
     put(f, TEXT_NONE, f->left, separator);
     put(f, TEXT_NONE, f->left, text);
-    if (p->remaining >= 0) {
+    if (p->remaining >= 0 && !p->stopping) {
         put(f, TEXT_NONE, f->left, separator);
         put(f, TEXT_NONE, f->left, forecast_words(p->remaining, text, sizeof text));
         put(f, TEXT_NONE, f->left, " to go");

@@ -146,8 +146,9 @@ static int load(struct session *s, const struct options *options, struct error *
 static int start(struct session *s, const struct options *options, bool create, struct error *err)
 {
     plan_create(&s->plan, &s->experiment, &s->cache, options->backend, s->picked);
+    s->plan.lenient = !create;
     int rc = force(s, options, err);
-    if (rc == 0)
+    if (rc == 0 && (create || options->dry))
         rc = check_surroundings(s, options);
     if (rc == 0)
         rc = cache_open(&s->cache, options->cache, create, err);
@@ -176,17 +177,12 @@ int session_open(struct session *s, const struct options *options, bool create, 
 int session_open_loose(struct session *s, const struct options *options, bool *planned,
                        struct error *err)
 {
-    struct problems problems = {0};
     struct error why = {""};
     *planned = false;
     int status = load(s, options, err);
     if (status != EXIT_DONE || !cache_exists(options->cache))
         return status;
-    plan_check_surroundings(&s->experiment, options->cache, false, &problems);
-    int rc = problems_first(&problems, &why);
-    problems_free(&problems);
-    if (rc == 0)
-        rc = start(s, options, false, &why);
+    int rc = start(s, options, false, &why);
     if (rc < 0)
         fprintf(stderr, "ferdag: without the states of the stages: %s\n", why.text);
     *planned = rc == 0;

@@ -15,9 +15,10 @@ struct session {
 };
 
 /* Loads the file, opens the cache (which it creates if `create`) and starts the plan over the
- * stages named on the command line. Returns an exit status; if that isn't EXIT_DONE, err is filled
- * or the errors were printed, and there is nothing to close. A file with errors leaves the cache
- * untouched.
+ * stages named on the command line. The plan is lenient unless `create`: commands that only read
+ * also work where an external input is missing. Returns an exit status; if that isn't EXIT_DONE,
+ * err is filled or the errors were printed, and there is nothing to close. A file with errors
+ * leaves the cache untouched.
  */
 int session_open(struct session *session, const struct options *options, bool create,
                  struct error *err);
@@ -35,8 +36,8 @@ int session_open_output(struct session *session, const struct options *options, 
                         struct output_name *name, struct error *err);
 
 /* For what can be shown of a file alone, and better with a plan: starts the plan over all stages if
- * there is a cache. *planned is false if there is none or if the plan can't start, say since an
- * input isn't there, which is reported on stderr. */
+ * there is a cache. *planned is false if there is none or if the plan can't start, say since the
+ * index is damaged, which is reported on stderr. */
 int session_open_loose(struct session *session, const struct options *options, bool *planned,
                        struct error *err);
 

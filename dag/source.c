@@ -13,6 +13,7 @@ enum { FOLDER_DEPTH = 64 };
 void source_free(struct source *source)
 {
     tree_free(&source->files);
+    free(source->obstacle);
     *source = (struct source){0};
 }
 

@@ -9,7 +9,8 @@
 /* An external file or folder as it was when it was hashed. */
 struct source {
     bool known;
-    bool tree; /* a folder; its digest is that of its manifest, as for output folders */
+    char *obstacle; /* malloc'd: why it can't be read, "input photos is missing: /data/photos" */
+    bool tree;      /* a folder; its digest is that of its manifest, as for output folders */
     struct digest digest;
     uint64_t size;     /* bytes of the file, or of the manifest */
     bool executable;   /* a file with an executable bit */

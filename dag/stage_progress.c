@@ -115,8 +115,8 @@ char *stage_progress_words(const struct stage_progress *p)
         snprintf(at, sizeof at, "%s%s%.*f of %.0f", p->unit, *p->unit ? " " : "",
                  done == floor(done) ? 0 : 1, done, p->total);
     if (p->interrupted)
-        return must(format_string("interrupted%s%s; run again to %s", *at ? " at " : "", at,
-                                  p->resumes ? "resume" : "start over"));
+        return must(format_string("interrupted%s%s; it %s when run again", *at ? " at " : "", at,
+                                  p->resumes ? "resumes" : "starts over"));
     return p->running && *at ? must(format_string("%s%s%s", at, *p->note ? ", " : "", p->note))
                              : NULL;
 }

@@ -22,8 +22,8 @@ struct stage_progress {
 void stage_progress_find(const struct plan *plan, const struct task *task,
                          struct stage_progress *progress);
 
-/* "epoch 7.4 of 20", "interrupted at epoch 7.4 of 20; run again to resume"; NULL if there is
- * nothing to report. malloc'd. */
+/* "epoch 7.4 of 20", "interrupted at epoch 7.4 of 20; it resumes when run again"; NULL if there
+ * is nothing to report. malloc'd. */
 char *stage_progress_words(const struct stage_progress *progress);
 
 /* {"done", "total", "unit", "note"}, or NULL if nothing was reported. */

@@ -1,5 +1,6 @@
 /* `explain`: why a stage would run. */
 #include "dag/commands/commands.h"
+#include "cache/attempts.h"
 #include "dag/continuation.h"
 #include "dag/explain.h"
 #include "dag/session.h"
@@ -12,30 +13,47 @@ static const struct {
 } states[] = {
     [STATE_WAITING] = {"may_run", "may run, depending on its inputs"},
     [STATE_READY] = {"would_run", "would run"},
-    [STATE_RUNNING] = {"would_run", "would run"},
+    [STATE_RUNNING] = {"running", "is running (another ferdag computes it)"},
     [STATE_CACHED] = {"cached", "is cached"},
     [STATE_RAN] = {"cached", "is cached"},
     [STATE_FAILED] = {"cannot_run", "cannot run"},
     [STATE_NOT_RUN] = {"cannot_run", "cannot run"},
 };
 
+/* In terms of `explain`: also of a stage that another run computes, or whose inputs can't be
+ * read. */
+static enum state stage_state(const struct plan *plan, const struct task *task)
+{
+    if (plan_obstacle(plan, task->stage))
+        return STATE_NOT_RUN;
+    return task->key[0] && !state_has_result(task->state) && key_is_locked(plan->cache, task->key)
+               ? STATE_RUNNING
+               : task->state;
+}
+
 static int print_reasons(const struct plan *plan, const struct task *task, json_t *list,
                          struct error *err)
 {
+    enum state state = stage_state(plan, task);
     json_t *reasons;
-    int rc = explain_reasons(plan, task, list != NULL, &reasons, err);
+    char compared[65];
+    int rc = explain_reasons(plan, task, list != NULL, &reasons, compared, err);
     if (rc < 0)
         return rc;
-    rc = continuation_explain(plan, task, reasons, err);
+    if (state == STATE_READY || state == STATE_WAITING)
+        rc = continuation_explain(plan, task, reasons, err);
     if (list) {
         json_array_append_new(list,
-                              must(json_pack("{s:s, s:s, s:O}", "name", task->stage->name, "state",
-                                             states[task->state].name, "reasons", reasons)));
+                              must(json_pack("{s:s, s:s, s:O, s:s?}", "name", task->stage->name,
+                                             "state", states[state].name, "reasons", reasons,
+                                             "compared_with", *compared ? compared : NULL)));
     } else {
-        printf("%s %s%s\n", task->stage->name, states[task->state].words,
+        printf("%s %s%s\n", task->stage->name, states[state].words,
                json_array_size(reasons) ? ":" : "");
         for (size_t i = 0; i < json_array_size(reasons); i++)
             printf("  %s\n", json_string_value(json_array_get(reasons, i)));
+        if (*compared)
+            printf("  (compared with its last result, key %.12s)\n", compared);
     }
     json_decref(reasons);
     return rc;

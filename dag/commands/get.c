@@ -97,6 +97,16 @@ static int rename_new(const char *from, const char *to, struct error *err)
     return rc < 0 ? error_errno(err, -rc, "cannot write %s", to) : 0;
 }
 
+/* The temporary name means nothing to the user: of such an error only the cause is kept. */
+static void name_place(const char *new, const char *to, int rc, struct error *err)
+{
+    const char *cause = strrchr(err->text, ':');
+    if (!strstr(err->text, new) || !cause)
+        return;
+    struct error before = *err;
+    error_set(err, -rc, "cannot write %s%s", to, before.text + (cause - err->text));
+}
+
 static int copy_output(struct cache *cache, const struct blob *blob, const char *to,
                        struct error *err)
 {
@@ -108,12 +118,28 @@ static int copy_output(struct cache *cache, const struct blob *blob, const char 
         rc = rename_new(new, to, err);
     if (rc < 0)
         file_remove_tree(new, NULL);
+    if (rc < 0)
+        name_place(new, to, rc, err);
     free(new);
     free(random);
     return rc;
 }
 
 /* ---- where to ---- */
+
+static int refuse_place(const char *to, const char *above, struct error *err)
+{
+    size_t n = strlen(above);
+    char *name = must(strdup(above));
+    struct stat st;
+    while (n > 1 && name[n - 1] == '/')
+        name[--n] = 0;
+    bool file = stat(name, &st) == 0 && !S_ISDIR(st.st_mode);
+    int rc = file ? error_set(err, EINVAL, "%s is a file, not a folder", name)
+                  : error_set(err, EINVAL, "cannot copy to %s: there is no folder %s", to, name);
+    free(name);
+    return rc;
+}
 
 /* Into a folder it goes under its own name. -EINVAL if something is there, or the folder isn't. */
 static int find_place(const char *to, const struct output *output, char **path, struct error *err)
@@ -123,8 +149,10 @@ static int find_place(const char *to, const struct output *output, char **path, 
     struct stat st;
     *path = NULL;
     bool folder = stat(to, &st) == 0 && S_ISDIR(st.st_mode);
-    if (n == 0 || (!folder && to[n - 1] == '/'))
-        return error_set(err, EINVAL, "cannot copy to '%s': there is no such folder", to);
+    if (n == 0)
+        return error_set(err, EINVAL, "cannot copy to '': expected a file or a folder");
+    if (!folder && to[n - 1] == '/')
+        return refuse_place(to, to, err);
     char *place =
         must(folder ? format_string("%s%s%s", to, to[n - 1] == '/' ? "" : "/", name) : strdup(to));
     char *above = must(strdup(place)), *end = strrchr(above, '/');
@@ -134,7 +162,7 @@ static int find_place(const char *to, const struct output *output, char **path, 
     if (lstat(place, &st) == 0)
         rc = error_set(err, EINVAL, "%s exists; remove it or give another name", place);
     else if (end && (stat(above, &st) < 0 || !S_ISDIR(st.st_mode)))
-        rc = error_set(err, EINVAL, "cannot copy to %s: there is no folder %s", place, above);
+        rc = refuse_place(place, above, err);
     free(above);
     if (rc < 0)
         free(place);
@@ -145,21 +173,28 @@ static int find_place(const char *to, const struct output *output, char **path, 
 
 /* ---- what ---- */
 
-/* Why the stage has no current result, and what computes it. */
+/* Why the stage has no current result, and the command that helps. */
 static int refuse(const struct options *options, const struct session *s, const struct task *task,
                   struct error *err)
 {
     struct arena *arena = s->experiment.arena;
+    const char *name = task->stage->name, *file = variant_quote(arena, s->experiment.file);
+    const char *same = variant_options(arena, options);
     enum verdict verdict;
     char *reason;
     int rc = explain_verdict(&s->plan, task, false, &verdict, &reason, err);
     if (rc < 0)
         return rc;
-    rc = error_set(err, ENODATA,
-                   "%s has no current result (%s%s%.400s); compute it with: ferdag run %s %s%s",
-                   task->stage->name, verdict_names[verdict], reason ? ": " : "",
-                   reason ? reason : "", variant_quote(arena, s->experiment.file),
-                   task->stage->name, variant_options(arena, options));
+    bool would_run = verdict != VERDICT_RUNNING && !plan_obstacle(&s->plan, task->stage);
+    const char *help =
+        !would_run ? ""
+                   : arena_print(arena, "; compute it with: ferdag run %s %s%s", file, name, same);
+    if (verdict == VERDICT_FAILED)
+        rc = error_set(err, ENODATA, "%s failed: %.400s; see: ferdag log %s %s%s", name,
+                       reason ? reason : "", file, name, same);
+    else
+        rc = error_set(err, ENODATA, "%s has no current result (%s%s%.400s)%s", name,
+                       verdict_names[verdict], reason ? ": " : "", reason ? reason : "", help);
     free(reason);
     return rc;
 }

@@ -34,11 +34,12 @@ static const char *state_name(enum state state, bool dry)
     }
 }
 
-static json_t *stage_json(const struct task *task, bool dry)
+static json_t *stage_json(const struct plan *plan, const struct task *task, bool dry)
 {
-    json_t *item =
-        json_pack("{s:s, s:s, s:s, s:s}", "name", task->stage->name, "kind",
-                  task->stage->kind->name, "key", task->key, "state", state_name(task->state, dry));
+    const char *obstacle = plan_obstacle(plan, task->stage);
+    json_t *item = json_pack("{s:s, s:s, s:s, s:s}", "name", task->stage->name, "kind",
+                             task->stage->kind->name, "key", task->key, "state",
+                             obstacle ? "cannot_run" : state_name(task->state, dry));
     must(item);
     if (state_has_result(task->state)) {
         json_object_set_new(item, "seconds", json_real(task->result.seconds));
@@ -48,8 +49,9 @@ static json_t *stage_json(const struct task *task, bool dry)
                                 json_string(task->result.outputs[i].blob.digest.hex));
         json_object_set_new(item, "outputs", outputs);
     }
-    if (task->message)
-        json_object_set_new(item, "message", must(utf8_json(task->message)));
+    if (task->message || obstacle)
+        json_object_set_new(item, "message",
+                            must(utf8_json(task->message ? task->message : obstacle)));
     return item;
 }
 
@@ -58,32 +60,47 @@ static json_t *stages_json(const struct plan *plan, bool dry)
     json_t *list = must(json_array());
     for (size_t i = 0; i < plan->experiment->stage_count; i++)
         if (plan->tasks[i].wanted)
-            json_array_append_new(list, stage_json(&plan->tasks[i], dry));
+            json_array_append_new(list, stage_json(plan, &plan->tasks[i], dry));
     return list;
 }
 
-/* run -n: one line for each stage that would run. */
+static const char *stages_word(size_t count)
+{
+    return count == 1 ? "stage" : "stages";
+}
+
+/* run -n: one line for each stage that would run or can't. */
 static void print_plan(const struct plan *plan, bool json)
 {
-    size_t cached = 0, would = 0, may = 0;
+    size_t cached = 0, would = 0, may = 0, cannot = 0;
     for (size_t i = 0; i < plan->experiment->stage_count; i++) {
         const struct task *task = &plan->tasks[i];
+        const char *obstacle = plan_obstacle(plan, task->stage);
         if (!task->wanted)
             continue;
         cached += task->state == STATE_CACHED;
         would += task->state == STATE_READY;
-        may += task->state == STATE_WAITING;
-        if (!json && task->state != STATE_CACHED)
+        may += task->state == STATE_WAITING && !obstacle;
+        cannot += obstacle != NULL;
+        if (!json && obstacle)
+            printf("cannot run %s: %s\n", task->stage->name, obstacle);
+        else if (!json && task->state != STATE_CACHED)
             printf("%-9s %s\n", task->state == STATE_READY ? "would run" : "may run",
                    task->stage->name);
     }
-    if (json)
-        session_print(must(json_pack("{s:o, s:I, s:I, s:I}", "stages", stages_json(plan, true),
-                                     "cached", (json_int_t)cached, "would_run", (json_int_t)would,
-                                     "may_run", (json_int_t)may)));
-    else
-        fprintf(stderr, "%zu stages: %zu cached, %zu would run, %zu may run after them\n",
-                cached + would + may, cached, would, may);
+    size_t all = cached + would + may + cannot;
+    if (json) {
+        session_print(
+            must(json_pack("{s:o, s:I, s:I, s:I, s:I}", "stages", stages_json(plan, true), "cached",
+                           (json_int_t)cached, "would_run", (json_int_t)would, "may_run",
+                           (json_int_t)may, "cannot_run", (json_int_t)cannot)));
+        return;
+    }
+    fprintf(stderr, "%zu %s: %zu cached, %zu would run, %zu may run after %s", all,
+            stages_word(all), cached, would, may, would == 1 ? "it" : "them");
+    if (cannot)
+        fprintf(stderr, ", %zu cannot run", cannot);
+    fputc('\n', stderr);
 }
 
 static int exit_status(const struct run_totals *t)
@@ -95,8 +112,8 @@ static void print_totals(const struct plan *plan, const struct run_totals *t, co
                          const char *results, bool json)
 {
     char time[32];
-    fprintf(stderr, "%zu stages: %zu cached, %zu ran, %zu failed", t->stages, t->cached, t->ran,
-            t->failed);
+    fprintf(stderr, "%zu %s: %zu cached, %zu ran, %zu failed", t->stages, stages_word(t->stages),
+            t->cached, t->ran, t->failed);
     if (t->not_run)
         fprintf(stderr, ", %zu not run", t->not_run);
     fprintf(stderr, " in %s\n", duration_text(t->seconds, time, sizeof time));

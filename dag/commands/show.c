@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "cache/tree.h"
 #include "dag/continuation.h"
+#include "dag/explain.h"
 #include "dag/progress.h"
 #include "dag/session.h"
 
@@ -57,13 +58,18 @@ static void print_entry(const struct tree_entry *entry)
                entry->digest.hex, entry->form == TREE_EXECUTABLE ? " executable" : "");
 }
 
+/* Each output with its digest; below it its blob's path and, of a folder, the entries. */
 static void print_outputs(const struct plan *plan, const struct result *r)
 {
     for (size_t i = 0; i < r->output_count; i++) {
         const struct blob *blob = &r->outputs[i].blob;
         char *path = must(cache_blob_path(plan->cache, &blob->digest));
         struct tree tree = {0};
-        printf("  output %-16s %s\n", r->outputs[i].port, path);
+        printf("  output %-16s %.12s", r->outputs[i].port, blob->digest.hex);
+        if (blob->tree)
+            printf("  folder\n    %s\n", path);
+        else
+            printf(" %12" PRIu64 " bytes\n    %s\n", blob->size, path);
         if (blob->tree && cache_read_tree(plan->cache, blob, &tree, NULL) == 0)
             for (size_t k = 0; k < tree.count; k++)
                 print_entry(&tree.entries[k]);
@@ -93,6 +99,18 @@ static void print_input(const struct result *r, const json_t *item)
            text_of(item, "stage"), text_of(item, "input"), *output ? "." : "", output);
 }
 
+/* A long value is cut between two characters; --json has all of it. */
+static void print_param(const char *name, const json_t *value)
+{
+    enum { SHOWN = 200 };
+    char *text = must(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)));
+    size_t n = strlen(text), shown = n > SHOWN ? SHOWN : n;
+    while (shown < n && shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80)
+        shown--;
+    printf("  param  %-16s %.*s%s\n", name, (int)shown, text, shown < n ? "..." : "");
+    free(text);
+}
+
 static void print_result(const struct plan *plan, const struct task *task, const struct result *r)
 {
     char when[64] = "", time[32];
@@ -112,9 +130,7 @@ static void print_result(const struct plan *plan, const struct task *task, const
     size_t i;
     json_object_foreach(params, name, value)
     {
-        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-        printf("  param  %-16s %.200s\n", name, text ? text : "");
-        free(text);
+        print_param(name, value);
     }
     json_array_foreach(inputs, i, value) print_input(r, value);
     json_decref(params);
@@ -122,15 +138,28 @@ static void print_result(const struct plan *plan, const struct task *task, const
     print_outputs(plan, r);
 }
 
+static int print_no_result(const struct plan *plan, const struct task *task, struct error *err)
+{
+    enum verdict verdict;
+    char *reason;
+    int rc = explain_verdict(plan, task, false, &verdict, &reason, err);
+    if (rc < 0)
+        return rc;
+    const char *before = verdict == VERDICT_RUNNING  ? ": running"
+                         : verdict == VERDICT_FAILED ? ": it failed"
+                                                     : "";
+    printf("%s\n  no result yet%s%s%s\n", task->stage->name, before, reason ? ": " : "",
+           reason ? reason : "");
+    free(reason);
+    return 0;
+}
+
 static int show(const struct plan *plan, const struct task *task, json_t *list, struct error *err)
 {
     struct result result;
     int rc = find_result(plan, task, &result, err);
-    if (rc == -ENOENT) {
-        if (!list)
-            printf("%s\n  no result yet\n", task->stage->name);
-        return 0;
-    }
+    if (rc == -ENOENT)
+        return list ? 0 : print_no_result(plan, task, err);
     if (rc < 0)
         return rc;
     if (list)

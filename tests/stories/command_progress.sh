@@ -56,7 +56,7 @@ grep -q report.py x.yaml && has 'the example for Python' 'loss 0.3 · 640 images
 [[ $(screen t) != *'never shown'* ]] || fail 'a program can set an error'
 touch go
 until_true shows t '1 failed in'
-has 'a program that is killed' "ends failed: 'echo 9/10" "$(screen t)"
+has 'a program that is killed' "ends  failed: 'echo 9/10" "$(screen t)"
 
 "$FERDAG" log x.yaml output > log || fail 'log'
 printf 'first\n\033[2J\033[31mlast\twords\033[0m\n\n' | cmp - log || fail 'the log has other bytes'

@@ -8,7 +8,7 @@ stages:
   two: { kind: command, in: { a: one, b: one.d }, out: { o: o }, with: { run: "cat a b/file > o" } }
 Y
 same 'a first run' 'one two' "$(ran x.yaml --cache a)"
-output() { "$FERDAG" show x.yaml "$1" --cache "${2:-a}" | awk '$1 == "output" { print $3 }' | head -n 1; }
+output() { "$FERDAG" show x.yaml "$1" --cache "${2:-a}" | awk '$1 == "output" { getline; print $1 }' | head -n 1; }
 # alter FILE: other bytes, the same size and times
 alter() {
     touch -r "$1" stamp
@@ -49,7 +49,7 @@ Y
 "$FERDAG" run y.yaml --cache a > out.txt 2> err &
 run=$!
 until_true test -e reads
-alter "$("$FERDAG" show y.yaml one --cache a | awk '$1 == "output" && $2 == "csv" { print $3 }')"
+alter "$("$FERDAG" show y.yaml one --cache a | awk '$1 == "output" && $2 == "csv" { getline; print $1 }')"
 touch altered
 wait $run
 same 'exit' 1 $?
@@ -78,12 +78,12 @@ stages:
   z: { kind: command, out: { o: z.txt }, with: { run: "sleep 0.3; echo value=1234567890 > z.txt" } }
 Y
 export FERDAG_CACHE=r
-result() { cat "$("$FERDAG" show r.yaml b --set v=2 | awk '$1 == "output" { print $3 }')"; }
+result() { cat "$("$FERDAG" show r.yaml b --set v=2 | awk '$1 == "output" { getline; print $1 }')"; }
 # rotten: damages an output in the cache, so that b computes a wrong result from it
 rotten() {
     rm -rf r copy
     "$FERDAG" run r.yaml 2> err || fail "$(cat err)"
-    blob=$("$FERDAG" show r.yaml a | awk '$1 == "output" { print $3 }')
+    blob=$("$FERDAG" show r.yaml a | awk '$1 == "output" { getline; print $1 }')
     alter "$blob"
     "$RESTAMP" r "$(echo "${blob#*blobs/}" | tr -d /)" || fail 'no restamp'
     "$FERDAG" run r.yaml --set v=2 2> err || fail "$(cat err)"

@@ -37,10 +37,10 @@ has 'its input' 'input t: a must run first' "$text"
 has 'status' '(and 1 more reason)' "$("$FERDAG" status x.yaml b --set word=two)"
 mv kept.yaml x.yaml
 echo 2 > other.txt
-has 'the input' 'input s: 4355a46b19d3 -> 53c234e5e847' "$(SOURCE=other.txt "$FERDAG" explain x.yaml a)"
+has 'the input' 'input s (other.txt): content changed (4355a46b19d3 -> 53c234e5e847)' "$(SOURCE=other.txt "$FERDAG" explain x.yaml a)"
 has 'the log' 'said' "$("$FERDAG" log x.yaml a)"
 has 'show' 'input  s' "$("$FERDAG" show x.yaml a)"
-rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n 's,.*output u.*blobs/../,,p')"
+rm -f .ferdag/blobs/*/"$("$FERDAG" show x.yaml b | sed -n '/output u/{n;s,.*blobs/../,,p}')"
 has 'a blob that is gone' 'output u: missing from the cache' "$("$FERDAG" explain x.yaml b)"
 same 'and is made again' 'b' "$(ran x.yaml)"
 
@@ -65,6 +65,30 @@ sed -i 's/tables: { t:/tables: { u:/; s/echo 2/echo 3/' long.yaml
 "$FERDAG" run long.yaml tabulate_everything_there_is 2>err || fail "$(cat err)"
 text=$("$FERDAG" explain long.yaml tables)
 grep -q 'input .*: tabulate_everything_there_is.everything_there_is [0-9a-f]\{12\}' <<< "$text" || fail "a name: $text"
+
+# Of an environment variable only a digest is stored; an edited script is named as a file.
+cat > e.yaml <<'Y'
+ferdag: 2
+stages:
+  a: { kind: command, files: [tidy.sh], env: [ZED], out: { o: o }, with: { run: "sh tidy.sh > o" } }
+Y
+echo 'echo 1' > tidy.sh
+ZED=1 "$FERDAG" run e.yaml 2> err || fail "$(cat err)"
+echo 'echo 2' > tidy.sh
+text=$(ZED=2 "$FERDAG" explain e.yaml)
+has 'a variable' 'environment variable ZED: its value changed' "$text"
+grep -q '^  file tidy.sh: content changed ([0-9a-f]\{12\} -> [0-9a-f]\{12\})$' <<< "$text" || fail "a file: $text"
+key=$("$FERDAG" show e.yaml a --json | awk -F'"' '$2 == "key" { print $4; exit }')
+has 'what it was compared with' "  (compared with its last result, key ${key:0:12})" "$text"
+has 'the same in JSON' "\"compared_with\": \"$key\"" "$(ZED=2 "$FERDAG" explain e.yaml --json)"
+has 'a variable that is not set' 'ZED: is not set now' "$("$FERDAG" explain e.yaml)"
+
+# `show` marks a param that is cut, and has the digest of each output.
+printf 'ferdag: 2\nstages: { a: { kind: command, out: { o: o }, with: { run: "echo %0300d > o" } } }\n' 0 > show.yaml
+"$FERDAG" run show.yaml 2> err || fail "$(cat err)"
+text=$("$FERDAG" show show.yaml)
+grep -q '^  param  run  *"echo 0*\.\.\.$' <<< "$text" || fail "a long param: $text"
+grep -q '^  output o  *[0-9a-f]\{12\}  *301 bytes$' <<< "$text" || fail "an output: $text"
 
 # Numbers are shown with the digits that tell them apart.
 cat > f.yaml <<'Y'

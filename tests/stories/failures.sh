@@ -17,7 +17,11 @@ same 'not run' 'after slower' "$(in_state not_run < json)"
 has 'the message' 'stage bad failed' "$(cat err)"
 has 'the status' 'ended with status 3' "$(cat err)"
 has 'the log' 'hint' "$("$FERDAG" log x.yaml bad)"
-has 'status' 'failed   bad' "$("$FERDAG" status x.yaml)"
+same 'status' "failed   bad 'echo hint; echo x > o; exit 3' ended with status 3" "$("$FERDAG" status x.yaml bad | tr -s ' ' | sed 's/^failed/failed  /')"
+same 'explain' "bad would run: failed: 'echo hint; echo x > o; exit 3' ended with status 3" "$("$FERDAG" explain x.yaml bad | paste -sd' ' | tr -s ' ')"
+has 'show' "no result yet: it failed: 'echo hint" "$("$FERDAG" show x.yaml bad)"
+"$FERDAG" get x.yaml bad here > printed 2>&1 && fail 'get of a stage that failed'
+same 'get' "ferdag: bad failed: 'echo hint; echo x > o; exit 3' ended with status 3; see: ferdag log x.yaml bad" "$(cat printed)"
 "$FERDAG" run x.yaml -k --json > json 2> err
 same 'exit with -k' 1 $?
 same 'with -k' 'slower' "$(in_state ran < json)"

@@ -49,7 +49,16 @@ refused 2 'folder/text.txt exists' a folder
 refused 2 'folder/sheets exists' tree folder
 ln -s nowhere dangling
 refused 2 'dangling exists' a dangling
-refused 2 "there is no such folder" a none/
+refused 2 'cannot copy to none/: there is no folder none' a none/
+refused 2 'here is a file, not a folder' a here/
+refused 2 'here is a file, not a folder' a here/there
+refused 2 "cannot copy to ''" a ''
+if [ -d /proc/self ]; then # nothing can be created there
+    for output in a tree; do
+        "$FERDAG" get x.yaml $output /proc/ferdag-here > printed 2> err && fail 'a file in /proc'
+        same 'a place that is not writable' 'ferdag: cannot write /proc/ferdag-here: No such file or directory' "$(cat err)"
+    done
+fi
 refused 2 'there is no folder none' a none/here
 refused 2 "unknown stage 'tre' (did you mean 'tree'?)" tre.o there
 refused 2 "unknown output 'moer' of stage 'a' (kind command) (did you mean 'more'?)" a.moer there
@@ -69,3 +78,36 @@ refused 1 'cannot copy tree.o, which `ferdag run x.yaml tree` computes again: it
 same 'the next run' tree "$(ran x.yaml)"
 same 'after it' there "$("$FERDAG" get x.yaml tree there)"
 same 'its content' 1 "$(cat there/one)"
+
+# Results can be read where an external input is missing; `run` refuses before it starts.
+cat > photos.yaml <<'Y'
+ferdag: 2
+inputs: { photos: { path: photos.txt } }
+stages:
+  look: { kind: command, in: { p: photos }, out: { o: o }, with: { run: "echo looked; cat p > o" } }
+  after: { kind: command, in: { i: look }, out: { o: o }, with: { run: "cat i > o" } }
+  other: { kind: command, out: { o: o }, with: { run: "echo 1 > o" } }
+Y
+echo 1 > photos.txt
+"$FERDAG" run photos.yaml 2> err || fail "$(cat err)"
+mv photos.txt moved.txt
+missing="input photos is missing: $(pwd -P)/photos.txt"
+before=$(ls .ferdag/results .ferdag/attempts 2> /dev/null)
+"$FERDAG" status photos.yaml > printed 2> err || fail "status without an input: $(cat err)"
+grep -q "^stale    look  *$missing$" printed || fail "status: $(cat printed)"
+grep -q '^cached   other$' printed || fail "status of another stage: $(cat printed)"
+same 'explain' "look cannot run: $missing" "$("$FERDAG" explain photos.yaml look | tr -s ' \n' ' ' | sed 's/ $//')"
+has 'explain of a stage behind it' 'input i: look cannot run' "$("$FERDAG" explain photos.yaml after)"
+has 'run -n' "cannot run look: $missing" "$("$FERDAG" run -n photos.yaml 2> err)"
+has 'its totals' '3 stages: 1 cached, 0 would run, 1 may run after them, 1 cannot run' "$(cat err)"
+has 'show' 'look (not current' "$("$FERDAG" show photos.yaml look)"
+same 'log' looked "$("$FERDAG" log photos.yaml look 2> err)"
+"$FERDAG" get photos.yaml look photo > printed 2> err && fail 'get serves a result that may be out of date'
+has 'get' "look has no current result (stale: $missing)" "$(cat err)"
+"$FERDAG" get photos.yaml other photo > printed 2> err || fail "get of another stage: $(cat err)"
+"$FERDAG" run photos.yaml > printed 2> err
+same 'exit of run' 2 $?
+has 'run' "photos.yaml:2:27: input 'photos': cannot open" "$(cat err)"
+same 'what all of them wrote' "$before" "$(ls .ferdag/results .ferdag/attempts 2> /dev/null)"
+mv moved.txt photos.txt
+same 'with the input' '' "$(ran photos.yaml)"

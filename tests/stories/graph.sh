@@ -62,7 +62,11 @@ has 'in Mermaid' '<br/>1 failed, 2 of 3 cached"]:::failed' "$(graph --set good=1
 has 'stale' 'label="each ×3\ncommand\nstale"' "$(graph --set word=two)"
 rm data.txt
 same 'without an input' 6 "$(graph | nodes)"
-has 'why there are no states' "ferdag: without the states of the stages: x.yaml:3:17: input 'data'" "$(cat err)"
+has 'states without an input' 'label="first\ncommand\nstale"' "$(graph)"
+rm .ferdag/index.sqlite*
+mkdir .ferdag/index.sqlite
+same 'without an index' 6 "$(graph | nodes)"
+has 'why there are no states' 'ferdag: without the states of the stages: ' "$(cat err)"
 
 "$FERDAG" graph x.yaml --format svg > printed 2> err
 same 'exit of an unknown format' 2 $?

@@ -57,7 +57,7 @@ attempt() {
     "$FERDAG" run x.yaml -j 3 -k --cache "$@" > out.txt 2> err
     same "the user's files, $*" "$before" "$(sums)"
     same "blobs, $*" '' "$(blobs "$1")"
-    same "what the sibling read, $*" "$sound" "$(cat "$("$FERDAG" show x.yaml reader --cache "$@" | awk '$1 == "output" { print $3 }')")"
+    same "what the sibling read, $*" "$sound" "$(cat "$("$FERDAG" show x.yaml reader --cache "$@" | awk '$1 == "output" { getline; print $1 }')")"
     "$FERDAG" fsck --cache "$1" > out.txt 2> err || fail "fsck: $(cat out.txt)"
 }
 attempt fails
@@ -84,7 +84,7 @@ echo > other
 for i in 1 2 3; do head -c 1000000 /dev/zero > "sized/f$i"; done
 seen() {
     "$FERDAG" run f.yaml > out.txt 2> err || fail "$(cat err)"
-    grep -v "x/f[4-9]" "$("$FERDAG" show f.yaml a | awk '$1 == "output" { print $3 }')"
+    grep -v "x/f[4-9]" "$("$FERDAG" show f.yaml a | awk '$1 == "output" { getline; print $1 }')"
 }
 small=$(seen | grep -v ' [-d]$')
 for i in 4 5 6 7; do head -c 3000000 /dev/zero > "sized/f$i"; done
@@ -118,7 +118,7 @@ during() {
     eval "$3"
     touch back
     if wait $run; then
-        cat "$("$FERDAG" show v.yaml a --set "n=$1" | awk '$1 == "output" { print $3 }')"
+        cat "$("$FERDAG" show v.yaml a --set "n=$1" | awk '$1 == "output" { getline; print $1 }')"
     else
         grep -o 'changed after the run began; run again' err | head -n 1
     fi

@@ -14,13 +14,18 @@ set -m # an interactive shell's children take SIGINT
 run=$!
 until_true sleeping
 has 'status meanwhile' 'running  b' "$("$FERDAG" status x.yaml)"
+same 'explain meanwhile' 'b is running (another ferdag computes it)' "$("$FERDAG" explain x.yaml b)"
+has 'show meanwhile' 'no result yet: running' "$("$FERDAG" show x.yaml b)"
+"$FERDAG" get x.yaml b here > printed 2>&1 && fail 'get of a running stage'
+same 'get meanwhile' 'ferdag: b has no current result (running)' "$(cat printed)"
 kill -INT $run
 wait $run
 same 'exit' 130 $?
 same 'ran' 'a' "$(in_state ran < json)"
 same 'not run' 'b c' "$(in_state not_run < json)"
 sleeping && fail 'a child lives on'
-has 'status' 'interrupted; run again to start over' "$("$FERDAG" status x.yaml b)"
+has 'the message' 'ferdag: interrupted; the same command continues the run' "$(cat err)"
+has 'status' 'interrupted; it starts over when run again' "$("$FERDAG" status x.yaml b)"
 same 'the others' 'cached missing' "$("$FERDAG" status x.yaml a c | cut -d' ' -f1 | paste -sd' ')"
 touch go
 same 'the next run' 'b c' "$(ran x.yaml)"

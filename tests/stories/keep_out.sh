@@ -15,7 +15,7 @@ same 'outputs behind links' 'file tree uses' "$(ran x.yaml)"
 same 'the files behind them' '644 644' "$(stat -c %a mine/note mine/photo | paste -sd' ')"
 echo other > mine/photo
 same 'the blobs are copies' '' "$(ran x.yaml)"
-paste -sd' ' "$("$FERDAG" show x.yaml uses | awk '$1 == "output" { print $3 }')" | read -r text
+paste -sd' ' "$("$FERDAG" show x.yaml uses | awk '$1 == "output" { getline; print $1 }')" | read -r text
 same 'what was read' 'photo note note' "$text"
 cat > d.yaml <<'Y'
 ferdag: 2

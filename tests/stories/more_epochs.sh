@@ -18,7 +18,7 @@ digests() { grep -E '"(best|last|metrics|summary|.state)":'; }
 train() { "$FERDAG" run x.yaml net --json --cache "$@" 2> err | digests; }
 log_of() { "$FERDAG" log x.yaml net --cache "$@"; }
 # output PORT CACHE ...: prints the path of an output.
-output() { "$FERDAG" show x.yaml net --cache "${@:2}" | awk -v port="$1" '$1 == "output" && $2 == port { print $3 }'; }
+output() { "$FERDAG" show x.yaml net --cache "${@:2}" | awk -v port="$1" '$1 == "output" && $2 == port { getline; print $1 }'; }
 from_start() { has "$1" 'epoch 1: ' "$(log_of "${@:2}")"; }
 origin() { "$FERDAG" show x.yaml net --cache "$@" | grep 'continued from'; }
 

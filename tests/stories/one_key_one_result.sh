@@ -10,7 +10,7 @@ stages:
 Y
 seen() {
     "$FERDAG" run x.yaml "$@" > out.txt 2> err || fail "$(cat err)"
-    paste -sd' ' "$("$FERDAG" show x.yaml a "$@" | awk '$1 == "output" { print $3 }')"
+    paste -sd' ' "$("$FERDAG" show x.yaml a "$@" | awk '$1 == "output" { getline; print $1 }')"
 }
 mkdir x
 same 'an empty folder' 'folder exec 1' "$(seen)"
@@ -42,5 +42,5 @@ stages:
   b: { kind: command, in: { x: two }, out: { o: o }, with: { run: "test -d x && echo folder > o || echo file > o" } }
 Y
 "$FERDAG" run r.yaml > out.txt 2> err || fail "$(cat err)"
-for stage in a b; do cat "$("$FERDAG" show r.yaml $stage | awk '$1 == "output" { print $3 }')"; done > both
+for stage in a b; do cat "$("$FERDAG" show r.yaml $stage | awk '$1 == "output" { getline; print $1 }')"; done > both
 same 'of earlier stages' 'folder file' "$(paste -sd' ' both)"

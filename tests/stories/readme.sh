@@ -13,7 +13,7 @@ block() { awk -v language="$2" -v n="$3" '
 # A few drawn faces instead of FER2013.
 printf 'ferdag: 2\nstages: { faces: { kind: synthetic_faces, with: { train: 21, public: 7, private: 7 } } }\n' > faces.yaml
 ./ferdag run faces.yaml --cache other > printed 2> err || fail "$(cat err)"
-cp "$(./ferdag show faces.yaml faces --cache other | awk '/output csv/ { print $3 }')" fer2013.csv
+cp "$(./ferdag show faces.yaml faces --cache other | awk '/output csv/ { getline; print $1 }')" fer2013.csv
 export FER2013=fer2013.csv
 
 # Your own experiment.
@@ -24,7 +24,7 @@ grep -q '^    ./ferdag run wider.yaml$' "$root/README.md" || fail 'README does n
 same 'its result' 'wider.yaml: 5 stages, no errors' "$(cat printed)"
 same 'warnings' '' "$(cat err)"
 ./ferdag run wider.yaml > printed 2> err || fail "run: $(cat err)"
-best=$(./ferdag show wider.yaml best | awk '/output table/ { print $3 }')
+best=$(./ferdag show wider.yaml best | awk '/output table/ { getline; print $1 }')
 same 'rows of best.csv' '16 32 8' "$(cut -d, -f1 "$best" | sort | paste -sd' ')"
 same 'numbers of best.csv' 3 "$(grep -cE '^[0-9]+,0\.[0-9]+$' "$best")"
 echo '# edited' >> best.sh
@@ -82,4 +82,4 @@ echo 'echo in lib' > lib/part.sh
 echo 'train,1' > table.csv
 printf '. ./lib/part.sh\ncat "$1"; echo "public,$DEPTH,$(ls "$2")"; mkdir sheets; echo > sheets/1\n' > tidy.sh
 DEPTH=3 ./ferdag run programs.yaml > printed 2> err || fail "programs: $(cat err)"
-same 'what it joined' 'train,1 public,3,a in lib train,1 public,3,a train,1' "$(paste -sd' ' "$(./ferdag show programs.yaml join | awk '/output o/ { print $3 }')")"
+same 'what it joined' 'train,1 public,3,a in lib train,1 public,3,a train,1' "$(paste -sd' ' "$(./ferdag show programs.yaml join | awk '/output o/ { getline; print $1 }')")"

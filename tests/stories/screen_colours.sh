@@ -18,11 +18,11 @@ terminal bare 80 24 "env NO_COLOR=1 FERDAG_CACHE=cache-bare $run"
 terminal ascii 80 24 "env LC_ALL=C FERDAG_CACHE=cache-ascii $run"
 terminal dumb 80 24 "env TERM=dumb FERDAG_CACHE=cache-dumb $run"
 for name in colours bare; do
-    until_true shows $name '✗ bad failed'
+    until_true shows $name '✗ bad  failed'
     until_true shows $name '2/4 stages · 1 failed · 00:0'
 done
 has 'the mark of a stage that is done' "${escape}[32m✓" "$(screen colours -e)"
-has 'a failure' "${escape}[31m✗ bad failed: 'seq 30" "$(screen colours -e)"
+has 'a failure' "${escape}[31m✗ bad  failed: 'seq 30" "$(screen colours -e)"
 has 'the count of failures' "${escape}[31m1 failed${escape}[39m" "$(screen colours -e)"
 has 'a name' "${escape}[1mother" "$(screen colours -e)"
 same 'a quick stage leaves no line' '' "$(screen colours -S - | grep 'quick  done in 0')"
@@ -51,7 +51,7 @@ has 'colours' 'm' "$(sequences colours)"
 same 'with NO_COLOR, rows are erased, and the cursor moves' 'A J K h l' "$(sequences bare)"
 same 'on a dumb terminal' '' "$(sequences dumb)"
 has 'in another locale' '+ slow  done in' "$(screen ascii -S -)"
-has 'in another locale' 'x bad failed' "$(screen ascii -S -)"
+has 'in another locale' 'x bad  failed' "$(screen ascii -S -)"
 same 'bytes beyond ASCII' 0 "$(LC_ALL=C grep -ac $'[\x80-\xff]' ascii.raw)"
 
 # Plain lines: on a dumb terminal and in a pipe.
@@ -82,10 +82,22 @@ until_true shows stopped 'exit 130'
 same 'what is left' "line 3
 cache: cache-stopped
 ✓ slow  done in
-✗ bad failed:
+✗ bad  failed:
 ferdag: a warning
 other: stopped
 4 stages: 0 cached, 2 ran, 1 failed, 1 not run in
 results:
 exit 130" "$(screen stopped -S - | sed '/^ /d; /quick/d; /^line [12]/d; /^$/d; s/\( in\|failed:\) .*/\1/; s/^^C//; s/^ferdag: .*/ferdag: a warning/; s/^results: .*/results:/')"
 has 'a warning' "${escape}[33mferdag: " "$(screen stopped -e)"
+
+# After a failure without -k the total says that no new stages start.
+terminal failing 80 24 "env FERDAG_CACHE=cache-failing $FERDAG run x.yaml -j 4"
+until_true shows failing '1 failed · stopping · 00:0'
+touch go
+until_true shows failing '3 ran, 1 failed'
+
+# `status` on a terminal: one row for each stage, its reason cut at the end.
+terminal states 70 24 "$FERDAG status x.yaml --cache cache-colours"
+until_true shows states 'failed   bad'
+same 'a reason that is cut' 70 "$(screen states | grep '^failed   bad  .*\.\.\.$' | LC_ALL=C.UTF-8 wc -L)"
+same 'rows' 4 "$(screen states | grep -vc '^$')"

@@ -64,3 +64,9 @@ for size in 'large 80' 'small 40' 'tiny 10'; do
     [ "$(widest "$name")" -lt "$width" ] || fail "$name: a line of $(widest "$name") columns"
     [ "$(widest "$name")" -gt $((width - 3)) ] || fail "$name: nothing of full width was drawn; this proves nothing"
 done
+
+# `status` of a stage with a long name: the reason is below it, in the column of the others.
+terminal states 160 40 "$FERDAG status x.yaml --cache cache-large --set go=elsewhere"
+until_true shows states 'stale    train/full/e'
+screen states | grep -q '^stale    train/full/a  *param run: ' || fail "a short name: $(screen states)"
+same 'long names' 5 "$(screen states | grep -A1 '^stale    train/longlong.*[a-e]$' | grep -c '^ \{46\}param run: ')"

@@ -27,7 +27,7 @@ kill -9 $run
 wait $run 2> /dev/null
 
 # status tells how far it was.
-interrupted='interrupted at epoch [0-9.]+ of 5; run again to resume'
+interrupted='interrupted at epoch [0-9.]+ of 5; it resumes when run again'
 text=$("$FERDAG" status x.yaml net --cache torn)
 [[ $text =~ ^'missing  net '.*$interrupted$ ]] || fail "status of a killed training: $text"
 json=$("$FERDAG" status x.yaml net --cache torn --json)
