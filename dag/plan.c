@@ -182,7 +182,7 @@ void plan_check_wanted(const struct plan *plan, const char *cache, struct proble
     bool *looked = must_alloc((plan->experiment->external_count + 1) * sizeof *looked);
     for (size_t i = 0; i < plan->experiment->stage_count; i++)
         if (plan->tasks[i].wanted && plan->lenient)
-            check_gpu(plan->tasks[i].stage, problems);
+            check_gpu(plan->tasks[i].stage, false, problems);
         else if (plan->tasks[i].wanted)
             check_stage(plan->tasks[i].stage, cache, false, looked, problems);
     free(looked);
