@@ -34,7 +34,7 @@ step = @$(if $(V),set -x;,printf '  %-4s %s\n' $(1) $@;)
 
 PARTS   = base cache dag kernels stages reports
 FOUND   = $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp'))
-SOURCES = $(filter-out dag/main.c tests/%,$(filter %.c,$(FOUND)))
+SOURCES = $(filter-out dag/commands/main.c tests/%,$(filter %.c,$(FOUND)))
 CXXSOURCES = $(filter %.cpp,$(FOUND))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o) $(CXXSOURCES:%.cpp=$(BUILD)/%.o)
 LIBRARY = $(BUILD)/libferdag.a
@@ -42,7 +42,7 @@ UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter tests/unit/%.c,$(FOUND)))
 
 all: ferdag
 
-ferdag: $(BUILD)/dag/main.o $(LIBRARY)
+ferdag: $(BUILD)/dag/commands/main.o $(LIBRARY)
 	$(call step,LD) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # q, not r: files of two folders may have the same name.
@@ -212,4 +212,4 @@ clean:
 
 .PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
         install uninstall deb schema format lint clean
--include $(OBJECTS:.o=.d) $(BUILD)/dag/main.d $(UNITS:=.d)
+-include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d)

@@ -2,6 +2,7 @@
 #include "dag/explain.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "dag/key_text.h"
 #include "dag/stage_progress.h"
 
 #include <errno.h>
@@ -36,22 +37,11 @@ static void add(struct reasons *reasons, char *text)
     free(text);
 }
 
-/* The name of a line is its first word; of params, ports and variables, the first two. */
-static size_t name_length(const char *line)
-{
-    size_t n = strcspn(line, " ");
-    bool two = strncmp(line, "param ", 6) == 0 || strncmp(line, "in ", 3) == 0 ||
-               strncmp(line, "out ", 4) == 0 || strncmp(line, "env ", 4) == 0;
-    if (two && line[n])
-        n += 1 + strcspn(line + n + 1, " ");
-    return n;
-}
-
 static const char *find_line(char *const *lines, size_t count, const char *like)
 {
-    size_t n = name_length(like);
+    size_t n = key_line_name(like);
     for (size_t i = 0; i < count; i++)
-        if (name_length(lines[i]) == n && strncmp(lines[i], like, n) == 0)
+        if (key_line_name(lines[i]) == n && strncmp(lines[i], like, n) == 0)
             return lines[i];
     return NULL;
 }
@@ -164,7 +154,7 @@ static const char *short_path(const struct plan *plan, const char *path)
 static char *line_label(const struct plan *plan, const struct stage *stage, const char *line)
 {
     const struct edge *edge = edge_of_line(stage, line);
-    int n = (int)name_length(line);
+    int n = (int)key_line_name(line);
     if (edge && edge->external && edge->external->code)
         return format_string("file %s", edge->as);
     if (edge && edge->external)
@@ -210,7 +200,7 @@ static void add_change(const struct plan *plan, const struct stage *stage, const
                        const char *new, struct reasons *reasons)
 {
     const char *line = new ? new : old;
-    size_t n = name_length(line);
+    size_t n = key_line_name(line);
     const char *before = old && old[n] ? old + n + 1 : "", *after = new &&new[n] ? new + n + 1 : "";
     size_t place = old && new ? first_difference(before, after) : 0;
     char *label = must(line_label(plan, stage, line));

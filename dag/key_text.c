@@ -12,14 +12,18 @@ static bool has_two_words(const char *line)
     return false;
 }
 
+size_t key_line_name(const char *line)
+{
+    size_t n = strcspn(line, " \n");
+    return has_two_words(line) ? n + 1 + strcspn(line + n + 1, " \n") : n;
+}
+
 bool key_line_next(const char **text, struct key_line *line)
 {
     const char *start = *text + strspn(*text, "\n");
-    size_t length = strcspn(start, "\n"), name = strcspn(start, " \n");
+    size_t length = strcspn(start, "\n"), name = key_line_name(start);
     if (length == 0)
         return false;
-    if (has_two_words(start) && name < length)
-        name += 1 + strcspn(start + name + 1, " \n");
     size_t value = name < length ? name + 1 : length;
     *line = (struct key_line){
         .name = start, .name_length = name, .value = start + value, .value_length = length - value};

@@ -2,7 +2,7 @@
 #ifndef FERDAG_DAG_SESSION_H
 #define FERDAG_DAG_SESSION_H
 
-#include "dag/commands/commands.h"
+#include "dag/options.h"
 #include "dag/plan.h"
 
 struct session {

@@ -3,7 +3,7 @@
 #define FERDAG_DAG_VARIANT_H
 
 #include "base/arena.h"
-#include "dag/commands/commands.h"
+#include "dag/options.h"
 
 /* The options that another command needs to work on the same results, quoted for a shell:
  * " --set a=1 --cache c"; "" for a run without any of them. */
