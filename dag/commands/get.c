@@ -127,7 +127,8 @@ static int copy_output(struct cache *cache, const struct blob *blob, const char 
 
 /* ---- where to ---- */
 
-static int refuse_place(const char *to, const char *above, struct error *err)
+/* Fills err: the folder `above` of a place doesn't exist, or is a file. */
+static void refuse_place(const char *to, const char *above, struct error *err)
 {
     size_t n = strlen(above);
     char *name = must(strdup(above));
@@ -135,10 +136,11 @@ static int refuse_place(const char *to, const char *above, struct error *err)
     while (n > 1 && name[n - 1] == '/')
         name[--n] = 0;
     bool file = stat(name, &st) == 0 && !S_ISDIR(st.st_mode);
-    int rc = file ? error_set(err, EINVAL, "%s is a file, not a folder", name)
-                  : error_set(err, EINVAL, "cannot copy to %s: there is no folder %s", to, name);
+    if (file)
+        error_set(err, EINVAL, "%s is a file, not a folder", name);
+    else
+        error_set(err, EINVAL, "cannot copy to %s: there is no folder %s", to, name);
     free(name);
-    return rc;
 }
 
 /* Into a folder it goes under its own name. -EINVAL if something is there, or the folder isn't. */
@@ -151,18 +153,22 @@ static int find_place(const char *to, const struct output *output, char **path, 
     bool folder = stat(to, &st) == 0 && S_ISDIR(st.st_mode);
     if (n == 0)
         return error_set(err, EINVAL, "cannot copy to '': expected a file or a folder");
-    if (!folder && to[n - 1] == '/')
-        return refuse_place(to, to, err);
+    if (!folder && to[n - 1] == '/') {
+        refuse_place(to, to, err);
+        return -EINVAL;
+    }
     char *place =
         must(folder ? format_string("%s%s%s", to, to[n - 1] == '/' ? "" : "/", name) : strdup(to));
     char *above = must(strdup(place)), *end = strrchr(above, '/');
     if (end)
         end[end == above] = 0;
-    int rc = 0;
+    int rc = -EINVAL;
     if (lstat(place, &st) == 0)
-        rc = error_set(err, EINVAL, "%s exists; remove it or give another name", place);
+        error_set(err, EINVAL, "%s exists; remove it or give another name", place);
     else if (end && (stat(above, &st) < 0 || !S_ISDIR(st.st_mode)))
-        rc = refuse_place(place, above, err);
+        refuse_place(place, above, err);
+    else
+        rc = 0;
     free(above);
     if (rc < 0)
         free(place);
