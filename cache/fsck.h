@@ -72,10 +72,13 @@ void fsck_free(struct fsck *fsck);
 /* Whether something is wrong, apart from an index that was rebuilt. */
 bool fsck_found(const struct fsck *fsck);
 
-/* In fsck.c: adds the result's lost outputs, and its outputs to the users of damaged blobs. *lost:
- * whether an output is lost. */
+/* In fsck_outputs.c: adds the result's lost outputs, and its outputs to the users of damaged blobs.
+ * *lost: whether an output is lost. */
 int fsck_scan_outputs(struct cache *cache, struct fsck *fsck, const struct result *result,
                       bool *lost, struct error *err);
+
+/* Order of damaged blobs, for qsort and bsearch. */
+int fsck_by_digest(const void *a, const void *b);
 
 /* In fsck_records.c: check all results and fill faults; repair them. */
 int fsck_scan_records(struct cache *cache, struct fsck *fsck, struct error *err);
