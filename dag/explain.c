@@ -5,6 +5,7 @@
 #include "dag/key_text.h"
 #include "dag/stage_progress.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,7 @@ static void add_change(const struct plan *plan, const struct stage *stage, const
                        const char *new, struct reasons *reasons)
 {
     const char *line = new ? new : old;
+    assert(line);
     size_t n = key_line_name(line);
     const char *before = old && old[n] ? old + n + 1 : "", *after = new &&new[n] ? new + n + 1 : "";
     size_t place = old && new ? first_difference(before, after) : 0;

@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text t = {0};
     troff_text(&t, s);
     check_text(&t);
-    troff_path(&t, s);
+    troff_code(&t, s);
     check_text(&t);
     troff_outline(&t, s);
     check_text(&t);
