@@ -182,7 +182,12 @@ struct doc_comparison *doc_comparisons(struct document *doc, struct doc_check *c
     check->count = count;
     for (size_t i = 0; i < count; i++)
         check->comparisons[i] = (struct doc_comparison){
-            .name = "", .ours = {""}, .result = {""}, .paper = {""}, .paper_result = {""}};
+            .name = "",
+            .ours.text = "",
+            .result.text = "",
+            .paper.text = "",
+            .paper_result.text = "",
+        };
     return check->comparisons;
 }
 
