@@ -265,6 +265,18 @@ int file_make_folders(const char *path, struct error *err)
     return rc;
 }
 
+int file_make_parents(const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return 0;
+    char *folder = strndup(path, (size_t)(slash - path));
+    int rc = folder ? file_make_folders(folder, err)
+                    : error_set(err, ENOMEM, "out of memory making the folder of %s", path);
+    free(folder);
+    return rc;
+}
+
 /* State of file_remove_tree. */
 struct removal {
     int top;        /* descriptor of the folder to remove; -1 until it is open */

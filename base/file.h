@@ -33,6 +33,9 @@ int file_sync(const char *path, struct error *err);
 /* Makes a folder and its parents; those that exist are left. -ENOTDIR: another file is there. */
 int file_make_folders(const char *path, struct error *err);
 
+/* Makes the folder that the file at `path` is to be in, as file_make_folders does. */
+int file_make_parents(const char *path, struct error *err);
+
 /* Removes a file, or a folder with all its content, read-only folders included. Links are removed,
  * not followed. 0 if nothing is there. */
 int file_remove_tree(const char *path, struct error *err);

@@ -94,13 +94,9 @@ static int place_entry(const struct cache *cache, const struct tree_entry *entry
                        enum blob_access access, struct error *err)
 {
     char *path = format_string("%s/%s", as, entry->path);
-    char *slash = path ? strrchr(path, '/') : NULL;
     int rc = path ? 0 : out_of_memory(as, err);
-    if (rc == 0 && strchr(entry->path, '/')) {
-        *slash = 0;
-        rc = file_make_folders(path, err);
-        *slash = '/';
-    }
+    if (rc == 0 && strchr(entry->path, '/'))
+        rc = file_make_parents(path, err);
     if (rc == 0 && tree_is_file(entry))
         rc = place_file(cache, &entry->digest, entry->form == TREE_EXECUTABLE, path, access, err);
     else if (rc == 0 && entry->form == TREE_FOLDER)

@@ -31,10 +31,7 @@ static int copy_one(struct plan *plan, const struct digest *digest, const char *
 {
     struct arena *arena = plan->experiment->arena;
     const char *to = arena_print(arena, "%s/%s", folder, path);
-    char *above = must(strdup(to));
-    *strrchr(above, '/') = 0;
-    int rc = file_make_folders(above, err);
-    free(above);
+    int rc = file_make_parents(to, err);
     if (rc == 0)
         rc = copy_if_other(plan, digest, to, err);
     if (rc == 0)

@@ -82,21 +82,17 @@ static int make_link(struct links *links, const char *path, const char *target, 
     file_list_add(links->arena, &links->now, path);
     if (is_made(full, target))
         return 0;
-    char *above = must(strdup(full));
-    *strrchr(above, '/') = 0;
-    int rc = file_make_folders(above, err);
-    free(above);
+    int rc = file_make_parents(full, err);
     if (rc < 0)
         return rc;
     if (lstat(full, &st) == 0 && !S_ISLNK(st.st_mode))
         return 0; /* a user's */
-    char *random = must(file_random_name(""));
-    const char *new = arena_print(links->arena, "%s.tmp.%s", full, random + 1);
-    free(random);
-    if (symlink(target, new) == 0 && rename(new, full) == 0)
-        return 0;
-    rc = error_errno(err, errno, "cannot make link %s", full);
-    unlink(new);
+    char *new = must(file_temporary_name(full));
+    if (symlink(target, new) < 0 || rename(new, full) < 0) {
+        rc = error_errno(err, errno, "cannot make link %s", full);
+        unlink(new);
+    }
+    free(new);
     return rc;
 }
 

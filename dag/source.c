@@ -225,10 +225,8 @@ static int place_entry(const struct external *external, const struct tree_entry 
                        const char *as, struct error *err)
 {
     char *from = must(format_string("%s/%s", external->path, entry->path));
-    char *to = must(format_string("%s/%s", as, entry->path)), *slash = strrchr(to, '/');
-    *slash = 0;
-    int rc = file_make_folders(to, err);
-    *slash = '/';
+    char *to = must(format_string("%s/%s", as, entry->path));
+    int rc = file_make_parents(to, err);
     if (rc == 0)
         rc = entry->form == TREE_FOLDER ? file_make_folders(to, err)
                                         : place_file(external, from, to, &entry->digest,

@@ -51,10 +51,7 @@ static int copy_entry(struct cache *cache, const struct tree_entry *entry, const
 {
     if (entry->form == TREE_FOLDER)
         return file_make_folders(to, err);
-    char *above = must(strdup(to));
-    *strrchr(above, '/') = 0;
-    int rc = file_make_folders(above, err);
-    free(above);
+    int rc = file_make_parents(to, err);
     if (rc < 0)
         return rc;
     if (entry->form == TREE_LINK)
@@ -110,18 +107,16 @@ static void name_place(const char *new, const char *to, int rc, struct error *er
 static int copy_output(struct cache *cache, const struct blob *blob, const char *to,
                        struct error *err)
 {
-    char *random = must(file_random_name("")); /* "/" and digits */
-    char *new = must(format_string("%s.tmp.%s", to, random + 1));
+    char *new = must(file_temporary_name(to));
     int rc = blob->tree ? copy_tree(cache, blob, new, err)
                         : copy_file(cache, &blob->digest, blob->executable, new, err);
     if (rc == 0)
         rc = rename_new(new, to, err);
-    if (rc < 0)
+    if (rc < 0) {
         file_remove_tree(new, NULL);
-    if (rc < 0)
         name_place(new, to, rc, err);
+    }
     free(new);
-    free(random);
     return rc;
 }
 

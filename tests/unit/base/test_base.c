@@ -124,6 +124,12 @@ static void folders_are_made_with_their_parents(void **state)
     assert_int_equal(file_write("a/f", "x", 1, &err), 0);
     assert_int_equal(file_make_folders("a/f/g", &err), -ENOTDIR);
     assert_string_equal(err.text, "cannot make folder a/f: Not a directory");
+    assert_int_equal(file_make_parents("file", &err), 0);
+    assert_int_equal(file_make_parents("/file", &err), 0);
+    assert_int_equal(file_make_parents("p/q/file", &err), 0);
+    assert_int_equal(stat("p/q", &st), 0);
+    assert_int_equal(stat("p/q/file", &st), -1);
+    assert_int_equal(file_make_parents("a/f/file", &err), -ENOTDIR);
 }
 
 /* Each open level takes a file descriptor; this folder has more levels than the limit. */
