@@ -21,6 +21,13 @@ size_t utf8_length(const char *text)
     return overlong || beyond ? 0 : n;
 }
 
+size_t utf8_boundary(const char *text, size_t place)
+{
+    while (place > 0 && ((unsigned char)text[place] & 0xc0) == 0x80)
+        place--;
+    return place;
+}
+
 void utf8_repair(char *text)
 {
     while (*text) {

@@ -9,6 +9,10 @@
  * that starts no character, a truncated one, an overlong form, a surrogate, above U+10FFFF. */
 size_t utf8_length(const char *p);
 
+/* The place, or the one before it where its character begins: a text that is cut there keeps whole
+ * characters. */
+size_t utf8_boundary(const char *text, size_t place);
+
 /* Replaces each byte that is not part of a valid character with "?". */
 void utf8_repair(char *text);
 

@@ -5,7 +5,6 @@
 #include "dag/key_text.h"
 #include "dag/stage_progress.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,53 +37,17 @@ static void add(struct reasons *reasons, char *text)
     free(text);
 }
 
-static const char *find_line(char *const *lines, size_t count, const char *like)
-{
-    size_t n = key_line_name(like);
-    for (size_t i = 0; i < count; i++)
-        if (key_line_name(lines[i]) == n && strncmp(lines[i], like, n) == 0)
-            return lines[i];
-    return NULL;
-}
-
-static size_t split(char *text, char **lines, size_t room)
-{
-    size_t n = 0;
-    for (char *line; n < room && (line = strsep(&text, "\n"));)
-        if (*line)
-            lines[n++] = line;
-    return n;
-}
-
-static size_t count_lines(const char *text)
-{
-    size_t n = 1;
-    while ((text = strchr(text, '\n'))) {
-        text++;
-        n++;
-    }
-    return n;
-}
-
 /* ---- values, shortened ---- */
 
 enum { SHOWN = 60, BEFORE = 20, DIGEST_LENGTH = 64, DIGEST_SHOWN = 12 };
 
-/* The place, or the one before it where its character begins. */
-static size_t character(const char *text, size_t place)
-{
-    while (place > 0 && ((unsigned char)text[place] & 0xc0) == 0x80)
-        place--;
-    return place;
-}
-
 /* At most SHOWN bytes of the text around a place, malloc'd. */
 static char *excerpt(const char *text, size_t place)
 {
-    size_t n = strlen(text), start = place > BEFORE ? character(text, place - BEFORE) : 0;
+    size_t n = strlen(text), start = place > BEFORE ? utf8_boundary(text, place - BEFORE) : 0;
     if (n - start < SHOWN)
-        start = n > SHOWN && start > 0 ? character(text, n - SHOWN) : 0;
-    size_t end = start + SHOWN < n ? character(text, start + SHOWN) : n;
+        start = n > SHOWN && start > 0 ? utf8_boundary(text, n - SHOWN) : 0;
+    size_t end = start + SHOWN < n ? utf8_boundary(text, start + SHOWN) : n;
     return format_string("%s%.*s%s", start ? "..." : "", (int)(end - start), text + start,
                          end < n ? "..." : "");
 }
@@ -129,15 +92,22 @@ static char *short_value(const char *text, size_t place)
     return strdup(number);
 }
 
-/* The input that a line "in AS DIGEST" of the key's text stands for, or NULL. */
-static const struct edge *edge_of_line(const struct stage *stage, const char *line)
+static bool has_name(const struct key_line *line, const char *first_word)
 {
-    if (strncmp(line, "in ", 3) != 0)
+    size_t n = strlen(first_word);
+    return line->name_length > n && strncmp(line->name, first_word, n) == 0 && line->name[n] == ' ';
+}
+
+/* The input that a line "in AS DIGEST" of the key's text belongs to, or NULL. */
+static const struct edge *edge_of_line(const struct stage *stage, const struct key_line *line)
+{
+    if (!has_name(line, "in"))
         return NULL;
     for (size_t i = 0; i < stage->input_count; i++) {
         size_t n = strlen(stage->inputs[i].as);
-        if (strncmp(line + 3, stage->inputs[i].as, n) == 0 && (!line[3 + n] || line[3 + n] == ' '))
-            return &stage->inputs[i];
+        if (strncmp(line->name + 3, stage->inputs[i].as, n) == 0 &&
+            strchr(" \n", line->name[3 + n]))
+            return &stage->inputs[i]; /* the name itself may have blanks */
     }
     return NULL;
 }
@@ -152,21 +122,24 @@ static const char *short_path(const struct plan *plan, const char *path)
 
 /* What users call a line of a key's text: "param epochs", "environment variable ZED", "file
  * tidy.sh", "input table (table.csv)". malloc'd. */
-static char *line_label(const struct plan *plan, const struct stage *stage, const char *line)
+static char *line_label(const struct plan *plan, const struct stage *stage,
+                        const struct key_line *line)
 {
+    static const struct {
+        const char *word, *label;
+    } labels[] = {{"in", "input"}, {"out", "output"}, {"env", "environment variable"}};
     const struct edge *edge = edge_of_line(stage, line);
-    int n = (int)key_line_name(line);
     if (edge && edge->external && edge->external->code)
         return format_string("file %s", edge->as);
     if (edge && edge->external)
         return format_string("input %s (%s)", edge->as, short_path(plan, edge->external->path));
-    if (strncmp(line, "in ", 3) == 0)
-        return format_string("input %.*s", n - 3, line + 3);
-    if (strncmp(line, "out ", 4) == 0)
-        return format_string("output %.*s", n - 4, line + 4);
-    if (strncmp(line, "env ", 4) == 0)
-        return format_string("environment variable %.*s", n - 4, line + 4);
-    return format_string("%.*s", n, line);
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        if (has_name(line, labels[i].word)) {
+            size_t skip = strlen(labels[i].word) + 1;
+            return format_string("%s %.*s", labels[i].label, (int)(line->name_length - skip),
+                                 line->name + skip);
+        }
+    return format_string("%.*s", (int)line->name_length, line->name);
 }
 
 /* Of environment variables the key's text has digests only. */
@@ -180,35 +153,39 @@ static const char *variable_change(const char *before, const char *after)
 }
 
 /* Whether the values are of one input, before and after a change of its content. */
-static bool is_content(const char *line, const char *before, const char *after)
+static bool is_content(const struct key_line *line, const char *before, const char *after)
 {
-    return strncmp(line, "in ", 3) == 0 && strspn(before, "0123456789abcdef") == DIGEST_LENGTH &&
+    return has_name(line, "in") && strspn(before, "0123456789abcdef") == DIGEST_LENGTH &&
            strspn(after, "0123456789abcdef") == DIGEST_LENGTH &&
            strncmp(before, after, DIGEST_LENGTH) != 0;
 }
 
-static char *shown_value(const struct reasons *reasons, const char *line, const char *value,
-                         size_t place)
+static char *shown_value(const struct reasons *reasons, const struct key_line *line,
+                         const char *value, size_t place)
 {
     if (reasons->whole)
         return must(strdup(value));
-    return must(strncmp(line, "in ", 3) == 0 ? short_digests(value) : short_value(value, place));
+    return must(has_name(line, "in") ? short_digests(value) : short_value(value, place));
+}
+
+static char *copy_value(const struct key_line *line)
+{
+    return must(line ? strndup(line->value, line->value_length) : strdup(""));
 }
 
 /* "param epochs 10" -> "param epochs: 2 -> 10". A long value is shown around the place where it
  * changed. old, new: NULL if there is no such line. */
-static void add_change(const struct plan *plan, const struct stage *stage, const char *old,
-                       const char *new, struct reasons *reasons)
+static void add_change(const struct plan *plan, const struct stage *stage,
+                       const struct key_line *old, const struct key_line *new,
+                       struct reasons *reasons)
 {
-    const char *line = new ? new : old;
-    assert(line);
-    size_t n = key_line_name(line);
-    const char *before = old && old[n] ? old + n + 1 : "", *after = new &&new[n] ? new + n + 1 : "";
+    const struct key_line *line = new ? new : old;
+    char *before = copy_value(old), *after = copy_value(new);
     size_t place = old && new ? first_difference(before, after) : 0;
     char *label = must(line_label(plan, stage, line));
     char *was = shown_value(reasons, line, before, place);
     char *is = shown_value(reasons, line, after, place);
-    if (strncmp(line, "env ", 4) == 0)
+    if (has_name(line, "env"))
         add(reasons, format_string("%s: %s", label,
                                    variable_change(old ? before : NULL, new ? after : NULL)));
     else if (is_content(line, before, after))
@@ -222,6 +199,8 @@ static void add_change(const struct plan *plan, const struct stage *stage, const
     free(label);
     free(was);
     free(is);
+    free(before);
+    free(after);
 }
 
 /* Whether the content of an input isn't known. */
@@ -232,7 +211,7 @@ static bool input_is_open(const struct plan *plan, const struct edge *edge)
 }
 
 /* Whether the line is of an input whose content isn't known yet. */
-static bool is_open(const struct plan *plan, const struct stage *stage, const char *line)
+static bool is_open(const struct plan *plan, const struct stage *stage, const struct key_line *line)
 {
     const struct edge *edge = edge_of_line(stage, line);
     return edge && input_is_open(plan, edge);
@@ -242,23 +221,16 @@ static bool is_open(const struct plan *plan, const struct stage *stage, const ch
 static void compare(const struct plan *plan, const struct stage *stage, const char *old_text,
                     const char *new_text, struct reasons *reasons)
 {
-    char *a = must(strdup(old_text)), *b = must(strdup(new_text));
-    size_t n = count_lines(a), m = count_lines(b);
-    char **old = must_alloc(n * sizeof *old), **new = must_alloc(m * sizeof *new);
-    n = split(a, old, n);
-    m = split(b, new, m);
-    for (size_t i = 0; i < m; i++) {
-        const char *before = find_line(old, n, new[i]);
-        if ((!before || strcmp(before, new[i]) != 0) && !is_open(plan, stage, new[i]))
-            add_change(plan, stage, before, new[i], reasons);
+    struct key_line old, new;
+    for (const char *rest = new_text; key_line_next(&rest, &new);) {
+        bool had = key_line_find(old_text, new.name, new.name_length, &old);
+        if ((!had || !key_line_equal(&old, &new)) && !is_open(plan, stage, &new))
+            add_change(plan, stage, had ? &old : NULL, &new, reasons);
     }
-    for (size_t i = 0; i < n; i++)
-        if (!find_line(new, m, old[i]) && !is_open(plan, stage, old[i]))
-            add_change(plan, stage, old[i], NULL, reasons);
-    free(old);
-    free(new);
-    free(a);
-    free(b);
+    for (const char *rest = old_text; key_line_next(&rest, &old);)
+        if (!key_line_find(new_text, old.name, old.name_length, &new) &&
+            !is_open(plan, stage, &old))
+            add_change(plan, stage, &old, NULL, reasons);
 }
 
 /* What changed since the stage's last result, so far as its inputs are known. */

@@ -12,7 +12,7 @@ static bool has_two_words(const char *line)
     return false;
 }
 
-size_t key_line_name(const char *line)
+static size_t name_length(const char *line)
 {
     size_t n = strcspn(line, " \n");
     return has_two_words(line) ? n + 1 + strcspn(line + n + 1, " \n") : n;
@@ -21,7 +21,7 @@ size_t key_line_name(const char *line)
 bool key_line_next(const char **text, struct key_line *line)
 {
     const char *start = *text + strspn(*text, "\n");
-    size_t length = strcspn(start, "\n"), name = key_line_name(start);
+    size_t length = strcspn(start, "\n"), name = name_length(start);
     if (length == 0)
         return false;
     size_t value = name < length ? name + 1 : length;

@@ -14,9 +14,6 @@ struct key_line {
     size_t name_length, value_length;
 };
 
-/* Length of the name of a line, which a newline or a 0 byte ends. */
-size_t key_line_name(const char *line);
-
 /* Reads the line at *text and moves *text behind it. Empty lines are skipped. False at the end. */
 bool key_line_next(const char **text, struct key_line *line);
 

@@ -105,8 +105,7 @@ static void print_param(const char *name, const json_t *value)
     enum { SHOWN = 200 };
     char *text = must(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)));
     size_t n = strlen(text), shown = n > SHOWN ? SHOWN : n;
-    while (shown < n && shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80)
-        shown--;
+    shown = utf8_boundary(text, shown);
     printf("  param  %-16s %.*s%s\n", name, (int)shown, text, shown < n ? "..." : "");
     free(text);
 }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/metadata.h"
+#include "base/utf8.h"
 
 enum {
     COPIED_AT_ONCE = 4 << 20, /* bytes of all inputs up to which they are copied: to make a mount
@@ -360,9 +361,7 @@ static void shorten(const char *command, char text[64])
         all--;
     bool cut = n < all || n > 60;
     n = n > 60 ? 57 : n < all ? n : all;
-    while (n > 0 && ((unsigned char)command[n] & 0xc0) == 0x80)
-        n--; /* whole characters only */
-    snprintf(text, 64, "%.*s%s", (int)n, command, cut ? "..." : "");
+    snprintf(text, 64, "%.*s%s", (int)utf8_boundary(command, n), command, cut ? "..." : "");
 }
 
 static int run(struct job *job, struct error *err)

@@ -219,6 +219,17 @@ static void errors_are_one_line_of_utf8(void **state)
     assert_true(strlen(err.text) < sizeof err.text);
 }
 
+static void a_cut_text_keeps_whole_characters(void **state)
+{
+    (void)state;
+    assert_int_equal(utf8_boundary("abc", 0), 0);
+    assert_int_equal(utf8_boundary("abc", 2), 2);
+    assert_int_equal(utf8_boundary("a\xe2\x80\xa6z", 1), 1);
+    assert_int_equal(utf8_boundary("a\xe2\x80\xa6z", 3), 1);
+    assert_int_equal(utf8_boundary("a\xe2\x80\xa6z", 4), 4);
+    assert_int_equal(utf8_boundary("\x80\x80", 1), 0);
+}
+
 static void invalid_utf8_is_replaced(void **state)
 {
     static const struct {
@@ -360,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_are_different_each_time, setup, teardown),
         cmocka_unit_test_setup_teardown(every_write_changes_the_metadata, setup, teardown),
         cmocka_unit_test(errors_are_one_line_of_utf8),
+        cmocka_unit_test(a_cut_text_keeps_whole_characters),
         cmocka_unit_test(invalid_utf8_is_replaced),
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(problems_are_kept_once_and_sorted),
