@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct continuation {
+    int64_t value; /* of the param */
+    struct result result;
+};
+
 /* How many a stage gets: the largest may turn out to be damaged. */
 enum { MOST_LINKED = 8 };
 
@@ -57,7 +62,7 @@ static int largest_first(const void *a, const void *b)
                                 : strcmp(x->result.key, y->result.key);
 }
 
-void continuation_free(struct continuation *items, size_t count)
+static void free_all(struct continuation *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         result_free(&items[i].result);
@@ -90,8 +95,10 @@ static int find_shorter(const struct plan *plan, const struct kind *kind, const 
     return rc;
 }
 
-int continuation_find(const struct plan *plan, const struct task *task, struct continuation **items,
-                      size_t *count, struct error *err)
+/* Finds all in the cache for a task whose key is known, the largest value first. None for a forced
+ * task, which starts from the beginning. *items is malloc'd; free it with free_all. */
+static int find_all(const struct plan *plan, const struct task *task, struct continuation **items,
+                    size_t *count, struct error *err)
 {
     const struct kind *kind = task->stage->kind;
     const struct param *param = length_param(kind);
@@ -106,7 +113,7 @@ int continuation_find(const struct plan *plan, const struct task *task, struct c
                           count, err);
     free(before);
     if (rc < 0) {
-        continuation_free(*items, *count);
+        free_all(*items, *count);
         *items = NULL;
         *count = 0;
     }
@@ -135,7 +142,7 @@ int continuation_link(const struct plan *plan, const struct task *task, const ch
     *list = must(json_array());
     if (!length_param(task->stage->kind))
         return 0; /* such a stage may itself use the names earlier.N */
-    int rc = continuation_find(plan, task, &items, &count, err);
+    int rc = find_all(plan, task, &items, &count, err);
     for (size_t i = 0; rc == 0 && i < MOST_LINKED; i++) {
         char *name = must(format_string("earlier.%zu", i));
         char *path = must(format_string("%s/%s", folder, name));
@@ -149,7 +156,7 @@ int continuation_link(const struct plan *plan, const struct task *task, const ch
         free(path);
         free(name);
     }
-    continuation_free(items, count);
+    free_all(items, count);
     if (rc < 0) {
         json_decref(*list);
         *list = NULL;
@@ -200,7 +207,7 @@ int continuation_explain(const struct plan *plan, const struct task *task, json_
     size_t count;
     if (task->state != STATE_READY || !state)
         return 0;
-    int rc = continuation_find(plan, task, &items, &count, err);
+    int rc = find_all(plan, task, &items, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         if (result_output(&items[i].result, state->port)) {
             char *from = continuation_text(task->stage->kind, items[i].value, items[i].result.key);
@@ -210,6 +217,6 @@ int continuation_explain(const struct plan *plan, const struct task *task, json_
             free(from);
             break;
         }
-    continuation_free(items, count);
+    free_all(items, count);
     return rc;
 }

@@ -9,17 +9,6 @@
 
 #include "dag/plan.h"
 
-struct continuation {
-    int64_t value; /* of the param */
-    struct result result;
-};
-
-/* Finds all in the cache for a task whose key is known, the largest value first. None for a forced
- * task, which starts from the beginning. *items is malloc'd; free it with continuation_free. */
-int continuation_find(const struct plan *plan, const struct task *task, struct continuation **items,
-                      size_t *count, struct error *err);
-void continuation_free(struct continuation *items, size_t count);
-
 /* Links the outputs of the largest ones into folders earlier.0, earlier.1, ... of the stage's
  * folder. *list is for job.json: [{"folder", "key", "value"}, ...], a new reference. */
 int continuation_link(const struct plan *plan, const struct task *task, const char *folder,

@@ -1,9 +1,9 @@
 /* How long a run will still take: arithmetic on what is known of each stage, and its words.
  *
- * A stage that reports progress goes on at the rate observed. Before that it takes the seconds that
- * earlier results suggest (estimate.h), times the factor by which stages of its kind are slower or
- * faster now. Without such results it takes the observed seconds per unit of its kind's work. A
- * stage about which none of this is known has no estimate. */
+ * The estimate for a stage that reports progress is its remaining work at the observed rate. Before
+ * that it is the seconds of similar results (estimate.h), times the factor by which stages of its
+ * kind are slower or faster now. Without such results it is the work of the stage, times the
+ * observed seconds per unit of work of its kind. A stage without any of these has no estimate. */
 #ifndef FERDAG_DAG_FORECAST_H
 #define FERDAG_DAG_FORECAST_H
 

@@ -199,7 +199,7 @@ static struct forecast_stage describe_stage(struct scheduler *s, const struct ta
     return f;
 }
 
-/* Estimates the time to go: for the screen, and in a pipe for a line now and then. */
+/* Estimates the time to go. The screen always shows it; a pipe gets a line when it changes much. */
 static void update_forecast(struct run_loop *run, double now)
 {
     struct scheduler *s = &run->s;

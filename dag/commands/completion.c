@@ -214,7 +214,7 @@ static void offer_params(const struct completer *c, const struct node *params, c
     }
 }
 
-/* A file that can't be loaded, as it may be half written, has no completions. */
+/* A file with errors gives no completions: the user may be writing it. */
 static void offer_from_experiment(const struct completer *c, enum operand_type type)
 {
     char *path = NULL;

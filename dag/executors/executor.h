@@ -74,8 +74,8 @@ struct executor_type {
      * in a new folder. NULL: jobs of this executor end with the process that started them. */
     int (*attach)(struct executor *executor, struct executor_job *job);
 
-    /* Tells the job, and all that it started, to end (SIGTERM, or what the place has for it); with
-     * `force` ends it for certain. It ends with `ended` all the same, soon. */
+    /* Requests the end of the job and of all that it started (SIGTERM, or the place's equivalent);
+     * with `force`, kills them. `ended` is then called soon, as for any job. */
     void (*cancel)(struct executor *executor, struct executor_job *job, bool force);
 
     /* Called about ten times a second. */

@@ -81,9 +81,9 @@ struct net_step {
 int net_train_step(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
                    const struct net_step *step, struct error *err);
 
-/* Copies to *sums what the steps have added up, having waited for them, then sets it to *next:
- * zeros, or sums that were read before, so that a training that goes on adds up in the same order.
- * Either may be NULL. A new net has zeros. */
+/* Waits for the queued steps and copies their sums to *sums, then sets the sums to *next: zeros, or
+ * sums that were read before, so that a resumed training adds in the same order. Either may be
+ * NULL. The sums of a new net are zero. */
 int net_loss_sums(struct net *net, struct loss_sums *sums, const struct loss_sums *next,
                   struct error *err);
 

@@ -473,7 +473,7 @@ static void signal_when_started(pid_t run, int signal)
     kill(run, signal);
 }
 
-/* The run is killed while a stage runs; the next run takes the stage over and goes on. */
+/* The run is killed while a stage runs; the next run attaches to the stage's job. */
 static void jobs_outlive_the_run(void **state)
 {
     (void)state;
