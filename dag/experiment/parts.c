@@ -40,6 +40,15 @@ struct scope experiment_scope(struct experiment *e, const struct variable *local
                           .steps = &e->steps};
 }
 
+struct reading experiment_reading(struct experiment *e, const struct draft *draft)
+{
+    return (struct reading){.e = e,
+                            .stage = draft->stage,
+                            .entry = draft->entry,
+                            .misspelled = draft->misspelled,
+                            .scope = experiment_scope(e, draft->locals, draft->local_count)};
+}
+
 struct external *experiment_add_external(struct experiment *e, struct external external)
 {
     struct external *added = arena_alloc(e->arena, sizeof *added);

@@ -22,6 +22,17 @@ struct drafts {
     size_t count;
 };
 
+/* A stage while its fields or inputs are read. */
+struct reading {
+    struct experiment *e;
+    struct stage *stage;
+    const struct node *entry;
+    bool misspelled;
+    struct scope scope;
+};
+
+struct reading experiment_reading(struct experiment *e, const struct draft *draft);
+
 /* Whether the name starts with a letter, digit or _, and holds only these and the characters in
  * `also`; 200 bytes at most. Names become file names and parts of references, so '/' and blanks are
  * never allowed. */

@@ -10,15 +10,6 @@
 
 enum { NAME_LIMIT = 200 };
 
-/* One stage while its fields are read. */
-struct reading {
-    struct experiment *e;
-    struct stage *stage;
-    const struct node *entry;
-    bool misspelled;
-    struct scope scope;
-};
-
 /* A field, or NULL if the stage has none. */
 static const struct node *field(const struct reading *r, const char *name)
 {
@@ -327,11 +318,7 @@ static void check_unknown(struct reading *r)
 
 void stage_read_fields(struct experiment *e, const struct draft *draft)
 {
-    struct reading r = {.e = e,
-                        .stage = draft->stage,
-                        .entry = draft->entry,
-                        .misspelled = draft->misspelled,
-                        .scope = experiment_scope(e, draft->locals, draft->local_count)};
+    struct reading r = experiment_reading(e, draft);
     bool broken = read_kind(&r) < 0;
     if (!broken)
         broken = read_params(&r) < 0;

@@ -12,15 +12,6 @@
 
 enum { LONGEST_INPUT = 200 }; /* bytes; file systems allow 255 */
 
-/* One stage while its inputs are read. */
-struct reading {
-    struct experiment *e;
-    struct stage *stage;
-    const struct node *entry;
-    bool misspelled;
-    struct scope scope;
-};
-
 /* ---- one edge ---- */
 
 /* The output that the edge reads; NULL for an external. */
@@ -456,11 +447,7 @@ static void check_references(const struct reading *r, const struct node *node)
 
 static void read_inputs(struct experiment *e, const struct draft *draft)
 {
-    struct reading r = {.e = e,
-                        .stage = draft->stage,
-                        .entry = draft->entry,
-                        .misspelled = draft->misspelled,
-                        .scope = experiment_scope(e, draft->locals, draft->local_count)};
+    struct reading r = experiment_reading(e, draft);
     const struct node *written = node_get(draft->entry, "in");
     struct node *in = NULL;
     int rc = schema_absent(written) ? 0 : scope_expand(&r.scope, written, &in, e->problems);

@@ -11,21 +11,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "dag/estimate.h"
-
-static char folder[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/ferdag-test-XXXXXX");
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 ? file_remove_tree(folder, NULL) : -1;
-}
+#include "tests/unit/scratch_folder.h"
 
 static const char experiment[] =
     "ferdag: 2\nstages:\n"
@@ -260,8 +246,8 @@ static void test_renewal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_seconds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_seconds, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_renewal, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

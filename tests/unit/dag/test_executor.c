@@ -25,26 +25,7 @@
 #include "dag/progress.h"
 #include "dag/run.h"
 #include "stages/progress_lines.h"
-
-static char folder[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/ferdag-test-XXXXXX");
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 ? file_remove_tree(folder, NULL) : -1;
-}
-
-static void put(const char *path, const char *text)
-{
-    assert_int_equal(file_write(path, text, strlen(text), NULL), 0);
-}
+#include "tests/unit/scratch_folder.h"
 
 /* ---- the stage ---- */
 
@@ -84,7 +65,7 @@ static int fail_with_message(void)
 static int ignore_sigterm(void)
 {
     signal(SIGTERM, SIG_IGN);
-    put("ready", "");
+    scratch_put("ready", "");
     pause();
     return 0;
 }
@@ -99,7 +80,7 @@ static int leave_process(void)
     }
     char text[20];
     snprintf(text, sizeof text, "%ld", (long)child);
-    put("left", text);
+    scratch_put("left", text);
     return child < 0;
 }
 
@@ -171,7 +152,7 @@ static void begin(struct executor *executor, struct executor_job *job, struct se
 {
     struct error err = {""};
     *job = (struct executor_job){.kind = kind,
-                                 .folder = folder,
+                                 .folder = scratch_folder,
                                  .threads = 1,
                                  .lock = -1,
                                  .data = seen,
@@ -375,7 +356,7 @@ static void cancel_detached(struct executor *executor, struct executor_job *job,
     assert_true(wait_for_file(pid));
     assert_int_equal(file_read(pid, 100, &text, &size, NULL), 0);
     kill(-(pid_t)strtol(text, NULL, 10), force ? SIGKILL : SIGTERM);
-    put(status, "143");
+    scratch_put(status, "143");
     unlink(pid); /* so that no later run takes it over */
     free(text);
     free(status);
@@ -477,9 +458,10 @@ static void signal_when_started(pid_t run, int signal)
 static void jobs_outlive_the_run(void **state)
 {
     (void)state;
-    put("x.yaml", "ferdag: 2\nstages:\n"
-                  "  faces: {kind: synthetic_faces, with: {train: 14, public: 7, private: 7}}\n"
-                  "  full: {kind: ingest_csv, in: {csv: faces}}\n");
+    scratch_put("x.yaml",
+                "ferdag: 2\nstages:\n"
+                "  faces: {kind: synthetic_faces, with: {train: 14, public: 7, private: 7}}\n"
+                "  full: {kind: ingest_csv, in: {csv: faces}}\n");
     fflush(NULL);
     pid_t run = fork();
     if (run == 0) {
@@ -488,7 +470,7 @@ static void jobs_outlive_the_run(void **state)
     }
     signal_when_started(run, SIGKILL);
     waitpid(run, NULL, 0);
-    put("go", "");
+    scratch_put("go", "");
     struct run_totals totals = run_on_files();
     assert_int_equal(totals.ran, 2);
     assert_int_equal(totals.failed, 0);
@@ -500,8 +482,9 @@ static void jobs_outlive_the_run(void **state)
 static void an_interrupted_run_cancels(void **state)
 {
     (void)state;
-    put("x.yaml", "ferdag: 2\nstages:\n"
-                  "  faces: {kind: synthetic_faces, with: {train: 14, public: 7, private: 7}}\n");
+    scratch_put("x.yaml",
+                "ferdag: 2\nstages:\n"
+                "  faces: {kind: synthetic_faces, with: {train: 14, public: 7, private: 7}}\n");
     fflush(NULL);
     pid_t run = getpid(), other = fork();
     if (other == 0) {
@@ -512,7 +495,7 @@ static void an_interrupted_run_cancels(void **state)
     waitpid(other, NULL, 0);
     assert_true(totals.interrupted);
     assert_int_equal(totals.not_run, 1);
-    put("go", "");
+    scratch_put("go", "");
     assert_int_equal(run_on_files().ran, 1);
     expect_starts("synthetic_faces\nsynthetic_faces\n");
 }
@@ -522,13 +505,14 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "stage") == 0)
         return be_stage(argv[2]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(jobs_outlive_the_run, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_interrupted_run_cancels, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_table_is_complete, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_job_reports, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_failure_has_a_message, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_job_is_cancelled, setup, teardown),
-        cmocka_unit_test_setup_teardown(leftovers_are_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(jobs_outlive_the_run, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(an_interrupted_run_cancels, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(the_table_is_complete, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(a_job_reports, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(a_failure_has_a_message, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(a_job_is_cancelled, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(leftovers_are_ended, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,26 +13,7 @@
 #include "dag/experiment/experiment.h"
 #include "dag/key.h"
 #include "dag/plan.h"
-
-static char folder[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/ferdag-test-XXXXXX");
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 ? file_remove_tree(folder, NULL) : -1;
-}
-
-static void put(const char *path, const char *text)
-{
-    assert_int_equal(file_write(path, text, strlen(text), NULL), 0);
-}
+#include "tests/unit/scratch_folder.h"
 
 /* Copies the first problem to err. */
 static int try(struct experiment *e, const char *file, const char *setting, struct error *err)
@@ -61,7 +42,8 @@ static const char *run_param(const struct experiment *e, const char *stage)
 static void a_matrix_becomes_stages(void **state)
 {
     (void)state;
-    put("x.yaml",
+    scratch_put(
+        "x.yaml",
         "ferdag: 2\nparams: {vs: [a, b], sizes: {a: 10, b: 20}}\nstages:\n"
         "  one: {kind: command, out: {o: o}, with: {run: x}}\n"
         "  m:\n    for: {w: [1, 2.5], v: '${vs}'}\n    kind: command\n"
@@ -103,7 +85,7 @@ static uint64_t mem_of(const char *text)
              "ferdag: 2\nstages:\n  s: {kind: command, out: {o: o}, with: {run: x}, needs: {mem: "
              "'%s'}}\n",
              text);
-    put("mem.yaml", yaml);
+    scratch_put("mem.yaml", yaml);
     if (try(&e, "mem.yaml", NULL, &err) == 0) {
         mem = e.stages[0]->mem;
         experiment_free(&e);
@@ -164,22 +146,23 @@ static void includes_are_merged_and_paths_are_the_files_own(void **state)
 {
     (void)state;
     assert_int_equal(file_make_folders("sub", NULL), 0);
-    put("sub/base.yaml",
+    scratch_put(
+        "sub/base.yaml",
         "inputs: {i: {path: i.txt}, e: {path: '${FERDAG_TEST_E:-e.txt}'}}\n"
         "params: {a: 1, deep: {x: 1, y: 2}}\nstages:\n"
         "  s: {kind: command, in: {i: i}, out: {o: o}, with: {run: '${a} ${deep.x} ${deep.y}'}}\n"
         "  t: {kind: command, out: {o: o}, with: {run: base}}\n");
-    put("top.yaml", "ferdag: 2\ninclude: sub/base.yaml\nparams: {deep: {y: 3}}\n"
-                    "stages:\n  t: {with: {run: top}}\n");
+    scratch_put("top.yaml", "ferdag: 2\ninclude: sub/base.yaml\nparams: {deep: {y: 3}}\n"
+                            "stages:\n  t: {with: {run: top}}\n");
     setenv("FERDAG_TEST_E", "env.txt", 1);
     struct experiment e = load("top.yaml", "deep.x=9");
     unsetenv("FERDAG_TEST_E");
     assert_string_equal(run_param(&e, "s"), "1 9 3");
     assert_string_equal(run_param(&e, "t"), "top");
     char expected[200];
-    snprintf(expected, sizeof expected, "%s/sub/i.txt", folder);
+    snprintf(expected, sizeof expected, "%s/sub/i.txt", scratch_folder);
     assert_string_equal(e.externals[0]->path, expected);
-    snprintf(expected, sizeof expected, "%s/env.txt", folder);
+    snprintf(expected, sizeof expected, "%s/env.txt", scratch_folder);
     assert_string_equal(e.externals[1]->path, expected);
     assert_string_equal(e.name, "top");
     experiment_free(&e);
@@ -188,10 +171,10 @@ static void includes_are_merged_and_paths_are_the_files_own(void **state)
 static void params_are_typed_and_defaults_filled_in(void **state)
 {
     (void)state;
-    put("i.csv", "");
-    put("x.yaml", "ferdag: 2\ninputs: {i: {path: i.csv}}\nparams: {n: 0x}\nstages:\n"
-                  "  a: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: 100}}\n"
-                  "  b: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: ~}}\n");
+    scratch_put("i.csv", "");
+    scratch_put("x.yaml", "ferdag: 2\ninputs: {i: {path: i.csv}}\nparams: {n: 0x}\nstages:\n"
+                          "  a: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: 100}}\n"
+                          "  b: {kind: ingest_csv, in: {csv: i}, with: {max_train_rows: ~}}\n");
     struct experiment e = load("x.yaml", NULL);
     json_t *limit = json_object_get(experiment_stage(&e, "a")->params, "max_train_rows");
     assert_true(json_is_integer(limit));
@@ -204,12 +187,13 @@ static void params_are_typed_and_defaults_filled_in(void **state)
 static void cells_are_rows_times_columns(void **state)
 {
     (void)state;
-    put("x.yaml", "ferdag: 2\nparams: {word: hi}\nstages:\n"
-                  "  m: {for: {v: [p, q]}, kind: command, out: {o: o, n: n}, with: {run: x}}\n"
-                  "tables:\n  t:\n    title: '${word}'\n    note: '@@home'\n"
-                  "    columns: {c1: {port: o}, c2: {port: n}, c3: {cell: ~}}\n"
-                  "    rows: {p: {}, q: {}, r: {cell: '@m/p.n:/${row}-${column}'}}\n"
-                  "    cell: '@m/${row}.${port}:/x/${column}'\n");
+    scratch_put("x.yaml",
+                "ferdag: 2\nparams: {word: hi}\nstages:\n"
+                "  m: {for: {v: [p, q]}, kind: command, out: {o: o, n: n}, with: {run: x}}\n"
+                "tables:\n  t:\n    title: '${word}'\n    note: '@@home'\n"
+                "    columns: {c1: {port: o}, c2: {port: n}, c3: {cell: ~}}\n"
+                "    rows: {p: {}, q: {}, r: {cell: '@m/p.n:/${row}-${column}'}}\n"
+                "    cell: '@m/${row}.${port}:/x/${column}'\n");
     struct experiment e = load("x.yaml", NULL);
     struct stage *tables = experiment_stage(&e, "tables"), *report = experiment_stage(&e, "report");
     assert_non_null(tables);
@@ -250,7 +234,7 @@ static void bad_references_in_tables_are_errors(void **state)
             "ferdag: 2\nstages:\n  m: {kind: command, out: {o: o}, with: {run: x}}\ntables:\n  t:\n"
             "    columns: {c: {}}\n    rows: {r: {}}\n    cell: '%s'\n",
             cases[i].cell);
-        put("x.yaml", text);
+        scratch_put("x.yaml", text);
         assert_true(try(&e, "x.yaml", NULL, &err) < 0);
         if (!strstr(err.text, cases[i].text))
             fail_msg("'%s' is not in '%s'", cases[i].text, err.text);
@@ -263,7 +247,7 @@ static void key_of(const char *yaml, char key[65], char *text, size_t size)
     struct error err = {""};
     struct cache cache;
     struct plan plan;
-    put("k.yaml", yaml);
+    scratch_put("k.yaml", yaml);
     struct experiment e = load("k.yaml", NULL);
     assert_int_equal(cache_open(&cache, "absent", false, &err), 0);
     plan_create(&plan, &e, &cache, "auto", NULL);
@@ -310,9 +294,9 @@ static void a_key_is_what_decides_the_outputs(void **state)
     };
     char first[65], key[65], text[1000], yaml[1000];
     (void)state;
-    put("a", "1");
-    put("b", "2");
-    put("c", "1"); /* the same content as a */
+    scratch_put("a", "1");
+    scratch_put("b", "2");
+    scratch_put("c", "1"); /* the same content as a */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(yaml, sizeof yaml, "%s%s\n", head, cases[i].stages);
         key_of(yaml, i ? key : first, text, sizeof text);
@@ -325,7 +309,7 @@ static void a_key_reads_the_same_everywhere(void **state)
 {
     char key[65], text[1000];
     (void)state;
-    put("a", "abc");
+    scratch_put("a", "abc");
     key_of("ferdag: 2\ninputs: {a: {path: a}}\n"
            "stages: {s: {kind: command, in: {i: a}, out: {o: o}, with: {run: \"say 'hi'\"}}}\n",
            key, text, sizeof text);
@@ -338,7 +322,7 @@ static void defaults_are_in_the_key_as_if_written(void **state)
 {
     char one[65], two[65], three[65];
     (void)state;
-    put("a", "abc");
+    scratch_put("a", "abc");
     key_of("ferdag: 2\ninputs: {a: {path: a}}\nstages: {s: {kind: ingest_csv, in: {csv: a}}}\n",
            one, NULL, 0);
     key_of("ferdag: 2\ninputs: {a: {path: a}}\n"
@@ -354,16 +338,22 @@ static void defaults_are_in_the_key_as_if_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_matrix_becomes_stages, setup, teardown),
-        cmocka_unit_test_setup_teardown(sizes_have_a_strict_form, setup, teardown),
-        cmocka_unit_test_setup_teardown(includes_are_merged_and_paths_are_the_files_own, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(params_are_typed_and_defaults_filled_in, setup, teardown),
-        cmocka_unit_test_setup_teardown(cells_are_rows_times_columns, setup, teardown),
-        cmocka_unit_test_setup_teardown(bad_references_in_tables_are_errors, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_key_is_what_decides_the_outputs, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_key_reads_the_same_everywhere, setup, teardown),
-        cmocka_unit_test_setup_teardown(defaults_are_in_the_key_as_if_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_matrix_becomes_stages, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(sizes_have_a_strict_form, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(includes_are_merged_and_paths_are_the_files_own,
+                                        scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(params_are_typed_and_defaults_filled_in, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(cells_are_rows_times_columns, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(bad_references_in_tables_are_errors, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(a_key_is_what_decides_the_outputs, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(a_key_reads_the_same_everywhere, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(defaults_are_in_the_key_as_if_written, scratch_setup,
+                                        scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
