@@ -5,7 +5,17 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <wchar.h>
+
+void display_size(int fd, size_t *columns, size_t *rows)
+{
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) < 0)
+        size = (struct winsize){0};
+    *columns = size.ws_col;
+    *rows = size.ws_row;
+}
 
 /* The character at p, which has n bytes. */
 static wchar_t decode(const char *p, size_t n)

@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 
+/* Size of the terminal on a file descriptor; 0 where it is no terminal or the size is unknown. */
+void display_size(int fd, size_t *columns, size_t *rows);
+
 /* Columns of the text on a line that is wide enough. */
 size_t display_width(const char *text);
 

@@ -100,19 +100,14 @@ void progress_warn(struct progress *p, const char *format, ...)
 
 /* ---- the life of a stage ---- */
 
-void progress_start_quietly(struct progress *p, const char *name)
+void progress_start(struct progress *p, const char *stage)
 {
     if (p->count == p->room) {
         p->room = p->room ? p->room * 2 : 16;
         p->activities = must(realloc(p->activities, p->room * sizeof *p->activities));
     }
     double now = clock_monotonic();
-    p->activities[p->count++] = (struct activity){.stage = name, .since = now, .printed = now};
-}
-
-void progress_start(struct progress *p, const char *stage)
-{
-    progress_start_quietly(p, stage);
+    p->activities[p->count++] = (struct activity){.stage = stage, .since = now, .printed = now};
     if (!p->terminal)
         progress_print(p, "%s: started", stage);
 }

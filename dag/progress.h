@@ -25,8 +25,6 @@ struct progress {
 
 void progress_begin(struct progress *p, size_t total);
 void progress_start(struct progress *p, const char *stage);
-/* The same without a plain line. */
-void progress_start_quietly(struct progress *p, const char *name);
 /* A report of a stage: {"done", "total", "unit", "rate", "rate_unit", "note"}; with a total of 0
  * the note is the last line of the output of a user's program. */
 void progress_update(struct progress *p, const char *stage, const json_t *line);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* Columns. Screens narrower than ROOMY show a percentage in place of a bar, and fewer words. */
@@ -42,11 +41,9 @@ static size_t from_environment(const char *name, size_t otherwise)
 
 static void read_size(size_t *width, size_t *height)
 {
-    struct winsize size = {0};
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0)
-        size = (struct winsize){0};
-    *width = size.ws_col ? size.ws_col : from_environment("COLUMNS", 80);
-    *height = size.ws_row ? size.ws_row : from_environment("LINES", 24);
+    display_size(STDERR_FILENO, width, height);
+    *width = *width ? *width : from_environment("COLUMNS", 80);
+    *height = *height ? *height : from_environment("LINES", 24);
 }
 
 size_t screen_width(void)

@@ -26,7 +26,8 @@ void sources_close(struct sources *s)
     *s = (struct sources){0};
 }
 
-bool sources_is_reference(const char *text)
+/* Whether the text has the form of a reference: "@stage.port", with or without ":/pointer". */
+static bool is_reference(const char *text)
 {
     if (!text || text[0] != '@')
         return false;
@@ -61,7 +62,7 @@ static int split(const struct sources *s, const char *reference, struct lookup *
                  struct error *err)
 {
     *found = (struct lookup){.pointer = ""};
-    if (!sources_is_reference(reference))
+    if (!is_reference(reference))
         return error_set(err, EINVAL, "'%s' is not a reference: expected @stage.port:/pointer",
                          reference ? reference : "");
     size_t n = strcspn(reference, ":");

@@ -26,9 +26,6 @@ struct lookup {
 void sources_open(struct sources *s, const struct job *job);
 void sources_close(struct sources *s);
 
-/* Whether the text has the form of a reference: "@stage.port", with or without ":/pointer". */
-bool sources_is_reference(const char *text);
-
 /* Looks up a reference. JSON lines files read as an array of their lines. Returns 0 also when
  * the value is missing; -EINVAL if the reference is malformed; another error if the file can't be
  * read. */

@@ -100,7 +100,7 @@ static void csv_count(struct text *t, const json_t *check, const char *name)
     text_print(t, ",%lld", (long long)json_integer_value(json_object_get(check, name)));
 }
 
-void table_files_claims_csv(struct text *t, const json_t *claims)
+static void claims_csv(struct text *t, const json_t *claims)
 {
     static const char *const counts[] = {"needed",  "holds",       "open",    "fails",
                                          "missing", "paper_holds", "paper_of"};
@@ -145,7 +145,7 @@ void table_files_markdown(struct text *t, const json_t *table, const char *notic
     doc_close(doc);
 }
 
-void table_files_claims_markdown(struct text *t, const json_t *claims, const char *notice)
+static void claims_markdown(struct text *t, const json_t *claims, const char *notice)
 {
     struct document *doc = doc_open("Claims", "");
     doc_paragraph(doc, STYLE_BODY, notice);
@@ -205,10 +205,10 @@ int table_files_write(const char *folder, const json_t *tables, const json_t *cl
     }
     if (json_array_size(claims) == 0)
         return 0;
-    table_files_claims_csv(&t, claims);
+    claims_csv(&t, claims);
     rc = write_file(&t, folder, claims_name, ".csv", err);
     if (rc < 0)
         return rc;
-    table_files_claims_markdown(&t, claims, notice);
+    claims_markdown(&t, claims, notice);
     return write_file(&t, folder, claims_name, ".md", err);
 }

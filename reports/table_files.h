@@ -14,11 +14,9 @@
 int table_files_write(const char *folder, const json_t *tables, const json_t *claims,
                       const char *notice, struct error *err);
 
-/* The same as texts. */
+/* A table as text. */
 void table_files_csv(struct text *t, const json_t *table);
 void table_files_markdown(struct text *t, const json_t *table, const char *notice);
-void table_files_claims_csv(struct text *t, const json_t *claims);
-void table_files_claims_markdown(struct text *t, const json_t *claims, const char *notice);
 
 /* Adds one field, quoted where RFC 4180 requires it; control bytes other than line ends become
  * spaces. */

@@ -1,10 +1,10 @@
 /* See columns.h. */
 #include "dag/commands/columns.h"
+#include "base/display.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -19,12 +19,13 @@ enum {
 
 int columns_screen(void)
 {
-    struct winsize size;
-    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+    size_t columns, rows;
+    display_size(STDOUT_FILENO, &columns, &rows);
+    if (columns == 0)
         return USUAL_SCREEN;
-    return size.ws_col < LEAST_SCREEN  ? LEAST_SCREEN
-           : size.ws_col > MOST_SCREEN ? MOST_SCREEN
-                                       : size.ws_col;
+    return columns < LEAST_SCREEN  ? LEAST_SCREEN
+           : columns > MOST_SCREEN ? MOST_SCREEN
+                                   : (int)columns;
 }
 
 /* ---- text on lines ---- */

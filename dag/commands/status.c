@@ -9,7 +9,6 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* Columns: of a name, with which the reasons are aligned; of the state before it; the least for a
@@ -34,20 +33,14 @@ static json_t *status_json(const struct plan *plan, const struct task *task, enu
     return item;
 }
 
-/* Columns of the terminal on stdout; 0 if it is none. */
-static size_t terminal_width(void)
-{
-    struct winsize size;
-    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
 /* On a terminal the reason is on one row: cut at its end, and below a name that is wider than its
  * column. */
 static void print_line(const char *state, const char *name, const char *reason)
 {
     static const char mark[] = "...";
     char shown[4096];
-    size_t width = terminal_width(), indent = BEFORE + NAME + 1, used = display_width(name);
+    size_t width, rows, indent = BEFORE + NAME + 1, used = display_width(name);
+    display_size(STDOUT_FILENO, &width, &rows);
     if (!reason) {
         printf("%-8s %s\n", state, name);
         return;

@@ -104,7 +104,7 @@ static bool is_kind(const char *what)
     return strncmp(what, "kind ", 5) == 0;
 }
 
-int schema_unknown_key(const struct node *key, const struct param *param, const char *what,
+static int unknown_key(const struct node *key, const struct param *param, const char *what,
                        struct problems *problems)
 {
     struct nearest nearest = {.wrong = key->text};
@@ -176,7 +176,7 @@ static int check_other(const struct node *key, const struct node *value, const s
         return schema_check(value, param->others, join(what, key->text, name), form, problems);
     if (was && was->members) /* its members have old names too */
         schema_check(value, was, join(what, was->name, name), form, problems);
-    return schema_unknown_key(key, param, what, problems);
+    return unknown_key(key, param, what, problems);
 }
 
 static int check_members(const struct node *node, const struct param *param, const char *what,

@@ -62,8 +62,4 @@ int node_problem(struct problems *problems, const struct node *node, const char 
 void node_warn(struct problems *problems, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Adds an error for a key that the table lacks, with the nearest name. Returns -EINVAL. */
-int schema_unknown_key(const struct node *key, const struct param *param, const char *what,
-                       struct problems *problems);
-
 #endif

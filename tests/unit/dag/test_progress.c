@@ -81,7 +81,7 @@ static void updates(void **state)
 {
     struct progress p = {0};
     (void)state;
-    progress_start_quietly(&p, "a");
+    progress_start(&p, "a");
     update(&p, "{\"note\": \"without done\"}");
     assert_string_equal(progress_find(&p, "a")->note, "");
     update(&p, "{\"done\": 0, \"total\": 0, \"note\": \"\\u001b[1mlast\\nline\"}");
