@@ -3,8 +3,8 @@
  *
  * Ownership: a device owns all tensors, image sets and convolutions that were created on it.
  * close() frees them; there is no other way to free one. Arrays passed to a function (values,
- * crops, labels) stay the caller's, which may change them once the function has returned. The one
- * exception is an image_source (types.h).
+ * updates) stay the caller's, which may change them once the function has returned. The
+ * exceptions are an image_source (types.h) and the queue (below).
  *
  * Layout: the caller depends on shapes only. The backend chooses how an activation is stored
  * (blocked, bf16). Plain tensors are float32 in NCHW order, without padding.
@@ -18,8 +18,12 @@
  * different workers for different convolutions. One thread calls everything else, while no other
  * call runs on the device.
  *
- * Queues: an operation may return before it has run, if the device runs operations in the order of
+ * Order: an operation may return before it has run, if the device runs operations in the order of
  * the calls. read and loss_sums wait for the operations before them.
+ *
+ * Passes: the operations of a training step, or of the evaluation of a batch, stand between
+ * pass_begin and pass_end. A device may record a pass and run it again without the calls: see
+ * pass_begin.
  *
  * Errors: functions that return an int return 0, or a negative errno code with err filled in.
  *
@@ -61,6 +65,20 @@ enum tensor_use {
 struct range {
     size_t first, count, batch;
     int worker; /* 0 to workers - 1 */
+};
+
+enum pass_kind {
+    PASS_TRAINING,  /* forward, backward, sgd */
+    PASS_GRADIENTS, /* the same without sgd */
+    PASS_EVALUATION /* forward, with running means and variances */
+};
+
+/* A pass over a batch: the images and labels first to first + n - 1 of the queue. */
+struct pass {
+    enum pass_kind kind;
+    size_t first, n;
+    struct sgd sgd;         /* PASS_TRAINING */
+    double label_smoothing; /* not in PASS_EVALUATION */
 };
 
 /* Properties of a device, by which the planner of a net decides. worker_images, range_values and
@@ -127,8 +145,9 @@ struct parameter_update {
 /* ---- device and tensors ---- */
 
 /* Writes the properties of this machine on which results depend, such as "avx512_core_bf16", or "",
- * to text[size]. They are part of the key of a result. Returns 0, or -ENOSPC. */
-typedef int backend_numerics(char *text, size_t size);
+ * to text[size]. They are part of the key of a result. Returns 0, -ENOSPC, or -ENODEV if the
+ * backend can't be used on this machine; err then contains the reason and the remedy. */
+typedef int backend_numerics(char *text, size_t size, struct error *err);
 
 /* Opens a device and fills in its traits. `threads` (1 or more) is the number of CPU threads that
  * the device may use. `precision` is the one requested; traits->precision is the one in use. The
@@ -172,12 +191,31 @@ typedef int backend_read(struct device *device, struct tensor *tensor, float *va
 typedef int backend_image_set(struct device *device, const struct image_source *source,
                               struct image_set **set, struct error *err);
 
-/* Fills the first n images of the TENSOR_IMAGE `images`, of shape (at least n, 1, size, size), with
- * n crops of size x size pixels: the value is levels[pixel]. With `mirror`, column x of the result
- * is column size - 1 - x of the crop. The caller has checked that each crop is inside its image. */
-typedef int backend_crop(struct device *device, const struct image_set *set,
-                         const struct crop *crops, size_t n, struct tensor *images,
-                         struct error *err);
+/* Sets the queue: n crops of images of `set`, and their labels (NULL: for evaluation only), which
+ * passes refer to by position. Replaces the queue before. The caller keeps both arrays unchanged
+ * until the next queue or until the device is closed. It has checked that each crop is inside its
+ * image, and that labels are less than the number of classes. */
+typedef int backend_queue(struct device *device, const struct image_set *set,
+                          const struct crop *crops, const uint8_t *labels, size_t n,
+                          struct error *err);
+
+/* Begins a pass. A device may record the operations of a pass and run them again, which is faster
+ * than the calls: then *replayed is true, the operations of the pass have been queued, and the
+ * caller makes none of the calls. So the caller must make the same calls with the same arguments in
+ * all passes of one kind and one n. Otherwise *replayed is false. Functions that wait (read,
+ * loss_sums), that copy from the host (write, queue, image_set) or that create something aren't
+ * allowed in a pass, except in the first one of its kind and n: that one isn't recorded. */
+typedef int backend_pass_begin(struct device *device, const struct pass *pass, bool *replayed,
+                               struct error *err);
+
+/* Ends a pass. To be called also if an operation in it has failed (`failed`), unless pass_begin
+ * itself failed. */
+typedef int backend_pass_end(struct device *device, bool failed, struct error *err);
+
+/* Fills the first images of the TENSOR_IMAGE `images`, of shape (at least n, 1, size, size), with
+ * the n crops of the pass, which have size x size pixels: the value is levels[pixel]. With
+ * `mirror`, column x of the result is column size - 1 - x of the crop. */
+typedef int backend_crop(struct device *device, struct tensor *images, struct error *err);
 
 /* ---- convolution ---- */
 
@@ -297,13 +335,12 @@ typedef int backend_linear_backward(struct device *device, size_t n, const struc
                                     struct tensor *dx, struct tensor *dweights,
                                     struct tensor *dbias, struct error *err);
 
-/* Softmax cross-entropy of n images. logits and dlogits are TENSOR_PLAIN (n, classes); labels[n]
- * are less than classes. The target of an image is smoothing / classes for each class, plus
- * 1 - smoothing for its label, as in PyTorch's CrossEntropyLoss. Sets dlogits to the gradient of
- * the mean loss, and adds loss and number of correct images to the device's loss_sums (types.h). Of
- * equal logits the first counts as the largest. */
-typedef int backend_loss(struct device *device, size_t n, const struct tensor *logits,
-                         const uint8_t *labels, double smoothing, struct tensor *dlogits,
+/* Softmax cross-entropy of the n images of the pass, with their labels and its label smoothing.
+ * logits and dlogits are TENSOR_PLAIN (at least n, classes). The target of an image is smoothing /
+ * classes for each class, plus 1 - smoothing for its label, as in PyTorch's CrossEntropyLoss. Sets
+ * dlogits to the gradient of the mean loss, and adds loss and number of correct images to the
+ * device's loss_sums (types.h). Of equal logits the first counts as the largest. */
+typedef int backend_loss(struct device *device, const struct tensor *logits, struct tensor *dlogits,
                          struct error *err);
 
 /* Waits for the operations before, copies the device's loss sums to *sums, then sets them to *next.
@@ -315,10 +352,10 @@ typedef int backend_loss_sums(struct device *device, struct loss_sums *sums,
 typedef int backend_add(struct device *device, struct range range, const struct tensor *a,
                         const struct tensor *b, struct tensor *y, struct error *err);
 
-/* One SGD step (struct sgd in types.h) of `count` parameters, all with the same settings. Changes
- * values and momenta. The gradients stay as they are. */
+/* One SGD step of `count` parameters, with the settings of the pass (struct sgd in types.h).
+ * Changes values and momenta. The gradients stay as they are. */
 typedef int backend_sgd(struct device *device, const struct parameter_update *updates, size_t count,
-                        const struct sgd *settings, struct error *err);
+                        struct error *err);
 
 /* A backend: its name and its functions, all of which are required. To add a backend, write it in a
  * folder beside cpu/ and add it to the table in backend.c. */
@@ -334,6 +371,9 @@ struct backend {
     backend_write *write;
     backend_read *read;
     backend_image_set *image_set;
+    backend_queue *queue;
+    backend_pass_begin *pass_begin;
+    backend_pass_end *pass_end;
     backend_crop *crop;
     backend_conv *conv;
     backend_conv_ready *conv_ready;
@@ -359,12 +399,15 @@ struct backend {
 };
 
 extern const struct backend backend_cpu, backend_ref;
+#ifdef FERDAG_CUDA
+extern const struct backend backend_cuda;
+#endif
 
 /* All backends of this build, the fastest first; NULL ends the list. */
 extern const struct backend *const backends[];
 
-/* Returns the backend of that name; "auto" is the first in the list. Returns NULL with err filled
- * in if this build has none of that name. */
+/* Returns the backend of that name; "auto" is the first in the list that this machine can use.
+ * Returns NULL with err filled in if this build has none of that name. */
 const struct backend *backend_find(const char *name, struct error *err);
 
 #endif

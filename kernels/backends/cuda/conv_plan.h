@@ -1,0 +1,80 @@
+/* Execution plans of convolutions by cuDNN's graph API. Activations are NHWC, weights (out, height,
+ * width, in / groups), in float32 or bf16; sums are in float32. The gradient of the weights has the
+ * type of the activations.
+ *
+ * Engines: the first of cuDNN's heuristics, mode A, then of its fallback list, that is
+ * deterministic, whose workspace is within CONV_PLAN_WORKSPACE, that uses tensor cores in bf16 (if
+ * there is one), and that uses neither tensor cores nor inputs of lower precision in float32
+ * (float32 proper, no TF32). A grouped convolution for which there is no such engine is split into
+ * one convolution for each group, on channel-strided parts of the tensors. */
+#ifndef FERDAG_KERNELS_BACKENDS_CUDA_CONV_PLAN_H
+#define FERDAG_KERNELS_BACKENDS_CUDA_CONV_PLAN_H
+
+#include "kernels/backends/backend.h"
+#include "kernels/backends/cuda/cudnn.h"
+#include "kernels/backends/cuda/kernels.h"
+
+#define CONV_PLAN_WORKSPACE ((size_t)256 << 20) /* bytes at most */
+
+enum conv_direction {
+    CONV_FORWARD,         /* y = conv(x, weights) */
+    CONV_INPUT_GRADIENT,  /* dx from dy and weights */
+    CONV_WEIGHT_GRADIENT, /* dweights from x and dy */
+    CONV_DIRECTIONS
+};
+
+/* What a plan is for. */
+struct conv_problem {
+    struct conv_spec spec;
+    size_t n; /* images */
+    enum value_type type;
+    enum conv_direction direction;
+};
+
+/* A device for which cuDNN builds plans: one of this machine, or one that a text describes. */
+struct conv_target {
+    cudnnBackendDescriptor_t properties;
+};
+
+/* Makes a target of the CUDA device that is current for the calling thread. */
+int conv_target_current(const struct cudnn *cudnn, struct conv_target *target, struct error *err);
+
+/* Makes a target of a device that this machine needn't have, from the JSON text in which cuDNN
+ * describes a device. */
+int conv_target_json(const struct cudnn *cudnn, const char *json, struct conv_target *target,
+                     struct error *err);
+void conv_target_free(const struct cudnn *cudnn, struct conv_target *target);
+
+/* Writes cuDNN's JSON text of a target. Returns 0, or a negative code with err filled in. */
+int conv_target_text(const struct cudnn *cudnn, const struct conv_target *target, char *text,
+                     size_t size, struct error *err);
+
+/* The chosen engine, for tables and tests. */
+struct conv_engine {
+    int64_t id;          /* cuDNN's global index */
+    size_t workspace;    /* bytes */
+    bool tensor_cores;
+    bool down_converts;  /* inputs, such as float32 to TF32 */
+    bool deterministic;  /* always true */
+    bool compiled;       /* at run time */
+    bool fallback;       /* from the fallback list */
+    size_t parts;        /* 1, or the number of groups if the convolution is split */
+};
+
+struct conv_plan;
+
+/* Builds a plan. Returns 0, or a negative code with err filled in: -ENOTSUP if no engine fits. The
+ * caller frees the plan. */
+int conv_plan_build(const struct cudnn *cudnn, const struct conv_target *target,
+                    const struct conv_problem *problem, struct conv_plan **plan, struct error *err);
+void conv_plan_free(struct conv_plan *plan); /* NULL is allowed */
+
+struct conv_engine conv_plan_engine(const struct conv_plan *plan);
+
+/* Runs a plan on the stream of the handle. x, weights, y: device memory of the input (or its
+ * gradient), weights (or their gradient), and output (or its gradient); which of them is written
+ * depends on the direction. workspace has at least conv_plan_engine().workspace bytes. */
+int conv_plan_run(const struct conv_plan *plan, cudnnHandle_t handle, void *x, void *weights,
+                  void *y, void *workspace, struct error *err);
+
+#endif
