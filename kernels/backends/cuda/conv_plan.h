@@ -51,14 +51,14 @@ int conv_target_text(const struct cudnn *cudnn, const struct conv_target *target
 
 /* The chosen engine, for tables and tests. */
 struct conv_engine {
-    int64_t id;          /* cuDNN's global index */
-    size_t workspace;    /* bytes */
+    int64_t id;       /* cuDNN's global index */
+    size_t workspace; /* bytes */
     bool tensor_cores;
-    bool down_converts;  /* inputs, such as float32 to TF32 */
-    bool deterministic;  /* always true */
-    bool compiled;       /* at run time */
-    bool fallback;       /* from the fallback list */
-    size_t parts;        /* 1, or the number of groups if the convolution is split */
+    bool down_converts; /* inputs, such as float32 to TF32 */
+    bool deterministic; /* always true */
+    bool compiled;      /* at run time */
+    bool fallback;      /* from the fallback list */
+    size_t parts;       /* 1, or the number of groups if the convolution is split */
 };
 
 struct conv_plan;
