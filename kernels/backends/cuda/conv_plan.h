@@ -49,6 +49,10 @@ void conv_target_free(const struct cudnn *cudnn, struct conv_target *target);
 int conv_target_text(const struct cudnn *cudnn, const struct conv_target *target, char *text,
                      size_t size, struct error *err);
 
+/* Writes the name of a target for messages, "NVIDIA H200 (sm_90)". */
+void conv_target_name(const struct cudnn *cudnn, const struct conv_target *target, char *text,
+                      size_t size);
+
 /* The chosen engine, for tables and tests. */
 struct conv_engine {
     int64_t id;       /* cuDNN's global index */
