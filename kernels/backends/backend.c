@@ -3,12 +3,26 @@
 #include <errno.h>
 #include <string.h>
 
-const struct backend *const backends[] = {&backend_cpu, &backend_ref, NULL};
+const struct backend *const backends[] = {
+#ifdef FERDAG_CUDA
+    &backend_cuda,
+#endif
+    &backend_cpu, &backend_ref, NULL};
+
+static const struct backend *first_usable(void)
+{
+    size_t i = 0;
+    char text[256];
+    struct error ignored = {""};
+    while (backends[i]->numerics(text, sizeof text, &ignored) < 0 && backends[i + 1])
+        i++;
+    return backends[i];
+}
 
 const struct backend *backend_find(const char *name, struct error *err)
 {
     if (strcmp(name, "auto") == 0)
-        return backends[0];
+        return first_usable();
     for (size_t i = 0; backends[i]; i++)
         if (strcmp(name, backends[i]->name) == 0)
             return backends[i];

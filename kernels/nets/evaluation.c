@@ -196,25 +196,39 @@ static int evaluate_share(struct net *net, size_t n, int worker, int unused, str
     return e;
 }
 
-int net_predict(struct net *net, struct net_input input, size_t n, float *logits, float *features,
+/* The operations of a pass, after the crops. The linear layer runs also where nobody reads the
+ * logits, because a recorded pass has to compute them for later ones. */
+static int evaluate_all(struct net *net, size_t n, struct error *err)
+{
+    const struct program *p = &net->program;
+    const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
+    int e = net_ready(net, evaluated(net), NET_EVALUATION, err);
+    if (!e)
+        e = net_share_out(net, n, evaluate_share, 0, err);
+    if (!e)
+        e = net->backend->linear_forward(net->device, n, net->values[p->features], linear[0].value,
+                                         linear[1].value, net->values[p->logits], err);
+    return e;
+}
+
+int net_predict(struct net *net, size_t first, size_t n, float *logits, float *features,
                 struct error *err)
 {
     const struct backend *b = net->backend;
     const struct program *p = &net->program;
-    const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
-    struct tensor *x = net->values[p->features], *y = net->values[p->logits];
-    int e = net_load(net, input, n, err);
+    const struct pass pass = {.kind = PASS_EVALUATION, .first = first, .n = n};
+    bool replayed = false;
+    int e = fold(net, err); /* reads and writes, which a pass must not */
     if (!e)
-        e = fold(net, err);
-    if (!e)
-        e = net_ready(net, evaluated(net), NET_EVALUATION, err);
-    if (!e)
-        e = net_share_out(net, n, evaluate_share, 0, err);
+        e = net_pass_begin(net, &pass, &replayed, err);
+    if (e)
+        return e;
+    if (!replayed)
+        e = evaluate_all(net, n, err);
+    e = net_pass_end(net, e, err);
     if (!e && logits)
-        e = b->linear_forward(net->device, n, x, linear[0].value, linear[1].value, y, err);
-    if (!e && logits)
-        e = b->read(net->device, y, logits, n, err);
+        e = b->read(net->device, net->values[p->logits], logits, n, err);
     if (!e && features)
-        e = b->read(net->device, x, features, n, err);
+        e = b->read(net->device, net->values[p->features], features, n, err);
     return e;
 }

@@ -384,12 +384,13 @@ enum precision net_precision(const struct net *net)
 
 int net_numerics(const char *backend, char *text, size_t size, struct error *err)
 {
-    char features[128];
+    char features[256];
     const struct backend *b = backend_find(backend, err);
     if (!b)
         return -EINVAL;
-    if (b->numerics(features, sizeof features) < 0)
-        return error_set(err, ENOSPC, "the CPU's features don't fit");
+    int e = b->numerics(features, sizeof features, err);
+    if (e)
+        return e;
     int n = snprintf(text, size, *features ? "%s %s" : "%s", b->name, features);
-    return n < 0 || (size_t)n >= size ? error_set(err, ENOSPC, "the CPU's features don't fit") : 0;
+    return n < 0 || (size_t)n >= size ? error_set(err, ENOSPC, "the numerics don't fit") : 0;
 }

@@ -1,6 +1,7 @@
 /* The four nets, on any backend: created from a table of layers, trained a batch at a time, and
- * asked for logits and features. Images are crops of resident grey images or plain
- * float32 in NCHW, as results are; layouts and precision inside are the backend's business. */
+ * asked for logits and features. Images are crops of resident grey images, which the caller queues;
+ * a batch is some consecutive ones of the queue. Results are float32 in NCHW order; the backend
+ * chooses layouts and precision inside. */
 #ifndef FERDAG_KERNELS_NETS_NET_H
 #define FERDAG_KERNELS_NETS_NET_H
 
@@ -64,22 +65,27 @@ struct net_images {
 int net_add_images(struct net *net, const struct image_source *source, struct net_images *images,
                    struct error *err);
 
-/* The images of a batch: crops of resident images or, where `from` is NULL, plain ones, (n, 1,
- * size, size) float32, standardised. */
-struct net_input {
-    const struct net_images *from;
-    const struct crop *crops;
-    const float *plain;
-};
+/* Sets the net's queue: n crops, 1 or more, of images of `from` (which net_add_images made for this
+ * net), and their labels; NULL: for evaluation only. It replaces the queue before. The caller keeps
+ * both arrays unchanged until the next queue or until the net is freed. -EINVAL if a crop isn't
+ * inside its image, or a label isn't less than the number of classes. After an error the queue is
+ * empty. */
+int net_queue(struct net *net, const struct net_images *from, const struct crop *crops,
+              const uint8_t *labels, size_t n, struct error *err);
+
+/* The following functions process a batch: the n images from position `first` of the queue on. They
+ * return -EINVAL if n isn't 1 to spec.batch, if the queue has fewer images, or if a training lacks
+ * labels. */
 
 struct net_step {
     struct sgd sgd;         /* of all trainable parameters */
     double label_smoothing; /* 0: off */
 };
 
-/* One SGD step on n <= batch images. The device adds up loss and accuracy, in training mode. */
-int net_train_step(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
-                   const struct net_step *step, struct error *err);
+/* One SGD step on a batch. The device adds up loss and accuracy, in training mode. It may return
+ * before the step has run. */
+int net_train_step(struct net *net, size_t first, size_t n, const struct net_step *step,
+                   struct error *err);
 
 /* Waits for the queued steps and copies their sums to *sums, then sets the sums to *next: zeros, or
  * sums that were read before, so that a resumed training adds in the same order. Either may be
@@ -89,12 +95,12 @@ int net_loss_sums(struct net *net, struct loss_sums *sums, const struct loss_sum
 
 /* As net_train_step up to the gradients, without the update. *loss is the mean cross-entropy of
  * these images; the sums stay as they were. */
-int net_gradients(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
-                  double label_smoothing, double *loss, struct error *err);
+int net_gradients(struct net *net, size_t first, size_t n, double label_smoothing, double *loss,
+                  struct error *err);
 
 /* Evaluation mode (running statistics): logits (n, classes) and features (n, net_features), the
  * output of the last pooling layer; either may be NULL. */
-int net_predict(struct net *net, struct net_input input, size_t n, float *logits, float *features,
+int net_predict(struct net *net, size_t first, size_t n, float *logits, float *features,
                 struct error *err);
 
 size_t net_features(const struct net *net); /* 8*width, 16*width for ResNeXt29 */
@@ -119,7 +125,9 @@ extern const char net_model_choices[];
 /* The net of that name; NET_MODELS if there is none. */
 enum net_model net_model_find(const char *name);
 
-/* CPU features that decide results, such as "cpu avx512_core_bf16"; see stages/kind.h. */
+/* Properties of this machine that decide results, such as "cpu avx512_core_bf16"; see
+ * stages/kind.h. Returns 0, -EINVAL for an unknown backend, -ENODEV for one that can't be used on
+ * this machine, or -ENOSPC. */
 int net_numerics(const char *backend, char *text, size_t size, struct error *err);
 
 #endif

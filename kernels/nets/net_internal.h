@@ -102,7 +102,9 @@ struct net {
     size_t batches_size;    /* its values */
     size_t batches_used;    /* of them, by buffers for evaluation */
     struct device_traits traits;
-    bool folded; /* the folded weights and biases are up to date */
+    bool folded;   /* the folded weights and biases are up to date */
+    size_t queued; /* images in the queue */
+    bool labelled; /* the queue has labels */
 };
 
 /* The images of a worker: `first` to `end` - 1 of n. */
@@ -118,7 +120,7 @@ int net_share_out(struct net *net, size_t n,
                               struct error *err),
                   int argument, struct error *err);
 
-/* Prepares weights and norms for a pass over ranges of about n images. */
+/* Prepares weights and norms in a pass over ranges of about n images. */
 enum net_pass { NET_EVALUATION, NET_FORWARD, NET_BACKWARD };
 int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err);
 
@@ -126,9 +128,14 @@ int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err);
  * time. */
 void net_release(struct net *net, bool training);
 
-/* Fills the tensor of the first convolution with the n images of a batch; -EINVAL if they don't
- * fit. */
-int net_load(struct net *net, struct net_input input, size_t n, struct error *err);
+/* Begins a pass (backend.h) and, unless it is replayed, fills the tensor of the first convolution
+ * with its images. The caller calls net_pass_end, unless this fails: -EINVAL if the queue lacks the
+ * images, or the labels for a pass other than an evaluation. */
+int net_pass_begin(struct net *net, const struct pass *pass, bool *replayed, struct error *err);
+
+/* Ends a pass. `failed` is 0, or the error of an operation in it, which err describes. Returns that
+ * error, or the device's own. */
+int net_pass_end(struct net *net, int failed, struct error *err);
 
 /* net_create with other traits than the device's own; workers and precision must be its own. */
 int net_create_with(struct net **net, const struct net_spec *spec,

@@ -1,5 +1,5 @@
 /* Functions for both training and evaluation: the workers and their shares of a batch, and the
- * preparation of weights, norms and input images before a pass. */
+ * queue of images, the begin and end of a pass, and the preparation of weights and norms in it. */
 #include <errno.h>
 #include "kernels/nets/net_internal.h"
 
@@ -59,10 +59,6 @@ void net_release(struct net *net, bool training)
 
 int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err)
 {
-    if (pass == NET_FORWARD) {
-        net_release(net, false);
-        net->folded = false;
-    }
     int e = net_share_out(net, n, ready_convs, (int)pass, err);
     if (pass == NET_BACKWARD) /* NET_FORWARD has prepared the norms */
         return e;
@@ -74,22 +70,59 @@ int net_ready(struct net *net, size_t n, enum net_pass pass, struct error *err)
     return e;
 }
 
-int net_load(struct net *net, struct net_input input, size_t n, struct error *err)
+int net_queue(struct net *net, const struct net_images *from, const struct crop *crops,
+              const uint8_t *labels, size_t n, struct error *err)
 {
-    const struct net_images *from = input.from;
     size_t size = (size_t)net->spec.image_size;
-    if (n < 1 || n > (size_t)net->spec.batch)
-        return error_set(err, EINVAL, "a batch of %zu images: the net takes 1 to %d", n,
-                         net->spec.batch);
-    if (!from)
-        return net->backend->write(net->device, net->values[0], input.plain, n, err);
+    net->queued = 0;
+    if (n < 1)
+        return error_set(err, EINVAL, "a queue without images");
     for (size_t i = 0; i < n; i++) {
-        const struct crop *c = &input.crops[i];
+        const struct crop *c = &crops[i];
         if (c->image >= from->n || c->top + size > from->size || c->left + size > from->size)
             return error_set(err, EINVAL,
                              "crop %zu: image %u, top %d, left %d: there are %zu images of size "
                              "%zu, and the net takes %zu",
                              i, c->image, c->top, c->left, from->n, from->size, size);
+        if (labels && labels[i] >= net->spec.classes)
+            return error_set(err, EINVAL, "label %d of image %zu: the net has %d classes",
+                             labels[i], i, net->spec.classes);
     }
-    return net->backend->crop(net->device, from->set, input.crops, n, net->values[0], err);
+    int e = net->backend->queue(net->device, from->set, crops, labels, n, err);
+    if (e)
+        return e;
+    net->queued = n;
+    net->labelled = labels;
+    return 0;
+}
+
+static int check_pass(const struct net *net, const struct pass *pass, struct error *err)
+{
+    if (pass->n < 1 || pass->n > (size_t)net->spec.batch)
+        return error_set(err, EINVAL, "a batch of %zu images: the net takes 1 to %d", pass->n,
+                         net->spec.batch);
+    if (pass->first > net->queued || pass->n > net->queued - pass->first)
+        return error_set(err, EINVAL, "a batch of %zu images from image %zu on: the queue has %zu",
+                         pass->n, pass->first, net->queued);
+    if (pass->kind != PASS_EVALUATION && !net->labelled)
+        return error_set(err, EINVAL, "the images of the queue have no labels");
+    return 0;
+}
+
+int net_pass_begin(struct net *net, const struct pass *pass, bool *replayed, struct error *err)
+{
+    int e = check_pass(net, pass, err);
+    if (!e)
+        e = net->backend->pass_begin(net->device, pass, replayed, err);
+    if (e || *replayed)
+        return e;
+    e = net->backend->crop(net->device, net->values[0], err);
+    return e ? net_pass_end(net, e, err) : 0;
+}
+
+int net_pass_end(struct net *net, int failed, struct error *err)
+{
+    struct error ignored = {""};
+    int e = net->backend->pass_end(net->device, failed != 0, failed ? &ignored : err);
+    return failed ? failed : e;
 }

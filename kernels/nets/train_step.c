@@ -127,61 +127,77 @@ static void count_batch(struct net *net)
             net->params[i].batches += 1;
 }
 
-static int gradients(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
-                     double label_smoothing, struct error *err)
+/* The operations of a pass, after the crops. */
+static int train(struct net *net, const struct pass *pass, struct error *err)
 {
-    if (!net->spec.training)
-        return error_set(err, EINVAL, "the net isn't for training");
-    int e = net_load(net, input, n, err);
-    for (size_t i = 0; !e && i < n; i++)
-        if (labels[i] >= net->spec.classes)
-            return error_set(err, EINVAL, "label %d of image %zu: the net has %d classes",
-                             labels[i], i, net->spec.classes);
     const struct program *p = &net->program;
     const struct net_param_state *linear = &net->params[p->ops[p->op_count - 1].param];
     struct tensor *x = net->values[p->features], *y = net->values[p->logits];
-    if (!e)
-        e = net_ready(net, net_share(net, n, 0).end, NET_FORWARD, err);
+    size_t n = pass->n, share = net_share(net, n, 0).end;
+    int e = net_ready(net, share, NET_FORWARD, err);
     if (!e)
         e = do_segments(net, n, 0, net->plan.forward, err);
-    if (!e)
-        count_batch(net);
     if (!e)
         e = net->backend->linear_forward(net->device, n, x, linear[0].value, linear[1].value, y,
                                          err);
     if (!e)
-        e = net->backend->loss(net->device, n, y, labels, label_smoothing, net->logits_gradient,
-                               err);
+        e = net->backend->loss(net->device, y, net->logits_gradient, err);
     if (!e)
         e = net->backend->linear_backward(net->device, n, x, linear[0].value, net->logits_gradient,
                                           net->features_gradient, linear[0].gradient,
                                           linear[1].gradient, err);
     if (!e)
-        e = net_ready(net, net_share(net, n, 0).end, NET_BACKWARD, err);
+        e = net_ready(net, share, NET_BACKWARD, err);
     if (!e)
         e = do_segments(net, n, net->plan.forward, net->plan.segment_count, err);
+    if (!e && pass->kind == PASS_TRAINING)
+        e = net->backend->sgd(net->device, net->updates, net->update_count, err);
     return e;
 }
 
-int net_gradients(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
-                  double label_smoothing, double *loss, struct error *err)
+static int training_pass(struct net *net, const struct pass *pass, struct error *err)
 {
+    bool replayed = false;
+    if (!net->spec.training)
+        return error_set(err, EINVAL, "the net isn't for training");
+    net_release(net, false);
+    net->folded = false;
+    int e = net_pass_begin(net, pass, &replayed, err);
+    if (e)
+        return e;
+    if (!replayed)
+        e = train(net, pass, err);
+    if (!e)
+        count_batch(net);
+    return net_pass_end(net, e, err);
+}
+
+int net_gradients(struct net *net, size_t first, size_t n, double label_smoothing, double *loss,
+                  struct error *err)
+{
+    const struct pass pass = {
+        .kind = PASS_GRADIENTS, .first = first, .n = n, .label_smoothing = label_smoothing};
     const struct loss_sums none = {0};
     struct loss_sums before, sums = {0};
     int e = net->backend->loss_sums(net->device, &before, &none, err);
     if (e)
         return e;
-    int failed = gradients(net, input, labels, n, label_smoothing, err);
-    e = net->backend->loss_sums(net->device, &sums, &before, err);
+    int failed = training_pass(net, &pass, err);
+    struct error ignored = {""};
+    e = net->backend->loss_sums(net->device, &sums, &before, failed ? &ignored : err);
     *loss = sums.loss / (double)n;
     return failed ? failed : e;
 }
 
-int net_train_step(struct net *net, struct net_input input, const uint8_t *labels, size_t n,
-                   const struct net_step *step, struct error *err)
+int net_train_step(struct net *net, size_t first, size_t n, const struct net_step *step,
+                   struct error *err)
 {
-    int e = gradients(net, input, labels, n, step->label_smoothing, err);
-    return e ? e : net->backend->sgd(net->device, net->updates, net->update_count, &step->sgd, err);
+    const struct pass pass = {.kind = PASS_TRAINING,
+                              .first = first,
+                              .n = n,
+                              .sgd = step->sgd,
+                              .label_smoothing = step->label_smoothing};
+    return training_pass(net, &pass, err);
 }
 
 int net_loss_sums(struct net *net, struct loss_sums *sums, const struct loss_sums *next,

@@ -31,18 +31,45 @@ static void add(float *sum, const float *x, size_t n, float weight)
         sum[i] += weight * x[i];
 }
 
+static int crops_of(enum view view)
+{
+    return view == VIEW_TEN_CROP ? TEN_CROPS : 1;
+}
+
+int evaluate_queue(struct evaluation *e, const struct net_images *images, struct error *err)
+{
+    size_t views = (size_t)crops_of(e->view), n = images->n;
+    struct crop *crops = calloc(n * views, sizeof *crops);
+    if (!crops)
+        return error_set(err, ENOMEM, "out of memory for the crops of %zu images", n);
+    for (size_t view = 0; view < views; view++)
+        for (size_t i = 0; i < n; i++) {
+            crops[view * n + i] = view_crop(e->view, (int)view, e->crop);
+            crops[view * n + i].image = (uint32_t)i;
+        }
+    int rc = net_queue(e->net, images, crops, NULL, n * views, err);
+    free(e->crops); /* not before the net has another queue */
+    e->crops = crops;
+    e->queued = n;
+    return rc;
+}
+
+void evaluate_free(struct evaluation *e)
+{
+    free(e->crops);
+    e->crops = NULL;
+}
+
 struct buffers {
-    struct crop *crops; /* of one batch, as are the others */
-    float *logits, *features;
+    float *logits, *features; /* of one batch */
 };
 
 static int make_buffers(const struct evaluation *e, struct buffers *b, struct error *err)
 {
     size_t n = (size_t)e->batch;
-    b->crops = malloc(n * sizeof *b->crops);
     b->logits = malloc(n * CLASSES * sizeof(float));
     b->features = malloc(n * net_features(e->net) * sizeof(float));
-    if (b->crops && b->logits && b->features)
+    if (b->logits && b->features)
         return 0;
     return error_set(err, ENOMEM, "out of memory for a batch of %d images", e->batch);
 }
@@ -52,14 +79,9 @@ static int evaluate_batch(const struct evaluation *e, size_t first, size_t n, st
                           float *logits, float *features, struct error *err)
 {
     size_t width = net_features(e->net);
-    int views = e->view == VIEW_TEN_CROP ? TEN_CROPS : 1;
+    int views = crops_of(e->view);
     for (int view = 0; view < views; view++) {
-        for (size_t i = 0; i < n; i++) {
-            b->crops[i] = view_crop(e->view, view, e->crop);
-            b->crops[i].image = (uint32_t)(first + i);
-        }
-        const struct net_input input = {.from = e->images, .crops = b->crops};
-        int rc = net_predict(e->net, input, n, logits ? b->logits : NULL,
+        int rc = net_predict(e->net, (size_t)view * e->queued + first, n, logits ? b->logits : NULL,
                              features ? b->features : NULL, err);
         if (rc < 0)
             return rc;
@@ -88,7 +110,6 @@ int evaluate(const struct evaluation *e, size_t first, size_t n, float *logits, 
         if (rc == 0 && e->tick)
             e->tick(e->context, done + count);
     }
-    free(b.crops);
     free(b.logits);
     free(b.features);
     return rc;

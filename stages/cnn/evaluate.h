@@ -20,13 +20,20 @@ struct evaluation {
     enum view view;
     int crop;                                 /* size of crops, for the first two views */
     int batch;                                /* at most this many images at a time */
-    const struct net_images *images;          /* resident on the net's device */
     void (*tick)(void *context, size_t done); /* called after each batch; may be NULL */
     void *context;
+    struct crop *crops; /* the net's queue, by evaluate_queue: (crops of the view, queued) */
+    size_t queued;      /* images */
 };
 
-/* Logits (n, CLASSES) and features (n, net_features) of n images from `first` on; either may be
- * NULL. Of several views they are the means (of logits, not of probabilities, as the public code
+/* Queues all images of a set on the net, in all crops of the view: once before calls of evaluate,
+ * and again after the net has had another queue. `images` are resident on the net's device. The
+ * caller frees the crops with evaluate_free, when the net is freed or has another queue. */
+int evaluate_queue(struct evaluation *e, const struct net_images *images, struct error *err);
+void evaluate_free(struct evaluation *e);
+
+/* Logits (n, CLASSES) and features (n, net_features) of n queued images from `first` on; either may
+ * be NULL. Of several views they are the means (of logits, not of probabilities, as the public code
  * does). */
 int evaluate(const struct evaluation *e, size_t first, size_t n, float *logits, float *features,
              struct error *err);

@@ -42,21 +42,26 @@ static int save(struct training *t, struct error *err)
     return rc;
 }
 
-/* The next batch of the running epoch: its crops and labels; returns how many. */
-static size_t choose_batch(struct training *t)
+static bool save_due(const struct training *t)
 {
-    size_t first = t->state.batch * (size_t)t->spec.batch;
-    size_t n = t->train.n - first;
-    if (n > (size_t)t->spec.batch)
-        n = (size_t)t->spec.batch;
+    return clock_monotonic() - t->last_checkpoint >= t->checkpoint_seconds;
+}
+
+/* Draws the crops of the running epoch, in its order, and queues them with their labels. */
+static int queue_epoch(struct training *t, struct error *err)
+{
+    double before = clock_monotonic();
+    uint64_t epoch = (uint64_t)t->state.epoch;
     const uint8_t *labels = t->train.labels.data;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t image = t->order[first + i];
-        t->crops[i] = crop_random(t->seed, (uint64_t)t->state.epoch, first + i, t->crop, t->flip);
-        t->crops[i].image = image;
-        t->labels[i] = labels[image];
+    crop_order(t->seed, epoch, t->order, t->train.n);
+    for (size_t i = 0; i < t->train.n; i++) {
+        t->crops[i] = crop_random(t->seed, epoch, i, t->crop, t->flip);
+        t->crops[i].image = t->order[i];
+        t->labels[i] = labels[t->order[i]];
     }
-    return n;
+    int rc = net_queue(t->net, &t->train_images, t->crops, t->labels, t->train.n, err);
+    t->state.epoch_seconds += clock_monotonic() - before;
+    return rc;
 }
 
 static int diverged(const struct training *t, size_t step, const char *split, double loss,
@@ -72,10 +77,10 @@ static int diverged(const struct training *t, size_t step, const char *split, do
 static int train_batch(struct training *t, size_t batches, struct error *err)
 {
     double before = clock_monotonic();
-    size_t n = choose_batch(t);
+    size_t batch = (size_t)t->spec.batch, first = t->state.batch * batch;
+    size_t left = t->train.n - first, n = left < batch ? left : batch;
     t->step.sgd.lr = schedule_step_rate(&t->schedule, t->state.epoch, t->state.batch, batches);
-    int rc = net_train_step(t->net, (struct net_input){.from = &t->train_images, .crops = t->crops},
-                            t->labels, n, &t->step, err);
+    int rc = net_train_step(t->net, first, n, &t->step, err);
     if (rc < 0)
         return rc;
     t->state.batch++;
@@ -117,16 +122,18 @@ static int read_sums(struct training *t, struct error *err)
 
 static int evaluate_public(struct training *t, double *loss, size_t *correct, struct error *err)
 {
-    struct evaluation e = {.net = t->full_net ? t->full_net : t->net,
-                           .view = t->view,
-                           .crop = t->crop,
-                           .batch = t->spec.batch,
-                           .images = &t->public_images};
+    struct evaluation *e = &t->evaluation;
+    e->net = t->full_net ? t->full_net : t->net;
+    e->view = t->view;
+    e->crop = t->crop;
+    e->batch = t->spec.batch;
     int rc = t->full_net ? weights_from_net(&t->now, t->net, err) : 0;
     if (rc == 0 && t->full_net)
         rc = weights_to_net(&t->now, t->full_net, err);
     if (rc == 0)
-        rc = evaluate(&e, 0, t->public.n, t->logits, NULL, err);
+        rc = evaluate_queue(e, &t->public_images, err);
+    if (rc == 0)
+        rc = evaluate(e, 0, t->public.n, t->logits, NULL, err);
     if (rc < 0)
         return rc;
     *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);
@@ -170,7 +177,7 @@ static int end_epoch(struct training *t, struct error *err)
     s->loss = 0;
     s->correct = 0;
     s->epoch_seconds = 0;
-    return rc < 0 ? rc : save(t, err);
+    return rc == 0 && save_due(t) ? save(t, err) : rc;
 }
 
 static bool wants_more(const struct training *t)
@@ -183,17 +190,18 @@ static bool wants_more(const struct training *t)
 
 /* The rest of the running epoch. Loss and accuracy are read where progress is due, before a
  * checkpoint, and at the end. */
-static int finish_epoch(struct training *t, size_t batches, double checkpoint_seconds,
-                        struct error *err)
+static int finish_epoch(struct training *t, size_t batches, struct error *err)
 {
-    int rc = start_sums(t, err);
+    int rc = queue_epoch(t, err);
+    if (rc == 0)
+        rc = start_sums(t, err);
     while (rc == 0 && t->state.batch < batches) {
         rc = train_batch(t, batches, err);
         bool due = clock_report_due(&t->last_report);
-        bool save_due = clock_monotonic() - t->last_checkpoint >= checkpoint_seconds;
-        if (rc == 0 && (due || save_due || t->state.batch == batches))
+        bool save_too = save_due(t);
+        if (rc == 0 && (due || save_too || t->state.batch == batches))
             rc = read_sums(t, err);
-        if (rc == 0 && save_due)
+        if (rc == 0 && save_too)
             rc = save(t, err);
         if (rc == 0 && due)
             report_progress(t, batches);
@@ -204,12 +212,10 @@ static int finish_epoch(struct training *t, size_t batches, double checkpoint_se
 int training_run(struct training *t, struct error *err)
 {
     size_t batches = training_steps(t);
-    double every = job_real(t->job, "checkpoint_seconds");
     t->last_checkpoint = t->last_report = clock_monotonic();
     report_progress(t, batches); /* the first step may take a minute */
     while (wants_more(t)) {
-        crop_order(t->seed, (uint64_t)t->state.epoch, t->order, t->train.n);
-        int rc = finish_epoch(t, batches, every, err);
+        int rc = finish_epoch(t, batches, err);
         if (rc == 0)
             rc = end_epoch(t, err);
         if (rc < 0)

@@ -27,11 +27,13 @@ struct training {
     struct training_state state;
     struct weights now, best;
     uint32_t *order;
-    struct crop *crops; /* of the current batch, as its labels */
+    struct crop *crops; /* of the running epoch, in its order, as the labels: the net's queue */
     uint8_t *labels;
-    float *logits; /* of PublicTest */
+    struct evaluation evaluation; /* of PublicTest */
+    float *logits;                /* of PublicTest */
 
     size_t sums_from; /* batch of the running epoch with which the device's sums begin */
+    double checkpoint_seconds;
     double started, last_checkpoint, last_report; /* on clock_monotonic */
     double trained_seconds;                       /* in this process, evaluation left out */
     size_t trained_images;

@@ -55,6 +55,7 @@ static void read_params(struct training *t)
     t->flip = job_bool(j, "flip");
     t->seed = (uint64_t)job_int(j, "seed");
     t->view = view_named(job_string(j, "evaluation_view"));
+    t->checkpoint_seconds = job_real(j, "checkpoint_seconds");
     t->spec = (struct net_spec){
         .model = net_model_find(job_string(j, "model")),
         .width = (int)job_int(j, "width"),
@@ -115,16 +116,15 @@ static int make_nets(struct training *t, struct error *err)
 
 static int make_buffers(struct training *t, struct error *err)
 {
-    size_t batch = (size_t)t->spec.batch;
     t->order = malloc(t->train.n * sizeof *t->order);
-    t->crops = malloc(batch * sizeof *t->crops);
-    t->labels = malloc(batch);
+    t->crops = malloc(t->train.n * sizeof *t->crops);
+    t->labels = malloc(t->train.n);
     t->logits = malloc(t->public.n * CLASSES * sizeof *t->logits);
     t->state.metrics = json_array();
     t->state.seconds = json_array();
     if (t->order && t->crops && t->labels && t->logits && t->state.metrics && t->state.seconds)
         return 0;
-    return error_set(err, ENOMEM, "out of memory for batches of %zu images", batch);
+    return error_set(err, ENOMEM, "out of memory for the crops of %zu images", t->train.n);
 }
 
 /* Momentum, and all else that a file may have set in part, is gone. */
@@ -197,6 +197,7 @@ void training_finish(struct training *t)
 {
     net_free(t->net);
     net_free(t->full_net);
+    evaluate_free(&t->evaluation);
     images_free(&t->train);
     images_free(&t->public);
     weights_free(&t->now);

@@ -70,7 +70,6 @@ static int pass(struct extraction *x, enum view view, bool logits, bool features
                            .view = view,
                            .crop = x->notes.crop,
                            .batch = x->batch,
-                           .images = &images,
                            .tick = tick,
                            .context = x};
     for (int s = 0; rc == 0 && s < SPLITS; s++) {
@@ -79,6 +78,8 @@ static int pass(struct extraction *x, enum view view, bool logits, bool features
             rc = array_make(&x->features[s].x, ARRAY_F32, 2, shape, err);
         if (rc == 0)
             rc = crop_add_images(net, &x->images[s], &x->scale, &images, err);
+        if (rc == 0)
+            rc = evaluate_queue(&e, &images, err);
         if (rc == 0)
             rc = evaluate(&e, 0, n, logits ? x->logits[s].data : NULL,
                           features ? x->features[s].x.data : NULL, err);
@@ -89,6 +90,7 @@ static int pass(struct extraction *x, enum view view, bool logits, bool features
         x->flops = net_flops(net);
     }
     net_free(net);
+    evaluate_free(&e);
     return rc;
 }
 
@@ -114,8 +116,9 @@ static int measure(struct extraction *x, size_t batch, double *seconds_per_image
         rc = error_set(err, ENOMEM, "out of memory");
     if (rc == 0)
         rc = crop_add_images(net, &x->images[SPLIT_PUBLIC], &x->scale, &images, err);
-    struct evaluation e = {
-        .net = net, .view = x->view, .crop = x->notes.crop, .batch = (int)count, .images = &images};
+    struct evaluation e = {.net = net, .view = x->view, .crop = x->notes.crop, .batch = (int)count};
+    if (rc == 0)
+        rc = evaluate_queue(&e, &images, err);
     for (size_t i = 0; rc == 0 && n < MOST && (n < FEWEST || clock_monotonic() - began < 4); i++) {
         double before = clock_monotonic();
         rc = evaluate(&e, i % (total - count + 1), count, NULL, features, err);
@@ -128,6 +131,7 @@ static int measure(struct extraction *x, size_t batch, double *seconds_per_image
     }
     free(features);
     net_free(net);
+    evaluate_free(&e);
     return rc;
 }
 

@@ -193,7 +193,7 @@ static const struct param params[] = {
      .min = 0,
      .max = 86400,
      .not_in_key = true,
-     .text = "a checkpoint is written so often, and after each epoch"},
+     .text = "seconds between checkpoints, each written at the end of a batch or epoch"},
     {0}};
 
 const struct kind kind_train_cnn = {

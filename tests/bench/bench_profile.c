@@ -18,7 +18,7 @@
 #include "kernels/nets/net_internal.h"
 #include "tests/bench/training.h"
 
-enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, UPDATE, PASSES };
+enum timed_pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, UPDATE, PASSES };
 static const char *const pass_names[PASSES] = {"forward", "backward data", "backward weights",
                                                "update"};
 
@@ -27,7 +27,7 @@ enum { MAX_STEPS = 200, MAX_ENTRIES = 1024 };
 /* One pass of one operation. */
 struct entry {
     const void *what; /* the convolution, norm, ... that it belongs to */
-    enum pass pass;
+    enum timed_pass pass;
     const char *kind;
     char label[64];
     int layers;
@@ -47,7 +47,7 @@ static double now(void)
 }
 
 /* The entry of a pass of an operation; one without label is new. `kind` is a literal. */
-static struct entry *find(const void *what, enum pass pass, const char *kind)
+static struct entry *find(const void *what, enum timed_pass pass, const char *kind)
 {
     struct entry *e = profile.entries, *end = e + profile.count;
     while (e < end && (e->what != what || e->pass != pass || e->kind != kind))
@@ -76,7 +76,7 @@ static double bytes_of(size_t n, int count, const struct tensor *t)
     return t ? (double)count * (double)(n * t->slice) : 0;
 }
 
-static void record_conv(const void *conv, enum pass pass, size_t n, const struct tensor *x,
+static void record_conv(const void *conv, enum timed_pass pass, size_t n, const struct tensor *x,
                         const struct tensor *weights, const struct tensor *y, double seconds)
 {
     const struct shape *w = &weights->shape;
@@ -135,8 +135,8 @@ static int timed_conv_backward_end(struct conv *conv, struct tensor *dweights, s
     return e;
 }
 
-static void record_plane(const void *what, enum pass pass, const char *kind, const struct tensor *x,
-                         double bytes, double seconds)
+static void record_plane(const void *what, enum timed_pass pass, const char *kind,
+                         const struct tensor *x, double bytes, double seconds)
 {
     struct entry *e = find(what, pass, kind);
     if (!*e->label)
@@ -222,10 +222,10 @@ static int timed_add(struct device *device, struct range range, const struct ten
 }
 
 static int timed_sgd(struct device *device, const struct parameter_update *updates, size_t count,
-                     const struct sgd *settings, struct error *err)
+                     struct error *err)
 {
     double t = now(), bytes = 0;
-    int e = backend_cpu.sgd(device, updates, count, settings, err);
+    int e = backend_cpu.sgd(device, updates, count, err);
     t = now() - t;
     for (size_t i = 0; i < count; i++)
         bytes += bytes_of(updates[i].value->shape.n, 5, updates[i].value);
@@ -365,7 +365,7 @@ static void print_table(int steps, double step, const struct peaks *peaks)
             double time = 0, flops = 0;
             for (int i = 0; i < profile.count; i++) {
                 const struct entry *e = &profile.entries[i];
-                if (e->pass != (enum pass)pass || (e->flops > 0) != conv)
+                if (e->pass != (enum timed_pass)pass || (e->flops > 0) != conv)
                     continue;
                 time += e->time;
                 flops += e->flops;

@@ -60,8 +60,7 @@ static int step(struct bench *b, bool train, struct error *err)
 {
     struct training *t = &b->training;
     return train ? training_step(t, err)
-                 : net_predict(t->net, (struct net_input){.plain = t->images},
-                               (size_t)t->spec.batch, NULL, b->features, err);
+                 : net_predict(t->net, 0, (size_t)t->spec.batch, NULL, b->features, err);
 }
 
 /* Runs whole steps until `seconds` have passed. */

@@ -16,7 +16,9 @@
 struct training {
     struct net_spec spec;
     struct net *net;
-    float *images;
+    uint8_t *pixels; /* of one batch, as crops and labels */
+    float levels[256];
+    struct crop *crops;
     uint8_t *labels;
 };
 
@@ -71,17 +73,27 @@ static inline int training_begin(struct training *t, struct error *err)
     if (e)
         return e;
     size_t n = (size_t)t->spec.batch;
-    size_t plane = (size_t)t->spec.image_size * (size_t)t->spec.image_size;
-    t->images = calloc(n * plane, sizeof *t->images);
+    size_t size = (size_t)t->spec.image_size;
+    t->pixels = calloc(n * size, size);
+    t->crops = calloc(n, sizeof *t->crops);
     t->labels = calloc(n, 1);
-    if (!t->images || !t->labels)
+    if (!t->pixels || !t->crops || !t->labels)
         return error_set(err, ENOMEM, "out of memory");
     struct random r = random_start(1, 0);
-    for (size_t i = 0; i < n * plane; i++)
-        t->images[i] = (float)random_normal(&r);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n * size * size; i++)
+        t->pixels[i] = (uint8_t)random_below(&r, 256);
+    for (int level = 0; level < 256; level++) /* mean 0, deviation 1 */
+        t->levels[level] = ((float)level - 127.5f) / 73.9f;
+    for (size_t i = 0; i < n; i++) {
+        t->crops[i].image = (uint32_t)i;
         t->labels[i] = (uint8_t)random_below(&r, (uint64_t)t->spec.classes);
-    return net_init(t->net, 1, err);
+    }
+    const struct image_source source = {t->pixels, n, size, t->levels};
+    struct net_images images;
+    e = net_add_images(t->net, &source, &images, err);
+    if (!e)
+        e = net_queue(t->net, &images, t->crops, t->labels, n, err);
+    return e ? e : net_init(t->net, 1, err);
 }
 
 /* One step of a training on them. */
@@ -89,14 +101,14 @@ static inline int training_step(struct training *t, struct error *err)
 {
     const struct net_step sgd = {
         .sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1}};
-    return net_train_step(t->net, (struct net_input){.plain = t->images}, t->labels,
-                          (size_t)t->spec.batch, &sgd, err);
+    return net_train_step(t->net, 0, (size_t)t->spec.batch, &sgd, err);
 }
 
 static inline void training_end(struct training *t)
 {
     net_free(t->net);
-    free(t->images);
+    free(t->pixels);
+    free(t->crops);
     free(t->labels);
 }
 

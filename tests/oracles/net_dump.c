@@ -5,6 +5,7 @@
  * the images.
  * Usage: net_dump model width fp32|bf16 seed file [weights.safetensors]
  * Exit status: 0, 1 after an error, 2 for a wrong usage, 77 if this CPU lacks the precision. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,21 +124,36 @@ static int put_outputs(FILE *f, struct net *net, struct error *err)
 
 static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
 {
-    static float images[BATCH * SIZE * SIZE], logits[BATCH * CLASSES];
+    static uint8_t pixels[BATCH * SIZE * SIZE];
+    static float levels[256], images[BATCH * SIZE * SIZE], logits[BATCH * CLASSES];
     static float features[BATCH * 16 * 512], wide[BATCH];
-    uint8_t labels[BATCH];
+    static struct crop crops[BATCH];
+    static uint8_t labels[BATCH];
+    const struct image_source source = {pixels, BATCH, SIZE, levels};
+    struct net_images set;
     const struct net_step step = {
         .sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1},
         .label_smoothing = 0.1};
     struct random r = random_start(seed, NETS_MAX_PARAMS); /* apart from weights */
     struct loss_sums sums = {0};
-    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
-        images[i] = (float)random_normal(&r);
-    for (size_t i = 0; i < BATCH; i++)
+    for (int i = 0; i < 256; i++) /* -4 to 4 deviations */
+        levels[i] = (float)(i - 128) / 32;
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        double level = round(128 + 32 * random_normal(&r));
+        pixels[i] = (uint8_t)fmax(0, fmin(255, level));
+        images[i] = levels[pixels[i]];
+    }
+    for (size_t i = 0; i < BATCH; i++) {
+        crops[i].image = (uint32_t)i;
         wide[i] = labels[i] = (uint8_t)random_below(&r, CLASSES);
+    }
     int e = put_params(f, net, "start.", false, err);
     if (e == 0)
-        e = net_train_step(net, (struct net_input){.plain = images}, labels, BATCH, &step, err);
+        e = net_add_images(net, &source, &set, err);
+    if (e == 0)
+        e = net_queue(net, &set, crops, labels, BATCH, err);
+    if (e == 0)
+        e = net_train_step(net, 0, BATCH, &step, err);
     if (e == 0)
         e = net_loss_sums(net, &sums, NULL, err);
     if (e == 0)
@@ -147,7 +163,7 @@ static int run(FILE *f, struct net *net, uint64_t seed, struct error *err)
     if (e == 0)
         e = put_outputs(f, net, err);
     if (e == 0)
-        e = net_predict(net, (struct net_input){.plain = images}, BATCH, logits, features, err);
+        e = net_predict(net, 0, BATCH, logits, features, err);
     float narrow = (float)(sums.loss / BATCH);
     size_t d = net_features(net);
     const struct {

@@ -7,7 +7,7 @@ params: { lr: 0.05, seconds: 600 }
 stages:
   faces: { kind: synthetic_faces, with: { train: 120, public: 40, private: 40 } }
   full: { kind: ingest_csv, in: { csv: faces } }
-  net: { kind: train_cnn, in: { images: full }, with: { model: resnet18, width: 8, epochs: 2000, batch_size: 32, lr: "${lr}" } }
+  net: { kind: train_cnn, in: { images: full }, with: { model: resnet18, width: 8, epochs: 2000, batch_size: 32, lr: "${lr}", checkpoint_seconds: 0 } }
   wait: { kind: command, out: { o: o }, with: { run: "sleep ${seconds}; echo > o" } }
   empty: { kind: command, out: { o: o }, with: { run: ": > o" } }
   bad: { kind: ingest_csv, in: { csv: empty } }

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include "kernels/backends/cpu/cpu.h"
 
-static int cpu_numerics(char *text, size_t size)
+static int cpu_numerics(char *text, size_t size, struct error *err)
 {
     int n = snprintf(text, size, "%s", dnn_isa());
-    return n < 0 || (size_t)n >= size ? -ENOSPC : 0;
+    return n < 0 || (size_t)n >= size ? error_set(err, ENOSPC, "the CPU's features don't fit") : 0;
 }
 
 static void cpu_close(struct device *device)
@@ -67,6 +67,31 @@ static int cpu_open(struct device **device, struct device_traits *traits, int th
     return 0;
 }
 
+static int cpu_queue(struct device *device, const struct image_set *set, const struct crop *crops,
+                     const uint8_t *labels, size_t n, struct error *err)
+{
+    (void)n, (void)err;
+    device->queue.set = set;
+    device->queue.crops = crops;
+    device->queue.labels = labels;
+    return 0;
+}
+
+static int cpu_pass_begin(struct device *device, const struct pass *pass, bool *replayed,
+                          struct error *err)
+{
+    (void)err;
+    device->pass = *pass;
+    *replayed = false;
+    return 0;
+}
+
+static int cpu_pass_end(struct device *device, bool failed, struct error *err)
+{
+    (void)device, (void)failed, (void)err;
+    return 0;
+}
+
 const struct backend backend_cpu = {
     .name = "cpu",
     .numerics = cpu_numerics,
@@ -78,6 +103,9 @@ const struct backend backend_cpu = {
     .write = cpu_write,
     .read = cpu_read,
     .image_set = cpu_image_set,
+    .queue = cpu_queue,
+    .pass_begin = cpu_pass_begin,
+    .pass_end = cpu_pass_end,
     .crop = cpu_crop,
     .conv = cpu_conv,
     .conv_ready = cpu_conv_ready,

@@ -46,6 +46,12 @@ struct device {
     const struct vector_loops *loops; /* for this CPU and precision */
     struct cpu_worker *workers;
     struct loss_sums sums;
+    struct {
+        const struct image_set *set;
+        const struct crop *crops; /* the caller's, as the labels */
+        const uint8_t *labels;
+    } queue;
+    struct pass pass;       /* the current one */
     struct tensor *tensors; /* newest first */
     struct image_set *image_sets;
     struct conv *convs;

@@ -49,16 +49,17 @@ static void crop_one(const struct image_set *set, const struct crop *c, size_t s
     }
 }
 
-int cpu_crop(struct device *device, const struct image_set *set, const struct crop *crops, size_t n,
-             struct tensor *images, struct error *err)
+int cpu_crop(struct device *device, struct tensor *images, struct error *err)
 {
+    const struct image_set *set = device->queue.set;
+    const struct crop *crops = device->queue.crops + device->pass.first;
     size_t size = images->shape.w, plane = size * size;
     uint16_t *narrow = device->bf16 ? images->data : NULL;
     float *wide = device->bf16 ? NULL : images->data;
     (void)err;
     images->version++;
 #pragma omp parallel for schedule(static) num_threads(device->threads)
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < device->pass.n; i++)
         crop_one(set, &crops[i], size, narrow ? narrow + i * plane : NULL,
                  wide ? wide + i * plane : NULL);
     return 0;

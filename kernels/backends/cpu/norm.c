@@ -15,7 +15,7 @@
 enum vector { SCALE, OFFSET, MEAN, A, B, C, VECTORS };
 
 /* A norm and a range. */
-struct pass {
+struct norm_run {
     const struct vector_loops *loops;
     struct range range;
     size_t blocks, pixels, channels;
@@ -30,16 +30,16 @@ static size_t padded(const struct device *device, size_t channels)
 }
 
 /* Vectors and sums are in the `work` memory of the norm's tensor `mean`. x may be NULL. */
-static struct pass pass_of(const struct device *device, const struct norm *norm, struct range range,
-                           const struct tensor *x)
+static struct norm_run run_of(const struct device *device, const struct norm *norm,
+                              struct range range, const struct tensor *x)
 {
     size_t channels = norm->mean->shape.c, whole = padded(device, channels);
-    struct pass p = {.loops = device->loops,
-                     .range = range,
-                     .blocks = whole / device->loops->lanes,
-                     .pixels = x ? x->pixels : 0,
-                     .channels = channels,
-                     .sums = norm->mean->work};
+    struct norm_run p = {.loops = device->loops,
+                         .range = range,
+                         .blocks = whole / device->loops->lanes,
+                         .pixels = x ? x->pixels : 0,
+                         .channels = channels,
+                         .sums = norm->mean->work};
     float *vectors = (float *)(p.sums + 2 * whole * (size_t)device->threads);
     for (int v = 0; v < VECTORS; v++)
         p.vectors[v] = vectors + v * whole;
@@ -48,19 +48,19 @@ static struct pass pass_of(const struct device *device, const struct norm *norm,
 
 /* Part of a vector for the channels of a plane; `plane` counts planes from the start of the range.
  */
-static const float *at(const struct pass *p, enum vector v, size_t plane)
+static const float *at(const struct norm_run *p, enum vector v, size_t plane)
 {
     return p->vectors[v] + plane % p->blocks * p->loops->lanes;
 }
 
-static void *plane_of(const struct tensor *t, const struct pass *p, size_t plane)
+static void *plane_of(const struct tensor *t, const struct norm_run *p, size_t plane)
 {
     return t ? cpu_images(t, p->range) + plane * p->pixels * p->loops->lanes * p->loops->item
              : NULL;
 }
 
 /* Adds the sums of a plane to the sums of the range's worker. */
-static void add_sums(const struct pass *p, size_t plane, const float *sums)
+static void add_sums(const struct norm_run *p, size_t plane, const float *sums)
 {
     size_t lanes = p->loops->lanes, whole = p->blocks * lanes;
     double *to = p->sums + (size_t)p->range.worker * 2 * whole + plane % p->blocks * lanes;
@@ -71,7 +71,7 @@ static void add_sums(const struct pass *p, size_t plane, const float *sums)
 }
 
 /* Sets *first and *second to the totals of one channel over all workers, and clears those sums. */
-static void channel_sums(const struct device *device, const struct pass *p, size_t channel,
+static void channel_sums(const struct device *device, const struct norm_run *p, size_t channel,
                          double *first, double *second)
 {
     size_t whole = p->blocks * p->loops->lanes;
@@ -85,7 +85,7 @@ static void channel_sums(const struct device *device, const struct pass *p, size
 }
 
 /* Sets SCALE and OFFSET, with `training` from the batch's moments, else from the running ones. */
-static void scale_and_offset(struct pass *p, const struct norm *norm, bool training)
+static void scale_and_offset(struct norm_run *p, const struct norm *norm, bool training)
 {
     const float *gamma = norm->gamma->data, *beta = norm->beta->data;
     for (size_t c = 0; c < p->channels; c++) {
@@ -112,7 +112,7 @@ int cpu_norm_ready(struct device *device, const struct norm *norm, bool training
         keeper->work = calloc(1, sums + VECTORS * whole * sizeof(float));
     if (!keeper->work)
         return error_set(err, ENOMEM, "out of memory");
-    struct pass p = pass_of(device, norm, (struct range){0}, NULL);
+    struct norm_run p = run_of(device, norm, (struct range){0}, NULL);
     memset(p.sums, 0, sums);
     if (training)
         memcpy(p.vectors[MEAN], norm->running_mean->data, p.channels * sizeof(float));
@@ -124,7 +124,7 @@ int cpu_norm_ready(struct device *device, const struct norm *norm, bool training
 int cpu_norm_moments(struct device *device, const struct norm *norm, struct range range,
                      const struct tensor *x, struct error *err)
 {
-    struct pass p = pass_of(device, norm, range, x);
+    struct norm_run p = run_of(device, norm, range, x);
     (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++) {
         float sums[2 * CPU_MAX_LANES];
@@ -137,7 +137,7 @@ int cpu_norm_moments(struct device *device, const struct norm *norm, struct rang
 int cpu_norm_moments_end(struct device *device, const struct norm *norm, size_t n,
                          const struct tensor *x, struct error *err)
 {
-    struct pass p = pass_of(device, norm, (struct range){0}, x);
+    struct norm_run p = run_of(device, norm, (struct range){0}, x);
     float *running_mean = norm->running_mean->data, *running_var = norm->running_var->data;
     float *mean = norm->mean->data, *inverse = norm->inverse->data;
     double count = (double)n * (double)p.pixels;
@@ -166,7 +166,7 @@ int cpu_norm_forward(struct device *device, const struct norm *norm, struct rang
                      const struct tensor *x, const struct tensor *residual, struct tensor *y,
                      bool training, struct error *err)
 {
-    struct pass p = pass_of(device, norm, range, x);
+    struct norm_run p = run_of(device, norm, range, x);
     (void)training, (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++)
         p.loops->normalize(plane_of(x, &p, i), plane_of(residual, &p, i), plane_of(y, &p, i),
@@ -178,7 +178,7 @@ int cpu_norm_sums(struct device *device, const struct norm *norm, struct range r
                   const struct tensor *x, const struct tensor *y, const struct tensor *dy,
                   const struct tensor *dy2, struct tensor *dresidual, struct error *err)
 {
-    struct pass p = pass_of(device, norm, range, x);
+    struct norm_run p = run_of(device, norm, range, x);
     (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++) {
         float sums[2 * CPU_MAX_LANES];
@@ -196,7 +196,7 @@ int cpu_norm_sums(struct device *device, const struct norm *norm, struct range r
 int cpu_norm_sums_end(struct device *device, const struct norm *norm, size_t n,
                       const struct tensor *x, struct error *err)
 {
-    struct pass p = pass_of(device, norm, (struct range){0}, x);
+    struct norm_run p = run_of(device, norm, (struct range){0}, x);
     const float *gamma = norm->gamma->data, *inverse = norm->inverse->data;
     float *dgamma = norm->gamma_gradient->data, *dbeta = norm->beta_gradient->data;
     double count = (double)n * (double)p.pixels;
@@ -219,7 +219,7 @@ int cpu_norm_backward(struct device *device, const struct norm *norm, struct ran
                       bool residual, const struct tensor *dx_add, struct tensor *dx,
                       struct error *err)
 {
-    struct pass p = pass_of(device, norm, range, x);
+    struct norm_run p = run_of(device, norm, range, x);
     bool relu = norm->relu && !residual;
     (void)err;
     for (size_t i = 0; i < range.count * p.blocks; i++)

@@ -118,11 +118,12 @@ int cpu_linear_backward(struct device *device, size_t n, const struct tensor *x,
     return e;
 }
 
-int cpu_loss(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
-             double smoothing, struct tensor *dlogits, struct error *err)
+int cpu_loss(struct device *device, const struct tensor *logits, struct tensor *dlogits,
+             struct error *err)
 {
-    size_t classes = logits->shape.c;
-    double total = 0;
+    const uint8_t *labels = device->queue.labels + device->pass.first;
+    size_t n = device->pass.n, classes = logits->shape.c;
+    double total = 0, smoothing = device->pass.label_smoothing;
     (void)err;
     for (size_t i = 0; i < n; i++) {
         const float *z = (const float *)logits->data + i * classes;
@@ -189,10 +190,10 @@ static void update(const struct device *device, const struct parameter_update *u
 }
 
 int cpu_sgd(struct device *device, const struct parameter_update *updates, size_t count,
-            const struct sgd *settings, struct error *err)
+            struct error *err)
 {
     (void)err;
     for (size_t i = 0; i < count; i++)
-        update(device, &updates[i], settings);
+        update(device, &updates[i], &device->pass.sgd);
     return 0;
 }

@@ -36,12 +36,12 @@ struct matrix {
 /* What a pass depends on besides addresses that never change. It lies in device memory, so that a
  * recorded pass reads new values each time. */
 struct pass_state {
-    const struct crop *crops; /* of the queue */
-    const uint8_t *labels;    /* of the queue */
-    const uint8_t *pixels;    /* (images, size, size), of the image set */
-    const float *levels;      /* 256 */
-    uint32_t size;            /* height and width of the images of the set */
-    uint32_t first;           /* of the pass, in the queue */
+    const struct crop *crops;               /* of the queue */
+    const uint8_t *labels;                  /* of the queue */
+    const uint8_t *pixels;                  /* (images, size, size), of the image set */
+    const float *levels;                    /* 256 */
+    uint32_t size;                          /* height and width of the images of the set */
+    uint32_t first;                         /* of the pass, in the queue */
     float lr, momentum, weight_decay, clip; /* as in struct sgd (types.h) */
     float label_smoothing;
 };
@@ -113,9 +113,8 @@ cudaError_t launch_norm_sums(const struct matrix *x, const struct norm_vectors *
  * that was added to x; NULL: not computed. */
 cudaError_t launch_norm_backward(const struct matrix *x, const struct norm_vectors *norm,
                                  const struct matrix *dy, const struct matrix *dy2, bool residual,
-                                 const struct matrix *dx_add, struct matrix *dx,
-                                 float *column_sums, struct sums_scratch scratch,
-                                 cudaStream_t stream);
+                                 const struct matrix *dx_add, struct matrix *dx, float *column_sums,
+                                 struct sums_scratch scratch, cudaStream_t stream);
 
 /* ---- element by element ---- */
 

@@ -101,11 +101,13 @@ int ref_linear_backward(struct device *device, size_t n, const struct tensor *x,
     return 0;
 }
 
-int ref_loss(struct device *device, size_t n, const struct tensor *logits, const uint8_t *labels,
-             double smoothing, struct tensor *dlogits, struct error *err)
+int ref_loss(struct device *device, const struct tensor *logits, struct tensor *dlogits,
+             struct error *err)
 {
     struct loss_sums *sums = &device->sums;
-    size_t classes = logits->shape.c;
+    const uint8_t *labels = device->queue.labels + device->pass.first;
+    size_t n = device->pass.n, classes = logits->shape.c;
+    double smoothing = device->pass.label_smoothing;
     double loss = 0;
     (void)err;
     for (size_t i = 0; i < n; i++) {
@@ -164,11 +166,10 @@ static void update(const struct parameter_update *u, const struct sgd *s)
 }
 
 int ref_sgd(struct device *device, const struct parameter_update *updates, size_t count,
-            const struct sgd *settings, struct error *err)
+            struct error *err)
 {
-    (void)device;
     (void)err;
     for (size_t i = 0; i < count; i++)
-        update(&updates[i], settings);
+        update(&updates[i], &device->pass.sgd);
     return 0;
 }

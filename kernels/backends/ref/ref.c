@@ -11,10 +11,10 @@ struct image_set {
     struct image_set *next;
 };
 
-static int ref_numerics(char *text, size_t size)
+static int ref_numerics(char *text, size_t size, struct error *err)
 {
     if (size == 0)
-        return -ENOSPC;
+        return error_set(err, ENOSPC, "no memory for the numerics of ref");
     text[0] = '\0';
     return 0;
 }
@@ -120,14 +120,39 @@ static int ref_image_set(struct device *device, const struct image_source *sourc
     return 0;
 }
 
-static int ref_crop(struct device *device, const struct image_set *set, const struct crop *crops,
-                    size_t n, struct tensor *images, struct error *err)
+static int ref_queue(struct device *device, const struct image_set *set, const struct crop *crops,
+                     const uint8_t *labels, size_t n, struct error *err)
 {
-    const struct image_source *from = &set->source;
+    (void)n, (void)err;
+    device->queue.set = set;
+    device->queue.crops = crops;
+    device->queue.labels = labels;
+    return 0;
+}
+
+static int ref_pass_begin(struct device *device, const struct pass *pass, bool *replayed,
+                          struct error *err)
+{
+    (void)err;
+    device->pass = *pass;
+    *replayed = false;
+    return 0;
+}
+
+static int ref_pass_end(struct device *device, bool failed, struct error *err)
+{
+    (void)device, (void)failed, (void)err;
+    return 0;
+}
+
+static int ref_crop(struct device *device, struct tensor *images, struct error *err)
+{
+    const struct image_source *from = &device->queue.set->source;
+    const struct crop *crops = device->queue.crops + device->pass.first;
     size_t size = images->shape.w;
     double *v = images->v;
-    (void)device, (void)err;
-    for (const struct crop *c = crops; c < crops + n; c++)
+    (void)err;
+    for (const struct crop *c = crops; c < crops + device->pass.n; c++)
         for (size_t y = 0; y < size; y++)
             for (size_t x = 0; x < size; x++) {
                 size_t line = (c->image * from->size + c->top + y) * from->size;
@@ -148,6 +173,9 @@ const struct backend backend_ref = {
     .write = ref_write,
     .read = ref_read,
     .image_set = ref_image_set,
+    .queue = ref_queue,
+    .pass_begin = ref_pass_begin,
+    .pass_end = ref_pass_end,
     .crop = ref_crop,
     .conv = ref_conv,
     .conv_ready = ref_conv_ready,

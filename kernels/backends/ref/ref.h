@@ -13,6 +13,12 @@ struct tensor {
 
 struct device {
     struct loss_sums sums;
+    struct {
+        const struct image_set *set;
+        const struct crop *crops; /* the caller's, as the labels */
+        const uint8_t *labels;
+    } queue;
+    struct pass pass; /* the current one */
     struct tensor *tensors;
     struct image_set *image_sets;
     struct conv *convs;

@@ -41,7 +41,7 @@ static void test_step(void **state)
     assert_int_equal(training_begin(&t, &err), 0);
     for (int i = 0; t.labels && i < t.spec.batch; i++)
         assert_true(t.labels[i] < t.spec.classes);
-    assert_true(t.images && t.images[0] != 0 && t.images[0] != t.images[1]);
+    assert_true(t.pixels && t.pixels[0] != t.pixels[1]);
     assert_int_equal(training_step(&t, &err), 0);
     training_end(&t);
     bad.spec.width = 0;

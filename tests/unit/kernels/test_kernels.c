@@ -46,6 +46,7 @@ struct world {
     struct device_traits traits;
     struct random random;
     struct error err;
+    uint8_t labels[2 + 128]; /* of the queue */
     size_t results;
     struct result {
         const char *name;
@@ -396,6 +397,87 @@ static void test_norm(void **state)
     }
 }
 
+/* ---- crops ---- */
+
+enum { CROP_FROM = 11, CROP_SIZE = 7, CROP_IMAGES = 3 };
+
+static const struct crop crop_cases[] = {
+    {0, 0, 0, false}, {2, 4, 0, true}, {1, 0, 4, false},
+    {2, 3, 1, false}, {0, 4, 4, true}, {1, 2, 3, true},
+};
+enum { CROPS = sizeof crop_cases / sizeof *crop_cases };
+
+/* Checks the values of the pass, which begins at crop `first`. They are read by way of a 1x1
+ * convolution with the weight 1; bf16 holds them exactly. */
+static void check_pass(struct world *w, const struct image_source *source, struct conv *conv,
+                       struct tensor *weights, const struct pass *pass)
+{
+    const size_t plane = (size_t)CROP_SIZE * CROP_SIZE;
+    struct shape shape = {CROPS, 1, CROP_SIZE, CROP_SIZE};
+    struct tensor *images = tensor(w, TENSOR_IMAGE, shape, 0, 9), *y = activation(w, shape);
+    float got[CROPS * CROP_SIZE * CROP_SIZE];
+    bool replayed = true;
+    MUST(w, w->b->pass_begin(w->d, pass, &replayed, &w->err));
+    assert_false(replayed);
+    MUST(w, w->b->crop(w->d, images, &w->err));
+    MUST(w, w->b->conv_ready(conv, 0, pass->n, weights, false, &w->err));
+    MUST(w, w->b->conv_forward(conv, all(pass->n), images, weights, NULL, y, 0, &w->err));
+    MUST(w, w->b->pass_end(w->d, false, &w->err));
+    MUST(w, w->b->read(w->d, y, got, pass->n, &w->err));
+    for (size_t i = 0; i < pass->n * plane; i++) {
+        const struct crop *c = &crop_cases[pass->first + i / plane];
+        size_t row = c->top + i % plane / CROP_SIZE, x = i % CROP_SIZE;
+        size_t column = c->left + (c->mirror ? CROP_SIZE - 1 - x : x);
+        float want =
+            source->levels[source->pixels[(c->image * CROP_FROM + row) * CROP_FROM + column]];
+        if (got[i] != want) /* NOLINT(clang-diagnostic-float-equal): exact */
+            fail_msg("%s: value %zu of crop %zu is %g, not %g", w->label, i % plane,
+                     pass->first + i / plane, (double)got[i], (double)want);
+    }
+}
+
+static void check_crops(const char *backend, enum precision precision, int threads)
+{
+    uint8_t pixels[CROP_IMAGES * CROP_FROM * CROP_FROM];
+    float levels[256];
+    struct world w;
+    const struct image_source source = {pixels, CROP_IMAGES, CROP_FROM, levels};
+    const struct conv_spec spec = {.in = 1,
+                                   .out = 1,
+                                   .kernel = 1,
+                                   .stride = 1,
+                                   .groups = 1,
+                                   .height = CROP_SIZE,
+                                   .width = CROP_SIZE,
+                                   .image = true};
+    struct image_set *set = NULL;
+    struct conv *conv = NULL;
+    start(&w, backend, backend, precision, threads, 17);
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)random_below(&w.random, 256);
+    for (int level = 0; level < 256; level++)
+        levels[level] = (float)(level - 100) / 16;
+    struct tensor *weights = vector(&w, 1, 1, 1);
+    MUST(&w, w.b->conv(w.d, &spec, &conv, &w.err));
+    MUST(&w, w.b->image_set(w.d, &source, &set, &w.err));
+    MUST(&w, w.b->queue(w.d, set, crop_cases, NULL, CROPS, &w.err));
+    for (size_t first = 0; first < CROPS; first++) {
+        struct pass pass = {.kind = PASS_EVALUATION, .first = first, .n = CROPS - first};
+        check_pass(&w, &source, conv, weights, &pass);
+    }
+    stop(&w);
+}
+
+static void test_crops(void **state)
+{
+    const enum precision *precision = *state;
+    need_precision(*precision);
+    check_crops("ref", PRECISION_FP32, 1);
+    for (const struct variant *v = variants; v < variants + VARIANTS; v++)
+        if (v->precision == *precision)
+            check_crops(v->backend, v->precision, v->threads);
+}
+
 /* ---- pools, linear layer, loss, addition, SGD ---- */
 
 static const struct shape pool_cases[] = {
@@ -448,27 +530,48 @@ static const struct head_case head_cases[] = {
     {128, 512, 7, 0, 0.1},
 };
 
+/* Queues one image n times, with the first n labels. */
+static void queue(struct world *w, size_t n)
+{
+    static const uint8_t pixel[1];
+    static const float levels[256];
+    static const struct crop crops[2 + 128];
+    const struct image_source source = {pixel, 1, 1, levels};
+    struct image_set *set = NULL;
+    MUST(w, w->b->image_set(w->d, &source, &set, &w->err));
+    MUST(w, w->b->queue(w->d, set, crops, w->labels, n, &w->err));
+}
+
 static void run_head(struct world *w, const void *item)
 {
     const struct head_case *c = item;
     struct shape sx = {c->n, c->in, 1, 1}, sw = {c->classes, c->in, 1, 1};
     struct shape sy = {c->n, c->classes, 1, 1}, sb = {1, c->classes, 1, 1};
-    uint8_t labels[128];
-    for (size_t i = 0; i < c->n; i++)
-        labels[i] = (uint8_t)random_below(&w->random, c->classes);
+    for (size_t i = 0; i < 2 + c->n; i++) /* the pass begins at the third */
+        w->labels[i] = (uint8_t)random_below(&w->random, c->classes);
     struct tensor *x = tensor(w, TENSOR_PLAIN, sx, -0.5, 17);
     struct tensor *weights = tensor(w, TENSOR_PLAIN, sw, -0.5, 17);
     struct tensor *bias = vector(w, c->classes, -1, 33), *y = tensor(w, TENSOR_PLAIN, sy, 0, 1);
     struct tensor *dy = tensor(w, TENSOR_PLAIN, sy, 0, 1), *dx = tensor(w, TENSOR_PLAIN, sx, 0, 1);
     struct tensor *dw = tensor(w, TENSOR_PLAIN, sw, 0, 1), *db = vector(w, c->classes, 0, 1);
     struct tensor *velocity = tensor(w, TENSOR_PLAIN, sw, -0.5, 17);
-    const struct sgd step = {.lr = 0.25, .momentum = 0.9, .weight_decay = 0.01, .clip = c->clip};
+    const struct pass pass = {
+        .kind = PASS_TRAINING,
+        .first = 2,
+        .n = c->n,
+        .sgd = {.lr = 0.25, .momentum = 0.9, .weight_decay = 0.01, .clip = c->clip},
+        .label_smoothing = c->smoothing};
+    bool replayed = true;
     struct loss_sums sums;
     const struct parameter_update update = {weights, dw, velocity};
+    queue(w, 2 + c->n);
+    MUST(w, w->b->pass_begin(w->d, &pass, &replayed, &w->err));
+    assert_false(replayed);
     MUST(w, w->b->linear_forward(w->d, c->n, x, weights, bias, y, &w->err));
-    MUST(w, w->b->loss(w->d, c->n, y, labels, c->smoothing, dy, &w->err));
+    MUST(w, w->b->loss(w->d, y, dy, &w->err));
     MUST(w, w->b->linear_backward(w->d, c->n, x, weights, dy, dx, dw, db, &w->err));
-    MUST(w, w->b->sgd(w->d, &update, 1, &step, &w->err));
+    MUST(w, w->b->sgd(w->d, &update, 1, &w->err));
+    MUST(w, w->b->pass_end(w->d, false, &w->err));
     keep(w, "logits", y, sy);
     keep(w, "dlogits", dy, sy);
     keep(w, "dx", dx, sx);
@@ -747,6 +850,8 @@ int main(int argc, char **argv)
         test("test_conv in bf16", test_conv, &bf16),
         test("test_norm in fp32", test_norm, &fp32),
         test("test_norm in bf16", test_norm, &bf16),
+        test("test_crops in fp32", test_crops, &fp32),
+        test("test_crops in bf16", test_crops, &bf16),
         test("test_pools in fp32", test_pools, &fp32),
         test("test_pools in bf16", test_pools, &bf16),
         test("test_head in fp32", test_head, &fp32),

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,20 +59,62 @@ static void need_precision(enum precision precision)
     need(has, "bf16 instructions");
 }
 
-/* Images with some structure, and labels; the same for the same seed. */
-static float *make_images(size_t n, int size, uint8_t *labels)
+/* Images with some structure, their labels, and crops that are the whole images, in order. */
+struct images {
+    size_t n;
+    uint8_t *pixels, *labels;
+    struct crop *crops;
+    struct image_source source;
+};
+
+/* Level k is (k - 128) / 32, so that bf16 holds it exactly. */
+static float levels[256];
+
+static void check(int code, const struct error *err)
+{
+    if (code < 0)
+        fail_msg("%s", err->text);
+}
+
+/* The first ones are the same for all n. */
+static struct images *make_images(size_t n, int size)
 {
     size_t plane = (size_t)size * (size_t)size;
-    float *images = calloc(n * plane, sizeof *images);
+    struct images *images = calloc(1, sizeof *images);
     assert_non_null(images);
+    *images = (struct images){
+        .n = n, calloc(n, plane), calloc(n, 1), calloc(n, sizeof(struct crop)), {0}};
+    assert_true(images->pixels && images->labels && images->crops);
+    images->source = (struct image_source){images->pixels, n, (size_t)size, levels};
     struct random r = random_start(3, 0);
+    for (int k = 0; k < 256; k++)
+        levels[k] = (float)(k - 128) / 32;
     for (size_t i = 0; i < n; i++) {
-        labels[i] = (uint8_t)random_below(&r, CLASSES);
-        for (size_t p = 0; p < plane; p++)
-            images[i * plane + p] =
-                (float)(random_normal(&r) + sin((double)p * (1 + labels[i]) / 20));
+        images->crops[i].image = (uint32_t)i;
+        images->labels[i] = (uint8_t)random_below(&r, CLASSES);
+        for (size_t p = 0; p < plane; p++) {
+            double v = random_normal(&r) + sin((double)p * (1 + images->labels[i]) / 20);
+            images->pixels[i * plane + p] = (uint8_t)fmax(0, fmin(255, round(128 + 32 * v)));
+        }
     }
     return images;
+}
+
+static void free_images(struct images *images)
+{
+    free(images->pixels);
+    free(images->labels);
+    free(images->crops);
+    free(images);
+}
+
+/* Makes them a net's queue. They must live as long as the net. */
+static void queue(struct net *net, const struct images *images)
+{
+    struct net_images resident;
+    struct error err = {""};
+    check(net_add_images(net, &images->source, &resident, &err), &err);
+    check(net_queue(net, &resident, images->crops, images->labels, images->n, &err), &err);
 }
 
 /* |a - b| / |b| over whole arrays. */
@@ -83,17 +126,6 @@ static double distance(const float *a, const float *b, size_t n)
         s += (double)b[i] * (double)b[i];
     }
     return sqrt(d) / (sqrt(s) + 1e-30);
-}
-
-static struct net_input plain(const float *images)
-{
-    return (struct net_input){.plain = images};
-}
-
-static void check(int code, const struct error *err)
-{
-    if (code < 0)
-        fail_msg("%s", err->text);
 }
 
 /* A norm undoes the bias, and the scale of a 1x1 convolution of one channel, before it: their
@@ -118,14 +150,15 @@ static void compare(enum net_model model, int width, int size, enum precision pr
                     double logit_bound, double gradient_bound)
 {
     struct error err = {""};
-    uint8_t labels[BATCH];
-    float *images = make_images(BATCH, size, labels);
+    struct images *images = make_images(BATCH, size);
     struct net *a = make(model, width, size, "cpu", precision);
     struct net *b = make(model, width, size, "ref", PRECISION_FP32);
+    queue(a, images);
+    queue(b, images);
     double loss_a, loss_b, worst = 0;
     const char *worst_name = "";
-    check(net_gradients(a, plain(images), labels, BATCH, 0.1, &loss_a, &err), &err);
-    check(net_gradients(b, plain(images), labels, BATCH, 0.1, &loss_b, &err), &err);
+    check(net_gradients(a, 0, BATCH, 0.1, &loss_a, &err), &err);
+    check(net_gradients(b, 0, BATCH, 0.1, &loss_b, &err), &err);
     for (size_t i = 0; i < net_param_count(a); i++) {
         const struct net_param *p = net_param(a, i);
         float *x = calloc(2 * p->count, sizeof *x), *y = x + p->count;
@@ -142,8 +175,8 @@ static void compare(enum net_model model, int width, int size, enum precision pr
     }
     float la[BATCH * CLASSES], lb[BATCH * CLASSES];
     float *fa = calloc(2 * BATCH * net_features(a), sizeof *fa), *fb = fa + BATCH * net_features(a);
-    check(net_predict(a, plain(images), BATCH - 1, la, fa, &err), &err);
-    check(net_predict(b, plain(images), BATCH - 1, lb, fb, &err), &err);
+    check(net_predict(a, 0, BATCH - 1, la, fa, &err), &err);
+    check(net_predict(b, 0, BATCH - 1, lb, fb, &err), &err);
     double dl = distance(la, lb, (BATCH - 1) * CLASSES);
     double df = distance(fa, fb, (BATCH - 1) * net_features(a));
     double gap = fabs(loss_a - loss_b) / fabs(loss_b);
@@ -154,9 +187,9 @@ static void compare(enum net_model model, int width, int size, enum precision pr
                   worst_name, gradient_bound, gap, dl, df, logit_bound);
     assert_true(good && df <= logit_bound);
     free(fa);
-    free(images);
     net_free(a);
     net_free(b);
+    free_images(images);
 }
 
 static void test_cpu_is_ref(void **state)
@@ -176,21 +209,19 @@ static void compare_ranges(enum net_model model, enum precision precision, doubl
 {
     enum { TIMES = 21, ALL = TIMES * BATCH, SIZE = 40, WIDTH = 6 };
     struct error err = {""};
-    uint8_t labels[ALL];
-    size_t count = (size_t)BATCH * SIZE * SIZE;
-    float *images = make_images(BATCH, SIZE, labels);
-    float *again = calloc(TIMES * count, sizeof *again);
-    assert_non_null(again);
-    for (size_t t = 0; t < TIMES; t++) {
-        memcpy(again + t * count, images, count * sizeof *images);
-        memcpy(labels + t * BATCH, labels, BATCH);
+    struct images *images = make_images(BATCH, SIZE), *again = make_images(ALL, SIZE);
+    for (size_t i = 0; i < ALL; i++) {
+        again->crops[i].image = i % BATCH;
+        again->labels[i] = images->labels[i % BATCH];
     }
     struct net *a = make_for(model, WIDTH, SIZE, "cpu", precision, ALL);
     struct net *b = make_for(model, WIDTH, SIZE, "cpu", precision, BATCH);
     assert_true(a->plan.segments[1].range < ALL && ALL % a->plan.segments[1].range != 0);
     double loss_a, loss_b;
-    check(net_gradients(a, plain(again), labels, ALL, 0.1, &loss_a, &err), &err);
-    check(net_gradients(b, plain(images), labels, BATCH, 0.1, &loss_b, &err), &err);
+    queue(a, again);
+    queue(b, images);
+    check(net_gradients(a, 0, ALL, 0.1, &loss_a, &err), &err);
+    check(net_gradients(b, 0, BATCH, 0.1, &loss_b, &err), &err);
     assert_true(fabs(loss_a - loss_b) < bound);
     for (size_t i = 0; i < net_param_count(a); i++) {
         const struct net_param *p = net_param(a, i);
@@ -209,8 +240,8 @@ static void compare_ranges(enum net_model model, enum precision precision, doubl
     }
     net_free(a);
     net_free(b);
-    free(images);
-    free(again);
+    free_images(images);
+    free_images(again);
 }
 
 static void test_ranges(void **state)
@@ -278,8 +309,8 @@ static void test_workers(void **state)
     (void)state;
     enum { IMAGES = 40 };
     for (int model = 0; model < NET_MODELS; model++) {
-        uint8_t labels[IMAGES];
-        float *images = make_images(IMAGES, 32, labels), *gradients[3];
+        struct images *images = make_images(IMAGES, 32);
+        float *gradients[3];
         double loss[3];
         size_t count = 0;
         for (int run = 0; run < 3; run++) {
@@ -290,7 +321,8 @@ static void test_workers(void **state)
             count = p->count;
             gradients[run] = calloc(count, sizeof(float));
             assert_non_null(gradients[run]);
-            check(net_gradients(net, plain(images), labels, IMAGES, 0, &loss[run], &err), &err);
+            queue(net, images);
+            check(net_gradients(net, 0, IMAGES, 0, &loss[run], &err), &err);
             check(net_get_gradient(net, 0, gradients[run], &err), &err);
             net_free(net);
         }
@@ -302,7 +334,7 @@ static void test_workers(void **state)
                      net_model_names[model], d);
         for (int run = 0; run < 3; run++)
             free(gradients[run]);
-        free(images);
+        free_images(images);
     }
 }
 
@@ -321,7 +353,7 @@ static void test_bf16(void **state)
 }
 
 /* Along its own direction, a parameter's gradient g changes the loss by |g|. */
-static double slope_error(struct net *net, size_t i, const float *images, const uint8_t *labels)
+static double slope_error(struct net *net, size_t i)
 {
     const struct net_param *p = net_param(net, i);
     struct error err = {""};
@@ -329,7 +361,7 @@ static double slope_error(struct net *net, size_t i, const float *images, const 
     double norm = 0, along = 0, loss[2];
     assert_non_null(w);
     check(net_get(net, i, w, &err), &err);
-    check(net_gradients(net, plain(images), labels, BATCH, 0.1, &loss[0], &err), &err);
+    check(net_gradients(net, 0, BATCH, 0.1, &loss[0], &err), &err);
     check(net_get_gradient(net, i, g, &err), &err);
     for (size_t k = 0; k < p->count; k++)
         norm += (double)g[k] * (double)g[k];
@@ -340,7 +372,7 @@ static double slope_error(struct net *net, size_t i, const float *images, const 
             along += (side ? -1 : 1) * ((double)moved[k] - (double)w[k]) * (double)g[k];
         }
         check(net_set(net, i, moved, &err), &err);
-        check(net_gradients(net, plain(images), labels, BATCH, 0.1, &loss[side], &err), &err);
+        check(net_gradients(net, 0, BATCH, 0.1, &loss[side], &err), &err);
     }
     check(net_set(net, i, w, &err), &err);
     free(w);
@@ -351,18 +383,18 @@ static void test_ref_differences(void **state)
 {
     (void)state;
     for (int m = 0; m < NET_MODELS; m++) {
-        uint8_t labels[BATCH];
-        float *images = make_images(BATCH, 32, labels);
+        struct images *images = make_images(BATCH, 32);
         struct net *net = make((enum net_model)m, 2, 32, "ref", PRECISION_FP32);
         size_t count = net_param_count(net), checked = 0, sharp = 0;
         double worst = 0;
+        queue(net, images);
         for (size_t i = 0; i < count; i += 1 + count / 10) {
             size_t j = i; /* the next weight */
             while (j < count && !strstr(net_param(net, j)->name, ".weight"))
                 j++;
             if (j == count)
                 break;
-            double e = slope_error(net, j, images, labels);
+            double e = slope_error(net, j);
             worst = fmax(worst, e);
             sharp += e < 1e-3;
             checked++;
@@ -370,8 +402,8 @@ static void test_ref_differences(void **state)
         print_message("%-16s %zu slopes, %zu within 1e-3, worst %.1e\n", net_model_names[m],
                       checked, sharp, worst);
         assert_true(checked >= 8 && sharp * 4 >= checked * 3 && worst < 0.05);
-        free(images);
         net_free(net);
+        free_images(images);
     }
 }
 
@@ -379,15 +411,16 @@ static const struct net_step usual = {
     .sgd = {.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4, .clip = 0.1},
     .label_smoothing = 0.1};
 
-/* Returns the loss of the last step. */
-static double train(struct net *net, const float *images, const uint8_t *labels, int steps)
+/* Trains on the first BATCH images. Returns the loss of the last step. */
+static double train(struct net *net, const struct images *images, int steps)
 {
     const struct loss_sums none = {0};
     struct loss_sums sums = {0};
     struct error err = {""};
+    queue(net, images);
     for (int i = 0; i < steps; i++) {
         check(net_loss_sums(net, NULL, &none, &err), &err);
-        check(net_train_step(net, plain(images), labels, BATCH, &usual, &err), &err);
+        check(net_train_step(net, 0, BATCH, &usual, &err), &err);
     }
     check(net_loss_sums(net, &sums, NULL, &err), &err);
     return sums.loss / BATCH;
@@ -430,22 +463,24 @@ static void assert_same_state(struct net *a, struct net *b)
  * stopped. */
 static void check_training(enum net_model model, enum precision precision)
 {
-    uint8_t labels[BATCH + 1];
-    float *images = make_images(BATCH + 1, 40, labels), logits[BATCH * CLASSES];
+    struct images *images = make_images(BATCH, 40), *others = make_images(2 * BATCH, 40);
+    float logits[BATCH * CLASSES];
     struct error err = {""};
+    for (size_t i = 0; i < BATCH; i++)
+        others->crops[i] = (struct crop){.image = (uint32_t)i + BATCH, .mirror = true};
     struct net *a = make(model, 8, 40, "cpu", precision);
     struct net *b = make(model, 8, 40, "cpu", precision);
-    double first = train(a, images, labels, 1);
-    train(a, images, labels, 3);
-    check(net_predict(a, plain(images), 2, logits, NULL, &err), &err);
-    train(b, images, labels, 4);
+    double first = train(a, images, 1);
+    train(a, images, 3);
+    check(net_predict(a, 0, 2, logits, NULL, &err), &err);
+    train(b, images, 4);
     assert_same_state(a, b);
     struct net *c = make(model, 8, 40, "cpu", precision);
-    train(c, images + 5, labels, 2);
-    check(net_predict(c, plain(images), 1, logits, NULL, &err), &err);
+    train(c, others, 2);
+    check(net_predict(c, BATCH, 1, logits, NULL, &err), &err);
     copy_state(a, c);
-    double last = train(a, images, labels, 8);
-    train(c, images, labels, 8);
+    double last = train(a, images, 8);
+    train(c, images, 8);
     assert_same_state(a, c);
     print_message("%-16s %s: loss %.3f, %.3f\n", net_model_names[model], precision_names[precision],
                   first, last);
@@ -453,51 +488,38 @@ static void check_training(enum net_model model, enum precision precision)
     net_free(a);
     net_free(b);
     net_free(c);
-    free(images);
+    free_images(images);
+    free_images(others);
 }
 
-/* Crops of resident images are what the caller would cut out of them; what doesn't fit is refused.
- */
+/* Crops of resident images are what the caller would cut out of them. */
 static void check_crops(const char *backend, enum precision precision)
 {
     enum { IMAGES = 3, FROM = 48, SIZE = 32, PLANE = SIZE * SIZE };
     static const struct crop crops[] = {{2, 16, 0, false}, {0, 3, 16, true}, {1, 0, 5, true}};
-    static const struct crop outside[] = {
-        {IMAGES, 0, 0, false}, {0, 17, 0, false}, {0, 0, 17, false}};
-    uint8_t pixels[IMAGES * FROM * FROM];
-    float levels[256], *images = calloc(IMAGES * PLANE, sizeof *images);
+    static const struct crop wholes[] = {{0, 0, 0, false}, {1, 0, 0, false}, {2, 0, 0, false}};
+    struct images *images = make_images(IMAGES, FROM);
+    uint8_t cut[IMAGES * PLANE];
     float logits[2][IMAGES * CLASSES];
-    struct random r = random_start(9, 0);
     struct error err = {""};
-    assert_non_null(images);
-    for (size_t i = 0; i < sizeof pixels; i++)
-        pixels[i] = (uint8_t)random_below(&r, 256);
-    for (int i = 0; i < 256; i++)
-        levels[i] = (float)i / 97 - 1;
     for (size_t i = 0; i < IMAGES * PLANE; i++) {
         const struct crop *c = &crops[i / PLANE];
         size_t y = i % PLANE / SIZE, x = i % SIZE;
         size_t column = c->left + (c->mirror ? SIZE - 1 - x : x);
-        images[i] = levels[pixels[(c->image * FROM + c->top + y) * FROM + column]];
+        cut[i] = images->pixels[(c->image * FROM + c->top + y) * FROM + column];
     }
     struct net *net = make(NET_RESNET18, 2, SIZE, backend, precision);
-    const struct image_source source = {pixels, IMAGES, FROM, levels},
-                              small = {pixels, 1, 31, levels};
-    struct net_images resident;
-    assert_true(net_add_images(net, &small, &resident, &err) < 0);
-    check(net_add_images(net, &source, &resident, &err), &err);
-    check(
-        net_predict(net, (struct net_input){&resident, crops, NULL}, IMAGES, logits[0], NULL, &err),
-        &err);
-    check(net_predict(net, plain(images), IMAGES, logits[1], NULL, &err), &err);
+    const struct image_source source = {cut, IMAGES, SIZE, levels};
+    struct net_images resident, cuts;
+    check(net_add_images(net, &images->source, &resident, &err), &err);
+    check(net_add_images(net, &source, &cuts, &err), &err);
+    check(net_queue(net, &resident, crops, NULL, IMAGES, &err), &err);
+    check(net_predict(net, 0, IMAGES, logits[0], NULL, &err), &err);
+    check(net_queue(net, &cuts, wholes, NULL, IMAGES, &err), &err);
+    check(net_predict(net, 0, IMAGES, logits[1], NULL, &err), &err);
     assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
-    for (int i = 0; i < 3; i++) {
-        struct net_input bad = {&resident, &outside[i], NULL};
-        assert_true(net_predict(net, bad, 1, logits[0], NULL, &err) < 0);
-        assert_non_null(strstr(err.text, "crop 0: image"));
-    }
     net_free(net);
-    free(images);
+    free_images(images);
 }
 
 static void test_crops(void **state)
@@ -508,6 +530,125 @@ static void test_crops(void **state)
     check_crops("ref", PRECISION_FP32);
 }
 
+/* Refuses a batch: an evaluation of it or, with `training`, a step and gradients. */
+static void refuse(struct net *net, size_t first, size_t n, bool training, const char *text)
+{
+    struct error errors[2] = {{""}, {""}};
+    float logits[BATCH * CLASSES];
+    double loss;
+    if (training) {
+        assert_int_equal(net_train_step(net, first, n, &usual, &errors[0]), -EINVAL);
+        assert_int_equal(net_gradients(net, first, n, 0, &loss, &errors[1]), -EINVAL);
+    } else {
+        assert_int_equal(net_predict(net, first, n, logits, NULL, &errors[0]), -EINVAL);
+        errors[1] = errors[0];
+    }
+    for (int i = 0; i < 2; i++)
+        if (!strstr(errors[i].text, text))
+            fail_msg("'%s' lacks '%s'", errors[i].text, text);
+}
+
+/* A queue takes only crops inside their images, and labels that are classes; a batch must be in the
+ * queue. */
+static void test_queue_bounds(void **state)
+{
+    (void)state;
+    enum { IMAGES = 2 * BATCH, FROM = 48, SIZE = 32 };
+    static const struct {
+        struct crop crop;
+        uint8_t label;
+        const char *text;
+    } bad[] = {
+        {{IMAGES, 0, 0, false}, 0, "crop 3: image 8, "},
+        {{0, FROM - SIZE + 1, 0, false}, 0, "crop 3: image 0, top 17, "},
+        {{0, 0, FROM - SIZE + 1, true}, 0, "crop 3: image 0, top 0, left 17: "},
+        {{0, 255, 255, true}, 0, "crop 3: image 0, top 255, "},
+        {{0, 0, 0, false}, CLASSES, "label 7 of image 3: the net has 7 classes"},
+    };
+    struct images *images = make_images(IMAGES, FROM);
+    struct net *net = make(NET_RESNET18, 2, SIZE, "cpu", PRECISION_FP32);
+    struct error err = {""};
+    struct net_images resident;
+    struct crop crops[IMAGES], bounds[] = {{IMAGES - 1, 16, 16, true}};
+    uint8_t labels[IMAGES];
+    const struct image_source small = {images->pixels, 1, SIZE - 1, levels};
+    assert_int_equal(net_add_images(net, &small, &resident, &err), -EINVAL);
+    refuse(net, 0, 1, false, "the queue has 0");
+    refuse(net, 0, 1, true, "the queue has 0");
+    check(net_add_images(net, &images->source, &resident, &err), &err);
+    check(net_queue(net, &resident, bounds, &(uint8_t){CLASSES - 1}, 1, &err), &err);
+    check(net_train_step(net, 0, 1, &usual, &err), &err);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        memcpy(crops, images->crops, sizeof crops);
+        memcpy(labels, images->labels, sizeof labels);
+        crops[3] = bad[i].crop;
+        labels[3] = bad[i].label;
+        assert_int_equal(net_queue(net, &resident, crops, labels, IMAGES, &err), -EINVAL);
+        if (!strstr(err.text, bad[i].text))
+            fail_msg("'%s' lacks '%s'", err.text, bad[i].text);
+        refuse(net, 0, 1, false, "the queue has 0");
+    }
+    assert_int_equal(net_queue(net, &resident, crops, labels, 0, &err), -EINVAL);
+    check(net_queue(net, &resident, images->crops, images->labels, BATCH + 1, &err), &err);
+    check(net_train_step(net, 1, BATCH, &usual, &err), &err);
+    for (int training = 0; training < 2; training++) {
+        refuse(net, 0, 0, training, "a batch of 0 images: the net takes 1 to 4");
+        refuse(net, 0, BATCH + 1, training, "a batch of 5 images: the net takes 1 to 4");
+        refuse(net, 2, BATCH, training, "a batch of 4 images from image 2 on: the queue has 5");
+        refuse(net, BATCH + 1, 1, training, "the queue has 5");
+        refuse(net, SIZE_MAX, 1, training, "the queue has 5");
+        refuse(net, SIZE_MAX - 1, BATCH, training, "the queue has 5");
+    }
+    float logits[CLASSES];
+    check(net_queue(net, &resident, images->crops, NULL, BATCH, &err), &err);
+    check(net_predict(net, BATCH - 1, 1, logits, NULL, &err), &err);
+    refuse(net, 0, 1, true, "no labels");
+    net_free(net);
+    free_images(images);
+}
+
+/* Batches of one queue are those of a queue each: the same weights, bit for bit, and the same
+ * logits. The last batch is smaller. */
+static void check_queue(const char *backend, enum net_model model)
+{
+    enum { IMAGES = 2 * BATCH + 3, FROM = 40, SIZE = 32 };
+    struct images *images = make_images(IMAGES, FROM);
+    struct net *nets[2];
+    struct net_images resident[2];
+    float logits[2][BATCH * CLASSES];
+    struct error err = {""};
+    for (size_t i = 0; i < IMAGES; i++)
+        images->crops[i] =
+            (struct crop){(uint32_t)(IMAGES - 1 - i), (uint8_t)i % 8, 8 - (uint8_t)i % 8, i % 2};
+    for (int k = 0; k < 2; k++) {
+        nets[k] = make(model, 2, SIZE, backend, PRECISION_FP32);
+        check(net_add_images(nets[k], &images->source, &resident[k], &err), &err);
+    }
+    check(net_queue(nets[0], &resident[0], images->crops, images->labels, IMAGES, &err), &err);
+    for (size_t first = 0; first < IMAGES; first += BATCH) {
+        size_t n = IMAGES - first < BATCH ? IMAGES - first : BATCH;
+        struct crop *crops = images->crops + first;
+        check(net_queue(nets[1], &resident[1], crops, images->labels + first, n, &err), &err);
+        check(net_train_step(nets[0], first, n, &usual, &err), &err);
+        check(net_train_step(nets[1], 0, n, &usual, &err), &err);
+        check(net_predict(nets[0], first, n, logits[0], NULL, &err), &err);
+        check(net_predict(nets[1], 0, n, logits[1], NULL, &err), &err);
+        assert_memory_equal(logits[0], logits[1], n * CLASSES * sizeof(float));
+    }
+    assert_same_state(nets[0], nets[1]);
+    net_free(nets[0]);
+    net_free(nets[1]);
+    free_images(images);
+}
+
+static void test_queue(void **state)
+{
+    (void)state;
+    for (int m = 0; m < NET_MODELS; m++)
+        check_queue("cpu", (enum net_model)m);
+    check_queue("ref", NET_RESNET18);
+}
+
 /* Sums go on from those that were set, say how many batches had a finite loss, and don't count
  * net_gradients. */
 static void test_loss_sums(void **state)
@@ -515,8 +656,7 @@ static void test_loss_sums(void **state)
     (void)state;
     static const char *const names[] = {"cpu", "ref"};
     for (int b = 0; b < 2; b++) {
-        uint8_t labels[BATCH];
-        float *images = make_images(BATCH, 32, labels);
+        struct images *images = make_images(BATCH, 32);
         struct net *net = make(NET_RESNET18, 2, 32, names[b], PRECISION_FP32);
         const struct net_step none = {.label_smoothing = 0.1}; /* changes no parameter */
         const struct loss_sums before = {1000, 10, 0};
@@ -524,13 +664,14 @@ static void test_loss_sums(void **state)
         struct loss_sums one, more;
         struct error err = {""};
         double loss;
-        check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
+        queue(net, images);
+        check(net_train_step(net, 0, BATCH, &none, &err), &err);
         check(net_loss_sums(net, &one, &before, &err), &err);
-        check(net_gradients(net, plain(images), labels, BATCH, 0.1, &loss, &err), &err);
-        check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
+        check(net_gradients(net, 0, BATCH, 0.1, &loss, &err), &err);
+        check(net_train_step(net, 0, BATCH, &none, &err), &err);
         check(net_set(net, net_param_count(net) - 1, infinite, &err), &err);
-        check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
-        check(net_train_step(net, plain(images), labels, BATCH, &none, &err), &err);
+        check(net_train_step(net, 0, BATCH, &none, &err), &err);
+        check(net_train_step(net, 0, BATCH, &none, &err), &err);
         check(net_loss_sums(net, &more, NULL, &err), &err);
         assert_true(one.loss > 0 && fabs(one.loss / BATCH - loss) < 1e-5);
         assert_int_equal(one.finite, 1);
@@ -538,7 +679,7 @@ static void test_loss_sums(void **state)
         assert_int_equal(more.finite, 1);
         assert_in_range(more.correct, 10 + one.correct, 10 + one.correct + 2 * BATCH);
         net_free(net);
-        free(images);
+        free_images(images);
     }
 }
 
@@ -596,13 +737,12 @@ static void test_kept_or_not(void **state)
     keeps.recomputes = false;
     none.kept_values = 0;
     for (int m = 0; m < NET_MODELS; m++) {
-        uint8_t labels[BATCH];
-        float *images = make_images(BATCH, 32, labels);
+        struct images *images = make_images(BATCH, 32);
         const struct device_traits *traits[] = {&keeps, &some, &none};
         struct net *nets[3];
         for (int i = 0; i < 3; i++) {
             nets[i] = make_with_traits((enum net_model)m, "cpu", traits[i]);
-            train(nets[i], images, labels, 3);
+            train(nets[i], images, 3);
             assert_same_state(nets[0], nets[i]);
         }
         int kept = nets[0]->plan.instruction_count;
@@ -611,7 +751,7 @@ static void test_kept_or_not(void **state)
             assert_true(nets[2]->plan.instruction_count > nets[1]->plan.instruction_count);
         for (int i = 0; i < 3; i++)
             net_free(nets[i]);
-        free(images);
+        free_images(images);
     }
 }
 
@@ -620,8 +760,8 @@ static void test_kept_or_not(void **state)
 static void compare_traits(enum net_model model, const char *backend,
                            const struct device_traits *odd, const char *label)
 {
-    uint8_t labels[BATCH];
-    float *images = make_images(BATCH, 32, labels), logits[2][BATCH * CLASSES];
+    struct images *images = make_images(BATCH, 32);
+    float logits[2][BATCH * CLASSES];
     float *features = calloc(2 * BATCH * 16 * 8, sizeof *features);
     struct device_traits own = traits_of(backend);
     struct net *nets[] = {make_with_traits(model, backend, &own),
@@ -631,9 +771,9 @@ static void compare_traits(enum net_model model, const char *backend,
     size_t d = net_features(nets[0]);
     assert_non_null(features);
     for (int k = 0; k < 2; k++) {
-        check(net_gradients(nets[k], plain(images), labels, BATCH, 0.1, &loss[k], &err), &err);
-        check(net_predict(nets[k], plain(images), BATCH, logits[k], features + k * BATCH * d, &err),
-              &err);
+        queue(nets[k], images);
+        check(net_gradients(nets[k], 0, BATCH, 0.1, &loss[k], &err), &err);
+        check(net_predict(nets[k], 0, BATCH, logits[k], features + k * BATCH * d, &err), &err);
     }
     double far = distance(logits[1], logits[0], BATCH * CLASSES);
     far = fmax(far, distance(features + BATCH * d, features, BATCH * d));
@@ -655,7 +795,7 @@ static void compare_traits(enum net_model model, const char *backend,
     for (int k = 0; k < 2; k++)
         net_free(nets[k]);
     free(features);
-    free(images);
+    free_images(images);
 }
 
 static void test_odd_traits(void **state)
@@ -684,8 +824,8 @@ static void test_prediction(void **state)
 {
     (void)state;
     for (int m = 0; m < NET_MODELS; m++) {
-        uint8_t labels[BATCH];
-        float *images = make_images(BATCH, 48, labels), whole[BATCH * CLASSES], one[CLASSES];
+        struct images *images = make_images(BATCH, 48);
+        float whole[BATCH * CLASSES], one[CLASSES];
         struct error err = {""};
         struct net *a = make((enum net_model)m, 8, 48, "cpu", PRECISION_FP32), *b = NULL;
         struct net_spec spec = {.model = (enum net_model)m,
@@ -696,7 +836,7 @@ static void test_prediction(void **state)
                                 .backend = "auto",
                                 .threads = 2};
         check(net_create(&b, &spec, &err), &err);
-        train(a, images, labels, 2);
+        train(a, images, 2);
         for (size_t i = 0; i < net_param_count(a); i++) {
             float *v = calloc(net_param(a, i)->count, sizeof *v);
             assert_non_null(v);
@@ -704,15 +844,17 @@ static void test_prediction(void **state)
             check(net_set(b, i, v, &err), &err);
             free(v);
         }
-        check(net_predict(a, plain(images), BATCH, whole, NULL, &err), &err);
+        queue(b, images);
+        check(net_predict(a, 0, BATCH, whole, NULL, &err), &err);
         for (size_t i = 0; i < BATCH; i++) {
-            check(net_predict(b, plain(images + i * 48 * 48), 1, one, NULL, &err), &err);
+            check(net_predict(b, i, 1, one, NULL, &err), &err);
             assert_true(distance(one, whole + i * CLASSES, CLASSES) < 1e-5);
         }
-        assert_true(net_train_step(b, plain(images), labels, 1, &usual, &err) < 0);
+        assert_true(net_train_step(b, 0, 1, &usual, &err) < 0);
+        assert_non_null(strstr(err.text, "the net isn't for training"));
         net_free(a);
         net_free(b);
-        free(images);
+        free_images(images);
     }
 }
 
@@ -723,17 +865,17 @@ static void check_no_reference_code(enum precision precision)
     static const int widths[] = {8, 12, 16, 20};
     for (int m = 0; m < NET_MODELS; m++)
         for (size_t k = 0; k < sizeof widths / sizeof *widths; k++) {
-            uint8_t labels[BATCH];
-            float *images = make_images(BATCH, 40, labels), logits[BATCH * CLASSES];
+            struct images *images = make_images(BATCH, 40);
+            float logits[BATCH * CLASSES];
             struct error err = {""};
             struct net *net = make((enum net_model)m, widths[k], 40, "cpu", precision);
-            train(net, images, labels, 1);
-            check(net_predict(net, plain(images), 1, logits, NULL, &err), &err);
+            train(net, images, 1);
+            check(net_predict(net, 0, 1, logits, NULL, &err), &err);
             if (cpu_reference_code(net->device))
                 fail_msg("%s, width %d, %s: %s", net_model_names[m], widths[k],
                          precision_names[precision], cpu_reference_code(net->device));
             net_free(net);
-            free(images);
+            free_images(images);
         }
 }
 
@@ -776,17 +918,6 @@ static void test_refusals(void **state)
         if (!strstr(err.text, cases[i].text))
             fail_msg("'%s' lacks '%s'", err.text, cases[i].text);
     }
-    struct error err = {""};
-    uint8_t labels[BATCH] = {0, 1, 7, 2};
-    float *images = make_images(BATCH, 40, (uint8_t[BATCH]){0});
-    struct net *net = make(NET_RESNET18, 4, 40, "cpu", PRECISION_FP32);
-    double loss;
-    assert_true(net_gradients(net, plain(images), labels, BATCH, 0, &loss, &err) < 0);
-    assert_non_null(strstr(err.text, "label 7 of image 2"));
-    assert_true(net_predict(net, plain(images), BATCH + 1, NULL, NULL, &err) < 0);
-    assert_true(net_predict(net, plain(images), 0, NULL, NULL, &err) < 0);
-    net_free(net);
-    free(images);
 }
 
 /* Sizes at the paper's width, from READING.md and the usual models' parameter counts less what
@@ -843,6 +974,8 @@ int main(void)
         cmocka_unit_test(test_workers),
         cmocka_unit_test(test_ref_differences),
         cmocka_unit_test(test_crops),
+        cmocka_unit_test(test_queue_bounds),
+        cmocka_unit_test(test_queue),
         cmocka_unit_test(test_loss_sums),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_training_bf16),
