@@ -459,7 +459,7 @@ static int choice_open(struct choice *choice, const struct cudnn *cudnn,
     *choice = (struct choice){.cudnn = cudnn, .target = target, .err = err};
     choice->plan = calloc(1, sizeof *choice->plan);
     if (!choice->plan)
-        return error_set(err, ENOMEM, "out of memory");
+        return choice->code = error_set(err, ENOMEM, "out of memory");
     choice->plan->cudnn = cudnn;
     choice->plan->problem = *problem;
     make_graph(choice, parts);
@@ -491,14 +491,14 @@ static bool choose_split(struct choice *whole)
     if (whole->code || groups < 2 || groups > MOST_PARTS)
         return false;
     struct choice split;
-    struct error unused; /* the error that counts is that of the whole convolution */
     bool found =
-        !choice_open(&split, plan->cudnn, whole->target, &plan->problem, groups, &unused) &&
+        !choice_open(&split, plan->cudnn, whole->target, &plan->problem, groups, whole->err) &&
         choose(&split, TENSOR_CORES);
     if (found) {
         whole->plan = split.plan;
         split.plan = plan;
-    }
+    } else if (split.code != -ENOTSUP)
+        whole->code = split.code;
     choice_close(&split);
     conv_plan_free(split.plan);
     return found;

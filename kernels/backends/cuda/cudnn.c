@@ -97,7 +97,8 @@ static int load_usual(struct cudnn *cudnn, struct error *err)
         return 0;
     /* Only if the library itself is absent, look elsewhere: else a library that it needs is. */
     const char *reason = dlerror();
-    if (reason && (strncmp(reason, LIBRARY ":", sizeof LIBRARY) != 0 || !strstr(reason, "No such file")))
+    if (reason &&
+        (strncmp(reason, LIBRARY ":", sizeof LIBRARY) != 0 || !strstr(reason, "No such file")))
         return error_set(err, ENODEV, "cannot load cuDNN: %s", reason);
     const char *home = getenv("CUDA_HOME");
     int code = home && *home ? load_from_toolkit(cudnn, home, err) : 1;
