@@ -1,7 +1,7 @@
 /* The real cuDNN builds the plan of each convolution of the four nets, without a device: for each
  * of the GPUs in cuda_cards.h, in both precisions and all directions, for full and last batches and
  * for the image sizes of evaluation. Each must have a deterministic engine within the workspace,
- * with tensor cores in bf16 (but for those listed below) and without them in float32.
+ * with tensor cores in bf16 and without them in float32, and which isn't compiled at run time.
  *
  * cudnn_engines.txt is the table of the chosen engines, for one version of cuDNN. The test compares
  * with it if the version is the same, and prints the differences otherwise: engines change with
@@ -179,27 +179,6 @@ static void read_table(void)
 
 /* ---- checks ---- */
 
-/* Shapes that have no engine with tensor cores in bf16, with the reason. */
-static const struct lacking {
-    int version; /* of the card; 0: all */
-    enum conv_direction direction;
-    size_t in, out; /* 0: all */
-    const char *reason;
-} lacking[] = {
-    {-1, CONV_FORWARD, 1, 1, "no such shape so far"},
-};
-
-static bool may_lack(const struct card *card, const struct conv_problem *problem)
-{
-    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
-        const struct lacking *l = &lacking[i];
-        if ((!l->version || l->version == card->version) && l->direction == problem->direction &&
-            (!l->in || l->in == problem->spec.in) && (!l->out || l->out == problem->spec.out))
-            return true;
-    }
-    return false;
-}
-
 static void build(const struct conv_target *target, const struct conv_problem *problem,
                   struct conv_engine *engine)
 {
@@ -222,7 +201,7 @@ static void check_engine(const struct card *card, const struct conv_problem *pro
         fault = "not deterministic";
     else if (engine->workspace > CONV_PLAN_WORKSPACE)
         fault = "too much workspace";
-    else if (bf16 && !engine->tensor_cores && !may_lack(card, problem))
+    else if (bf16 && !engine->tensor_cores)
         fault = "no tensor cores in bf16";
     else if (!bf16 && (engine->tensor_cores || engine->down_converts))
         fault = "not float32 proper";
