@@ -289,6 +289,8 @@ static void read_notes(struct choice *choice, descriptor engine, struct candidat
         found->deterministic &= numerical[i] != CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
         found->tensor_cores |= numerical[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
         found->down_converts |= numerical[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS;
+        found->transforms |= numerical[i] == CUDNN_NUMERICAL_NOTE_WINOGRAD ||
+                             numerical[i] == CUDNN_NUMERICAL_NOTE_FFT;
         candidate->low_precision_sums |=
             numerical[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION;
     }

@@ -71,6 +71,7 @@ struct conv_engine {
     bool deterministic; /* always true */
     bool compiled;      /* at run time */
     bool fallback;      /* from the fallback list */
+    bool transforms;    /* Winograd or FFT: larger rounding errors than the plain sums */
     size_t parts;       /* 1, or the number of groups if the convolution is split */
 };
 

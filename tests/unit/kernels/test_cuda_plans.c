@@ -140,9 +140,9 @@ static void cell_text(const struct conv_engine *engine, char cell[CELL])
     int used = 0;
     if (engine->parts > 1)
         used = snprintf(cell, CELL, "%zux", engine->parts);
-    used += snprintf(cell + used, CELL - (size_t)used, "%lld%s%s%s", (long long)engine->id,
+    used += snprintf(cell + used, CELL - (size_t)used, "%lld%s%s%s%s", (long long)engine->id,
                      engine->tensor_cores ? "t" : "", engine->compiled ? "c" : "",
-                     engine->fallback ? "f" : "");
+                     engine->fallback ? "f" : "", engine->transforms ? "w" : "");
     if (engine->workspace >= 100000)
         snprintf(cell + used, CELL - (size_t)used, "+%.1f", (double)engine->workspace * 1e-6);
 }
@@ -285,9 +285,11 @@ static const char head[] =
     "cuda_cards.h.\n"
     "# Rows: y (forward), dx, dw; images x height x width x channels -> channels, kernel, /stride, "
     "groups.\n"
-    "# Cells: number of the engine; t: with tensor cores; c: compiled at run time; f: from the "
-    "list of\n"
-    "# fallbacks; +MB of workspace, from 0.1 on; 2x: one run for each group. fp32 without TF32.\n";
+    "# Cells: number of the engine; t: with tensor cores; w: by Winograd or FFT; c: compiled at "
+    "run\n"
+    "# time; f: from the list of fallbacks; +MB of workspace, from 0.1 on; 2x: one run for each "
+    "group.\n"
+    "# fp32 is without TF32.\n";
 
 static int by_name(const void *a, const void *b)
 {
