@@ -34,7 +34,9 @@ step = @$(if $(V),set -x;,printf '  %-4s %s\n' $(1) $@;)
 
 PARTS   = base cache dag kernels stages reports
 FOUND   = $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp'))
-SOURCES = $(filter-out dag/commands/main.c tests/%,$(filter %.c,$(FOUND)))
+SOURCES = $(filter-out dag/commands/main.c tests/% $(NOT_BUILT),$(filter %.c,$(FOUND)))
+# CUDA is empty where the CUDA toolkit isn't found: then products of rows are computed on the CPU.
+NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/math/cuda/%)
 CXXSOURCES = $(filter %.cpp,$(FOUND))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o) $(CXXSOURCES:%.cpp=$(BUILD)/%.o)
 LIBRARY = $(BUILD)/libferdag.a
