@@ -49,16 +49,20 @@ void conv_target_free(const struct cudnn *cudnn, struct conv_target *target);
 int conv_target_text(const struct cudnn *cudnn, const struct conv_target *target, char *text,
                      size_t size, struct error *err);
 
+/* Writes the name of a target for messages, "NVIDIA H200 (sm_90)". */
+void conv_target_name(const struct cudnn *cudnn, const struct conv_target *target, char *text,
+                      size_t size);
+
 /* The chosen engine, for tables and tests. */
 struct conv_engine {
-    int64_t id;          /* cuDNN's global index */
-    size_t workspace;    /* bytes */
+    int64_t id;       /* cuDNN's global index */
+    size_t workspace; /* bytes */
     bool tensor_cores;
-    bool down_converts;  /* inputs, such as float32 to TF32 */
-    bool deterministic;  /* always true */
-    bool compiled;       /* at run time */
-    bool fallback;       /* from the fallback list */
-    size_t parts;        /* 1, or the number of groups if the convolution is split */
+    bool down_converts; /* inputs, such as float32 to TF32 */
+    bool deterministic; /* always true */
+    bool compiled;      /* at run time */
+    bool fallback;      /* from the fallback list */
+    size_t parts;       /* 1, or the number of groups if the convolution is split */
 };
 
 struct conv_plan;
