@@ -10,6 +10,8 @@
 #   make uninstall   removes what make install installed, with the same PREFIX and DESTDIR
 #   make deb         builds a Debian package, build/ferdag_VERSION_ARCHITECTURE.deb; DEBFULLNAME
 #                    and DEBEMAIL name its maintainer
+#   make CUDA=       builds without the cuda backend, which is built where nvcc, cudnn.h and
+#                    cublas_v2.h are; CUDA_ARCHS=90 builds it for some architectures only
 #   make schema      writes docs/ferdag.schema.json, which editors use
 #   make format, make lint, make clean
 
@@ -29,21 +31,50 @@ LDLIBS   += $(shell pkg-config --libs $(PKGS) openblas) -ldnnl -lsvm \
             -lopencv_objdetect -lopencv_imgproc -lopencv_core -lstdc++ -lpthread -lm
 VERSION  := $(shell cat VERSION)
 
+# The cuda backend. NVCC is the compiler of CUDA; CUDA_HOME the toolkit's folder.
+NVCC      ?= $(firstword $(shell command -v nvcc) \
+               $(wildcard $(addsuffix /bin/nvcc,$(CUDA_HOME) /usr/local/cuda)))
+NVCC      := $(NVCC)
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(NVCC))
+HEADERS   := $(CUDA_HOME)/include /usr/include /usr/include/$(shell $(CC) -dumpmachine)
+CUDA      ?= $(if $(and $(NVCC),$(wildcard $(HEADERS:=/cudnn.h)),$(wildcard $(HEADERS:=/cublas_v2.h))),1)
+CUDA      := $(CUDA)
+ifneq ($(CUDA),)
+CUDA_ARCHS  ?= $(sort $(shell $(NVCC) --list-gpu-arch | sed 's/compute_//'))
+CUDA_ARCHS  := $(CUDA_ARCHS)
+CUDA_NEWEST := $(shell printf '%s\n' $(CUDA_ARCHS) | sort -n | tail -n 1)
+CUDART       = -L$(firstword $(wildcard $(CUDA_HOME)/lib64 $(CUDA_HOME)/lib)) -lcudart_static -ldl -lrt
+CPPFLAGS    += -DFERDAG_CUDA $(patsubst %,-isystem %,$(filter-out /usr/include,$(CUDA_HOME)/include))
+NVCCFLAGS   += -O3 --std=c++17 -lineinfo -Werror all-warnings \
+               -Xptxas -warn-spills,-warn-lmem-usage,--warning-as-error \
+               -Xcompiler -Wall,-Wextra,-Wshadow -I. \
+               $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+               -gencode arch=compute_$(CUDA_NEWEST),code=compute_$(CUDA_NEWEST)
+endif
+
 # $(call step,WORD) in front of a command prints "  WORD  target" in place of the command line.
 step = @$(if $(V),set -x;,printf '  %-4s %s\n' $(1) $@;)
 
 PARTS   = base cache dag kernels stages reports
-FOUND   = $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp'))
-SOURCES = $(filter-out dag/commands/main.c tests/%,$(filter %.c,$(FOUND)))
-CXXSOURCES = $(filter %.cpp,$(FOUND))
-OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o) $(CXXSOURCES:%.cpp=$(BUILD)/%.o)
+FOUND  := $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu'))
+BUILT   = $(filter-out dag/commands/main.c tests/% $(if $(CUDA),,kernels/backends/cuda/%),$(FOUND))
+SOURCES = $(filter %.c,$(BUILT))
+CXXSOURCES = $(filter %.cpp,$(BUILT))
+KERNELS = $(filter %.cu,$(BUILT))
+OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o) $(CXXSOURCES:%.cpp=$(BUILD)/%.o) $(KERNELS:%=$(BUILD)/%.o)
 LIBRARY = $(BUILD)/libferdag.a
-UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter tests/unit/%.c,$(FOUND)))
+UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter-out $(CUDA_TESTS),$(filter tests/unit/%.c,$(FOUND))))
+
+# Tests of the cuda backend run without a GPU: its kernels as host code, and doubles of the libraries.
+CUDA_TESTS   = $(filter tests/unit/kernels/test_cuda_%,$(FOUND))
+CUDA_UNITS   = $(if $(CUDA),$(patsubst %,$(BUILD)/%,$(basename $(CUDA_TESTS))))
+HOST_KERNELS = $(KERNELS:%.cu=$(BUILD)/host/%.o)
+DOUBLES      = $(patsubst %,$(BUILD)/%.o,$(basename $(filter tests/double/%.c tests/double/%.cpp,$(FOUND))))
 
 all: ferdag
 
 ferdag: $(BUILD)/dag/commands/main.o $(LIBRARY)
-	$(call step,LD) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call step,LD) $(CC) $(LDFLAGS) -o $@ $^ $(CUDART) $(LDLIBS)
 
 # q, not r: files of two folders may have the same name.
 $(LIBRARY): $(OBJECTS)
@@ -72,18 +103,33 @@ $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call step,CXX) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
+# CUDA's headers aren't in NVCCFLAGS: nvcc knows them.
+$(BUILD)/%.cu.o: %.cu
+	@mkdir -p $(@D)
+	$(call step,NVCC) $(NVCC) $(NVCCFLAGS) -ccbin $(lastword $(CXX)) -MD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$(BUILD)/host/%.o: %.cu
+	@mkdir -p $(@D)
+	$(call step,CXX) $(CXX) $(CPPFLAGS) -DFERDAG_HOST_KERNELS $(CXXFLAGS) -c -o $@ -x c++ $<
+
+$(HOST_KERNELS) $(DOUBLES): CXXFLAGS += -Wno-unknown-pragmas # such as unroll
+
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
+units: $(UNITS) $(CUDA_UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(CUDART) $(LDLIBS)
+
+# The doubles replace cudart, and the host's kernels those of nvcc in the library.
+$(CUDA_UNITS): %: %.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY)
+	$(call step,LD) $(CXX) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS) -ldl
 
 # Programs that the comparisons with PyTorch (tests/oracles, tests/bench) run.
 $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(LDLIBS)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(CUDART) $(LDLIBS)
 
 $(BUILD)/tests/bench/bench_train $(BUILD)/tests/bench/bench_profile: tests/bench/training.h
 
@@ -92,7 +138,7 @@ INSTRUMENTED = $(BUILD)/instrumented/libferdag.a
 FUZZED       = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 $(INSTRUMENTED): $(FOUND)
-	@$(MAKE) --no-print-directory -s -j2 BUILD=$(@D) CC=clang CXX=clang++ OPTIMIZE=-O1 \
+	@$(MAKE) --no-print-directory -s -j2 BUILD=$(@D) CUDA= CC=clang CXX=clang++ OPTIMIZE=-O1 \
 	    SANITIZE='-fsanitize=fuzzer-no-link $(FUZZED)' $@
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(INSTRUMENTED)
@@ -192,7 +238,8 @@ format:
 	clang-format -i $(FOUND)
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
-TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h,$(FOUND)))
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% tests/double/% \
+           $(CUDA_TESTS)),$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
@@ -212,4 +259,5 @@ clean:
 
 .PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
         install uninstall deb schema format lint clean
--include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d)
+-include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) \
+         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d)

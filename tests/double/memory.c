@@ -24,15 +24,21 @@ struct block {
 };
 
 static struct block *blocks;
-static size_t block_count, block_capacity;
+static size_t block_count, block_capacity, first_number; /* of the first block since the reset */
 static char *next_address, *address_end;
+static struct sigaction earlier_action; /* for SIGSEGV */
 static bool access_allowed;
-static _Thread_local const char *running; /* the operation that this thread runs */
+static const char *running; /* the operation that runs */
 
 static void fail(const char *what)
 {
     fprintf(stderr, "double of cudart: %s: %s\n", what, strerror(errno));
     abort();
+}
+
+static size_t number_of(const struct block *b)
+{
+    return (size_t)(b - blocks) - first_number;
 }
 
 static size_t round_up(size_t n, size_t to)
@@ -64,7 +70,8 @@ static struct block *block_of(const void *p, size_t bytes)
     return b;
 }
 
-/* Prints which block an address belongs to; the access is then repeated without this handler. */
+/* Prints which block an address belongs to; the access is then repeated with the earlier handler.
+ */
 static void print_fault(int signal_number, siginfo_t *info, void *context)
 {
     const struct block *b = block_near(info->si_addr);
@@ -77,26 +84,29 @@ static void print_fault(int signal_number, siginfo_t *info, void *context)
                                        : "access to device memory by the host";
         int n = snprintf(text, sizeof text,
                          "double of cudart: %s, by %s: block %zu of %zu bytes, at byte %td\n", what,
-                         running ? running : "host code", (size_t)(b - blocks), b->size,
+                         running ? running : "host code", number_of(b), b->size,
                          (char *)info->si_addr - b->data);
         if (write(STDERR_FILENO, text, (size_t)n) < 0)
             _exit(1);
     }
-    signal(signal_number, SIG_DFL);
+    sigaction(signal_number, &earlier_action, NULL);
+}
+
+/* At each allocation, because a test framework may have set its own handler meanwhile. */
+static void set_handler(void)
+{
+    struct sigaction action = {.sa_sigaction = print_fault, .sa_flags = SA_SIGINFO}, old;
+    sigaction(SIGSEGV, &action, &old);
+    if (!(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != print_fault)
+        earlier_action = old;
 }
 
 static void reserve(size_t bytes)
 {
-    static bool handler;
     size_t size = bytes > RESERVED ? bytes : RESERVED;
     char *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         fail("address space");
-    if (!handler) {
-        struct sigaction action = {.sa_sigaction = print_fault, .sa_flags = SA_SIGINFO};
-        sigaction(SIGSEGV, &action, NULL);
-        handler = true;
-    }
     if (p < next_address) { /* the table is sorted by address */
         fprintf(stderr, "double of cudart: address space below the last one\n");
         abort();
@@ -108,6 +118,7 @@ static void reserve(size_t bytes)
 static void *allocate(size_t size, bool pinned)
 {
     size_t pages = round_up(size, PAGE);
+    set_handler();
     if (!next_address || (size_t)(address_end - next_address) < pages + 2 * (size_t)PAGE)
         reserve(pages + 2 * (size_t)PAGE);
     if (block_count == block_capacity) {
@@ -145,7 +156,7 @@ static void check_margins(const struct block *b)
         if (p < end && (unsigned char)*p != FILL) {
             fprintf(stderr,
                     "double of cudart: a write outside block %zu of %zu bytes, at byte %td\n",
-                    (size_t)(b - blocks), b->size, p - b->data);
+                    number_of(b), b->size, p - b->data);
             abort();
         }
     }
@@ -189,6 +200,7 @@ void double_memory_reset(void)
     for (size_t i = 0; i < block_count; i++)
         if (!blocks[i].freed)
             release(&blocks[i]);
+    first_number = block_count;
 }
 
 bool double_is_device(const void *p, size_t bytes)

@@ -4,7 +4,11 @@
  * Activations are NHWC, float32 or bf16: a matrix of `rows` = n * h * w rows and `channels`
  * columns. All sums are accumulated in float32 or double, in an order that depends on the shape
  * only. All pointers are device memory, aligned to 16 bytes at least. NULL means "none" where a
- * comment says so. The functions return what the launch returned. */
+ * comment says so. All matrices of a call have the same type. Only matrices that are inputs of the
+ * forward pass have a bias: the bias of gradients and of results is ignored.
+ *
+ * The functions return what the launch returned, or cudaErrorInvalidValue for a shape that the
+ * kernels can't process: more than 2^31 rows, or sums of more than 8192 channels. */
 #ifndef FERDAG_KERNELS_BACKENDS_CUDA_KERNELS_H
 #define FERDAG_KERNELS_BACKENDS_CUDA_KERNELS_H
 
@@ -48,11 +52,16 @@ struct loss_totals {
     uint64_t correct, finite;
 };
 
-/* Memory for the sums of one kernel at a time: `values` has sums_scratch_values() floats; `ticket`
- * is 0 before and after each launch. */
+/* Counters of finished blocks, one for each group of columns: 0 before and after each launch. */
+enum { SUMS_TICKETS = 256 };
+struct sums_tickets {
+    uint32_t blocks[SUMS_TICKETS];
+};
+
+/* Device memory for the sums of one kernel at a time: `values` has sums_scratch_values() floats. */
 struct sums_scratch {
     float *values;
-    uint32_t *ticket;
+    struct sums_tickets *tickets;
 };
 
 /* Number of floats that the kernels with sums need, for activations of up to so many channels. */
