@@ -4,13 +4,13 @@
  * `ref` is slow, so it computes two images only: the first and the last of the batch. For the
  * gradient of the weights, dy is zero in all other images.
  *
- * Bounds. In bf16, values are multiples of 1/16 from -2 to 2, so products are multiples of 1/256 and
- * all sums of the nets' sizes (up to 4608 terms of at most 4) are exact in float32, in any order.
- * The result is rounded once to bf16, by at most 2^-8 of it, and once more where a bias is added;
- * 2^-13 of the root mean square allows for engines that accumulate with a few bits less.
- * In fp32, values are any float32 from -2 to 2, so that an engine that rounds its inputs (TF32:
- * 2^-11) exceeds the bound of 2^-15 of the root mean square. A float32 sum of K terms has an error
- * of about 2^-24 * 0.2 * sqrt(K) of it: 2^-20 for 4608 terms. */
+ * Bounds. In bf16, values are multiples of 1/16 from -2 to 2, so products are multiples of 1/256
+ * and all sums of the nets' sizes (up to 4608 terms of at most 4) are exact in float32, in any
+ * order. The result is rounded once to bf16, by at most 2^-8 of it, and once more where a bias is
+ * added; 2^-13 of the root mean square allows for engines that accumulate with a few bits less. In
+ * fp32, values are any float32 from -2 to 2, so that an engine that rounds its inputs (TF32: 2^-11)
+ * exceeds the bound of 2^-15 of the root mean square. A float32 sum of K terms has an error of
+ * about 2^-24 * 0.2 * sqrt(K) of it: 2^-20 for 4608 terms. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,9 +217,9 @@ struct items {
 
 static bool same_spec(const struct conv_spec *a, const struct conv_spec *b)
 {
-    return a->in == b->in && a->out == b->out && a->kernel == b->kernel &&
-           a->stride == b->stride && a->pad == b->pad && a->groups == b->groups &&
-           a->height == b->height && a->width == b->width && a->image == b->image;
+    return a->in == b->in && a->out == b->out && a->kernel == b->kernel && a->stride == b->stride &&
+           a->pad == b->pad && a->groups == b->groups && a->height == b->height &&
+           a->width == b->width && a->image == b->image;
 }
 
 static void add_spec(const struct checks *checks, struct items *items, struct conv_spec spec,

@@ -20,8 +20,10 @@ static const struct {
     const char *name;
     void (*run)(struct checks *checks);
 } parts[] = {
-    {"device", check_device},           {"operations", check_operations},
-    {"convolutions", check_convolutions}, {"nets", check_nets},
+    {"device", check_device},
+    {"operations", check_operations},
+    {"convolutions", check_convolutions},
+    {"nets", check_nets},
     {"training", check_training},
 };
 enum { PARTS = sizeof parts / sizeof *parts, MAX_THREADS = 8 };

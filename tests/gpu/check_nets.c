@@ -1,6 +1,6 @@
 /* check_gpu: whole nets. A step that runs directly, one that is recorded and one that is replayed
- * must have the same results, to the bit, and so must a repetition; evaluation likewise. One step in
- * fp32 is compared with `ref`. */
+ * must have the same results, to the bit, and so must a repetition; evaluation likewise. One step
+ * in fp32 is compared with `ref`. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -396,8 +396,8 @@ void check_nets(struct checks *checks)
     int count = 0;
     for (int w = 0; w < widths.count; w++)
         for (int m = 0; m < NET_MODELS; m++)
-            items[count++] = make_item((enum net_model)m, widths.values[w], check_batch(checks),
-                                       PRECISION_BF16);
+            items[count++] =
+                make_item((enum net_model)m, widths.values[w], check_batch(checks), PRECISION_BF16);
     items[count++] = make_item(NET_RESNET18, widths.values[widths.count - 1], check_batch(checks),
                                PRECISION_FP32);
     for (int m = 0; m < NET_MODELS; m++)

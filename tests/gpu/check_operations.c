@@ -96,11 +96,16 @@ struct norm_case {
 };
 
 static const struct norm_case odd_norms[] = {
-    {4, 16, 6, 6, true, false, false, false, false}, {4, 32, 5, 7, true, true, true, false, false},
-    {4, 24, 5, 5, true, true, false, true, false},   {3, 8, 4, 4, false, false, false, false, false},
-    {3, 5, 4, 4, true, false, true, true, true},     {4, 40, 1, 1, true, false, false, true, true},
-    {4, 1, 3, 3, false, true, true, true, true},     {2, 16, 1, 2, true, false, true, false, false},
-    {7, 17, 9, 11, true, true, true, true, true},    {37, 264, 3, 3, true, false, true, true, false},
+    {4, 16, 6, 6, true, false, false, false, false},
+    {4, 32, 5, 7, true, true, true, false, false},
+    {4, 24, 5, 5, true, true, false, true, false},
+    {3, 8, 4, 4, false, false, false, false, false},
+    {3, 5, 4, 4, true, false, true, true, true},
+    {4, 40, 1, 1, true, false, false, true, true},
+    {4, 1, 3, 3, false, true, true, true, true},
+    {2, 16, 1, 2, true, false, true, false, false},
+    {7, 17, 9, 11, true, true, true, true, true},
+    {37, 264, 3, 3, true, false, true, true, false},
 };
 
 static struct tensor *vector(struct side *s, size_t count, struct draw draw)
@@ -108,9 +113,9 @@ static struct tensor *vector(struct side *s, size_t count, struct draw draw)
     return side_tensor(s, TENSOR_PLAIN, (struct shape){1, count, 1, 1}, draw);
 }
 
-/* Draws so that no input of the ReLU is near 0. x is 1/2 to 2 with a random sign, so that |x - mean|
- * times gamma / deviation is over 0.15, and under 3; beta is at most 1/8 of that sign's side in
- * effect, the residual, where there is one, +-4 to 5. */
+/* Draws so that no input of the ReLU is near 0. x is 1/2 to 2 with a random sign, so that |x -
+ * mean| times gamma / deviation is over 0.15, and under 3; beta is at most 1/8 of that sign's side
+ * in effect, the residual, where there is one, +-4 to 5. */
 static const struct draw draw_x = {0.5, 24, true}, draw_residual = {4, 16, true},
                          draw_gamma = {0.5, 17, false}, draw_beta = {-0.0625, 3, false};
 
@@ -241,8 +246,8 @@ struct head_case {
 };
 
 static const struct head_case heads[] = {
-    {4, 32, 0, 0}, {5, 64, 0.1, 0.1}, {1, 8, 0.5, 0.01}, {37, 1024, 0.1, 0.1}, {128, 512, 0, 0.1},
-    {128, 128, 0, 0},
+    {4, 32, 0, 0},        {5, 64, 0.1, 0.1},  {1, 8, 0.5, 0.01},
+    {37, 1024, 0.1, 0.1}, {128, 512, 0, 0.1}, {128, 128, 0, 0},
 };
 
 struct head {
@@ -264,8 +269,8 @@ static struct head make_head(struct side *s, const struct head_case *c)
         .dweights = side_tensor(s, TENSOR_PLAIN, w, zero),
         .dbias = vector(s, CLASSES, zero),
     };
-    h.updates[0] = (struct parameter_update){h.weights, h.dweights,
-                                             side_tensor(s, TENSOR_PLAIN, w, small)};
+    h.updates[0] =
+        (struct parameter_update){h.weights, h.dweights, side_tensor(s, TENSOR_PLAIN, w, small)};
     h.updates[1] = (struct parameter_update){h.bias, h.dbias, vector(s, CLASSES, small)};
     for (int i = 0; i < PARAMETERS; i++)
         h.updates[2 + i] = (struct parameter_update){vector(s, parameter_sizes[i], wide),
@@ -307,7 +312,8 @@ static void keep_head(struct side *s, const struct head *h, const struct head_ca
     values[0] = (float)sums.loss;
     values[1] = (float)sums.correct;
     values[2] = (float)sums.finite;
-    s->results.items[s->results.count++] = (struct result){"loss, correct and finite batches", values, 3};
+    s->results.items[s->results.count++] =
+        (struct result){"loss, correct and finite batches", values, 3};
 }
 
 static void run_head(struct side *s, const void *item)
@@ -329,8 +335,8 @@ static void run_head(struct side *s, const void *item)
     TRY(s, b->pass_begin(s->d, &pass, &replayed, &s->err));
     TRY(s, b->linear_forward(s->d, c->n, h.x, h.weights, h.bias, h.y, &s->err));
     TRY(s, b->loss(s->d, h.y, h.dy, &s->err));
-    TRY(s, b->linear_backward(s->d, c->n, h.x, h.weights, h.dy, h.dx, h.dweights, h.dbias,
-                              &s->err));
+    TRY(s,
+        b->linear_backward(s->d, c->n, h.x, h.weights, h.dy, h.dx, h.dweights, h.dbias, &s->err));
     TRY(s, b->sgd(s->d, h.updates, 2 + PARAMETERS, &s->err));
     TRY(s, b->pass_end(s->d, false, &s->err));
     keep_head(s, &h, c);
@@ -343,7 +349,10 @@ struct crop_case {
 };
 
 static const struct crop_case crop_cases[] = {
-    {5, 3, 48, 40}, {128, 200, 48, 40}, {37, 20, 40, 40}, {3, 2, 64, 48},
+    {5, 3, 48, 40},
+    {128, 200, 48, 40},
+    {37, 20, 40, 40},
+    {3, 2, 64, 48},
 };
 
 static void run_crop(struct side *s, const void *item)
@@ -373,10 +382,10 @@ static void run_crop(struct side *s, const void *item)
                                  (uint8_t)random_below(&s->random, c->size - c->crop + 1),
                                  random_below(&s->random, 2) == 1};
     struct shape shape = {c->n, OUT, c->crop, c->crop};
-    struct tensor *images = side_tensor(s, TENSOR_IMAGE, (struct shape){c->n, 1, c->crop, c->crop},
-                                        wide);
-    struct tensor *weights = side_tensor(s, TENSOR_PLAIN, (struct shape){OUT, 1, 1, 1},
-                                         (struct draw){1, 1, false});
+    struct tensor *images =
+        side_tensor(s, TENSOR_IMAGE, (struct shape){c->n, 1, c->crop, c->crop}, wide);
+    struct tensor *weights =
+        side_tensor(s, TENSOR_PLAIN, (struct shape){OUT, 1, 1, 1}, (struct draw){1, 1, false});
     struct tensor *y = side_tensor(s, TENSOR_ACTIVATION, shape, wide);
     TRY(s, b->image_set(s->d, &source, &set, &s->err));
     TRY(s, b->conv(s->d, &spec, &conv, &s->err));

@@ -11,8 +11,8 @@ static int pattern(int class, int y, int x)
     enum { CENTRE = DRAWN_SIZE / 2, DARK = 60, BRIGHT = 190 };
     int dy = y - CENTRE, dx = x - CENTRE, distance = dy * dy + dx * dx;
     const int bright[DRAWN_CLASSES] = {
-        y / 4 % 2, x / 4 % 2, y / 12 % 2, x / 12 % 2, (y / 8 + x / 8) % 2, distance / 128 % 2,
-        (y + x) / 8 % 2,
+        y / 4 % 2,           x / 4 % 2,          y / 12 % 2,      x / 12 % 2,
+        (y / 8 + x / 8) % 2, distance / 128 % 2, (y + x) / 8 % 2,
     };
     return bright[class] ? BRIGHT : DARK;
 }
@@ -34,8 +34,8 @@ int drawn_make(struct drawn *d, size_t n, uint64_t seed, struct error *err)
         d->classes[i] = (uint8_t)random_below(&r, DRAWN_CLASSES);
         for (int y = 0; y < DRAWN_SIZE; y++)
             for (int x = 0; x < DRAWN_SIZE; x++)
-                *pixel++ = (uint8_t)(pattern(d->classes[i], y, x) +
-                                     (int)random_below(&r, NOISE) - HALF);
+                *pixel++ =
+                    (uint8_t)(pattern(d->classes[i], y, x) + (int)random_below(&r, NOISE) - HALF);
     }
     for (int i = 0; i < DRAWN_LEVELS; i++)
         d->levels[i] = ((float)i - 127.5F) / 73.9F;

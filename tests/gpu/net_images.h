@@ -24,8 +24,7 @@ void drawn_free(struct drawn *d);
 void drawn_shuffle(struct drawn *d, size_t crop, uint64_t epoch);
 
 /* Makes the images resident, and queues the crops. */
-int drawn_add(struct net *net, const struct drawn *d, struct net_images *images,
-              struct error *err);
+int drawn_add(struct net *net, const struct drawn *d, struct net_images *images, struct error *err);
 int drawn_queue(struct net *net, const struct drawn *d, const struct net_images *images,
                 struct error *err);
 
