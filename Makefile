@@ -72,7 +72,9 @@ UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter-out $(CUDA_TESTS),$(filter tests/un
 CUDA_TESTS   = $(filter tests/unit/kernels/test_cuda_%,$(FOUND))
 CUDA_UNITS   = $(if $(CUDA),$(patsubst %,$(BUILD)/%,$(basename $(CUDA_TESTS))))
 HOST_KERNELS = $(KERNELS:%.cu=$(BUILD)/host/%.o)
-DOUBLES      = $(patsubst %,$(BUILD)/%.o,$(basename $(filter tests/double/%.c tests/double/%.cpp,$(FOUND))))
+DOUBLES      = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out tests/double/cu% tests/double/program.c,\
+                 $(filter tests/double/%.c tests/double/%.cpp,$(FOUND)))))
+DOUBLE_FILES = $(addprefix $(BUILD)/double/,libcudnn_graph.so.9 libcublas.so)
 
 all: ferdag
 
@@ -119,15 +121,27 @@ $(HOST_KERNELS) $(DOUBLES): CXXFLAGS += -Wno-unknown-pragmas # such as unroll
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(CUDA_UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
+units: $(UNITS) $(CUDA_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(CUDART) $(LDLIBS)
 
 # The doubles replace cudart, and the host's kernels those of nvcc in the library.
-$(CUDA_UNITS): %: %.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY)
-	$(call step,LD) $(CXX) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS) -ldl
+$(CUDA_UNITS): %: %.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS) -ldl
+
+# The whole program on the doubles, for stories.
+$(BUILD)/double/ferdag: $(BUILD)/dag/commands/main.o $(BUILD)/tests/double/program.o $(HOST_KERNELS) $(DOUBLES) \
+                        $(LIBRARY) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+
+# Doubles of cuDNN and cuBLAS, which the program opens. They use its double of cudart (-rdynamic).
+$(BUILD)/double/libcudnn_graph.so.9: $(filter tests/double/cudnn%.c,$(FOUND))
+$(BUILD)/double/libcublas.so: tests/double/cublas.c
+$(DOUBLE_FILES): tests/double/cudart.h tests/double/cudnn_double.h kernels/backends/backend.h
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) -fPIC -shared -o $@ $(filter %.c,$^)
 
 # Programs that the comparisons with PyTorch (tests/oracles, tests/bench) run.
 $(BUILD)/tests/%: tests/%.c $(LIBRARY)
