@@ -60,7 +60,9 @@ step = @$(if $(V),set -x;,printf '  %-4s %s\n' $(1) $@;)
 
 PARTS   = base cache dag kernels stages reports
 FOUND  := $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu'))
-BUILT   = $(filter-out dag/commands/main.c tests/% $(if $(CUDA),,kernels/backends/cuda/%),$(FOUND))
+BUILT   = $(filter-out dag/commands/main.c tests/% $(NOT_BUILT),$(FOUND))
+# CUDA is empty where the CUDA toolkit isn't found: then products of rows are computed on the CPU.
+NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/backends/cuda/% kernels/math/cuda/%)
 SOURCES = $(filter %.c,$(BUILT))
 CXXSOURCES = $(filter %.cpp,$(BUILT))
 KERNELS = $(filter %.cu,$(BUILT))
@@ -292,8 +294,8 @@ format:
 	clang-format -i $(FOUND)
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
-TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% tests/double/% \
-           $(CUDA_TESTS)),$(FOUND)))
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% kernels/math/cuda/% \
+           tests/double/% $(CUDA_TESTS)),$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
