@@ -123,7 +123,7 @@ $(HOST_KERNELS) $(DOUBLES): CXXFLAGS += -Wno-unknown-pragmas # such as unroll
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(CUDA_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
+units: $(UNITS) $(CUDA_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag $(BUILD)/double/check_gpu) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
@@ -239,6 +239,13 @@ $(GPU)/check_gpu: $(GPU_CHECK) $(GPU_SHARED) $(GPU_OBJECTS)
 
 $(GPU)/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_SHARED) $(GPU_OBJECTS)
 	$(GPU_LINK)
+
+# The same on the doubles, without a GPU. A story runs the short form of check_gpu.
+GPU_DOUBLE = $(GPU_SHARED) $(BUILD)/tests/double/program.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY)
+$(BUILD)/double/check_gpu: $(GPU_CHECK) $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+$(BUILD)/double/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
 
 need-cuda:
 	@if [ -z "$(CUDA)" ]; then echo "this needs nvcc, cudnn.h and cublas_v2.h (docs/gpu.md)" >&2; exit 2; fi

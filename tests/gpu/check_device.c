@@ -64,7 +64,7 @@ static int write_description(struct checks *checks, const void *item, struct err
     return e;
 }
 
-/* Asks for a tensor as large as the device's memory, then computes something. */
+/* Asks for a tensor twice as large as the device's memory, then computes something. */
 static int fill_memory(struct checks *checks, const void *item, struct error *err)
 {
     struct side s;
@@ -77,11 +77,11 @@ static int fill_memory(struct checks *checks, const void *item, struct error *er
     if (!s.failed && cudaMemGetInfo(&available, &total) != cudaSuccess)
         s.failed = error_set(&s.err, EIO, "cudaMemGetInfo failed");
     if (!s.failed) {
-        int e = s.b->tensor(s.d, TENSOR_PLAIN, (struct shape){1, total / sizeof(float), 1, 1},
+        int e = s.b->tensor(s.d, TENSOR_PLAIN, (struct shape){1, total / sizeof(float), 2, 1},
                             &large, &refused);
         if (e != -ENOMEM || !strstr(refused.text, "memory is full"))
             s.failed = error_set(&s.err, EINVAL, "a tensor of %.1f GB: code %d, text \"%s\"",
-                                 (double)total / 1e9, e, refused.text);
+                                 2 * (double)total / 1e9, e, refused.text);
     }
     const struct draw ones = {1, 1, false};
     struct tensor *a = side_tensor(&s, TENSOR_ACTIVATION, shape, ones);
