@@ -5,11 +5,17 @@
 #   make check-long  ... and the tests that need real data, sanitizers, fuzzing or minutes
 #   make bench       speed against other programs: make bench-train and make bench-classify;
 #                    make bench-profile prints the time of a training step by layer
+#   make check-gpu   checks the cuda backend on this machine's GPU, make bench-gpu measures it, in five
+#                    minutes at most; they need nvcc and cuDNN, but no other library
+#   make gpu-model   prints an estimate of the speed on a GPU (docs/gpu.md)
 #   make install     installs the program, experiments, docs, man page and shell completions
 #                    below PREFIX (default /usr/local); DESTDIR is put in front of all paths
 #   make uninstall   removes what make install installed, with the same PREFIX and DESTDIR
 #   make deb         builds a Debian package, build/ferdag_VERSION_ARCHITECTURE.deb; DEBFULLNAME
 #                    and DEBEMAIL name its maintainer
+#   make CUDA=       builds without the cuda backend, which is built where nvcc, cudnn.h and
+#                    cublas_v2.h are; CUDA_ARCHS=90 builds it for some architectures only
+#   make cudnn-engines  writes the table of the convolution engines that this cuDNN chooses
 #   make schema      writes docs/ferdag.schema.json, which editors use
 #   make format, make lint, make clean
 
@@ -29,21 +35,56 @@ LDLIBS   += $(shell pkg-config --libs $(PKGS) openblas) -ldnnl -lsvm \
             -lopencv_objdetect -lopencv_imgproc -lopencv_core -lstdc++ -lpthread -lm
 VERSION  := $(shell cat VERSION)
 
+# The cuda backend. NVCC is the compiler of CUDA; CUDA_HOME the toolkit's folder.
+NVCC      ?= $(firstword $(shell command -v nvcc) \
+               $(wildcard $(addsuffix /bin/nvcc,$(CUDA_HOME) /usr/local/cuda)))
+NVCC      := $(NVCC)
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(NVCC))
+HEADERS   := $(CUDA_HOME)/include /usr/include /usr/include/$(shell $(CC) -dumpmachine)
+CUDA      ?= $(if $(and $(NVCC),$(wildcard $(HEADERS:=/cudnn.h)),$(wildcard $(HEADERS:=/cublas_v2.h))),1)
+CUDA      := $(CUDA)
+ifneq ($(CUDA),)
+CUDA_ARCHS  ?= $(sort $(shell $(NVCC) --list-gpu-arch | sed 's/compute_//'))
+CUDA_ARCHS  := $(CUDA_ARCHS)
+CUDA_NEWEST := $(shell printf '%s\n' $(CUDA_ARCHS) | sort -n | tail -n 1)
+CUDART       = -L$(firstword $(wildcard $(CUDA_HOME)/lib64 $(CUDA_HOME)/lib)) -lcudart_static -ldl -lrt
+CPPFLAGS    += -DFERDAG_CUDA $(patsubst %,-isystem %,$(filter-out /usr/include,$(CUDA_HOME)/include))
+NVCCFLAGS   += -O3 --std=c++17 -lineinfo -Werror all-warnings \
+               -Xptxas -warn-spills,-warn-lmem-usage,--warning-as-error \
+               -Xcompiler -Wall,-Wextra,-Wshadow -I. \
+               $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+               -gencode arch=compute_$(CUDA_NEWEST),code=compute_$(CUDA_NEWEST)
+endif
+
 # $(call step,WORD) in front of a command prints "  WORD  target" in place of the command line.
 step = @$(if $(V),set -x;,printf '  %-4s %s\n' $(1) $@;)
 
 PARTS   = base cache dag kernels stages reports
-FOUND   = $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp'))
-SOURCES = $(filter-out dag/commands/main.c tests/%,$(filter %.c,$(FOUND)))
-CXXSOURCES = $(filter %.cpp,$(FOUND))
-OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o) $(CXXSOURCES:%.cpp=$(BUILD)/%.o)
+FOUND  := $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu'))
+BUILT   = $(filter-out dag/commands/main.c tests/% $(NOT_BUILT),$(FOUND))
+# CUDA is empty where the CUDA toolkit isn't found: then products of rows are computed on the CPU.
+NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/backends/cuda/% kernels/math/cuda/%)
+SOURCES = $(filter %.c,$(BUILT))
+CXXSOURCES = $(filter %.cpp,$(BUILT))
+KERNELS = $(filter %.cu,$(BUILT))
+OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o) $(CXXSOURCES:%.cpp=$(BUILD)/%.o) $(KERNELS:%=$(BUILD)/%.o)
 LIBRARY = $(BUILD)/libferdag.a
-UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter tests/unit/%.c,$(FOUND)))
+UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter-out $(CUDA_TESTS),$(filter tests/unit/%.c,$(FOUND))))
+
+# Tests of the cuda backend run without a GPU: its kernels as host code, and doubles of the libraries.
+CUDA_TESTS   = $(filter tests/unit/kernels/test_cuda_%,$(FOUND))
+CUDA_UNITS   = $(if $(CUDA),$(filter-out $(CUDNN_UNITS),$(patsubst %,$(BUILD)/%,$(basename $(CUDA_TESTS)))))
+# These use no doubles, but the real cuDNN, which makes plans for GPUs that aren't there.
+CUDNN_UNITS  = $(if $(CUDA),$(addprefix $(BUILD)/tests/unit/kernels/test_cuda_,loader plans plan_calls))
+HOST_KERNELS = $(KERNELS:%.cu=$(BUILD)/host/%.o)
+DOUBLES      = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out tests/double/cu% tests/double/program.c,\
+                 $(filter tests/double/%.c tests/double/%.cpp,$(FOUND)))))
+DOUBLE_FILES = $(addprefix $(BUILD)/double/,libcudnn_graph.so.9 libcublas.so)
 
 all: ferdag
 
 ferdag: $(BUILD)/dag/commands/main.o $(LIBRARY)
-	$(call step,LD) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call step,LD) $(CC) $(LDFLAGS) -o $@ $^ $(CUDART) $(LDLIBS)
 
 # q, not r: files of two folders may have the same name.
 $(LIBRARY): $(OBJECTS)
@@ -72,18 +113,45 @@ $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call step,CXX) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
+# CUDA's headers aren't in NVCCFLAGS: nvcc knows them.
+$(BUILD)/%.cu.o: %.cu
+	@mkdir -p $(@D)
+	$(call step,NVCC) $(NVCC) $(NVCCFLAGS) -ccbin $(lastword $(CXX)) -MD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$(BUILD)/host/%.o: %.cu
+	@mkdir -p $(@D)
+	$(call step,CXX) $(CXX) $(CPPFLAGS) -DFERDAG_HOST_KERNELS $(CXXFLAGS) -c -o $@ -x c++ $<
+
+$(HOST_KERNELS) $(DOUBLES): CXXFLAGS += -Wno-unknown-pragmas # such as unroll
+
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
+units: $(UNITS) $(CUDA_UNITS) $(CUDNN_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag $(BUILD)/double/check_gpu) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(CUDART) $(LDLIBS)
+
+# The doubles replace cudart, and the host's kernels those of nvcc in the library.
+$(CUDA_UNITS): %: %.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS) -ldl
+
+# The whole program on the doubles, for stories.
+$(BUILD)/double/ferdag: $(BUILD)/dag/commands/main.o $(BUILD)/tests/double/program.o $(HOST_KERNELS) $(DOUBLES) \
+                        $(LIBRARY) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+
+# Doubles of cuDNN and cuBLAS, which the program opens. They use its double of cudart (-rdynamic).
+$(BUILD)/double/libcudnn_graph.so.9: $(filter tests/double/cudnn%.c,$(FOUND))
+$(BUILD)/double/libcublas.so: tests/double/cublas.c
+$(DOUBLE_FILES): tests/double/cudart.h tests/double/cudnn_double.h kernels/backends/backend.h
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) -fPIC -shared -o $@ $(filter %.c,$^)
 
 # Programs that the comparisons with PyTorch (tests/oracles, tests/bench) run.
 $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(LDLIBS)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) $(CUDART) $(LDLIBS)
 
 $(BUILD)/tests/bench/bench_train $(BUILD)/tests/bench/bench_profile: tests/bench/training.h
 
@@ -92,7 +160,7 @@ INSTRUMENTED = $(BUILD)/instrumented/libferdag.a
 FUZZED       = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 $(INSTRUMENTED): $(FOUND)
-	@$(MAKE) --no-print-directory -s -j2 BUILD=$(@D) CC=clang CXX=clang++ OPTIMIZE=-O1 \
+	@$(MAKE) --no-print-directory -s -j2 BUILD=$(@D) CUDA= CC=clang CXX=clang++ OPTIMIZE=-O1 \
 	    SANITIZE='-fsanitize=fuzzer-no-link $(FUZZED)' $@
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/scratch.h $(INSTRUMENTED)
@@ -153,6 +221,50 @@ bench-classify: $(BUILD)/tests/bench/bench_classify
 
 bench: bench-train $(if $(FEATURES),bench-classify)
 
+# Programs for a GPU: nets, the backends cuda and ref, and base only, so that the folder can be carried
+# to a machine without our other libraries (tests/gpu/check.sh and bench.sh run them there).
+GPU          = $(BUILD)/gpu
+GPU_SOURCES  = base/error.c base/random.c base/utf8.c \
+               $(filter kernels/nets/%.c kernels/backends/ref/%.c kernels/backends/cuda/%.c,$(FOUND))
+GPU_OBJECTS  = $(GPU_SOURCES:%.c=$(BUILD)/%.o) \
+               $(patsubst %,$(BUILD)/%.o,$(filter kernels/backends/cuda/%.cu,$(FOUND))) $(GPU)/backend.o
+GPU_SHARED   = $(BUILD)/tests/gpu/net_images.o
+GPU_CHECK    = $(patsubst %.c,$(BUILD)/%.o,$(filter tests/gpu/check_%.c tests/gpu/side.c,$(FOUND)))
+GPU_LINK     = $(call step,LD) $(CC) -o $@ $^ -static-libgcc $(GPU_OPENMP) -l:libstdc++.a $(CUDART) -lpthread -lm
+GPU_OPENMP   = $(if $(findstring clang,$(CC)),-fopenmp,-l:libgomp.a)
+
+$(GPU)/backend.o: kernels/backends/backend.c
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(CPPFLAGS) -DFERDAG_WITHOUT_CPU $(CFLAGS) -c -o $@ $<
+
+$(GPU)/check_gpu: $(GPU_CHECK) $(GPU_SHARED) $(GPU_OBJECTS)
+	$(GPU_LINK)
+
+$(GPU)/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_SHARED) $(GPU_OBJECTS)
+	$(GPU_LINK)
+
+# The same on the doubles, without a GPU. A story runs the short form of check_gpu.
+GPU_DOUBLE = $(GPU_SHARED) $(BUILD)/tests/double/program.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY)
+$(BUILD)/double/check_gpu: $(GPU_CHECK) $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+$(BUILD)/double/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+
+need-cuda:
+	@if [ -z "$(CUDA)" ]; then echo "this needs nvcc, cudnn.h and cublas_v2.h (docs/gpu.md)" >&2; exit 2; fi
+
+check-gpu: need-cuda
+	@$(MAKE) --no-print-directory $(GPU)/check_gpu
+	@tests/gpu/check.sh $(GPU)
+
+# BENCH: options of tests/gpu/bench_gpu.py, such as --models resnet18 --widths 64 --rounds 5.
+bench-gpu: need-cuda
+	@$(MAKE) --no-print-directory $(GPU)/bench_gpu
+	@PYTHON=$(PYTHON) tests/gpu/bench.sh $(GPU) $(BENCH)
+
+gpu-model: $(BUILD)/tests/gpu/model
+	@$<
+
 # What `make install` installs, and `make uninstall` removes again.
 SHARE     = $(DESTDIR)$(PREFIX)/share
 INSTALLED = $(DESTDIR)$(PREFIX)/bin/ferdag \
@@ -185,6 +297,9 @@ uninstall:
 deb: ferdag
 	@packaging/deb.sh $(BUILD) $(VERSION)
 
+cudnn-engines: $(BUILD)/tests/unit/kernels/test_cuda_plans
+	$< write tests/unit/kernels/cudnn_engines.txt
+
 schema: ferdag
 	./ferdag schema > docs/ferdag.schema.json
 
@@ -192,12 +307,13 @@ format:
 	clang-format -i $(FOUND)
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
-TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h,$(FOUND)))
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% kernels/math/cuda/% \
+           tests/double/% $(CUDA_TESTS)),$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
 	clang-format --dry-run -Werror $(FOUND)
-	shellcheck .ci/run packaging/*.sh tests/*.sh tests/stories/*.sh
+	shellcheck .ci/run packaging/*.sh tests/*.sh tests/gpu/*.sh tests/stories/*.sh
 	@$(MAKE) --no-print-directory -j2 -k $(TIDIED)
 
 $(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND)) | $(BUILD)/built_version.h
@@ -211,5 +327,7 @@ clean:
 	rm -rf $(BUILD) ferdag
 
 .PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
-        install uninstall deb schema format lint clean
--include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d)
+        check-gpu bench-gpu gpu-model need-cuda \
+        install uninstall deb schema cudnn-engines format lint clean
+-include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) $(CUDNN_UNITS:=.d) \
+         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d)

@@ -43,6 +43,14 @@ for program in "$build"/tests/unit/*/test_*; do
     [ "$f" -gt 0 ] && { [ $status -gt 1 ] && echo "    exit status $status"; show_output; }
 done
 
+# Tests of the cuda backend are built where nvcc is.
+for source in tests/unit/*/test_cuda_*.c*; do
+    name=$(basename "${source%.c*}")
+    { [ -f "$source" ] && [ ! -x "$build/${source%.c*}" ] && wanted "$name" "$@"; } || continue
+    skipped=$((skipped + 1))
+    printf '%-40s skipped: nvcc not found\n' "$name"
+done
+
 for story in tests/stories/*.sh; do
     name=$(basename "$story" .sh)
     { [ -f "$story" ] && [ "$name" != lib ] && wanted "$name" "$@"; } || continue

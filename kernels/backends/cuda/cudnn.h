@@ -35,8 +35,8 @@ int cudnn_open(struct cudnn *cudnn, struct error *err);
 void cudnn_close(struct cudnn *cudnn); /* a zeroed one is allowed */
 
 /* Fills err with what failed, cuDNN's own text, and a remedy where there is one. Returns a negative
- * errno code: -ENOMEM where cuDNN ran out of memory, -ENOTSUP where no engine supports a graph, else
- * -EIO. `what` names the operation, "convolution 64 -> 64, 3x3, stride 1 ...". */
+ * errno code: -ENOMEM where cuDNN ran out of memory, -ENOTSUP where no engine supports a graph,
+ * else -EIO. `what` names the operation, "convolution 64 -> 64, 3x3, stride 1 ...". */
 int cudnn_failed(const struct cudnn *cudnn, cudnnStatus_t status, const char *what,
                  struct error *err);
 

@@ -4,7 +4,11 @@
  * Activations are NHWC, float32 or bf16: a matrix of `rows` = n * h * w rows and `channels`
  * columns. All sums are accumulated in float32 or double, in an order that depends on the shape
  * only. All pointers are device memory, aligned to 16 bytes at least. NULL means "none" where a
- * comment says so. The functions return what the launch returned. */
+ * comment says so. All matrices of a call have the same type. Only matrices that are inputs of the
+ * forward pass have a bias: the bias of gradients and of results is ignored.
+ *
+ * The functions return what the launch returned, or cudaErrorInvalidValue for a shape that the
+ * kernels can't process: more than 2^31 rows, or sums of more than 8192 channels. */
 #ifndef FERDAG_KERNELS_BACKENDS_CUDA_KERNELS_H
 #define FERDAG_KERNELS_BACKENDS_CUDA_KERNELS_H
 
@@ -32,12 +36,12 @@ struct matrix {
 /* What a pass depends on besides addresses that never change. It lies in device memory, so that a
  * recorded pass reads new values each time. */
 struct pass_state {
-    const struct crop *crops; /* of the queue */
-    const uint8_t *labels;    /* of the queue */
-    const uint8_t *pixels;    /* (images, size, size), of the image set */
-    const float *levels;      /* 256 */
-    uint32_t size;            /* height and width of the images of the set */
-    uint32_t first;           /* of the pass, in the queue */
+    const struct crop *crops;               /* of the queue */
+    const uint8_t *labels;                  /* of the queue */
+    const uint8_t *pixels;                  /* (images, size, size), of the image set */
+    const float *levels;                    /* 256 */
+    uint32_t size;                          /* height and width of the images of the set */
+    uint32_t first;                         /* of the pass, in the queue */
     float lr, momentum, weight_decay, clip; /* as in struct sgd (types.h) */
     float label_smoothing;
 };
@@ -48,11 +52,16 @@ struct loss_totals {
     uint64_t correct, finite;
 };
 
-/* Memory for the sums of one kernel at a time: `values` has sums_scratch_values() floats; `ticket`
- * is 0 before and after each launch. */
+/* Counters of finished blocks, one for each group of columns: 0 before and after each launch. */
+enum { SUMS_TICKETS = 256 };
+struct sums_tickets {
+    uint32_t blocks[SUMS_TICKETS];
+};
+
+/* Device memory for the sums of one kernel at a time: `values` has sums_scratch_values() floats. */
 struct sums_scratch {
     float *values;
-    uint32_t *ticket;
+    struct sums_tickets *tickets;
 };
 
 /* Number of floats that the kernels with sums need, for activations of up to so many channels. */
@@ -104,9 +113,8 @@ cudaError_t launch_norm_sums(const struct matrix *x, const struct norm_vectors *
  * that was added to x; NULL: not computed. */
 cudaError_t launch_norm_backward(const struct matrix *x, const struct norm_vectors *norm,
                                  const struct matrix *dy, const struct matrix *dy2, bool residual,
-                                 const struct matrix *dx_add, struct matrix *dx,
-                                 float *column_sums, struct sums_scratch scratch,
-                                 cudaStream_t stream);
+                                 const struct matrix *dx_add, struct matrix *dx, float *column_sums,
+                                 struct sums_scratch scratch, cudaStream_t stream);
 
 /* ---- element by element ---- */
 
