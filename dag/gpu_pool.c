@@ -48,7 +48,7 @@ int gpu_wanted(const struct stage *stage, const char *backend, int available)
 {
     if (stage->gpu > 0)
         return stage->gpu;
-    if (numerics_use_gpu(stage->kind->numerics, stage_backend(stage, backend)))
+    if (kind_uses_gpu(stage->kind, stage_backend(stage, backend)))
         return GPU_WHOLE;
     return stage->gpu_optional && stage->kind->open_ports && available > 0 ? GPU_WHOLE : 0;
 }

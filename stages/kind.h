@@ -48,7 +48,7 @@ enum numerics {
     NUMERICS_NET,      /* the backend; its CPU features and the number of threads, or its GPU and
                           the library's version */
     NUMERICS_BLAS,     /* the BLAS library's version and the CPU core that it computes for */
-    NUMERICS_PRODUCTS, /* as BLAS; with the backend cuda, the GPU and the version of cuBLAS */
+    NUMERICS_PRODUCTS, /* as BLAS; with the backend cuda, also the GPU and the version of cuBLAS */
     NUMERICS_COUNT
 };
 
@@ -62,6 +62,8 @@ struct kind {
     const struct port *inputs, *outputs;
     const struct param *params;
     enum numerics numerics; /* what of the machine decides results: it goes into the key */
+    bool same_on_gpu; /* with the backend cuda, a stage computes on a GPU, and results are the same
+                       */
     bool report; /* reads measured outputs and provenance: names, keys and measured digests of its
                     input stages go into its key; inputs whose stage has no result are left
                     out instead of stopping it */
@@ -116,7 +118,7 @@ const char *numerics_backend(enum numerics numerics, const char *stated);
 int numerics_stated(enum numerics numerics, const char *stated, int threads, char *text,
                     size_t size, struct error *err);
 
-/* Whether stages of kinds with these numerics compute on a GPU with that backend. */
-bool numerics_use_gpu(enum numerics numerics, const char *backend);
+/* Whether stages of a kind compute on a GPU with that backend. */
+bool kind_uses_gpu(const struct kind *kind, const char *backend);
 
 #endif

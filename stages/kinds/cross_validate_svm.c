@@ -342,6 +342,6 @@ const struct kind kind_cross_validate_svm = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = NUMERICS_BLAS,
+    .numerics = NUMERICS_PRODUCTS,
     .run = run,
 };
