@@ -21,12 +21,6 @@ static bool is_cuda(const char *backend)
     return strcmp(backend, "cuda") == 0;
 }
 
-bool kind_uses_gpu(const struct kind *kind, const char *backend)
-{
-    bool decides = kind->numerics == NUMERICS_NET || kind->numerics == NUMERICS_PRODUCTS;
-    return (decides || kind->same_on_gpu) && is_cuda(backend);
-}
-
 /* Returns 0, or -ENOSPC if snprintf returned n for a text of `size` bytes that is cut. */
 static int check_length(int n, size_t size, struct error *err)
 {

@@ -46,6 +46,6 @@ const struct kind kind_knn = {
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,
     .params = params,
-    .same_on_gpu = true,
+    .gpu = true,
     .run = run,
 };
