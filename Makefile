@@ -276,4 +276,4 @@ clean:
 .PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
         install uninstall deb schema format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) \
-         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d)
+         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d) $(BUILD)/tests/double/program.d
