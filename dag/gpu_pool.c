@@ -3,6 +3,7 @@
 #include "dag/key.h"
 
 #include <limits.h>
+#include <string.h>
 
 /* The GPU with the least room for `share`, or -1. */
 static int best_fit(const struct gpu_pool *pool, int share)
@@ -48,7 +49,7 @@ int gpu_wanted(const struct stage *stage, const char *backend, int available)
 {
     if (stage->gpu > 0)
         return stage->gpu;
-    if (numerics_use_gpu(stage->kind->numerics, stage_backend(stage, backend)))
+    if (stage->kind->gpu && strcmp(stage_backend(stage, backend), "cuda") == 0)
         return GPU_WHOLE;
     return stage->gpu_optional && stage->kind->open_ports && available > 0 ? GPU_WHOLE : 0;
 }

@@ -62,6 +62,7 @@ struct kind {
     const struct port *inputs, *outputs;
     const struct param *params;
     enum numerics numerics; /* what of the machine decides results: it goes into the key */
+    bool gpu;    /* with the backend cuda its stages compute on a GPU, so each gets one */
     bool report; /* reads measured outputs and provenance: names, keys and measured digests of its
                     input stages go into its key; inputs whose stage has no result are left
                     out instead of stopping it */
@@ -115,8 +116,5 @@ const char *numerics_backend(enum numerics numerics, const char *stated);
  * the file, and the number of threads where results depend on it. */
 int numerics_stated(enum numerics numerics, const char *stated, int threads, char *text,
                     size_t size, struct error *err);
-
-/* Whether stages of kinds with these numerics compute on a GPU with that backend. */
-bool numerics_use_gpu(enum numerics numerics, const char *backend);
 
 #endif

@@ -21,11 +21,6 @@ static bool is_cuda(const char *backend)
     return strcmp(backend, "cuda") == 0;
 }
 
-bool numerics_use_gpu(enum numerics numerics, const char *backend)
-{
-    return (numerics == NUMERICS_NET || numerics == NUMERICS_PRODUCTS) && is_cuda(backend);
-}
-
 /* Returns 0, or -ENOSPC if snprintf returned n for a text of `size` bytes that is cut. */
 static int check_length(int n, size_t size, struct error *err)
 {
