@@ -5,6 +5,9 @@
 #   make check-long  ... and the tests that need real data, sanitizers, fuzzing or minutes
 #   make bench       speed against other programs: make bench-train and make bench-classify;
 #                    make bench-profile prints the time of a training step by layer
+#   make check-gpu   checks the cuda backend on this machine's GPU, make bench-gpu measures it, in five
+#                    minutes at most; they need nvcc and cuDNN, but no other library
+#   make gpu-model   prints an estimate of the speed on a GPU (docs/gpu.md)
 #   make install     installs the program, experiments, docs, man page and shell completions
 #                    below PREFIX (default /usr/local); DESTDIR is put in front of all paths
 #   make uninstall   removes what make install installed, with the same PREFIX and DESTDIR
@@ -58,7 +61,9 @@ step = @$(if $(V),set -x;,printf '  %-4s %s\n' $(1) $@;)
 
 PARTS   = base cache dag kernels stages reports
 FOUND  := $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu'))
-BUILT   = $(filter-out dag/commands/main.c tests/% $(if $(CUDA),,kernels/backends/cuda/%),$(FOUND))
+BUILT   = $(filter-out dag/commands/main.c tests/% $(NOT_BUILT),$(FOUND))
+# CUDA is empty where the CUDA toolkit isn't found: then products of rows are computed on the CPU.
+NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/backends/cuda/% kernels/math/cuda/%)
 SOURCES = $(filter %.c,$(BUILT))
 CXXSOURCES = $(filter %.cpp,$(BUILT))
 KERNELS = $(filter %.cu,$(BUILT))
@@ -121,7 +126,7 @@ $(HOST_KERNELS) $(DOUBLES): CXXFLAGS += -Wno-unknown-pragmas # such as unroll
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(CUDA_UNITS) $(CUDNN_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
+units: $(UNITS) $(CUDA_UNITS) $(CUDNN_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag $(BUILD)/double/check_gpu) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
@@ -216,6 +221,50 @@ bench-classify: $(BUILD)/tests/bench/bench_classify
 
 bench: bench-train $(if $(FEATURES),bench-classify)
 
+# Programs for a GPU: nets, the backends cuda and ref, and base only, so that the folder can be carried
+# to a machine without our other libraries (tests/gpu/check.sh and bench.sh run them there).
+GPU          = $(BUILD)/gpu
+GPU_SOURCES  = base/error.c base/random.c base/utf8.c \
+               $(filter kernels/nets/%.c kernels/backends/ref/%.c kernels/backends/cuda/%.c,$(FOUND))
+GPU_OBJECTS  = $(GPU_SOURCES:%.c=$(BUILD)/%.o) \
+               $(patsubst %,$(BUILD)/%.o,$(filter kernels/backends/cuda/%.cu,$(FOUND))) $(GPU)/backend.o
+GPU_SHARED   = $(BUILD)/tests/gpu/net_images.o
+GPU_CHECK    = $(patsubst %.c,$(BUILD)/%.o,$(filter tests/gpu/check_%.c tests/gpu/side.c,$(FOUND)))
+GPU_LINK     = $(call step,LD) $(CC) -o $@ $^ -static-libgcc $(GPU_OPENMP) -l:libstdc++.a $(CUDART) -lpthread -lm
+GPU_OPENMP   = $(if $(findstring clang,$(CC)),-fopenmp,-l:libgomp.a)
+
+$(GPU)/backend.o: kernels/backends/backend.c
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(CPPFLAGS) -DFERDAG_WITHOUT_CPU $(CFLAGS) -c -o $@ $<
+
+$(GPU)/check_gpu: $(GPU_CHECK) $(GPU_SHARED) $(GPU_OBJECTS)
+	$(GPU_LINK)
+
+$(GPU)/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_SHARED) $(GPU_OBJECTS)
+	$(GPU_LINK)
+
+# The same on the doubles, without a GPU. A story runs the short form of check_gpu.
+GPU_DOUBLE = $(GPU_SHARED) $(BUILD)/tests/double/program.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY)
+$(BUILD)/double/check_gpu: $(GPU_CHECK) $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+$(BUILD)/double/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+
+need-cuda:
+	@if [ -z "$(CUDA)" ]; then echo "this needs nvcc, cudnn.h and cublas_v2.h (docs/gpu.md)" >&2; exit 2; fi
+
+check-gpu: need-cuda
+	@$(MAKE) --no-print-directory $(GPU)/check_gpu
+	@tests/gpu/check.sh $(GPU)
+
+# BENCH: options of tests/gpu/bench_gpu.py, such as --models resnet18 --widths 64 --rounds 5.
+bench-gpu: need-cuda
+	@$(MAKE) --no-print-directory $(GPU)/bench_gpu
+	@PYTHON=$(PYTHON) tests/gpu/bench.sh $(GPU) $(BENCH)
+
+gpu-model: $(BUILD)/tests/gpu/model
+	@$<
+
 # What `make install` installs, and `make uninstall` removes again.
 SHARE     = $(DESTDIR)$(PREFIX)/share
 INSTALLED = $(DESTDIR)$(PREFIX)/bin/ferdag \
@@ -258,13 +307,13 @@ format:
 	clang-format -i $(FOUND)
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
-TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% tests/double/% \
-           $(CUDA_TESTS)),$(FOUND)))
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% kernels/math/cuda/% \
+           tests/double/% $(CUDA_TESTS)),$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
 	clang-format --dry-run -Werror $(FOUND)
-	shellcheck .ci/run packaging/*.sh tests/*.sh tests/stories/*.sh
+	shellcheck .ci/run packaging/*.sh tests/*.sh tests/gpu/*.sh tests/stories/*.sh
 	@$(MAKE) --no-print-directory -j2 -k $(TIDIED)
 
 $(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND)) | $(BUILD)/built_version.h
@@ -278,6 +327,7 @@ clean:
 	rm -rf $(BUILD) ferdag
 
 .PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
+        check-gpu bench-gpu gpu-model need-cuda \
         install uninstall deb schema cudnn-engines format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) $(CUDNN_UNITS:=.d) \
          $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d)

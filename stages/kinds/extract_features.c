@@ -328,5 +328,6 @@ const struct kind kind_extract_features = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_NET,
+    .gpu = true,
     .run = run,
 };

@@ -46,5 +46,6 @@ const struct kind kind_knn = {
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,
     .params = params,
+    .gpu = true,
     .run = run,
 };

@@ -52,6 +52,7 @@ const struct kind kind_predict = {
     .inputs = inputs,
     .outputs = prediction_outputs,
     .params = params,
-    .numerics = NUMERICS_BLAS,
+    .numerics = NUMERICS_PRODUCTS,
+    .gpu = true,
     .run = run,
 };

@@ -204,6 +204,7 @@ const struct kind kind_train_cnn = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_NET,
+    .gpu = true,
     .run = run,
     .work = work,
 };

@@ -41,12 +41,10 @@ void host_barrier();
 /* Tells of shared memory: the first thread of a block that comes here fills it with NaN. */
 void host_shared(void *memory, size_t bytes);
 
-/* CUDA's headers define these without a meaning for other compilers. */
-#undef __global__
-#define __global__
+/* CUDA's headers define this without a meaning for other compilers. */
 #undef __device__
 #define __device__
-#define __launch_bounds__(threads)
+#define KERNEL static
 /* Memory that the threads of a block share. */
 #define SHARED(type, name)                                                                         \
     static type name;                                                                              \
@@ -85,6 +83,8 @@ static inline void count_traffic(size_t read, size_t written)
 
 #else
 
+/* At least two blocks run on a multiprocessor: 128 registers for each thread. */
+#define KERNEL             static __global__ __launch_bounds__(THREADS, 2)
 #define SHARED(type, name) __shared__ type name
 
 static inline __device__ unsigned thread_index()

@@ -13,8 +13,7 @@ struct finish_work {
 
 enum { FINISH_ROWS = 4 }; /* in flight */
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void finish(struct finish_work w)
+template <typename T, int W> KERNEL void finish(struct finish_work w)
 {
     const struct part part = part_of_thread<W>(w.layout);
     if (!part.inside)
@@ -90,10 +89,9 @@ struct column_sums_work {
     struct sums_scratch scratch;
 };
 
-enum { COLUMN_ROWS = 4 }; /* in flight */
+enum { COLUMN_ROWS = 8 }; /* in flight */
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void column_sums(struct column_sums_work w)
+template <typename T, int W> KERNEL void column_sums(struct column_sums_work w)
 {
     typedef union sums_memory<1, W> memory_type;
     SHARED(memory_type, memory);
@@ -134,7 +132,7 @@ cudaError_t launch_column_sums(const struct matrix *x, float *sums, struct sums_
     };
     struct launch_shape shape = {"column_sums", dim3(), true};
     struct column_sums_work w = {{}, x->data, x->bias, sums, scratch};
-    cudaError_t e = layout_matrix(x, COLUMN_ROWS, MOST_SUMMED, &w.layout, &shape);
+    cudaError_t e = layout_matrix(x, COLUMN_ROWS / 2, MOST_SUMMED, &w.layout, &shape);
     return e ? e : launch(shape, variant(kernels, x->type, x->channels), stream, w);
 }
 
@@ -147,7 +145,7 @@ struct to_bf16_work {
 };
 
 /* 8 values a thread. */
-static __global__ __launch_bounds__(THREADS) void to_bf16(struct to_bf16_work w)
+KERNEL void to_bf16(struct to_bf16_work w)
 {
     const size_t first = ((size_t)block_index().x * THREADS + thread_index()) * 8;
     if (first + 8 <= w.count) {

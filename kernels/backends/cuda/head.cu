@@ -15,7 +15,7 @@ struct linear_work {
 };
 
 /* A block computes LINES values of an image, each by LANES threads. */
-static __global__ __launch_bounds__(THREADS) void linear_forward(struct linear_work w)
+KERNEL void linear_forward(struct linear_work w)
 {
     typedef float memory_type[THREADS];
     SHARED(memory_type, memory);
@@ -105,7 +105,7 @@ static inline __device__ void linear_dweights(const struct linear_work &w, uint3
         count_traffic(output == 0 ? w.n * sizeof *w.x : 0, sizeof *w.dweights);
 }
 
-static __global__ __launch_bounds__(THREADS) void linear_backward(struct linear_work w)
+KERNEL void linear_backward(struct linear_work w)
 {
     typedef float memory_type[THREADS];
     SHARED(memory_type, memory);
@@ -174,7 +174,7 @@ static inline __device__ float image_loss(const struct loss_work &w, uint32_t im
 }
 
 /* One block: thread t takes the images t, t + THREADS, ... */
-static __global__ __launch_bounds__(THREADS) void loss(struct loss_work w)
+KERNEL void loss(struct loss_work w)
 {
     typedef double loss_type[THREADS];
     typedef uint32_t count_type[THREADS];

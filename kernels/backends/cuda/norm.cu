@@ -38,8 +38,7 @@ static __device__ void finish_moments(const struct moments_work &w, uint32_t cha
     v.running_var[channel] = (float)((1 - rate) * (double)v.running_var[channel] + rate * unbiased);
 }
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void moments(struct moments_work w)
+template <typename T, int W> KERNEL void moments(struct moments_work w)
 {
     typedef union sums_memory<2, W> memory_type;
     SHARED(memory_type, memory);
@@ -117,8 +116,7 @@ static inline __device__ void norm_row(const struct forward_work &w,
     store<T, W>(w.y, index, v);
 }
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void norm_forward(struct forward_work w)
+template <typename T, int W> KERNEL void norm_forward(struct forward_work w)
 {
     const struct part part = part_of_thread<W>(w.layout);
     if (!part.inside)

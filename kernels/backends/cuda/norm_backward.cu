@@ -82,8 +82,7 @@ static inline __device__ void sum_rows(const struct norm_sums_work &w, const str
     }
 }
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void norm_sums(struct norm_sums_work w)
+template <typename T, int W> KERNEL void norm_sums(struct norm_sums_work w)
 {
     typedef union sums_memory<2, W> memory_type;
     SHARED(memory_type, memory);
@@ -220,8 +219,7 @@ static inline __device__ void backward_rows(const struct backward_work &w, const
     }
 }
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void norm_backward(struct backward_work w)
+template <typename T, int W> KERNEL void norm_backward(struct backward_work w)
 {
     const struct part part = part_of_thread<W>(w.layout);
     float sum[1][W] = {};
@@ -230,8 +228,7 @@ static __global__ __launch_bounds__(THREADS) void norm_backward(struct backward_
 }
 
 /* The same, and the sums of the columns of dx. */
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void norm_backward_sums(struct backward_work w)
+template <typename T, int W> KERNEL void norm_backward_sums(struct backward_work w)
 {
     typedef union sums_memory<1, W> memory_type;
     SHARED(memory_type, memory);

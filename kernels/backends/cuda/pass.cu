@@ -7,7 +7,7 @@ struct set_pass_work {
     struct pass_state *state, values;
 };
 
-static __global__ __launch_bounds__(THREADS) void set_pass(struct set_pass_work w)
+KERNEL void set_pass(struct set_pass_work w)
 {
     if (thread_index() == 0)
         *w.state = w.values;
@@ -29,8 +29,7 @@ struct crop_work {
 };
 
 /* W pixels of a row for each thread. */
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void crop_images(struct crop_work w)
+template <typename T, int W> KERNEL void crop_images(struct crop_work w)
 {
     const size_t i = (size_t)block_index().x * THREADS + thread_index();
     const uint32_t parts = w.size / W; /* of a row */
@@ -122,7 +121,7 @@ static inline __device__ void update_part(const struct pass_state &s, const stru
     }
 }
 
-static __global__ __launch_bounds__(THREADS) void update(struct sgd_work w)
+KERNEL void update(struct sgd_work w)
 {
     const struct sgd_part part = w.parts[block_index().x];
     const struct sgd_entry entry = w.entries[part.entry];

@@ -70,8 +70,7 @@ static inline __device__ void largest(const struct max_pool_work &w, const struc
     }
 }
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void max_pool_forward(struct max_pool_work w)
+template <typename T, int W> KERNEL void max_pool_forward(struct max_pool_work w)
 {
     const struct part part = part_of_thread<W>(w.layout);
     if (!part.inside)
@@ -89,8 +88,7 @@ static __global__ __launch_bounds__(THREADS) void max_pool_forward(struct max_po
     }
 }
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void max_pool_backward(struct max_pool_work w)
+template <typename T, int W> KERNEL void max_pool_backward(struct max_pool_work w)
 {
     const struct part part = part_of_thread<W>(w.layout);
     for (uint32_t row = part.row; part.inside && row < w.layout.rows; row += part.step) {
@@ -181,8 +179,7 @@ struct average_pool_work {
 };
 
 /* One block adds an image in a tile of channels. */
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void average_pool_forward(struct average_pool_work w)
+template <typename T, int W> KERNEL void average_pool_forward(struct average_pool_work w)
 {
     typedef union sums_memory<1, W> memory_type;
     SHARED(memory_type, memory);
@@ -229,8 +226,7 @@ cudaError_t launch_average_pool_forward(const struct matrix *x, size_t n, size_t
 
 enum { AVERAGE_ROWS = 4 };
 
-template <typename T, int W>
-static __global__ __launch_bounds__(THREADS) void average_pool_backward(struct average_pool_work w)
+template <typename T, int W> KERNEL void average_pool_backward(struct average_pool_work w)
 {
     const struct part part = part_of_thread<W>(w.layout);
     const float plane = (float)w.plane;

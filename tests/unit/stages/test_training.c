@@ -277,6 +277,10 @@ static void same_bytes_twice(void **state)
     assert_int_equal(train_in("a", TINY, 0), 0);
     assert_int_equal(train_in("b", TINY ",\"checkpoint_seconds\":0", 0), 0);
     same_files("a", "b");
+    assert_int_equal(train_in("d", TINY ",\"checkpoint_seconds\":1000", 0), 0);
+    same_files("a", "d");
+    assert_int_equal(access("b/checkpoint.safetensors", F_OK), 0);
+    assert_int_equal(access("d/checkpoint.safetensors", F_OK), -1); /* none was due */
     assert_int_equal(train_in("c", TINY ",\"seed\":2", 0), 0);
     size_t m, n;
     char *x = slurp("a", "last.safetensors", &m), *y = slurp("c", "last.safetensors", &n);
@@ -332,8 +336,9 @@ static void killed_training_ends_with_the_same_bytes(void **state)
             assert_int_equal(file_remove_tree("killed", &err), 0);
             allowed /= 4;
         }
-        status = train_in("killed", TINY ",\"checkpoint_seconds\":0",
-                          (int)(allowed * (.5 + random_unit(&r))));
+        const char *params =
+            i % 2 == 0 ? TINY ",\"checkpoint_seconds\":0" : TINY ",\"checkpoint_seconds\":0.02";
+        status = train_in("killed", params, (int)(allowed * (.5 + random_unit(&r))));
         allowed *= 1.15;
         assert_in_range(status + 1, 0, 1);
         size_t size;
