@@ -5,6 +5,9 @@
 #   make check-long  ... and the tests that need real data, sanitizers, fuzzing or minutes
 #   make bench       speed against other programs: make bench-train and make bench-classify;
 #                    make bench-profile prints the time of a training step by layer
+#   make check-gpu   checks the cuda backend on this machine's GPU, make bench-gpu measures it, in five
+#                    minutes at most; they need nvcc and cuDNN, but no other library
+#   make gpu-model   prints an estimate of the speed on a GPU (docs/gpu.md)
 #   make install     installs the program, experiments, docs, man page and shell completions
 #                    below PREFIX (default /usr/local); DESTDIR is put in front of all paths
 #   make uninstall   removes what make install installed, with the same PREFIX and DESTDIR
@@ -12,6 +15,7 @@
 #                    and DEBEMAIL name its maintainer
 #   make CUDA=       builds without the cuda backend, which is built where nvcc, cudnn.h and
 #                    cublas_v2.h are; CUDA_ARCHS=90 builds it for some architectures only
+#   make cudnn-engines  writes the table of the convolution engines that this cuDNN chooses
 #   make schema      writes docs/ferdag.schema.json, which editors use
 #   make format, make lint, make clean
 
@@ -57,7 +61,9 @@ step = @$(if $(V),set -x;,printf '  %-4s %s\n' $(1) $@;)
 
 PARTS   = base cache dag kernels stages reports
 FOUND  := $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu'))
-BUILT   = $(filter-out dag/commands/main.c tests/% $(if $(CUDA),,kernels/backends/cuda/%),$(FOUND))
+BUILT   = $(filter-out dag/commands/main.c tests/% $(NOT_BUILT),$(FOUND))
+# CUDA is empty where the CUDA toolkit isn't found: then products of rows are computed on the CPU.
+NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/backends/cuda/% kernels/math/cuda/%)
 SOURCES = $(filter %.c,$(BUILT))
 CXXSOURCES = $(filter %.cpp,$(BUILT))
 KERNELS = $(filter %.cu,$(BUILT))
@@ -67,9 +73,13 @@ UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter-out $(CUDA_TESTS),$(filter tests/un
 
 # Tests of the cuda backend run without a GPU: its kernels as host code, and doubles of the libraries.
 CUDA_TESTS   = $(filter tests/unit/kernels/test_cuda_%,$(FOUND))
-CUDA_UNITS   = $(if $(CUDA),$(patsubst %,$(BUILD)/%,$(basename $(CUDA_TESTS))))
+CUDA_UNITS   = $(if $(CUDA),$(filter-out $(CUDNN_UNITS),$(patsubst %,$(BUILD)/%,$(basename $(CUDA_TESTS)))))
+# These use no doubles, but the real cuDNN, which makes plans for GPUs that aren't there.
+CUDNN_UNITS  = $(if $(CUDA),$(addprefix $(BUILD)/tests/unit/kernels/test_cuda_,loader plans plan_calls))
 HOST_KERNELS = $(KERNELS:%.cu=$(BUILD)/host/%.o)
-DOUBLES      = $(patsubst %,$(BUILD)/%.o,$(basename $(filter tests/double/%.c tests/double/%.cpp,$(FOUND))))
+DOUBLES      = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out tests/double/cu% tests/double/program.c,\
+                 $(filter tests/double/%.c tests/double/%.cpp,$(FOUND)))))
+DOUBLE_FILES = $(addprefix $(BUILD)/double/,libcudnn_graph.so.9 libcublas.so)
 
 all: ferdag
 
@@ -116,15 +126,27 @@ $(HOST_KERNELS) $(DOUBLES): CXXFLAGS += -Wno-unknown-pragmas # such as unroll
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(CUDA_UNITS) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
+units: $(UNITS) $(CUDA_UNITS) $(CUDNN_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag $(BUILD)/double/check_gpu) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call step,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIBRARY) $(LDFLAGS) -lcmocka $(CUDART) $(LDLIBS)
 
 # The doubles replace cudart, and the host's kernels those of nvcc in the library.
-$(CUDA_UNITS): %: %.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY)
-	$(call step,LD) $(CXX) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS) -ldl
+$(CUDA_UNITS): %: %.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS) -ldl
+
+# The whole program on the doubles, for stories.
+$(BUILD)/double/ferdag: $(BUILD)/dag/commands/main.o $(BUILD)/tests/double/program.o $(HOST_KERNELS) $(DOUBLES) \
+                        $(LIBRARY) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+
+# Doubles of cuDNN and cuBLAS, which the program opens. They use its double of cudart (-rdynamic).
+$(BUILD)/double/libcudnn_graph.so.9: $(filter tests/double/cudnn%.c,$(FOUND))
+$(BUILD)/double/libcublas.so: tests/double/cublas.c
+$(DOUBLE_FILES): tests/double/cudart.h tests/double/cudnn_double.h kernels/backends/backend.h
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) -fPIC -shared -o $@ $(filter %.c,$^)
 
 # Programs that the comparisons with PyTorch (tests/oracles, tests/bench) run.
 $(BUILD)/tests/%: tests/%.c $(LIBRARY)
@@ -199,6 +221,50 @@ bench-classify: $(BUILD)/tests/bench/bench_classify
 
 bench: bench-train $(if $(FEATURES),bench-classify)
 
+# Programs for a GPU: nets, the backends cuda and ref, and base only, so that the folder can be carried
+# to a machine without our other libraries (tests/gpu/check.sh and bench.sh run them there).
+GPU          = $(BUILD)/gpu
+GPU_SOURCES  = base/error.c base/random.c base/utf8.c \
+               $(filter kernels/nets/%.c kernels/backends/ref/%.c kernels/backends/cuda/%.c,$(FOUND))
+GPU_OBJECTS  = $(GPU_SOURCES:%.c=$(BUILD)/%.o) \
+               $(patsubst %,$(BUILD)/%.o,$(filter kernels/backends/cuda/%.cu,$(FOUND))) $(GPU)/backend.o
+GPU_SHARED   = $(BUILD)/tests/gpu/net_images.o
+GPU_CHECK    = $(patsubst %.c,$(BUILD)/%.o,$(filter tests/gpu/check_%.c tests/gpu/side.c,$(FOUND)))
+GPU_LINK     = $(call step,LD) $(CC) -o $@ $^ -static-libgcc $(GPU_OPENMP) -l:libstdc++.a $(CUDART) -lpthread -lm
+GPU_OPENMP   = $(if $(findstring clang,$(CC)),-fopenmp,-l:libgomp.a)
+
+$(GPU)/backend.o: kernels/backends/backend.c
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(CPPFLAGS) -DFERDAG_WITHOUT_CPU $(CFLAGS) -c -o $@ $<
+
+$(GPU)/check_gpu: $(GPU_CHECK) $(GPU_SHARED) $(GPU_OBJECTS)
+	$(GPU_LINK)
+
+$(GPU)/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_SHARED) $(GPU_OBJECTS)
+	$(GPU_LINK)
+
+# The same on the doubles, without a GPU. A story runs the short form of check_gpu.
+GPU_DOUBLE = $(GPU_SHARED) $(BUILD)/tests/double/program.o $(HOST_KERNELS) $(DOUBLES) $(LIBRARY)
+$(BUILD)/double/check_gpu: $(GPU_CHECK) $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+$(BUILD)/double/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+
+need-cuda:
+	@if [ -z "$(CUDA)" ]; then echo "this needs nvcc, cudnn.h and cublas_v2.h (docs/gpu.md)" >&2; exit 2; fi
+
+check-gpu: need-cuda
+	@$(MAKE) --no-print-directory $(GPU)/check_gpu
+	@tests/gpu/check.sh $(GPU)
+
+# BENCH: options of tests/gpu/bench_gpu.py, such as --models resnet18 --widths 64 --rounds 5.
+bench-gpu: need-cuda
+	@$(MAKE) --no-print-directory $(GPU)/bench_gpu
+	@PYTHON=$(PYTHON) tests/gpu/bench.sh $(GPU) $(BENCH)
+
+gpu-model: $(BUILD)/tests/gpu/model
+	@$<
+
 # What `make install` installs, and `make uninstall` removes again.
 SHARE     = $(DESTDIR)$(PREFIX)/share
 INSTALLED = $(DESTDIR)$(PREFIX)/bin/ferdag \
@@ -231,6 +297,9 @@ uninstall:
 deb: ferdag
 	@packaging/deb.sh $(BUILD) $(VERSION)
 
+cudnn-engines: $(BUILD)/tests/unit/kernels/test_cuda_plans
+	$< write tests/unit/kernels/cudnn_engines.txt
+
 schema: ferdag
 	./ferdag schema > docs/ferdag.schema.json
 
@@ -238,13 +307,13 @@ format:
 	clang-format -i $(FOUND)
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
-TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% tests/double/% \
-           $(CUDA_TESTS)),$(FOUND)))
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% kernels/math/cuda/% \
+           tests/double/% $(CUDA_TESTS)),$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
 	clang-format --dry-run -Werror $(FOUND)
-	shellcheck .ci/run packaging/*.sh tests/*.sh tests/stories/*.sh
+	shellcheck .ci/run packaging/*.sh tests/*.sh tests/gpu/*.sh tests/stories/*.sh
 	@$(MAKE) --no-print-directory -j2 -k $(TIDIED)
 
 $(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND)) | $(BUILD)/built_version.h
@@ -258,6 +327,7 @@ clean:
 	rm -rf $(BUILD) ferdag
 
 .PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
-        install uninstall deb schema format lint clean
--include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) \
+        check-gpu bench-gpu gpu-model need-cuda \
+        install uninstall deb schema cudnn-engines format lint clean
+-include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) $(CUDNN_UNITS:=.d) \
          $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d)

@@ -2,8 +2,6 @@
 #include "base/utf8.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 
 size_t utf8_length(const char *text)
 {
@@ -36,16 +34,4 @@ void utf8_repair(char *text)
             *text = '?';
         text += n ? n : 1;
     }
-}
-
-json_t *utf8_json(const char *text)
-{
-    json_t *json = json_string(text);
-    char *copy = json ? NULL : strdup(text);
-    if (copy) {
-        utf8_repair(copy);
-        json = json_string(copy);
-    }
-    free(copy);
-    return json;
 }

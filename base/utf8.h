@@ -2,8 +2,9 @@
 #ifndef FERDAG_BASE_UTF8_H
 #define FERDAG_BASE_UTF8_H
 
-#include <jansson.h>
 #include <stddef.h>
+
+struct json_t; /* jansson.h, which most files that include this one don't need */
 
 /* Length of the UTF-8 character at p, a text that ends with a 0 byte; 0 if it is not valid: a byte
  * that starts no character, a truncated one, an overlong form, a surrogate, above U+10FFFF. */
@@ -18,6 +19,6 @@ void utf8_repair(char *text);
 
 /* The text as a JSON string, with invalid bytes replaced; NULL when memory is out. For display
  * only: the path that it stands for may be another. */
-json_t *utf8_json(const char *text);
+struct json_t *utf8_json(const char *text);
 
 #endif

@@ -2,6 +2,7 @@
 #include "dag/estimate.h"
 #include "base/arena.h"
 #include "base/file.h"
+#include "dag/key.h"
 #include "dag/result_params.h"
 
 #include <stdio.h>
@@ -147,11 +148,10 @@ static double look_up(struct estimates *e, const struct task *task)
     const struct stage *stage = task->stage;
     const struct history *history = find_history(e, stage->kind);
     const struct past *best = NULL;
-    char numerics[256], line[300] = "", *inputs = NULL;
+    char numerics[NUMERICS_LIMIT], line[NUMERICS_LIMIT + 20] = "", *inputs = NULL;
     double highest = 0;
     if (stage->kind->numerics != NUMERICS_NONE &&
-        kind_numerics(stage->kind->numerics, e->plan->backend, stage->cpu, numerics,
-                      sizeof numerics, NULL) == 0)
+        key_numerics(stage, e->plan->backend, numerics, sizeof numerics, NULL) == 0)
         snprintf(line, sizeof line, "\nnumerics %s\n", numerics);
     if (task->state != STATE_WAITING) {
         json_t *list = plan_inputs_json(e->plan, task);

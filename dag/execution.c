@@ -74,7 +74,7 @@ static void free_execution(struct execution *x)
         }
     s->used.cpus -= x->job.threads;
     s->used.memory -= x->job.memory;
-    s->used.gpus -= x->job.gpu;
+    gpu_pool_give(&s->gpus, &x->job.gpus);
     if (x->lock >= 0)
         key_unlock(s->plan->cache, x->task->key, x->lock);
     blob_writer_free(&x->writer);
@@ -422,7 +422,6 @@ static struct execution *create(struct scheduler *s, struct task *task, int lock
         .job = {.kind = stage->kind->name,
                 .threads = stage->cpu,
                 .memory = stage->mem,
-                .gpu = stage->gpu == GPU_REQUIRED,
                 .lock = lock,
                 .data = x,
                 .reported = job_reported,
@@ -431,7 +430,7 @@ static struct execution *create(struct scheduler *s, struct task *task, int lock
     s->executions = x;
     s->used.cpus += stage->cpu;
     s->used.memory += stage->mem;
-    s->used.gpus += stage->gpu == GPU_REQUIRED;
+    gpu_pool_take(&s->gpus, gpu_wanted(stage, s->plan->backend, s->gpus.count), &x->job.gpus);
     task->state = STATE_RUNNING;
     return x;
 }

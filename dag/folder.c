@@ -5,6 +5,7 @@
 #include "cache/record.h"
 #include "cache/attempts.h"
 #include "dag/continuation.h"
+#include "dag/key.h"
 #include "dag/result_params.h"
 
 #include <errno.h>
@@ -138,11 +139,14 @@ static int write_job(const struct plan *plan, const struct task *task, const cha
                      json_t *earlier, struct error *err)
 {
     const struct stage *stage = task->stage;
+    char numerics[NUMERICS_LIMIT];
     json_t *job = must(json_object()), *outputs = must(json_object());
     set(job, "stage", json_string(stage->name));
     set(job, "kind", json_string(stage->kind->name));
     set(job, "key", json_string(task->key));
-    set(job, "backend", json_string(plan->backend));
+    set(job, "backend", json_string(stage_backend(stage, plan->backend)));
+    if (key_numerics(stage, plan->backend, numerics, sizeof numerics, NULL) == 0 && *numerics)
+        set(job, "numerics", json_string(numerics));
     set(job, "threads", json_integer(stage->cpu));
     set(job, "params", json_incref(stage->params));
     set(job, "inputs", inputs_json(plan, stage));

@@ -78,17 +78,31 @@ static int write_environment(const struct stage *stage, struct lines *lines, FIL
     return rc;
 }
 
+const char *stage_backend(const struct stage *stage, const char *backend)
+{
+    const char *stated =
+        stage->numerics ? numerics_backend(stage->kind->numerics, stage->numerics) : NULL;
+    return stated ? stated : backend;
+}
+
+int key_numerics(const struct stage *stage, const char *backend, char *text, size_t size,
+                 struct error *err)
+{
+    enum numerics numerics = stage->kind->numerics;
+    return stage->numerics ? numerics_stated(numerics, stage->numerics, stage->cpu, text, size, err)
+                           : kind_numerics(numerics, backend, stage->cpu, text, size, err);
+}
+
 static int write_text(const struct stage *stage, const char *backend,
                       const struct key_input *inputs, struct arena *arena, FILE *out,
                       struct error *err)
 {
     struct lines lines = {.arena = arena};
-    char numerics[256];
+    char numerics[NUMERICS_LIMIT];
     fprintf(out, "ferdag-key 1\nkind %s %d\n", kind_key_name(stage->kind), stage->kind->version);
     write_params(stage, &lines, out);
     if (stage->kind->numerics) {
-        int unknown = kind_numerics(stage->kind->numerics, backend, stage->cpu, numerics,
-                                    sizeof numerics, err);
+        int unknown = key_numerics(stage, backend, numerics, sizeof numerics, err);
         if (unknown < 0)
             return unknown;
         fprintf(out, "numerics %s\n", numerics);

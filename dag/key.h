@@ -29,6 +29,16 @@ struct key_input {
     const char *key; /* of the stage that made it; NULL: external */
 };
 
+/* The name of the backend that a stage computes with: the one that the file states in `numerics`,
+ * else that of the run. */
+const char *stage_backend(const struct stage *stage, const char *backend);
+
+/* Writes the numerics in the stage's key: those that the file states, else this machine's; "" if
+ * its kind has none. Returns 0, or a negative code as kind_numerics. */
+enum { NUMERICS_LIMIT = 400 };
+int key_numerics(const struct stage *stage, const char *backend, char *text, size_t size,
+                 struct error *err);
+
 /* Computes the stage's key (64 hex digits) and its text. inputs has one entry for each of the
  * stage's inputs, in their order. *text is malloc'd, also after an error. Returns 0 or a negative
  * code: an unknown backend, or SHA-256 failed. */

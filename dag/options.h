@@ -17,6 +17,7 @@ struct options {
     const char **forced; /* of --force */
     size_t forced_count;
     const char *cache, *backend, *format, *out; /* out: NULL if not given */
+    const char *gpus;                           /* of --gpus, or NULL */
     int jobs;
     bool all;         /* explain: cached stages too; graph: each stage of a matrix */
     bool cache_given; /* by --cache */

@@ -1,8 +1,10 @@
 /* See plan.h. */
 #include "dag/plan.h"
 #include "base/file.h"
+#include "dag/gpu_pool.h"
 #include "dag/key.h"
 #include "dag/experiment/schema.h"
+#include "stages/gpus.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +32,8 @@ void plan_create(struct plan *plan, struct experiment *e, struct cache *cache, c
 {
     size_t n = e->stage_count;
     *plan = (struct plan){.experiment = e, .cache = cache, .backend = backend};
+    if (kind_backend(backend, &plan->backend, NULL) < 0)
+        plan->backend = backend; /* of another machine, whose numerics the file states */
     plan->tasks = must_alloc(n * sizeof *plan->tasks);
     plan->queue = must_alloc(n * sizeof *plan->queue);
     plan->sources = must_alloc(e->external_count * sizeof *plan->sources);
@@ -141,22 +145,42 @@ static void check_external(const struct external *external, const char *cache, b
         node_problem(problems, external->where, "input '%s': %s", external->name, why.text);
 }
 
-static void check_gpu(const struct stage *stage, bool lenient, struct problems *problems)
+/* The GPUs of this machine, and what they are needed for. */
+struct gpu_check {
+    const char *backend;
+    int available;
+    struct error why; /* there is none */
+};
+
+static struct gpu_check look_at_gpus(const char *backend)
 {
-    static const char text[] = "stage '%s' needs a GPU, and there is none";
-    char numerics[256];
-    if (stage->gpu != GPU_REQUIRED ||
-        kind_numerics(NUMERICS_NET, "cuda", 1, numerics, sizeof numerics, NULL) == 0)
+    struct gpu_check check = {.backend = backend};
+    check.available = gpus_count(&check.why);
+    return check;
+}
+
+static void check_gpu(const struct stage *stage, const struct gpu_check *check, bool lenient,
+                      struct problems *problems)
+{
+    int wanted = gpu_wanted(stage, check->backend, check->available);
+    char text[1200];
+    if (wanted <= GPU_WHOLE * check->available)
         return;
-    if (lenient)
-        node_warn(problems, stage->where, text, stage->group);
+    if (check->available == 0)
+        snprintf(text, sizeof text, "stage '%s' needs a GPU, and there is none: %s", stage->group,
+                 check->why.text);
     else
-        node_problem(problems, stage->where, text, stage->group);
+        snprintf(text, sizeof text, "stage '%s' needs %d GPUs, and there %s %d", stage->group,
+                 wanted / GPU_WHOLE, check->available == 1 ? "is" : "are", check->available);
+    if (lenient)
+        node_warn(problems, stage->where, "%s", text);
+    else
+        node_problem(problems, stage->where, "%s", text);
 }
 
 /* looked: indexed by external, so that each is checked once however many stages read it. */
-static void check_stage(const struct stage *stage, const char *cache, bool lenient, bool *looked,
-                        struct problems *problems)
+static void check_inputs(const struct stage *stage, const char *cache, bool lenient, bool *looked,
+                         struct problems *problems)
 {
     for (size_t k = 0; k < stage->input_count; k++) {
         const struct external *external = stage->inputs[k].external;
@@ -165,26 +189,32 @@ static void check_stage(const struct stage *stage, const char *cache, bool lenie
         looked[external->place] = true;
         check_external(external, cache, lenient, problems);
     }
-    check_gpu(stage, lenient, problems);
 }
 
-void plan_check_surroundings(const struct experiment *e, const char *cache, bool lenient,
-                             struct problems *problems)
+void plan_check_surroundings(const struct experiment *e, const char *backend, const char *cache,
+                             bool lenient, struct problems *problems)
 {
+    struct gpu_check gpus = look_at_gpus(backend);
     bool *looked = must_alloc((e->external_count + 1) * sizeof *looked);
-    for (size_t i = 0; i < e->stage_count; i++)
-        check_stage(e->stages[i], cache, lenient, looked, problems);
+    for (size_t i = 0; i < e->stage_count; i++) {
+        check_inputs(e->stages[i], cache, lenient, looked, problems);
+        check_gpu(e->stages[i], &gpus, lenient, problems);
+    }
     free(looked);
 }
 
 void plan_check_wanted(const struct plan *plan, const char *cache, struct problems *problems)
 {
+    struct gpu_check gpus = look_at_gpus(plan->backend);
     bool *looked = must_alloc((plan->experiment->external_count + 1) * sizeof *looked);
-    for (size_t i = 0; i < plan->experiment->stage_count; i++)
-        if (plan->tasks[i].wanted && plan->lenient)
-            check_gpu(plan->tasks[i].stage, false, problems);
-        else if (plan->tasks[i].wanted)
-            check_stage(plan->tasks[i].stage, cache, false, looked, problems);
+    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
+        const struct stage *stage = plan->tasks[i].stage;
+        if (!plan->tasks[i].wanted)
+            continue;
+        if (!plan->lenient)
+            check_inputs(stage, cache, false, looked, problems);
+        check_gpu(stage, &gpus, plan->lenient && stage->numerics, problems);
+    }
     free(looked);
 }
 

@@ -40,7 +40,7 @@ struct task {
 struct plan {
     struct experiment *experiment;
     struct cache *cache;
-    const char *backend;
+    const char *backend;    /* never "auto" */
     bool lenient;           /* see plan_start */
     struct task *tasks;     /* indexed by stage->place */
     struct source *sources; /* indexed by external->place */
@@ -49,18 +49,19 @@ struct plan {
 };
 
 /* Makes a plan for the stages with picked[place] set and all that they need; NULL: for all stages.
- * The experiment, the cache and backend must outlive the plan. Free with plan_free. */
+ * backend is a name or "auto". The experiment, the cache and backend must outlive the plan. Free
+ * with plan_free. */
 void plan_create(struct plan *plan, struct experiment *experiment, struct cache *cache,
                  const char *backend, const bool *picked);
 void plan_free(struct plan *plan);
 
 /* Check whether stages can run here and add an error for each obstacle: an external input that
- * can't be read or that contains the cache; a GPU that is required and absent. With `lenient` an
- * input or a GPU that is missing is a warning. The first checks all stages of an experiment, the
- * second the wanted ones of a plan; of a lenient plan, only their GPUs. Neither changes anything.
- */
-void plan_check_surroundings(const struct experiment *experiment, const char *cache, bool lenient,
-                             struct problems *problems);
+ * can't be read or that contains the cache; more GPUs than there are. With `lenient` an input or a
+ * GPU that is missing is a warning. The first checks all stages of an experiment, the second the
+ * wanted ones of a plan; of a lenient plan, only their GPUs, where those of stages whose numerics
+ * the file states are a warning. Neither changes anything. */
+void plan_check_surroundings(const struct experiment *experiment, const char *backend,
+                             const char *cache, bool lenient, struct problems *problems);
 void plan_check_wanted(const struct plan *plan, const char *cache, struct problems *problems);
 
 /* Hashes the external inputs of wanted stages (unchanged files by the stat cache) and resolves

@@ -83,15 +83,18 @@ static int by_urgency(const void *a, const void *b, void *tasks)
 }
 
 /* Whether the executor has room for the stage beside those that run. Alone, a stage may take more
- * than there is. */
+ * CPUs and memory than there is. */
 static bool fits(const struct scheduler *s, const struct stage *stage)
 {
+    struct gpu_pool gpus = s->gpus; /* a copy, to try */
+    struct job_gpus taken;
+    if (!gpu_pool_take(&gpus, gpu_wanted(stage, s->plan->backend, gpus.count), &taken))
+        return false;
     if (!s->executions)
         return true;
     return stage->cpu <= s->capacity.cpus - s->used.cpus &&
            (stage->mem == 0 || (s->used.memory <= s->capacity.memory &&
-                                stage->mem <= s->capacity.memory - s->used.memory)) &&
-           (stage->gpu != GPU_REQUIRED || s->used.gpus < s->capacity.gpus);
+                                stage->mem <= s->capacity.memory - s->used.memory));
 }
 
 static bool may_start(const struct scheduler *s, const struct task *task)
@@ -330,6 +333,23 @@ static void print_notice(void *data, const char *text)
     progress_warn(data, "ferdag: cache: %s", text);
 }
 
+/* A stage that wants more GPUs than the executor has would wait for ever. */
+static int check_gpus(struct scheduler *s)
+{
+    for (size_t i = 0; i < s->plan->experiment->stage_count; i++) {
+        const struct task *task = &s->plan->tasks[i];
+        struct gpu_pool empty = {.count = s->gpus.count};
+        struct job_gpus taken;
+        int wanted = gpu_wanted(task->stage, s->plan->backend, empty.count);
+        if (task->wanted && !state_is_settled(task->state) && !s->options->only_report &&
+            !gpu_pool_take(&empty, wanted, &taken))
+            return error_set(s->err, EINVAL, "stage '%s' needs %.10g GPUs, and %s has %d",
+                             task->stage->name, (double)wanted / GPU_WHOLE, s->executor.type->name,
+                             empty.count);
+    }
+    return 0;
+}
+
 static int open_executor(struct scheduler *s)
 {
     s->loop = loop_create();
@@ -341,6 +361,7 @@ static int open_executor(struct scheduler *s)
     s->capacity = s->executor.type->capacity(&s->executor);
     if (s->options->jobs > 0)
         s->capacity.cpus = s->options->jobs;
+    s->gpus.count = s->capacity.gpus;
     return 0;
 }
 
@@ -354,6 +375,8 @@ static void run_all(struct run_loop *run)
     const struct task *first = first_to_start(s);
     if (first && s->rc == 0 && s->plan->cache->read_only)
         s->rc = refuse_read_only(s, first);
+    if (first && s->rc == 0)
+        s->rc = check_gpus(s);
     if (first && s->rc == 0)
         run_stages(run);
 }

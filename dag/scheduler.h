@@ -6,6 +6,7 @@
 
 #include "dag/estimate.h"
 #include "dag/executors/executor.h"
+#include "dag/gpu_pool.h"
 #include "dag/plan.h"
 #include "dag/progress.h"
 #include "dag/run.h"
@@ -15,7 +16,8 @@ struct scheduler {
     const struct run_options *options;
     struct loop *loop;
     struct executor executor;
-    struct capacity capacity, used;
+    struct capacity capacity, used; /* used: CPUs and memory */
+    struct gpu_pool gpus;
     struct execution *executions; /* running stages, linked */
     struct progress progress;
     struct estimates *estimates;

@@ -133,19 +133,42 @@ int session_load(const struct options *options, struct experiment *e)
     return rc < 0 ? EXIT_BAD : EXIT_DONE;
 }
 
-/* Loads the file, once the backend is known to be there. */
+int session_find_backend(const struct options *options, const struct experiment *e,
+                         const char **backend, struct error *err)
+{
+    const char *net = e->numerics[NUMERICS_NET];
+    const char *stated = net ? numerics_backend(NUMERICS_NET, net) : NULL;
+    bool chosen = strcmp(options->backend, "auto") != 0;
+    if (stated && chosen && strcmp(stated, options->backend) != 0)
+        return error_set(err, EINVAL, "--backend %s: the file states other numerics.net, '%s'",
+                         options->backend, net);
+    if (stated && chosen) {
+        *backend = stated;
+        return 0;
+    }
+    int rc = kind_backend(options->backend, backend, err);
+    if (rc < 0)
+        error_prefix(err, "--backend %s", options->backend);
+    return rc;
+}
+
+/* Loads the file, and finds the backend. */
 static int load(struct session *s, const struct options *options, struct error *err)
 {
-    char numerics[256];
     *s = (struct session){0};
-    int rc = kind_numerics(NUMERICS_NET, options->backend, 1, numerics, sizeof numerics, err);
-    return rc < 0 ? EXIT_BAD : session_load(options, &s->experiment);
+    int status = session_load(options, &s->experiment);
+    if (status == EXIT_DONE &&
+        session_find_backend(options, &s->experiment, &s->backend, err) < 0) {
+        session_close(s);
+        status = EXIT_BAD;
+    }
+    return status;
 }
 
 /* Opens the cache and starts the plan, after picking. */
 static int start(struct session *s, const struct options *options, bool create, struct error *err)
 {
-    plan_create(&s->plan, &s->experiment, &s->cache, options->backend, s->picked);
+    plan_create(&s->plan, &s->experiment, &s->cache, s->backend, s->picked);
     s->plan.lenient = !create;
     int rc = force(s, options, err);
     if (rc == 0 && (create || options->dry))

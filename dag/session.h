@@ -9,6 +9,7 @@ struct session {
     struct experiment experiment;
     struct cache cache;
     struct plan plan;
+    const char *backend;                    /* its name; not "auto" */
     bool verifying_shown;                   /* the progress of verifying blobs is on stderr */
     double verifying_since, verifying_last; /* clock of the first blob, and of the last message */
     bool *picked; /* by place: the stages named on the command line, or all */
@@ -45,6 +46,12 @@ int session_open_loose(struct session *session, const struct options *options, b
  * EXIT_BAD. */
 int session_load(const struct options *options, struct experiment *experiment);
 void session_print_problems(struct problems *problems);
+
+/* Finds the backend of the option --backend: *backend is its name. Returns 0, or a negative code
+ * with err filled in if this machine can't use it, unless the file states the numerics of another
+ * machine with that backend. */
+int session_find_backend(const struct options *options, const struct experiment *experiment,
+                         const char **backend, struct error *err);
 
 /* 0 if the report's folder can be written to, or the experiment has no report; else an error. */
 int session_check_report_folder(const struct options *options, const struct experiment *experiment,

@@ -47,6 +47,8 @@ const char *variant_options(struct arena *arena, const struct options *options)
         text = arena_print(arena, "%s --cache %s", text, variant_quote(arena, options->cache));
     if (!is_default_backend(options))
         text = arena_print(arena, "%s --backend %s", text, options->backend);
+    if (options->gpus)
+        text = arena_print(arena, "%s --gpus %s", text, variant_quote(arena, options->gpus));
     return text;
 }
 

@@ -107,6 +107,22 @@ int job_open(struct job *job, const struct kind *kind, struct error *err)
     return rc;
 }
 
+int job_check_numerics(const struct job *job, struct error *err)
+{
+    char own[500];
+    const char *planned = string_of(job->root, "numerics", "");
+    if (!*planned)
+        return 0;
+    int rc = kind_numerics(job->kind->numerics, job->backend, job->threads, own, sizeof own, err);
+    if (rc < 0 || strcmp(own, planned) == 0)
+        return rc;
+    return error_set(err, EINVAL,
+                     "numerics: the stage was planned for '%s', and this process computes with "
+                     "'%s'; `numerics` in the experiment file states those of the machine where "
+                     "stages run",
+                     planned, own);
+}
+
 void job_close(struct job *job)
 {
     json_decref(job->root);

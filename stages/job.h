@@ -16,7 +16,8 @@
 
 struct job {
     const struct kind *kind;
-    json_t *root;        /* job.json: stage, kind, key, params, inputs, outputs, threads, backend */
+    json_t *root;        /* job.json: stage, kind, key, params, inputs, outputs, threads, backend,
+                            numerics */
     const char *stage;   /* full name of the stage in the experiment, "train/vgg19/full" */
     const char *key;     /* its key, 64 hex digits */
     const char *backend; /* "auto", "ref", "cpu", "cuda" */
@@ -27,6 +28,11 @@ struct job {
 /* Reads ./job.json for the kind. The caller frees with job_close. */
 int job_open(struct job *job, const struct kind *kind, struct error *err);
 void job_close(struct job *job);
+
+/* Compares the numerics that the job's key contains with those of this process. Returns 0, -EINVAL
+ * if they differ, or another negative code if this machine can't use the backend; err has the
+ * reason. A job without them isn't checked. */
+int job_check_numerics(const struct job *job, struct error *err);
 
 int64_t job_int(const struct job *job, const char *param);
 double job_real(const struct job *job, const char *param);

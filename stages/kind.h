@@ -45,8 +45,11 @@ struct port {
 /* What besides params and inputs decides the bytes of a kind's results. */
 enum numerics {
     NUMERICS_NONE,
-    NUMERICS_NET, /* the backend, its CPU features, the number of threads */
-    NUMERICS_BLAS /* the BLAS library's version and the CPU core that it computes for */
+    NUMERICS_NET,      /* the backend; its CPU features and the number of threads, or its GPU and
+                          the library's version */
+    NUMERICS_BLAS,     /* the BLAS library's version and the CPU core that it computes for */
+    NUMERICS_PRODUCTS, /* as BLAS; with the backend cuda, also the GPU and the version of cuBLAS */
+    NUMERICS_COUNT
 };
 
 /* The first output is the main port, which `stage` alone names. */
@@ -59,6 +62,7 @@ struct kind {
     const struct port *inputs, *outputs;
     const struct param *params;
     enum numerics numerics; /* what of the machine decides results: it goes into the key */
+    bool gpu;    /* with the backend cuda its stages compute on a GPU, so each gets one */
     bool report; /* reads measured outputs and provenance: names, keys and measured digests of its
                     input stages go into its key; inputs whose stage has no result are left
                     out instead of stopping it */
@@ -87,10 +91,30 @@ const struct kind *kind_find(const char *name);
 const char *kind_key_name(const struct kind *kind);
 const char *param_key_name(const struct param *param);
 
+/* The backend that a name stands for: for "auto" the first one that this machine can use for nets
+ * and for products, else the name itself. Returns 0, or a negative code with the reason in err if
+ * there is no such backend or this machine can't use it. *found is static. */
+int kind_backend(const char *name, const char **found, struct error *err);
+
 /* Writes into text (size bytes) the numerics of this machine, such as
- * "cpu avx512_core_bf16 threads=1" or "openblas 0.3.21 Zen"; "" for NUMERICS_NONE.
- * backend is "auto" or a backend's name. Returns 0, or -EINVAL if there is no such backend. */
+ * "cpu avx512_core_bf16 threads=1", "cuda NVIDIA H200 sm_90 132 cudnn 9.19.0" or
+ * "openblas 0.3.21 Zen"; "" for NUMERICS_NONE. backend is "auto" or a backend's name. Returns 0, or
+ * a negative code if there is no such backend or this machine can't use it. */
 int kind_numerics(enum numerics numerics, const char *backend, int threads, char *text, size_t size,
                   struct error *err);
+
+/* ---- numerics that an experiment file states, for a machine that this one only plans for ---- */
+
+/* Their names in the file: "net", "blas", "products". NULL for NUMERICS_NONE. */
+extern const char *const numerics_names[NUMERICS_COUNT];
+
+/* The name of the backend in a text of the file, which begins with it: "cuda NVIDIA H200 ...". NULL
+ * if it names none. Only NET and PRODUCTS depend on the backend. */
+const char *numerics_backend(enum numerics numerics, const char *stated);
+
+/* Writes what kind_numerics would write on the machine whose numerics the file states: the text of
+ * the file, and the number of threads where results depend on it. */
+int numerics_stated(enum numerics numerics, const char *stated, int threads, char *text,
+                    size_t size, struct error *err);
 
 #endif

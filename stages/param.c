@@ -54,9 +54,37 @@ static bool parse_real(const char *text, double *value)
     return end != text && !*end && isfinite(*value) && !strpbrk(text, "xX");
 }
 
+/* Whether x is 0, a part of one device, or a whole number of devices. */
+static bool is_gpus(double x)
+{
+    return x == 0 || (x >= PARAM_GPUS_LEAST && x <= 1) ||
+           (x >= 1 && x <= PARAM_GPUS_MOST && x == floor(x));
+}
+
 static int wrong_type(const char *expected, const char *text, struct error *err)
 {
     return error_set(err, EINVAL, "expected %s, not '%s'", expected, text);
+}
+
+static int parse_gpus(const char *text, json_t **value, struct error *err)
+{
+    struct nearest nearest = {.wrong = text};
+    double number = 0;
+    if (strcmp(text, "none") == 0 || strcmp(text, "required") == 0)
+        return error_set(err, EINVAL, "write %d in place of '%s'", *text == 'r', text);
+    if (strcmp(text, "optional") == 0) {
+        *value = json_string(text);
+        return 0;
+    }
+    if (parse_real(text, &number)) {
+        *value = json_real(number + 0.0);
+        return 0;
+    }
+    nearest_offer(&nearest, "optional");
+    return error_set(err, EINVAL,
+                     "expected a number of GPUs (0, 1, 2, ... or a part of one such as 0.25) or "
+                     "optional, not '%s'%s",
+                     text, nearest_hint(&nearest));
 }
 
 int param_parse(const struct param *param, const char *text, json_t **value, struct error *err)
@@ -86,6 +114,10 @@ int param_parse(const struct param *param, const char *text, json_t **value, str
                               "for bytes, or K, M, G or T)",
                               text, err);
         *value = json_integer(whole);
+        break;
+    case PARAM_GPUS:
+        if (parse_gpus(text, value, err) < 0)
+            return -EINVAL;
         break;
     case PARAM_ENUM:
     case PARAM_STRING:
@@ -154,6 +186,7 @@ static const char *type_name(enum param_type type)
         [PARAM_STRING] = "a text",
         [PARAM_JSON] = "any value",
         [PARAM_SIZE] = "a whole number of bytes",
+        [PARAM_GPUS] = "a number of GPUs or optional",
         [PARAM_LIST] = "a list",
         [PARAM_MAP] = "a map",
         [PARAM_NAMED] = "a map",
@@ -171,6 +204,9 @@ static bool has_type(enum param_type type, const json_t *value)
         return json_is_number(value) && isfinite(json_number_value(value));
     case PARAM_BOOL:
         return json_is_boolean(value);
+    case PARAM_GPUS:
+        return json_is_number(value) ||
+               (json_is_string(value) && strcmp(json_string_value(value), "optional") == 0);
     case PARAM_ENUM:
     case PARAM_STRING:
         return json_is_string(value);
@@ -191,6 +227,11 @@ int param_check(const struct param *param, const json_t *value, const char *show
     const char *text = json_string_value(value);
     if (!has_type(param->type, value))
         return wrong_type(type_name(param->type), shown, err);
+    if (param->type == PARAM_GPUS && json_is_number(value) && !is_gpus(json_number_value(value)))
+        return error_set(err, EINVAL,
+                         "%s is out of range; expected 0, a part of one GPU from %.10g on, or a "
+                         "whole number up to %d",
+                         shown, PARAM_GPUS_LEAST, PARAM_GPUS_MOST);
     if (param->type == PARAM_ENUM)
         return check_choice(param, text, err);
     if (param->type == PARAM_STRING && param->max > 0 && (double)strlen(text) > param->max)

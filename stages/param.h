@@ -16,11 +16,16 @@ enum param_type {
     PARAM_STRING,
     PARAM_JSON,  /* any value */
     PARAM_SIZE,  /* bytes: 500M, 1.5G */
+    PARAM_GPUS,  /* devices: 0, 1, 2, ..., a part of one such as 0.25, or "optional" */
     PARAM_LIST,  /* of values described by the first row of `members` */
     PARAM_MAP,   /* with the keys of `members` */
     PARAM_NAMED, /* a map from names chosen by the user to values described by the first row of
                     `members` */
 };
+
+/* Bounds of PARAM_GPUS: the smallest part of a device, and the largest number of devices. */
+#define PARAM_GPUS_LEAST 0.01
+enum { PARAM_GPUS_MOST = 64 };
 
 /* Tables end with name == NULL. */
 struct param {

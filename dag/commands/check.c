@@ -9,13 +9,13 @@
 static int check_surroundings(const struct options *options, struct experiment *e,
                               struct problems *problems, struct error *err)
 {
-    char numerics[256];
-    int rc = kind_numerics(NUMERICS_NET, options->backend, 1, numerics, sizeof numerics, err);
+    const char *backend;
+    int rc = session_find_backend(options, e, &backend, err);
     if (rc == 0)
         rc = session_check_report_folder(options, e, err);
     if (rc < 0)
         return EXIT_BAD;
-    plan_check_surroundings(e, options->cache, true, problems);
+    plan_check_surroundings(e, backend, options->cache, true, problems);
     session_print_problems(problems);
     return problems_any(problems) ? EXIT_BAD : EXIT_DONE;
 }

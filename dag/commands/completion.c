@@ -344,6 +344,10 @@ int command_complete(const struct options *options, struct error *err)
         }
         return EXIT_DONE;
     }
+    if (at == 2 && strcmp(words[1], "--version") == 0) {
+        offer(&c, "--verbose", "also print the libraries and GPUs");
+        return EXIT_DONE;
+    }
     c.command = command_find(words[1], err);
     if (!c.command)
         return EXIT_BAD;

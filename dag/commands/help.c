@@ -59,7 +59,8 @@ void help_print_commands(void)
             if (c->group == (enum command_group)group)
                 print_row(c->name, c->summary, 14);
     }
-    puts("`ferdag COMMAND --help` describes a command, `ferdag --version` the program.");
+    puts("`ferdag COMMAND --help` describes a command, `ferdag --version` the program, and\n"
+         "`ferdag --version --verbose` the libraries and GPUs that it uses.");
 }
 
 static void print_operands(const struct command *command)
@@ -131,12 +132,14 @@ void help_print_command(const struct command *command)
     print_exits(command);
 }
 
-void help_print_version(void)
+void help_print_version(bool verbose)
 {
     char libraries[512];
     libraries_describe(libraries, sizeof libraries);
     printf("ferdag %s%s%s%s\n%s\n", version_number, *version_commit ? " (commit " : "",
            version_commit, *version_commit ? ")" : "", libraries);
+    if (verbose)
+        libraries_print(stdout);
 }
 
 int command_help(const struct options *options, struct error *err)

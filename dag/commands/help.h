@@ -8,8 +8,9 @@
 void help_print_commands(void);
 void help_print_command(const struct command *command);
 
-/* The program's version, and the libraries and CPU features on which results depend. */
-void help_print_version(void);
+/* The program's version, and the libraries and CPU features on which results depend. `verbose`:
+ * also the version of each library, and what CUDA finds. */
+void help_print_version(bool verbose);
 
 /* The man page ferdag(1), in roff with the macros of man. */
 void help_print_man(void);

@@ -12,11 +12,10 @@
 #include <string.h>
 
 static const char *const type_names[] = {
-    [PARAM_INT] = "int",       [PARAM_REAL] = "real",
-    [PARAM_BOOL] = "bool",     [PARAM_ENUM] = "enum",
-    [PARAM_STRING] = "string", [PARAM_JSON] = "any value",
-    [PARAM_SIZE] = "size",     [PARAM_LIST] = "list",
-    [PARAM_MAP] = "map",       [PARAM_NAMED] = "map of names",
+    [PARAM_INT] = "int",   [PARAM_REAL] = "real",          [PARAM_BOOL] = "bool",
+    [PARAM_ENUM] = "enum", [PARAM_STRING] = "string",      [PARAM_JSON] = "any value",
+    [PARAM_SIZE] = "size", [PARAM_GPUS] = "GPUs",          [PARAM_LIST] = "list",
+    [PARAM_MAP] = "map",   [PARAM_NAMED] = "map of names",
 };
 
 /* ---- for people ---- */

@@ -4,6 +4,7 @@
 #include "dag/commands/help.h"
 #include "dag/cache_folder.h"
 #include "dag/find_experiment.h"
+#include "stages/gpus.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -31,6 +32,8 @@ static int call(const struct command *command, int argc, char **argv, struct err
     options.cache_given = options.cache != NULL;
     if (!options.cache)
         options.cache = cache;
+    if (rc == 0 && options.gpus)
+        rc = gpus_select(options.gpus, err);
     if (rc == 0 && command_takes(command, option_find("--cache")))
         rc = cache_folder_check(options.cache, options.cache_given && command->reads_cache, err);
     if (rc == 0 && command->reads_experiment) {
@@ -56,7 +59,7 @@ static int run_command(int argc, char **argv, struct error *err)
     }
     bool help = help_requested(argc, argv);
     if (strcmp(name, "--version") == 0) {
-        help_print_version();
+        help_print_version(argc > 2 && strcmp(argv[2], "--verbose") == 0);
         return EXIT_DONE;
     }
     if (*name == '-' && help) {

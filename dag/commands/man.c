@@ -138,7 +138,8 @@ static void print_options(void)
     puts(
         ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nPrint the help of the command, or the list of "
         "commands.\n.TP\n\\fB\\-\\-version\\fR\nPrint the version, the commit that was built,\nand "
-        "the versions of the libraries on which results depend.");
+        "the versions of the libraries on which results depend. With \\fB\\-\\-verbose\\fR, also "
+        "all\nother libraries, the GPUs that CUDA finds and, if none can be used, the reason.");
 }
 
 static void print_tables(const char *title, const struct described *rows)
@@ -154,7 +155,7 @@ void help_print_man(void)
     puts(".SH NAME\nferdag \\- run experiments as graphs of cached stages");
     puts(".SH SYNOPSIS\n\\fBferdag\\fR \\fICOMMAND\\fR [\\fIARGUMENT\\fR...] "
          "[\\fIOPTION\\fR...]\n.br\n\\fBferdag\\fR \\fICOMMAND\\fR \\fB\\-\\-help\\fR\n.br\n"
-         "\\fBferdag \\-\\-version\\fR");
+         "\\fBferdag \\-\\-version\\fR [\\fB\\-\\-verbose\\fR]");
     puts(".SH DESCRIPTION");
     print_text(page_text);
     puts("\n.SH COMMANDS");

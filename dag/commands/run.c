@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "dag/commands/commands.h"
 #include "base/utf8.h"
+#include "dag/backend_change.h"
 #include "dag/cache_folder.h"
 #include "dag/progress.h"
 #include "dag/publish.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sched.h>
 #include <time.h>
 
@@ -183,6 +185,19 @@ static void link_results(const struct plan *plan, const char *folder, const char
         *results = folder;
 }
 
+/* `auto` may take another backend than in the last run. */
+static void announce_change(const struct plan *plan, const struct options *options)
+{
+    const char *other;
+    size_t count = strcmp(options->backend, "auto") == 0 ? backend_change_count(plan, &other) : 0;
+    if (count)
+        fprintf(stderr,
+                "ferdag: %zu %s %s of the backend %s and will be computed again with %s; "
+                "`--backend %s` keeps those results\n",
+                count, stages_word(count), count == 1 ? "has a result" : "have results", other,
+                plan->backend, other);
+}
+
 static int run(const struct options *options, bool only_report, struct error *err)
 {
     struct session s;
@@ -193,6 +208,8 @@ static int run(const struct options *options, bool only_report, struct error *er
         session_close(&s);
         return EXIT_BAD;
     }
+    if (!only_report)
+        announce_change(&s.plan, options);
     if (options->dry) {
         print_plan(&s.plan, options->json);
         session_close(&s);

@@ -65,6 +65,11 @@ static json_t *describe_scalar(const struct param *param)
     case PARAM_SIZE:
         return or_expression(must(json_pack("{s:[s, s], s:s}", "type", "string", "integer",
                                             "pattern", "^[0-9]+(\\.[0-9]+)?([KMGT](B|iB)?)?$")));
+    case PARAM_GPUS:
+        return or_expression(
+            must(json_pack("{s:[{s:[i, s]}, {s:s, s:f, s:i}, {s:s, s:i, s:i}]}", "anyOf", "enum", 0,
+                           "optional", "type", "number", "minimum", PARAM_GPUS_LEAST, "maximum", 1,
+                           "type", "integer", "minimum", 1, "maximum", PARAM_GPUS_MOST)));
     case PARAM_STRING: /* YAML reads a text such as 1 or true as something else */
         return must(json_pack("{s:[s, s, s]}", "type", "string", "number", "boolean"));
     default:

@@ -71,7 +71,9 @@ int command_stage(const struct options *options, struct error *err)
     }
     int rc = job_open(&job, kind, err);
     if (rc == 0) {
-        rc = kind->run(&job, err);
+        rc = job_check_numerics(&job, err);
+        if (rc == 0)
+            rc = kind->run(&job, err);
         job_close(&job);
     }
     int fd = progress_lines_open();

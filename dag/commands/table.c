@@ -23,7 +23,7 @@ const struct command commands[] = {
                 "out/NAME/. With STAGE, runs only these stages and the stages that they need.\n\n"
                 "Ctrl-C stops a run. The same command continues it: finished stages are in the "
                 "cache, and an interrupted training resumes from its last checkpoint.",
-        .options = "dry-run jobs keep-going force set backend cache out json",
+        .options = "dry-run jobs keep-going force set backend gpus cache out json",
         .examples = {{"ferdag run demo.yaml", "Run all stages on all CPUs."},
                      {"ferdag run demo.yaml train --set epochs=3 -j 2",
                       "Run the stages below `train` with another value of a param, on two CPUs."},
@@ -43,7 +43,7 @@ const struct command commands[] = {
         .text = "Writes the report and the tables of the experiment to out/NAME/ from results that "
                 "are in the cache. No other stage runs. A number whose stage has no result is "
                 "shown as missing, with the reason.",
-        .options = "jobs set backend cache out json",
+        .options = "jobs set backend gpus cache out json",
         .examples = {{"ferdag report paper.yaml", "Write the report of an unfinished run."}},
         .exits = {{"1", "the report could not be made or written"}, {"130", "interrupted"}},
         .group = GROUP_RUN,
@@ -61,7 +61,7 @@ const struct command commands[] = {
                 "file, line and column, what is wrong, and what would be right. Runs nothing and "
                 "does not change the cache. An input file that does not exist is a warning, as it "
                 "may be created later.",
-        .options = "set backend cache",
+        .options = "set backend gpus cache",
         .examples = {{"ferdag check demo.yaml", "Check a file."}},
         .group = GROUP_INSPECT,
         .least = 1,
@@ -77,7 +77,7 @@ const struct command commands[] = {
                 "stale (it has a result, of other inputs or params), missing (it has no result), "
                 "running, or failed (its last attempt failed). Of a stage that is running or was "
                 "interrupted, prints how far it is.",
-        .options = "set backend cache json",
+        .options = "set backend gpus cache json",
         .examples = {{"ferdag status demo.yaml", "Print the state of all stages."},
                      {"ferdag status demo.yaml train", "Print the state of those below `train`."}},
         .exits = {{"1", "the cache could not be read"}},
@@ -96,7 +96,7 @@ const struct command commands[] = {
                 "environment variables that differ from its last result, with the old and the new "
                 "value. Stages that are cached are only counted, unless STAGE or --all asks for "
                 "them.",
-        .options = "all set backend cache json",
+        .options = "all set backend gpus cache json",
         .own_option = {"all", "also explain stages that are cached"},
         .examples = {{"ferdag explain demo.yaml train/vgg19", "Explain one stage."}},
         .exits = {{"1", "the cache could not be read"}},
@@ -114,7 +114,7 @@ const struct command commands[] = {
         .text = "Prints the graph of stages as text for Graphviz (dot) or for Mermaid. The stages "
                 "of a matrix are one node with their number, unless --all is given. Colours show "
                 "the stages' states, if there is a cache.",
-        .options = "format all set backend cache",
+        .options = "format all set backend gpus cache",
         .own_option = {"all", "draw each stage of a matrix"},
         .examples = {{"ferdag graph demo.yaml | dot -Tsvg > demo.svg", "Draw the graph."}},
         .group = GROUP_INSPECT,
@@ -130,7 +130,7 @@ const struct command commands[] = {
         .summary = "print a stage's outputs, their origin, time and memory",
         .text = "Prints for each stage its key, params, inputs and outputs with the paths of the "
                 "files and their digests, how long it ran and how much memory it took.",
-        .options = "set backend cache json",
+        .options = "set backend gpus cache json",
         .examples = {{"ferdag show demo.yaml train/vgg19", "Show one stage."}},
         .exits = {{"1", "the cache could not be read"}},
         .group = GROUP_INSPECT,
@@ -148,7 +148,7 @@ const struct command commands[] = {
                 "file or folder, or an existing folder, which gets the output under its own name. "
                 "Without a port, copies the stage's main output. The copy is compared with the "
                 "digest of the output. Nothing that exists is overwritten.",
-        .options = "set backend cache",
+        .options = "set backend gpus cache",
         .examples = {{"ferdag get demo.yaml train/full/vgg19.best vgg19.safetensors",
                       "Copy the weights of a net."},
                      {"ferdag get demo.yaml tables .", "Copy a folder of outputs to this one."}},
@@ -166,7 +166,7 @@ const struct command commands[] = {
         .summary = "print what a stage printed",
         .text = "Prints what a stage wrote to its standard output and standard error when it "
                 "last ran, whether it succeeded or failed.",
-        .options = "set backend cache",
+        .options = "set backend gpus cache",
         .examples = {{"ferdag log demo.yaml train/vgg19", "Print the log of one stage."}},
         .exits = {{"1", "the stage has not run, or the cache could not be read"}},
         .group = GROUP_INSPECT,
@@ -304,6 +304,9 @@ const struct option option_table[] = {
      .field = FIELD(settings), .count = FIELD(setting_count)},
     {0, "backend", "NAME", "auto ref cpu cuda", "compute nets with this backend", OPTION_TEXT,
      .field = FIELD(backend)},
+    {0, "gpus", "LIST", NULL,
+     "use only these GPUs: numbers such as 0,2, UUIDs, or none (default: all that CUDA finds)",
+     OPTION_TEXT, .field = FIELD(gpus)},
     {0, "cache", "DIR", NULL,
      "the cache (default: $FERDAG_CACHE, or .ferdag here or in a folder above)", OPTION_TEXT,
      .field = FIELD(cache)},

@@ -18,7 +18,18 @@
 struct capacity {
     int cpus;
     uint64_t memory; /* bytes */
-    int gpus;
+    int gpus;        /* the scheduler gives each a number from 0 to gpus - 1 */
+};
+
+enum { GPUS_ON_JOB = 64 };
+
+/* The GPUs that a job may use. The executor makes exactly these visible to the job's processes: as
+ * GPUs 0 to count - 1, by the variable CUDA_VISIBLE_DEVICES or the place's equivalent. With count 0
+ * none is visible. */
+struct job_gpus {
+    int count;
+    int share;                /* hundredths of each: 100, or less of a GPU that jobs share */
+    int numbers[GPUS_ON_JOB]; /* unused if the capacity has no limit: the executor chooses */
 };
 
 /* One attempt to run a stage. The caller owns it until `ended` was called. */
@@ -28,7 +39,7 @@ struct executor_job {
     const char *folder; /* absolute path: job.json, later the outputs and log.txt */
     int threads;        /* that the stage may use */
     uint64_t memory;    /* bytes that it is declared to need; 0: not declared */
-    bool gpu;           /* it needs a GPU */
+    struct job_gpus gpus;
     int lock; /* descriptor of the lock on the stage's key. If the stage may outlive this process on
                  this machine, it must inherit the descriptor. -1: none */
     void *data;

@@ -11,6 +11,7 @@
 #include "dag/executors/executor.h"
 #include "dag/executors/local.h"
 #include "base/clock.h"
+#include "stages/gpus.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,7 +107,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 
 /* ---- the start ---- */
 
-enum { OURS = 6 };
+enum { OURS = 7 };
 
 static bool same_name(const char *a, const char *b)
 {
@@ -126,6 +127,9 @@ static char **make_environment(const struct executor_job *job)
     all[k++] = must(format_string("FERDAG_PROGRESS_FD=%d", STAGE_PROGRESS_FD));
     all[k++] = must(format_string("FERDAG_PARENT=%ld", (long)getpid()));
     all[k++] = must(format_string("FERDAG_ATTEMPT=%s", job->folder));
+    char *gpus = must(gpus_variable(getenv(GPUS_VARIABLE), job->gpus.numbers, job->gpus.count));
+    all[k++] = must(format_string(GPUS_VARIABLE "=%s", gpus));
+    free(gpus);
     for (size_t i = 0; i < n; i++) {
         bool replaced = false;
         for (size_t m = 0; m < OURS; m++)
@@ -244,16 +248,6 @@ static int count_cpus(void)
     return n > 0 ? n : 1;
 }
 
-static int count_gpus(void)
-{
-    char path[32];
-    int n = 0;
-    do
-        snprintf(path, sizeof path, "/dev/nvidia%d", n);
-    while (access(path, F_OK) == 0 && ++n < 64);
-    return n;
-}
-
 static struct capacity capacity(const struct executor *executor)
 {
     (void)executor;
@@ -261,7 +255,7 @@ static struct capacity capacity(const struct executor *executor)
     return (struct capacity){
         .cpus = count_cpus(),
         .memory = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX,
-        .gpus = count_gpus(),
+        .gpus = gpus_count(NULL),
     };
 }
 

@@ -270,6 +270,25 @@ static void read_title(struct experiment *e)
         scope_text(&scope, title, &e->title, e->problems);
 }
 
+/* The section `numerics`: texts in place of those of this machine. */
+static void read_numerics(struct experiment *e)
+{
+    const struct node *numerics = section(e, "numerics");
+    struct scope scope = experiment_scope(e, NULL, 0);
+    for (int i = 0; numerics && i < NUMERICS_COUNT; i++) {
+        const struct node *node = numerics_names[i] ? node_get(numerics, numerics_names[i]) : NULL;
+        if (schema_absent(node) || node->type != NODE_SCALAR ||
+            scope_text(&scope, node, &e->numerics[i], e->problems) < 0)
+            continue;
+        if (i == NUMERICS_NET && !numerics_backend(NUMERICS_NET, e->numerics[i]))
+            node_problem(e->problems, node,
+                         "numerics.net: expected the name of a backend and its properties, as "
+                         "`ferdag --version --verbose` prints them on the machine of the run, not "
+                         "'%s'",
+                         e->numerics[i]);
+    }
+}
+
 int experiment_load(struct experiment *e, const char *file, const char *const *settings,
                     size_t setting_count, struct problems *problems)
 {
@@ -282,6 +301,7 @@ int experiment_load(struct experiment *e, const char *file, const char *const *s
     struct drafts drafts = {0};
     if (read_top(e, settings, setting_count) == 0) {
         read_title(e);
+        read_numerics(e);
         read_externals(e);
         expand_entries(e, &drafts);
         for (size_t i = 0; i < drafts.count; i++)

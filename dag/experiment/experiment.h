@@ -45,7 +45,7 @@ struct edge {
     const struct node *where;
 };
 
-enum gpu { GPU_NONE, GPU_OPTIONAL, GPU_REQUIRED };
+enum { GPU_WHOLE = 100 }; /* needs.gpu counts hundredths of a GPU */
 
 struct stage {
     const char *name;  /* "train/vgg19/full" */
@@ -60,8 +60,10 @@ struct stage {
     const struct node *out; /* with open ports: the map `out`, indexed */
     int cpu;                /* needs.cpu: threads that it may use */
     uint64_t mem;           /* needs.mem in bytes; 0: not given */
-    enum gpu gpu;
-    const char **env; /* with open ports: environment variables passed to the program */
+    int gpu;                /* needs.gpu: hundredths of a GPU; above 100 whole ones only */
+    bool gpu_optional;      /* needs.gpu is `optional`, and `gpu` is 0 */
+    const char *numerics;   /* from the section `numerics`, in place of this machine's; or NULL */
+    const char **env;       /* with open ports: environment variables passed to the program */
     size_t env_count;
     bool broken;          /* one of its own fields is wrong, which was reported */
     struct stage **users; /* the stages that read its outputs, each once */
@@ -81,7 +83,8 @@ struct experiment {
     struct node *root; /* the merged file */
     bool misspelled;   /* it has an unknown key: what seems to be missing may stand there */
     const struct node *params;
-    size_t steps; /* see scope.h */
+    size_t steps;                         /* see scope.h */
+    const char *numerics[NUMERICS_COUNT]; /* stated by the file; NULL: this machine's */
     struct external **externals;
     size_t external_count;
     struct stage **stages; /* in topological order */

@@ -22,7 +22,7 @@ static const struct {
     {"ferdag", MERGE_WHOLE}, {"title", MERGE_WHOLE},    {"include", MERGE_WHOLE},
     {"params", MERGE_DEEP},  {"inputs", MERGE_ENTRIES}, {"stages", MERGE_DEEP},
     {"tables", MERGE_DEEP},  {"claims", MERGE_DEEP},    {"paper", MERGE_DEEP},
-    {"report", MERGE_DEEP},
+    {"report", MERGE_DEEP},  {"numerics", MERGE_DEEP},
 };
 
 enum { TOP_KEYS = sizeof top_keys / sizeof *top_keys };

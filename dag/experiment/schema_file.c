@@ -50,10 +50,10 @@ static const struct param needs_members[] = {
      .text = "threads that it may use; part of the key where results depend on it"},
     {.name = "mem", .type = PARAM_SIZE, .optional = true, .text = "memory to set aside for it"},
     {.name = "gpu",
-     .type = PARAM_ENUM,
-     .standard = "none",
-     .choices = "none|optional|required",
-     .text = "whether it may or must run on a GPU"},
+     .type = PARAM_GPUS,
+     .standard = "0",
+     .text = "GPUs to set aside for it: a number, a part of one such as 0.25, or optional: one if "
+             "there is one"},
     {0},
 };
 
@@ -111,7 +111,29 @@ static const struct param stage_item[] = {
     {0},
 };
 
-enum { OWN = 6, REPORTED = 4 };
+/* In place of this machine's, where it only plans a run on another one. */
+static const struct param numerics_members[] = {
+    {.name = "net",
+     .type = PARAM_STRING,
+     .max = 300,
+     .optional = true,
+     .text =
+         "of the nets: the backend and its CPU or GPU, such as cuda NVIDIA H200 sm_90 132 cudnn "
+         "9.19.0"},
+    {.name = "products",
+     .type = PARAM_STRING,
+     .max = 300,
+     .optional = true,
+     .text = "of products of large matrices, which a GPU may compute"},
+    {.name = "blas",
+     .type = PARAM_STRING,
+     .max = 300,
+     .optional = true,
+     .text = "of other linear algebra, such as openblas 0.3.21 Zen"},
+    {0},
+};
+
+enum { OWN = 7, REPORTED = 4 };
 
 static const struct param own_members[OWN] = {
     {.name = "ferdag", .type = PARAM_JSON, .text = "version of this format: 2"},
@@ -137,6 +159,13 @@ static const struct param own_members[OWN] = {
      .optional = true,
      .text = "files and folders from outside"},
     {.name = "stages", .type = PARAM_NAMED, .members = stage_item, .text = "the graph"},
+    {.name = "numerics",
+     .type = PARAM_MAP,
+     .members = numerics_members,
+     .optional = true,
+     .text =
+         "what results depend on beside params and inputs, where the run is on another machine: "
+         "`ferdag --version --verbose` there prints it"},
 };
 
 static const char *const reported[REPORTED] = {"tables", "claims", "paper", "report"};

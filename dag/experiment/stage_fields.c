@@ -5,6 +5,7 @@
 #include "dag/experiment/schema.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,6 @@ static int read_params(struct reading *r)
 
 static int read_needs(struct reading *r)
 {
-    static const char *const gpus[] = {"none", "optional", "required"};
     const struct param *needs = schema_member(&schema_stage, "needs");
     const struct node *written = field(r, "needs");
     const char *what = arena_print(r->e->arena, "stages.%s.needs", r->stage->group);
@@ -82,12 +82,11 @@ static int read_needs(struct reading *r)
     if (rc < 0)
         return rc;
     json_t *values = schema_json(expanded, needs);
-    const char *gpu = json_string_value(json_object_get(values, "gpu"));
+    const json_t *gpu = json_object_get(values, "gpu");
     r->stage->cpu = (int)json_integer_value(json_object_get(values, "cpu"));
     r->stage->mem = (uint64_t)json_integer_value(json_object_get(values, "mem"));
-    for (size_t g = 0; g < 3; g++)
-        if (strcmp(gpu, gpus[g]) == 0)
-            r->stage->gpu = (enum gpu)g;
+    r->stage->gpu_optional = json_is_string(gpu);
+    r->stage->gpu = (int)lround(GPU_WHOLE * json_number_value(gpu));
     json_decref(values);
     return 0;
 }
@@ -323,6 +322,8 @@ void stage_read_fields(struct experiment *e, const struct draft *draft)
     if (!broken)
         broken = read_params(&r) < 0;
     broken |= read_needs(&r) < 0;
+    if (r.stage->kind)
+        r.stage->numerics = e->numerics[r.stage->kind->numerics];
     if (r.stage->kind && r.stage->kind->open_ports) {
         broken |= read_open_outputs(&r) < 0;
         broken |= read_env(&r) < 0;

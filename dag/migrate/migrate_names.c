@@ -318,6 +318,15 @@ static void walk_reference(struct migration *m, struct file *f, const struct nod
     m->through = outer;
 }
 
+/* needs.gpu had words for values. */
+static void migrate_gpus(struct migration *m, struct file *f, const struct node *value)
+{
+    if (strcmp(value->text, "none") == 0)
+        change(m, f, value, "0");
+    else if (strcmp(value->text, "required") == 0)
+        change(m, f, value, "1");
+}
+
 static void walk(struct migration *m, struct file *f, const struct node *node,
                  const struct param *param)
 {
@@ -325,8 +334,10 @@ static void walk(struct migration *m, struct file *f, const struct node *node,
     if (m->through && ++m->steps > STEP_LIMIT)
         return; /* the next reference reports it */
     if (has_reference(node)) {
-        if (has_new_names(param))
+        if (has_new_names(param) || param->type == PARAM_GPUS)
             walk_reference(m, f, node, param);
+    } else if (param->type == PARAM_GPUS && node->type == NODE_SCALAR) {
+        migrate_gpus(m, f, node);
     } else if (map && param->type == PARAM_MAP) {
         for (size_t i = 0; i < node->count; i++)
             walk_entry(m, f, node, i, param);

@@ -7,7 +7,10 @@ const struct backend *const backends[] = {
 #ifdef FERDAG_CUDA
     &backend_cuda,
 #endif
-    &backend_cpu, &backend_ref, NULL};
+#ifndef FERDAG_WITHOUT_CPU /* in the programs of tests/gpu, which don't need its libraries */
+    &backend_cpu,
+#endif
+    &backend_ref, NULL};
 
 static const struct backend *first_usable(void)
 {

@@ -7,7 +7,8 @@
  * where |q'| and |x'| are at most 1.01 times |q| and |x|. Twice that, plus the rounding of the sum,
  * bounds the error of |q|^2 + |x|^2 - 2 product as the squared distance. The k-th smallest upper
  * bound so far limits the distance of the k nearest: a row whose lower bound is greater isn't one
- * of them. With products in float32, q" and x" are 0. */
+ * of them. With products in float32, q" and x" are 0; sums of a GPU have another order, and the
+ * same bound. */
 #include "kernels/classifiers/knn.h"
 
 #include <errno.h>
@@ -62,11 +63,20 @@ static float norm_of(const float *row, size_t d, float *square)
 int knn_start(struct knn *knn, const float *x, const uint8_t *labels, size_t n, size_t d, size_t k,
               int threads, struct error *err)
 {
+    return knn_start_on(knn, NULL, x, labels, n, d, k, threads, err);
+}
+
+int knn_start_on(struct knn *knn, const char *backend, const float *x, const uint8_t *labels,
+                 size_t n, size_t d, size_t k, int threads, struct error *err)
+{
     *knn = (struct knn){.n = n, .d = d, .k = k, .x = x, .labels = labels, .threads = threads};
     if (k < 1 || k > n)
         return error_set(err, EINVAL, "k is %zu, but there are %zu training rows", k, n);
+    int rc = products_open(backend, x, n, d, false, &knn->products, err);
+    if (rc < 0)
+        return rc;
     size_t groups = (n + DOTS_ROWS - 1) / DOTS_ROWS, words = dots_row_words(d);
-    bool narrow = dots_available();
+    bool narrow = !knn->products && dots_available();
     knn->square = malloc(n * sizeof *knn->square);
     knn->norm = malloc(n * sizeof *knn->norm);
     knn->rest = calloc(n, sizeof *knn->rest);
@@ -90,6 +100,7 @@ void knn_free(struct knn *knn)
     free(knn->norm);
     free(knn->rest);
     free(knn->packed);
+    products_close(knn->products);
     *knn = (struct knn){0};
 }
 
@@ -302,7 +313,7 @@ static void scratch_free(struct scratch *s, size_t queries)
     free(s->products);
 }
 
-/* Allocates memory for tiles of `queries` queries. */
+/* Allocates memory for tiles of `queries` queries. With products by a GPU, for a part of them. */
 static int scratch_make(struct scratch *s, const struct knn *knn, size_t queries)
 {
     size_t groups = (queries + DOTS_QUERIES - 1) / DOTS_QUERIES;
@@ -310,18 +321,74 @@ static int scratch_make(struct scratch *s, const struct knn *knn, size_t queries
                           .upper = malloc(queries * knn->k * sizeof *s->upper)};
     if (knn->packed)
         s->packed = malloc(groups * dots_query_words(knn->d) * sizeof *s->packed);
-    else
+    else if (!knn->products)
         s->products = malloc(queries * ROWS * sizeof *s->products);
-    if (!s->search || !s->upper || (!s->packed && !s->products))
+    if (!s->search || !s->upper || (!knn->products && !s->packed && !s->products))
         return -ENOMEM;
     for (size_t q = 0; q < queries; q++)
         s->search[q].upper = s->upper + q * knn->k;
     return 0;
 }
 
+/* ---- products by a GPU ---- */
+
+/* A call of knn_predict. */
+struct prediction {
+    const struct knn *knn;
+    const float *queries;
+    uint8_t *out;
+    struct scratch scratch;
+    size_t most; /* queries of a part; 0 before the first part */
+};
+
+/* Predicts queries from their products with all training rows; threads share the queries. */
+static int predict_part(void *context, const struct products_part *part)
+{
+    struct prediction *p = context;
+    const struct knn *knn = p->knn;
+    const float *products = part->values;
+    int failed = 0;
+    if (p->most == 0) {
+        p->most = part->count;
+        if (scratch_make(&p->scratch, knn, p->most) < 0)
+            return -ENOMEM;
+    }
+#pragma omp parallel for schedule(dynamic) num_threads(knn->threads) reduction(| : failed)
+    for (size_t q = 0; q < part->count; q++) {
+        struct search *s = &p->scratch.search[q];
+        const float *query = p->queries + (part->first + q) * knn->d;
+        start_search(knn, query, 0, s);
+        if (scan(knn, s, products + q * knn->n, 0, knn->n) < 0)
+            failed = 1;
+        else
+            p->out[part->first + q] = decide(knn, s, query);
+    }
+    return failed ? -ENOMEM : 0;
+}
+
+static int no_memory(const struct knn *knn, struct error *err)
+{
+    return error_set(err, ENOMEM, "out of memory for the nearest %zu of %zu rows", knn->k, knn->n);
+}
+
+static int predict_on_device(const struct knn *knn, const float *queries, size_t m, uint8_t *out,
+                             struct error *err)
+{
+    struct prediction p = {.knn = knn, .queries = queries, .out = out};
+    struct product product = {.queries = queries, .n = m, .m = knn->n};
+    int rc = products_multiply(knn->products, &product, predict_part, &p);
+    scratch_free(&p.scratch, p.most);
+    int failed = products_error(knn->products, err);
+    return failed < 0 ? failed : rc < 0 ? no_memory(knn, err) : 0;
+}
+
+/* ---- */
+
 int knn_predict(const struct knn *knn, const float *queries, size_t m, uint8_t *out,
                 struct error *err)
 {
+    if (knn->products)
+        return predict_on_device(knn, queries, m, out, err);
     int failed = 0;
     blas_single_threaded();
     size_t threads = (size_t)knn->threads, tile = (m + threads - 1) / threads;
@@ -343,7 +410,5 @@ int knn_predict(const struct knn *knn, const float *queries, size_t m, uint8_t *
         }
         scratch_free(&s, most);
     }
-    return failed ? error_set(err, ENOMEM, "out of memory for the nearest %zu of %zu rows", knn->k,
-                              knn->n)
-                  : 0;
+    return failed ? no_memory(knn, err) : 0;
 }

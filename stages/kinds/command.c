@@ -201,6 +201,8 @@ static const struct {
     {"OMP_NUM_THREADS", NULL},
     {"OPENBLAS_NUM_THREADS", NULL},
     {"FERDAG_ATTEMPT", NULL},
+    {"CUDA_VISIBLE_DEVICES", NULL},
+    {"CUDA_DEVICE_ORDER", NULL}, /* what numbers in the line above mean */
 };
 
 enum { BASIC = sizeof basic / sizeof *basic };

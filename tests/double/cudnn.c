@@ -11,58 +11,6 @@
 #include "tests/double/cudart.h"
 #include "tests/double/cudnn_double.h"
 
-enum {
-    ATTRIBUTES = 16,
-    ENGINES = 8,
-    VERSION = 91900,
-    FAILED = CUDNN_STATUS_EXECUTION_FAILED_CUDART
-};
-
-struct cudnnContext {
-    cudaStream_t stream;
-};
-
-struct attribute {
-    cudnnBackendAttributeName_t name;
-    cudnnBackendAttributeType_t type;
-    int64_t count;
-    void *values;
-};
-
-/* cudnnBackendDescriptor_t points to one. */
-struct descriptor {
-    cudnnBackendDescriptorType_t type;
-    bool finalized, executed;
-    struct attribute attributes[ATTRIBUTES];
-    size_t attribute_count;
-    /* Set by finalize, or by GetAttribute of heuristics; copied from descriptor to descriptor. */
-    struct tensor_values tensor;
-    struct convolution convolution;
-    struct engine engines[ENGINES];
-    size_t engine_count;
-    char json[512];
-};
-
-static _Thread_local char last_error[256];
-
-static cudnnStatus_t failed(cudnnStatus_t status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static cudnnStatus_t failed(cudnnStatus_t status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(last_error, sizeof last_error, format, arguments);
-    va_end(arguments);
-    return status;
-}
-
-static cudnnStatus_t begin(const char *function)
-{
-    int error = double_call(function, FAILED);
-    return error ? failed((cudnnStatus_t)error, "%s: a failure of the double", function)
-                 : CUDNN_STATUS_SUCCESS;
-}
-
 /* ---- attributes ---- */
 
 #define OPERATION(kind, x, w, y)                                                                   \
@@ -162,7 +110,7 @@ static size_t value_size(cudnnBackendAttributeType_t type)
     }
 }
 
-static const struct attribute *find(const struct descriptor *d, cudnnBackendAttributeName_t name)
+const struct attribute *double_find(const struct descriptor *d, cudnnBackendAttributeName_t name)
 {
     for (size_t i = 0; i < d->attribute_count; i++)
         if (d->attributes[i].name == name)
@@ -173,7 +121,7 @@ static const struct attribute *find(const struct descriptor *d, cudnnBackendAttr
 /* The first value of an attribute that is an int64 or an enum. */
 static int64_t number(const struct descriptor *d, cudnnBackendAttributeName_t name)
 {
-    const struct attribute *a = find(d, name);
+    const struct attribute *a = double_find(d, name);
     if (a->type == CUDNN_TYPE_INT64)
         return *(const int64_t *)a->values;
     return *(const int *)a->values;
@@ -181,21 +129,22 @@ static int64_t number(const struct descriptor *d, cudnnBackendAttributeName_t na
 
 static struct descriptor *link_of(const struct descriptor *d, int name)
 {
-    return *(struct descriptor *const *)find(d, (cudnnBackendAttributeName_t)name)->values;
+    return *(struct descriptor *const *)double_find(d, (cudnnBackendAttributeName_t)name)->values;
 }
 
 cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type,
                                            cudnnBackendDescriptor_t *descriptor)
 {
-    cudnnStatus_t status = begin(__func__);
+    cudnnStatus_t status = double_begin_cudnn(__func__);
     *descriptor = NULL;
     if (status)
         return status;
     if (!range_of(type))
-        return failed(CUDNN_STATUS_NOT_SUPPORTED, "descriptor type %d", (int)type);
+        return double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED, "descriptor type %d", (int)type);
     struct descriptor *d = calloc(1, sizeof *d);
     if (!d)
-        return failed(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "out of memory");
+        return double_failed_cudnn(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED,
+                                   "out of memory");
     d->type = type;
     double_count()->descriptors++;
     *descriptor = d;
@@ -205,10 +154,10 @@ cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type,
 /* The descriptor counts as destroyed also if the call fails. */
 cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t descriptor)
 {
-    cudnnStatus_t status = begin(__func__);
+    cudnnStatus_t status = double_begin_cudnn(__func__);
     struct descriptor *d = descriptor;
     if (!d)
-        return failed(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor");
     for (size_t i = 0; i < d->attribute_count; i++)
         free(d->attributes[i].values);
     free(d);
@@ -221,33 +170,37 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
                                        cudnnBackendAttributeType_t type, int64_t count,
                                        const void *values)
 {
-    cudnnStatus_t status = begin(__func__);
+    cudnnStatus_t status = double_begin_cudnn(__func__);
     struct descriptor *d = descriptor;
     if (status)
         return status;
     if (!d || !values)
-        return failed(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor or values");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor or values");
     const struct range_of *range = range_of(d->type);
     const struct known *k = known, *end = known + sizeof known / sizeof *known;
     while (k < end && k->name != name)
         k++;
     if (k == end || (int)name < range->first || (int)name > range->last)
-        return failed(CUDNN_STATUS_BAD_PARAM, "descriptor type %d has no attribute %d to set",
-                      (int)d->type, (int)name);
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM,
+                                   "descriptor type %d has no attribute %d to set", (int)d->type,
+                                   (int)name);
     if (d->finalized)
-        return failed(CUDNN_STATUS_BAD_PARAM, "attribute %d of a finalized descriptor", (int)name);
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "attribute %d of a finalized descriptor",
+                                   (int)name);
     if (type != k->type)
-        return failed(CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE, "type of attribute %d", (int)name);
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE, "type of attribute %d",
+                                   (int)name);
     if (count < k->least || count > k->most)
-        return failed(CUDNN_STATUS_BAD_PARAM, "count of attribute %d", (int)name);
-    struct attribute *a = (struct attribute *)(uintptr_t)find(d, name);
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "count of attribute %d", (int)name);
+    struct attribute *a = (struct attribute *)(uintptr_t)double_find(d, name);
     if (!a)
         a = &d->attributes[d->attribute_count++];
     free(a->values);
     size_t size = (size_t)count * value_size(type);
     *a = (struct attribute){name, type, count, malloc(size + 1)};
     if (!a->values)
-        return failed(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "out of memory");
+        return double_failed_cudnn(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED,
+                                   "out of memory");
     memcpy(a->values, values, size);
     ((char *)a->values)[size] = '\0';
     return CUDNN_STATUS_SUCCESS;
@@ -258,42 +211,44 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
 static cudnnStatus_t finalize_tensor(struct descriptor *d)
 {
     struct tensor_values *t = &d->tensor;
-    const struct attribute *virtual = find(d, CUDNN_ATTR_TENSOR_IS_VIRTUAL);
+    const struct attribute *virtual = double_find(d, CUDNN_ATTR_TENSOR_IS_VIRTUAL);
     t->type = (cudnnDataType_t)number(d, CUDNN_ATTR_TENSOR_DATA_TYPE);
     t->id = number(d, CUDNN_ATTR_TENSOR_UNIQUE_ID);
     t->alignment = number(d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT);
-    memcpy(t->dims, find(d, CUDNN_ATTR_TENSOR_DIMENSIONS)->values, sizeof t->dims);
-    memcpy(t->strides, find(d, CUDNN_ATTR_TENSOR_STRIDES)->values, sizeof t->strides);
+    memcpy(t->dims, double_find(d, CUDNN_ATTR_TENSOR_DIMENSIONS)->values, sizeof t->dims);
+    memcpy(t->strides, double_find(d, CUDNN_ATTR_TENSOR_STRIDES)->values, sizeof t->strides);
     if (t->type != CUDNN_DATA_FLOAT && t->type != CUDNN_DATA_BFLOAT16)
-        return failed(CUDNN_STATUS_BAD_PARAM, "data type of a tensor");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "data type of a tensor");
     if (virtual && *(bool *)virtual->values)
-        return failed(CUDNN_STATUS_NOT_SUPPORTED, "a virtual tensor");
+        return double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED, "a virtual tensor");
     if (t->alignment < 2 || (t->alignment & (t->alignment - 1)))
-        return failed(CUDNN_STATUS_BAD_PARAM, "alignment of a tensor");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "alignment of a tensor");
     for (int i = 0; i < DIMS; i++)
         if (t->dims[i] < 1 || t->strides[i] < 1)
-            return failed(CUDNN_STATUS_BAD_PARAM, "dimension or stride below 1");
+            return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "dimension or stride below 1");
     /* NHWC: channels are adjacent, and no two values have the same address. */
     if (t->strides[1] != 1 || t->strides[3] < t->dims[1] ||
         t->strides[2] < t->dims[3] * t->strides[3] || t->strides[0] < t->dims[2] * t->strides[2])
-        return failed(CUDNN_STATUS_NOT_SUPPORTED_LAYOUT, "strides that aren't NHWC");
+        return double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED_LAYOUT, "strides that aren't NHWC");
     return CUDNN_STATUS_SUCCESS;
 }
 
 static cudnnStatus_t finalize_convolution(struct descriptor *d)
 {
-    const int64_t *strides = find(d, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES)->values;
-    const int64_t *before = find(d, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS)->values;
-    const int64_t *after = find(d, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS)->values;
-    const int64_t *dilations = find(d, CUDNN_ATTR_CONVOLUTION_DILATIONS)->values;
+    const int64_t *strides = double_find(d, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES)->values;
+    const int64_t *before = double_find(d, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS)->values;
+    const int64_t *after = double_find(d, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS)->values;
+    const int64_t *dilations = double_find(d, CUDNN_ATTR_CONVOLUTION_DILATIONS)->values;
     if (number(d, CUDNN_ATTR_CONVOLUTION_COMP_TYPE) != CUDNN_DATA_FLOAT)
-        return failed(CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE, "sums that aren't float32");
+        return double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE,
+                                   "sums that aren't float32");
     if (number(d, CUDNN_ATTR_CONVOLUTION_CONV_MODE) != CUDNN_CROSS_CORRELATION)
-        return failed(CUDNN_STATUS_NOT_SUPPORTED, "a convolution with a mirrored kernel");
+        return double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED,
+                                   "a convolution with a mirrored kernel");
     if (number(d, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS) != 2 || dilations[0] != 1 ||
         dilations[1] != 1 || strides[0] < 1 || strides[0] != strides[1] || before[0] < 0 ||
         before[0] != before[1] || before[0] != after[0] || before[0] != after[1])
-        return failed(CUDNN_STATUS_BAD_PARAM, "sizes of a convolution");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "sizes of a convolution");
     d->convolution.stride = strides[0];
     d->convolution.pad = before[0];
     return CUDNN_STATUS_SUCCESS;
@@ -310,22 +265,24 @@ static cudnnStatus_t finalize_operation(struct descriptor *d, enum direction dir
         [WEIGHT_GRADIENT] = {714, 712, 713, {716, 715, 717}},
     };
     const struct descriptor *convolution = link_of(d, names[direction].convolution);
-    float alpha = *(float *)find(d, (cudnnBackendAttributeName_t)names[direction].alpha)->values;
-    float beta = *(float *)find(d, (cudnnBackendAttributeName_t)names[direction].beta)->values;
+    float alpha =
+        *(float *)double_find(d, (cudnnBackendAttributeName_t)names[direction].alpha)->values;
+    float beta =
+        *(float *)double_find(d, (cudnnBackendAttributeName_t)names[direction].beta)->values;
     if (convolution->type != CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR)
-        return failed(CUDNN_STATUS_BAD_PARAM_DESCRIPTOR_TYPE, "not a convolution");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_DESCRIPTOR_TYPE, "not a convolution");
     d->convolution = convolution->convolution;
     d->convolution.direction = direction;
     for (int i = 0; i < OPERANDS; i++) {
         const struct descriptor *tensor = link_of(d, names[direction].operands[i]);
         if (tensor->type != CUDNN_BACKEND_TENSOR_DESCRIPTOR)
-            return failed(CUDNN_STATUS_BAD_PARAM_DESCRIPTOR_TYPE, "not a tensor");
+            return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_DESCRIPTOR_TYPE, "not a tensor");
         d->convolution.tensors[i] = tensor->tensor;
     }
     if (alpha != 1 || beta != 0)
-        return failed(CUDNN_STATUS_NOT_SUPPORTED, "alpha or beta of a convolution");
+        return double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED, "alpha or beta of a convolution");
     const char *wrong = double_check_convolution(&d->convolution);
-    return wrong ? failed(CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, "%s", wrong)
+    return wrong ? double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, "%s", wrong)
                  : CUDNN_STATUS_SUCCESS;
 }
 
@@ -334,41 +291,45 @@ static cudnnStatus_t finalize_heuristics(struct descriptor *d)
     const struct descriptor *graph = link_of(d, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
     int64_t mode = number(d, CUDNN_ATTR_ENGINEHEUR_MODE);
     if (mode != CUDNN_HEUR_MODE_A && mode != CUDNN_HEUR_MODE_FALLBACK)
-        return failed(CUDNN_STATUS_NOT_SUPPORTED, "mode of heuristics");
+        return double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED, "mode of heuristics");
     d->convolution = graph->convolution;
     d->engine_count =
         double_engines(&d->convolution, mode == CUDNN_HEUR_MODE_FALLBACK, d->engines, ENGINES);
-    return d->engine_count ? CUDNN_STATUS_SUCCESS
-                           : failed(CUDNN_STATUS_NOT_SUPPORTED, "no engine for a graph");
+    return d->engine_count
+               ? CUDNN_STATUS_SUCCESS
+               : double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED, "no engine for a graph");
 }
 
 static cudnnStatus_t finalize_plan(struct descriptor *d)
 {
     const struct descriptor *config = link_of(d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
     if (config->type != CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)
-        return failed(CUDNN_STATUS_BAD_PARAM_DESCRIPTOR_TYPE, "not an engine's configuration");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_DESCRIPTOR_TYPE,
+                                   "not an engine's configuration");
     if (double_capturing()) /* it would load kernels */
-        return failed(CUDNN_STATUS_INTERNAL_ERROR, "a plan is made while a stream is captured");
+        return double_failed_cudnn(CUDNN_STATUS_INTERNAL_ERROR,
+                                   "a plan is made while a stream is captured");
     d->convolution = config->convolution;
     d->engines[0] = config->engines[0];
-    return d->engines[0].refused
-               ? failed(CUDNN_STATUS_NOT_SUPPORTED, "the engine doesn't support the shape")
-               : CUDNN_STATUS_SUCCESS;
+    return d->engines[0].refused ? double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED,
+                                                       "the engine doesn't support the shape")
+                                 : CUDNN_STATUS_SUCCESS;
 }
 
 static cudnnStatus_t finalize_device(struct descriptor *d)
 {
-    const struct attribute *id = find(d, CUDNN_ATTR_DEVICEPROP_DEVICE_ID);
-    const struct attribute *json = find(d, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION);
+    const struct attribute *id = double_find(d, CUDNN_ATTR_DEVICEPROP_DEVICE_ID);
+    const struct attribute *json = double_find(d, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION);
     struct cudaDeviceProp p;
     if (!id == !json)
-        return failed(CUDNN_STATUS_BAD_PARAM, "a device needs an id or a text");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "a device needs an id or a text");
     if (json) {
         snprintf(d->json, sizeof d->json, "%s", (const char *)json->values);
         return CUDNN_STATUS_SUCCESS;
     }
     if (cudaGetDeviceProperties(&p, *(const int *)id->values) != cudaSuccess)
-        return failed(CUDNN_STATUS_EXECUTION_FAILED_CUDART, "no properties of the device");
+        return double_failed_cudnn(CUDNN_STATUS_EXECUTION_FAILED_CUDART,
+                                   "no properties of the device");
     snprintf(d->json, sizeof d->json,
              "{\"deviceName\" : \"%s\",\"deviceVer\" : %d,\"multiProcessorCount\" : %d,"
              "\"totalGlobalMem\" : %zu}",
@@ -401,30 +362,32 @@ static cudnnStatus_t finalize(struct descriptor *d)
     case CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR:
         return CUDNN_STATUS_SUCCESS;
     default:
-        return failed(CUDNN_STATUS_NOT_SUPPORTED, "finalize of type %d", (int)d->type);
+        return double_failed_cudnn(CUDNN_STATUS_NOT_SUPPORTED, "finalize of type %d", (int)d->type);
     }
 }
 
 cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor)
 {
-    cudnnStatus_t status = begin(__func__);
+    cudnnStatus_t status = double_begin_cudnn(__func__);
     struct descriptor *d = descriptor;
     if (status)
         return status;
     if (!d)
-        return failed(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor");
     if (d->finalized)
-        return failed(CUDNN_STATUS_BAD_PARAM, "a descriptor is finalized twice");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "a descriptor is finalized twice");
     const struct range_of *range = range_of(d->type);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         bool own = (int)known[i].name >= range->first && (int)known[i].name <= range->last;
-        const struct attribute *a = own ? find(d, known[i].name) : NULL;
+        const struct attribute *a = own ? double_find(d, known[i].name) : NULL;
         if (own && known[i].required && !a)
-            return failed(CUDNN_STATUS_BAD_PARAM, "attribute %d isn't set", (int)known[i].name);
+            return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "attribute %d isn't set",
+                                       (int)known[i].name);
         if (a && a->type == CUDNN_TYPE_BACKEND_DESCRIPTOR &&
             (!link_of(d, (int)a->name) || !link_of(d, (int)a->name)->finalized))
-            return failed(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED,
-                          "attribute %d is a descriptor that isn't finalized", (int)a->name);
+            return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED,
+                                       "attribute %d is a descriptor that isn't finalized",
+                                       (int)a->name);
     }
     status = finalize(d);
     d->finalized = status == CUDNN_STATUS_SUCCESS;
@@ -464,7 +427,8 @@ static cudnnStatus_t give_engines(const struct descriptor *d, int64_t asked, int
     struct descriptor **made = out;
     for (int64_t i = 0; made && i < asked && i < (int64_t)d->engine_count; i++) {
         if (!made[i])
-            return failed(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor to fill");
+            return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_NULL_POINTER,
+                                       "no descriptor to fill");
         made[i]->convolution = d->convolution;
         made[i]->engines[0] = d->engines[i];
         made[i]->engine_count = 1;
@@ -478,14 +442,14 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const descriptor
                                        cudnnBackendAttributeType_t type, int64_t asked,
                                        int64_t *count, void *out)
 {
-    cudnnStatus_t status = begin(__func__);
+    cudnnStatus_t status = double_begin_cudnn(__func__);
     const struct descriptor *d = descriptor;
     if (status)
         return status;
     if (!d)
-        return failed(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor");
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no descriptor");
     if (!d->finalized)
-        return failed(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED, "attribute %d", (int)name);
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED, "attribute %d", (int)name);
     const cudnnBackendBehaviorNote_t compiled = CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION;
     const struct engine *e = &d->engines[0];
     switch (100 * (int)name + (int)type) {
@@ -503,137 +467,6 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const descriptor
     case 100 * CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION + CUDNN_TYPE_CHAR:
         return give(d->json, (int64_t)strlen(d->json), 1, asked, count, out);
     default:
-        return failed(CUDNN_STATUS_BAD_PARAM, "attribute %d can't be read", (int)name);
+        return double_failed_cudnn(CUDNN_STATUS_BAD_PARAM, "attribute %d can't be read", (int)name);
     }
-}
-
-/* ---- execution ---- */
-
-struct execution {
-    struct convolution convolution;
-    void *pointers[OPERANDS], *workspace;
-    size_t workspace_size;
-};
-
-static void run_execution(void *data)
-{
-    const struct execution *e = data;
-    if (e->workspace_size)
-        memset(e->workspace, 0xFF, e->workspace_size);
-    double_convolve(&e->convolution, e->pointers);
-}
-
-/* Sets the pointers of the operands. Returns NULL or what is wrong. */
-static const char *read_pack(const struct descriptor *plan, const struct descriptor *pack,
-                             struct execution *e)
-{
-    const int64_t *ids = find(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS)->values;
-    void *const *pointers = find(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS)->values;
-    e->convolution = plan->convolution;
-    e->workspace = *(void **)find(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE)->values;
-    e->workspace_size = (size_t)plan->engines[0].workspace;
-    for (int i = 0; i < OPERANDS; i++) {
-        const struct tensor_values *t = &plan->convolution.tensors[i];
-        for (int k = 0; k < OPERANDS; k++)
-            if (ids[k] == t->id)
-                e->pointers[i] = pointers[k];
-        if (!e->pointers[i])
-            return "a tensor has no pointer";
-        if ((uintptr_t)e->pointers[i] % (uintptr_t)t->alignment)
-            return "a pointer isn't aligned";
-        if (!double_is_device(e->pointers[i], double_extent(t)))
-            return "a tensor isn't in one block of device memory";
-    }
-    if (e->workspace_size && !double_is_device(e->workspace, e->workspace_size))
-        return "the workspace is smaller than the plan's";
-    return NULL;
-}
-
-cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan_descriptor,
-                                  cudnnBackendDescriptor_t pack)
-{
-    cudnnStatus_t status = begin(__func__);
-    struct descriptor *plan = plan_descriptor;
-    if (status)
-        return status;
-    if (!handle || !plan || !plan->finalized || !pack || !((struct descriptor *)pack)->finalized)
-        return failed(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED, "handle, plan or pack");
-    const struct engine *engine = &plan->engines[0];
-    bool wide = plan->convolution.tensors[X].type == CUDNN_DATA_FLOAT;
-    if (!engine->deterministic || (wide && (engine->tensor_cores || engine->down_converts)))
-        return failed(CUDNN_STATUS_EXECUTION_FAILED, "engine %d must not be used", (int)engine->id);
-    struct execution *e = calloc(1, sizeof *e);
-    if (!e)
-        return failed(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "out of memory");
-    const char *wrong = read_pack(plan, pack, e);
-    if (wrong) {
-        free(e);
-        return failed(CUDNN_STATUS_BAD_PARAM, "%s", wrong);
-    }
-    struct double_counts *counts = double_count();
-    counts->cold += !plan->executed && double_capturing();
-    plan->executed = true;
-    counts->convolutions++;
-    counts->convolution_bytes += double_convolution_bytes(&e->convolution);
-    return double_enqueue(handle->stream, run_execution, free, e) == cudaSuccess
-               ? CUDNN_STATUS_SUCCESS
-               : failed(CUDNN_STATUS_EXECUTION_FAILED_CUDART, "a launch failed");
-}
-
-/* ---- handles and texts ---- */
-
-cudnnStatus_t cudnnCreate(cudnnHandle_t *handle)
-{
-    cudnnStatus_t status = begin(__func__);
-    int device;
-    if (status)
-        return status;
-    if (cudaGetDevice(&device) != cudaSuccess || double_capturing())
-        return failed(CUDNN_STATUS_NOT_INITIALIZED, "no device, or a stream is captured");
-    *handle = calloc(1, sizeof **handle);
-    if (!*handle)
-        return failed(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "out of memory");
-    double_count()->handles++;
-    return CUDNN_STATUS_SUCCESS;
-}
-
-cudnnStatus_t cudnnDestroy(cudnnHandle_t handle)
-{
-    cudnnStatus_t status = begin(__func__);
-    if (!handle)
-        return failed(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no handle");
-    free(handle);
-    double_count()->handles--;
-    return status;
-}
-
-cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream)
-{
-    cudnnStatus_t status = begin(__func__);
-    if (!status)
-        handle->stream = stream;
-    return status;
-}
-
-size_t cudnnGetVersion(void)
-{
-    return VERSION;
-}
-
-size_t cudnnGetCudartVersion(void)
-{
-    return CUDART_VERSION;
-}
-
-const char *cudnnGetErrorString(cudnnStatus_t status)
-{
-    static _Thread_local char text[40];
-    snprintf(text, sizeof text, "CUDNN_STATUS_%d", (int)status);
-    return text;
-}
-
-void cudnnGetLastErrorString(char *message, size_t size)
-{
-    snprintf(message, size, "%s", last_error);
-    *last_error = '\0';
 }

@@ -32,6 +32,39 @@ struct engine {
     int64_t workspace;
 };
 
+enum { ATTRIBUTES = 16, ENGINES = 8 };
+
+struct attribute {
+    cudnnBackendAttributeName_t name;
+    cudnnBackendAttributeType_t type;
+    int64_t count;
+    void *values;
+};
+
+/* cudnnBackendDescriptor_t points to one. */
+struct descriptor {
+    cudnnBackendDescriptorType_t type;
+    bool finalized, executed;
+    struct attribute attributes[ATTRIBUTES];
+    size_t attribute_count;
+    /* Set by finalize, or by GetAttribute of heuristics; copied from descriptor to descriptor. */
+    struct tensor_values tensor;
+    struct convolution convolution;
+    struct engine engines[ENGINES];
+    size_t engine_count;
+    char json[512];
+};
+
+/* Keeps the text for cudnnGetLastErrorString; returns status. */
+cudnnStatus_t double_failed_cudnn(cudnnStatus_t status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Counts a call; returns its failure. */
+cudnnStatus_t double_begin_cudnn(const char *function);
+
+/* The attribute of that name, or NULL. */
+const struct attribute *double_find(const struct descriptor *d, cudnnBackendAttributeName_t name);
+
 /* The engines for a convolution, in the order of the list. Returns their number, at most `most`. */
 size_t double_engines(const struct convolution *c, bool fallback, struct engine *engines,
                       size_t most);

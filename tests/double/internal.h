@@ -31,7 +31,21 @@ size_t double_device_memory(void);     /* of the current device, in bytes */
 cudaError_t double_device_check(void); /* 0 if there are a driver and a device */
 
 /* ---- streams.c ---- */
-void double_streams_run(void); /* all operations of all streams */
+
+/* An operation in a stream or in a graph. */
+struct operation {
+    const char *name;
+    void (*run)(void *data);
+    void (*release)(void *data); /* or NULL */
+    void *data;
+    const void *pinned[2]; /* pinned memory that a copy uses, or NULL */
+    size_t references;     /* by streams and graphs */
+};
+
+/* Queues a copy of *operation, or records it. Releases it if that isn't possible. */
+cudaError_t double_queue(cudaStream_t stream, const struct operation *operation);
+void double_stream_run(cudaStream_t stream); /* all that is queued */
+void double_streams_run(void);               /* all operations of all streams */
 /* For a call that isn't allowed during a capture: invalidates the capture of this thread and
  * returns cudaErrorStreamCaptureUnsupported, or returns 0. */
 cudaError_t double_not_in_capture(void);

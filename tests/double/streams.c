@@ -1,21 +1,11 @@
 /* Streams, captures and graphs of the cudart double. A stream is a list of operations that run when
  * the program waits. A capture collects operations in a graph; a launch queues one operation that
  * runs all of the graph. */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "tests/double/cudart.h"
 #include "tests/double/internal.h"
-
-struct operation {
-    const char *name;
-    void (*run)(void *data);
-    void (*release)(void *data);
-    void *data;
-    const void *pinned[2]; /* pinned memory that a copy uses, or NULL */
-    size_t references;     /* by streams and graphs */
-};
 
 struct list {
     struct operation **items;
@@ -171,10 +161,11 @@ cudaError_t double_not_in_capture(void)
     return double_error(error);
 }
 
-/* Takes o. */
-static cudaError_t queue_or_record(cudaStream_t handle, struct operation *o)
+cudaError_t double_queue(cudaStream_t handle, const struct operation *values)
 {
+    struct operation *o = allocate(NULL, sizeof *o);
     cudaError_t error = cudaSuccess;
+    *o = *values;
     o->references = 1;
     double_lock();
     struct CUstream_st *s = find_stream(handle), *other = captured();
@@ -202,119 +193,17 @@ cudaError_t double_enqueue(cudaStream_t stream, void (*run)(void *data),
             release(data);
         return error;
     }
-    struct operation *o = allocate(NULL, sizeof *o);
-    *o = (struct operation){"a kernel", run, release, data, {NULL, NULL}, 0};
     double_count()->launches++;
-    return queue_or_record(stream, o);
+    return double_queue(
+        stream,
+        &(struct operation){.name = "a kernel", .run = run, .release = release, .data = data});
 }
 
-/* ---- copies ---- */
-
-struct copy {
-    void *to;
-    const void *from; /* NULL: fill with `value` */
-    size_t size;
-    int value;
-    bool staged; /* `from` is a copy of pageable memory, freed with the operation */
-};
-
-static void run_copy(void *data)
+void double_stream_run(cudaStream_t stream)
 {
-    const struct copy *c = data;
-    if (c->from)
-        memmove(c->to, c->from, c->size);
-    else
-        memset(c->to, c->value, c->size);
-}
-
-static void release_copy(void *data)
-{
-    struct copy *c = data;
-    if (c->staged)
-        free((void *)(uintptr_t)c->from);
-    free(c);
-}
-
-static struct operation *copy_operation(const char *name, struct copy values)
-{
-    struct operation *o = allocate(NULL, sizeof *o);
-    struct copy *c = allocate(NULL, sizeof *c);
-    *c = values;
-    *o = (struct operation){name, run_copy, release_copy, c, {NULL, NULL}, 0};
-    if (double_is_pinned(c->to))
-        o->pinned[0] = c->to;
-    if (!c->staged && c->from && double_is_pinned(c->from))
-        o->pinned[1] = c->from;
-    return o;
-}
-
-static bool valid_copy(const void *to, const void *from, size_t size, enum cudaMemcpyKind kind)
-{
-    bool to_device = double_is_device(to, size), from_device = double_is_device(from, size);
-    switch (kind) {
-    case cudaMemcpyHostToDevice:
-        return to_device && !from_device;
-    case cudaMemcpyDeviceToHost:
-        return !to_device && from_device;
-    case cudaMemcpyDeviceToDevice:
-        return to_device && from_device;
-    case cudaMemcpyDefault:
-        return to_device || from_device;
-    default:
-        return false;
-    }
-}
-
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, enum cudaMemcpyKind kind,
-                            cudaStream_t stream)
-{
-    cudaError_t error = double_begin(__func__);
-    if (error || !size)
-        return error;
-    if (!valid_copy(to, from, size, kind))
-        return double_error(cudaErrorInvalidValue);
-    struct copy copy = {.to = to, .from = from, .size = size};
-    bool capturing = double_capturing();
-    bool from_pageable = !double_is_device(from, size) && !double_is_pinned(from);
-    bool to_pageable = !double_is_device(to, size) && !double_is_pinned(to);
-    if (from_pageable && !capturing) {
-        copy.staged = true;
-        copy.from = memcpy(allocate(NULL, size), from, size);
-    }
-    error = queue_or_record(stream, copy_operation("a copy", copy));
-    if (!error && to_pageable && !capturing) {
-        double_lock();
-        run_queue(find_stream(stream));
-        double_unlock();
-    }
-    return error;
-}
-
-cudaError_t cudaMemsetAsync(void *to, int value, size_t size, cudaStream_t stream)
-{
-    cudaError_t error = double_begin(__func__);
-    if (error || !size)
-        return error;
-    if (!double_is_device(to, size))
-        return double_error(cudaErrorInvalidValue);
-    struct copy fill = {.to = to, .size = size, .value = value};
-    return queue_or_record(stream, copy_operation("a memset", fill));
-}
-
-/* Not for a thread that captures. Waits for the legacy stream only, so that a use of it shows. */
-cudaError_t cudaMemcpy(void *to, const void *from, size_t size, enum cudaMemcpyKind kind)
-{
-    cudaError_t error = double_begin(__func__);
-    if (error || (error = double_not_in_capture()) || !size)
-        return error;
-    if (!valid_copy(to, from, size, kind))
-        return double_error(cudaErrorInvalidValue);
-    struct copy copy = {.to = to, .from = from, .size = size};
-    error = queue_or_record(NULL, copy_operation("a copy", copy));
     double_lock();
-    run_queue(&legacy);
+    run_queue(find_stream(stream));
     double_unlock();
-    return error;
 }
 
 /* ---- streams ---- */
@@ -433,11 +322,12 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
     cudaError_t error = double_begin(__func__);
     if (error || (error = double_not_in_capture()))
         return error;
-    struct operation *o = allocate(NULL, sizeof *o);
-    *o = (struct operation){"an event", run_nothing, NULL, NULL, {NULL, NULL}, 0};
-    error = queue_or_record(stream, o);
+    double_lock();
+    struct CUstream_st *s = find_stream(stream);
+    error = double_queue(stream, &(struct operation){.name = "an event", .run = run_nothing});
     if (!error)
-        *event = (struct CUevent_st){find_stream(stream), o};
+        *event = (struct CUevent_st){s, s->queue.items[s->queue.count - 1]};
+    double_unlock();
     return error;
 }
 
@@ -597,14 +487,14 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
         return error;
     if (!exec)
         return double_error(cudaErrorInvalidValue);
-    struct operation *o = allocate(NULL, sizeof *o);
-    *o = (struct operation){"a graph", run_exec, release_exec, exec, {NULL, NULL}, 0};
     double_lock();
     exec->references++;
     double_count()->replayed++;
     for (size_t i = 0; i < exec->list.count; i++)
         double_count()->launches += strcmp(exec->list.items[i]->name, "a kernel") == 0;
-    error = queue_or_record(stream, o);
+    error = double_queue(
+        stream, &(struct operation){
+                    .name = "a graph", .run = run_exec, .release = release_exec, .data = exec});
     double_unlock();
     return error;
 }

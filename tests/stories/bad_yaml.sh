@@ -61,7 +61,7 @@ stages 'becomes part of a name' '  a: { for: { v: [../x] }, kind: command, out: 
 stages "inside the stage's folder" '  a: { kind: command, out: { b: ../b }, with: { run: "x" } }'
 stages 'cpu: 0 is out of range; expected 1 to 1024' '  a: { kind: command, needs: { cpu: 0 }, out: { b: b }, with: { run: "x" } }'
 stages 'mem: expected a size above 0 such as 500M, 1.5G or 2GiB' '  a: { kind: command, needs: { mem: lots }, out: { b: b }, with: { run: "x" } }'
-stages "gpu: unknown value 'maybe'; expected none, optional or required" '  a: { kind: command, needs: { gpu: maybe }, out: { b: b }, with: { run: "x" } }'
+stages "gpu: expected a number of GPUs (0, 1, 2, ... or a part of one such as 0.25) or optional, not 'maybe'" '  a: { kind: command, needs: { gpu: maybe }, out: { b: b }, with: { run: "x" } }'
 stages "'data' is the name of an input already" '  data: { kind: command, out: { b: b }, with: { run: "x" } }'
 stages "can't name a stage" '  "a b": { kind: command, out: { b: b }, with: { run: "x" } }'
 

@@ -10,7 +10,7 @@ inputs: { data: { path: data.txt } }
 stages:
   faces:  { kind: synthetic_faces, with: { train: 90, seed: 3 } }
   full:   { kind: ingest_csv, in: { csv: faces } }
-  net:    { kind: train_cnn, in: { images: full }, with: { model: vgg19, width: "${widths.vgg19}", epochs: 1, flip: true, lr: 0.1 }, needs: { cpu: 1, mem: 500M, gpu: none } }
+  net:    { kind: train_cnn, in: { images: full }, with: { model: vgg19, width: "${widths.vgg19}", epochs: 1, flip: true, lr: 0.1 }, needs: { cpu: 1, mem: 500M, gpu: 0 } }
   look:   { kind: extract_features, in: { images: full, weights: net.best }, with: { features_view: center } }
   knn:    { for: { seed: "${seeds}", k: [1, 3] }, kind: knn, in: { features: look }, with: { k: "${k}" } }
   score:  { for: { seed: "${seeds}", k: [1, 3] }, kind: metrics, in: { predictions: "knn/${seed}/${k}" } }
@@ -92,7 +92,11 @@ wrong 'flip: true' 'flip: yes' "flip: expected true or false, not 'yes'"
 wrong 'lr: 0.1' 'lr: 1e9' 'lr: 1e9 is out of range; expected 1e-08 to 100'
 wrong 'cpu: 1' 'cpus: 1' "unknown key 'cpus' of stages.net.needs (did you mean 'cpu'?)"
 wrong 'mem: 500M' 'mem: 500MiBs' 'mem: expected a size above 0 such as 500M'
-wrong 'gpu: none' 'gpu: non' "gpu: unknown value 'non' (did you mean 'none'?)"
+wrong 'gpu: 0' 'gpu: optonal' "gpu: expected a number of GPUs (0, 1, 2, ... or a part of one such as 0.25) or optional, not 'optonal' (did you mean 'optional'?)"
+wrong 'gpu: 0' 'gpu: none' "gpu: write 0 in place of 'none'"
+wrong 'gpu: 0' 'gpu: required' "gpu: write 1 in place of 'required'"
+wrong 'gpu: 0' 'gpu: 1.5' "gpu: 1.5 is out of range; expected 0, a part of one GPU from 0.01 on, or a whole number up to 64"
+wrong 'gpu: 0' 'gpu: -1' "gpu: -1 is out of range; expected 0, a part of one GPU from 0.01 on, or a whole number up to 64"
 wrong 'weights: net.best' 'weights: net.bets' "unknown output 'bets' of stage 'net' (kind train_cnn)"
 wrong 'predictions: "knn/${seed}/${k}' 'predictions: "knn/${seed}/${j}' "unknown param or variable 'j'"
 wrong 'files: [tidy.py]' 'file: [tidy.py]' "unknown key 'file' of stages.tidy (did you mean 'files'?)"
@@ -399,14 +403,14 @@ has 'check' "warning: base.yaml:4:25: input 'data': cannot open" "$(cat err)"
 same 'exit of run' 2 $?
 has 'run' "base.yaml:4:25: input 'data': cannot open" "$(cat err)"
 
-# The same of a GPU that is required.
-printf 'ferdag: 2\nstages: { a: { kind: command, needs: { gpu: required }, out: { o: o }, with: { run: "echo > o" } } }\n' > gpu.yaml
+# The same of a GPU that a stage needs.
+printf 'ferdag: 2\nstages: { a: { kind: command, needs: { gpu: 1 }, out: { o: o }, with: { run: "echo > o" } } }\n' > gpu.yaml
 "$FERDAG" check gpu.yaml > printed 2> err || fail "check needs a GPU: $(cat err)"
 if [ -s err ]; then # there is none
-    same 'check without a GPU' "ferdag: warning: gpu.yaml:2:11: stage 'a' needs a GPU, and there is none" "$(cat err)"
+    has 'check without a GPU' "ferdag: warning: gpu.yaml:2:11: stage 'a' needs a GPU, and there is none: " "$(cat err)"
     "$FERDAG" run gpu.yaml > printed 2> err
     same 'exit of run without a GPU' 2 $?
-    same 'run without a GPU' "ferdag: gpu.yaml:2:11: stage 'a' needs a GPU, and there is none" "$(cat err)"
+    has 'run without a GPU' "ferdag: gpu.yaml:2:11: stage 'a' needs a GPU, and there is none: " "$(cat err)"
 fi
 
 # The file of a picture needs no ending; that of JSON may have any that isn't of another format.

@@ -98,7 +98,7 @@ struct device {
     struct image_set *image_sets;
     struct conv *convs;
     struct growing workspace, scratch, sums; /* of plans; of conv_forward; of kernels with sums */
-    uint32_t *ticket;
+    struct sums_tickets *tickets;
     struct loss_totals *totals;
     struct sgd_table sgd;
 

@@ -90,18 +90,18 @@ int cuda_sums(struct device *device, size_t channels, struct sums_scratch *scrat
               struct error *err)
 {
     int e = 0;
-    if (!device->ticket) {
-        void *ticket;
-        e = cuda_memory(device, sizeof *device->ticket, &ticket, err);
+    if (!device->tickets) {
+        void *tickets;
+        e = cuda_memory(device, sizeof *device->tickets, &tickets, err);
         if (!e)
-            e = cuda_check(cudaMemsetAsync(ticket, 0, sizeof *device->ticket, device->stream),
+            e = cuda_check(cudaMemsetAsync(tickets, 0, sizeof *device->tickets, device->stream),
                            "clearing device memory", err);
         if (!e)
-            device->ticket = ticket;
+            device->tickets = tickets;
     }
     if (!e)
         e = cuda_grow(device, &device->sums, sums_scratch_values(channels) * sizeof(float), err);
-    *scratch = (struct sums_scratch){device->sums.memory, device->ticket};
+    *scratch = (struct sums_scratch){device->sums.memory, device->tickets};
     return e;
 }
 

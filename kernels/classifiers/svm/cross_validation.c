@@ -23,10 +23,11 @@ struct cross {
     size_t classes, folds, d, n, others;
     struct csvc_pairs pairs;
     struct csvc_memory memory;
-    double *norms;    /* (n): squared norms of the rows */
-    double *diagonal; /* (n): kernel values of rows with themselves */
-    float **block;    /* (classes, classes): rows of class a with those of b >= a; else NULL */
-    bool ready;       /* blocks hold kernel values; otherwise dot products */
+    struct products *products; /* of the rows; NULL: the CPU computes products */
+    double *norms;             /* (n): squared norms of the rows */
+    double *diagonal;          /* (n): kernel values of rows with themselves */
+    float **block; /* (classes, classes): rows of class a with those of b >= a; else NULL */
+    bool ready;    /* blocks hold kernel values; otherwise dot products */
     struct csvc_kernel kernel;
     double *coef;  /* (c_count, others, n): as in csvc_model, for one fold */
     double *rho;   /* (c_count, pairs) */
@@ -73,8 +74,12 @@ static size_t training_size(const struct cross *t, size_t c, size_t fold)
 static struct csvc_rows rows_of(const struct cross *t, size_t c)
 {
     size_t first = first_row(t, c);
-    return (struct csvc_rows){
-        .x = t->x + first * t->d, .norms = t->norms + first, .n = class_size(t, c), .d = t->d};
+    return (struct csvc_rows){.x = t->x + first * t->d,
+                              .norms = t->norms + first,
+                              .n = class_size(t, c),
+                              .d = t->d,
+                              .products = t->products,
+                              .first = first};
 }
 
 static int make(struct cross *t, struct error *err)
@@ -108,6 +113,7 @@ static void destroy(struct cross *t)
     free(t->rho);
     csvc_pairs_free(&t->pairs);
     csvc_memory_free(&t->memory);
+    products_close(t->products);
 }
 
 /* How many kernel values the largest problem has. */
@@ -155,6 +161,9 @@ static int fill_blocks(struct cross *t, struct error *err)
                                                   t->memory.spill, t->memory.threads);
             if (rc == -ERANGE)
                 return csvc_not_finite(a, b, err);
+            int failed = products_error(t->products, err);
+            if (failed < 0)
+                return failed;
             if (rc < 0)
                 return error_set(err, ENOMEM, "out of memory for %zu x %zu kernel values", of_a.n,
                                  of_b.n);
@@ -418,14 +427,17 @@ static int run_gamma(struct cross *t, uint8_t *predicted, struct error *err)
 
 static int run(struct cross *t, uint8_t *predicted, struct error *err)
 {
+    const struct csvc_training *training = t->training;
     int rc = plan_memory(t, err);
+    if (rc == 0)
+        rc = products_open(training->backend, t->x, t->n, t->d, training->wide, &t->products, err);
     if (rc < 0)
         return rc;
-    blas_squared_norms(t->x, t->n, t->d, t->norms, t->training->threads);
+    blas_squared_norms(t->x, t->n, t->d, t->norms, training->threads);
     for (size_t g = 0; rc == 0 && g < t->grid->gamma_count; g++) {
         t->kernel.gamma = t->grid->gamma[g];
         csvc_kernel_diagonal(&t->kernel, t->norms, t->n, t->diagonal);
-        if (g == 0 || t->training->wide)
+        if (g == 0 || training->wide)
             rc = fill_blocks(t, err);
         if (rc == 0)
             rc = run_gamma(t, predicted + g * t->grid->c_count * t->n, err);

@@ -22,7 +22,8 @@ struct csvc_grid {
  * (If training->wide, kernel values are kept instead, and computed again for each gamma.) Each
  * thread adds at most about 4 (n_i + n_j)^2 bytes for the largest pair of classes. If that doesn't
  * fit into training->memory with one thread, a file is used as in csvc_train. The result doesn't
- * depend on the number of threads. -ENOMEM, -ERANGE (a kernel value isn't finite). */
+ * depend on the number of threads. -ENOMEM, -ERANGE (a kernel value isn't finite), or an error of
+ * products.h. */
 int csvc_cross_validate(const struct csvc_training *training, const float *x, const size_t *starts,
                         size_t classes, size_t folds, size_t d, const struct csvc_grid *grid,
                         uint8_t *predicted, struct csvc_report *report, struct error *err);

@@ -55,6 +55,9 @@ struct csvc_training {
      * its descriptor or a negative errno value. May be NULL. The file doesn't change the results.
      */
     int (*open_file)(void *context);
+    /* Where dot products are computed: NULL, "cpu" or "ref"; "cuda"; or "auto". On a GPU their last
+     * bits differ, so the model does, within the tolerance. See products.h. */
+    const char *backend;
     int threads;
     void (*progress)(void *context, size_t done, size_t total); /* in pairs; may be NULL */
     void *context;
@@ -72,8 +75,8 @@ struct csvc_report {
  * n_j
  * + (n_i + n_j)^2 / 3)) bytes, with i and j the largest pair. If that exceeds `memory` with one
  * thread, they lie in a file. Returns 0; -ENOMEM, also if there is no file or `memory` is too small
- * even with it; -ERANGE if a kernel value isn't finite. The model doesn't depend on the number of
- * threads; csvc_model_free frees it, also after an error. */
+ * even with it; -ERANGE if a kernel value isn't finite; or an error of products.h. The model
+ * doesn't depend on the number of threads; csvc_model_free frees it, also after an error. */
 int csvc_train(const struct csvc_training *training, const float *x, const size_t *counts,
                size_t classes, size_t d, struct csvc_model *model, struct csvc_report *report,
                struct error *err);
@@ -83,17 +86,26 @@ struct csvc_predictor {
     const struct csvc_model *model; /* borrowed */
     float *weights; /* linear kernel: (pairs, d), a hyperplane for each pair; else NULL */
     double *norms;  /* other kernels: (count), squared norms of the vectors */
+    struct products
+        *products; /* other kernels: computes products with the vectors; NULL: the CPU */
     int threads;
 };
 
 /* -ENOMEM. csvc_predictor_free frees, also after an error. */
 int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model,
                         int threads, struct error *err);
+
+/* As csvc_predictor_make. Dot products with the vectors are computed where `backend` says
+ * (products.h); the CPU does the rest, and all of the linear kernel, which has few products.
+ * -ENOMEM, or an error of products_open. */
+int csvc_predictor_make_on(struct csvc_predictor *predictor, const char *backend,
+                           const struct csvc_model *model, int threads, struct error *err);
 void csvc_predictor_free(struct csvc_predictor *predictor);
 
 /* out (n): the label of each row of x (n, d), by the votes of the pairs; ties to the class that
  * comes first in the model, as in LIBSVM's svm_predict. decisions: NULL, or (n, pairs) for the
- * pairs' decision values. -ENOMEM. */
+ * pairs' decision values. -ENOMEM, or an error of products.h. Not to be called from several threads
+ * at once if predictor->products isn't NULL. */
 int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n,
                       uint8_t *out, double *decisions, struct error *err);
 

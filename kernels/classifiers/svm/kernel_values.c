@@ -1,6 +1,8 @@
 /* See kernel_values.h. A block is computed tile by tile: while a tile of products is in the
- * second-level cache, it is converted to kernel values, checked and transposed. exp is implemented
- * here, because libm's handles one value at a time and would take longer than the products. */
+ * second-level cache, it is converted to kernel values, checked and transposed. A GPU computes
+ * products of all rows of a block, or of a band of it, before its tiles are converted. exp is
+ * implemented here, because libm's handles one value at a time and would take longer than the
+ * products. */
 #include "kernels/classifiers/svm/kernel_values.h"
 
 #include <errno.h>
@@ -11,7 +13,7 @@
 #include "kernels/math/target_clones.h"
 #include "kernels/math/thread_scratch.h"
 
-enum { CHUNK = 256, TILE = 512, DEPTH = 256, EDGE = 16 };
+enum { CHUNK = 256, TILE = 512, DEPTH = 256, EDGE = 16, BAND = 2 * TILE };
 
 /* e^x with a relative error of about 1e-11: 2^k e^r with |r| <= ln 2 / 2, and e^r by its series.
  * |x| is at most LARGEST; e^LARGEST is infinite in float32. */
@@ -218,26 +220,77 @@ static double *wide_products(const float *a, size_t n, const float *b, size_t m,
     return dots;
 }
 
-/* Computes the tile of out, and of transposed unless NULL, of rows a from i on and rows b from j
- * on. scratch: NULL for products in float32. Returns whether all values are finite. */
-static bool make_tile(const struct csvc_kernel *kernel, const struct csvc_rows *a, size_t i,
-                      const struct csvc_rows *b, size_t j, float *out, float *transposed,
-                      double *scratch)
+/* A block of kernel values. */
+struct block {
+    const struct csvc_kernel *kernel;
+    const struct csvc_rows *a, *b;
+    float *out, *transposed; /* (a->n, b->n), and (b->n, a->n) or NULL */
+    bool square;             /* b is a: only tiles on and above the diagonal are computed */
+    struct spill *spill;
+};
+
+/* Where products of a GPU are copied to: n columns, rows ld values apart. */
+struct copy {
+    void *to;
+    size_t columns, ld, size; /* size: bytes of a value */
+    struct spill *spill;
+};
+
+static int copy_part(void *context, const struct products_part *part)
 {
+    const struct copy *c = context;
+    const char *from = part->values;
+    size_t bytes = c->columns * c->size;
+    char *to = (char *)c->to + part->first * c->ld * c->size;
+    for (size_t r = 0; r < part->count; r++, from += bytes, to += c->ld * c->size) {
+        memcpy(to, from, bytes);
+        spill_touch(c->spill, 1, bytes, SIZE_MAX);
+    }
+    return 0;
+}
+
+/* dots: dot products of n rows of a from i on with m rows of b from j on, by the GPU. */
+static int device_products(const struct csvc_rows *a, size_t i, size_t n, const struct csvc_rows *b,
+                           size_t j, size_t m, struct copy *dots)
+{
+    struct product product = {.first = a->first + i, .n = n, .other = b->first + j, .m = m};
+    dots->columns = m;
+    return products_multiply(a->products, &product, copy_part, dots);
+}
+
+/* As wide_products, by the GPU. A failure is found by make_block. */
+static double *wide_device_products(const struct block *block, size_t i, size_t n, size_t j,
+                                    size_t m, double *scratch)
+{
+    double *dots = scratch + 2 * TILE * DEPTH;
+    struct copy copy = {.to = dots, .ld = TILE, .size = sizeof *dots};
+    if (device_products(block->a, i, n, block->b, j, m, &copy) < 0)
+        memset(dots, 0, TILE * TILE * sizeof *dots);
+    return dots;
+}
+
+/* Computes the tile of rows a from i on and rows b from j on. scratch: for products in double;
+ * NULL: in float32. Returns whether all values are finite. */
+static bool make_tile(const struct block *block, size_t i, size_t j, double *scratch)
+{
+    const struct csvc_rows *a = block->a, *b = block->b;
     size_t n = smaller(TILE, a->n - i), m = smaller(TILE, b->n - j), d = a->d;
     const float *from_a = a->x + i * d, *from_b = b->x + j * d;
     const double *norms_a = a->norms + i, *norms_b = b->norms + j;
+    float *out = block->out + i * b->n + j;
+    float *mirror = !block->square ? block->transposed : i < j ? block->out : NULL;
     bool finite;
-    out += i * b->n + j;
     if (scratch) {
-        double *dots = wide_products(from_a, n, from_b, m, d, scratch);
-        finite = apply_wide(kernel, dots, n, m, norms_a, norms_b, out, b->n);
+        double *dots = a->products ? wide_device_products(block, i, n, j, m, scratch)
+                                   : wide_products(from_a, n, from_b, m, d, scratch);
+        finite = apply_wide(block->kernel, dots, n, m, norms_a, norms_b, out, b->n);
     } else {
-        blas_tile(from_a, n, from_b, m, d, out, b->n);
-        finite = csvc_kernel_apply(kernel, out, n, m, b->n, norms_a, norms_b);
+        if (!a->products) /* else out has the products */
+            blas_tile(from_a, n, from_b, m, d, out, b->n);
+        finite = csvc_kernel_apply(block->kernel, out, n, m, b->n, norms_a, norms_b);
     }
-    if (transposed)
-        transpose_tile(out, b->n, n, m, transposed + j * a->n + i, a->n);
+    if (mirror)
+        transpose_tile(out, b->n, n, m, mirror + j * a->n + i, a->n);
     return finite;
 }
 
@@ -253,47 +306,78 @@ static void fix_diagonal(const struct csvc_kernel *kernel, float *out, size_t n,
     }
 }
 
-/* As csvc_kernel_block. With symmetric, a and b are the same rows, and only tiles on and above the
- * diagonal are computed. */
-static int make_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
-                      const struct csvc_rows *b, bool wide, bool symmetric, float *out,
-                      float *transposed, struct spill *spill, int threads)
+/* Computes the tiles in rows of tiles first to last - 1. Returns whether all values are finite. */
+static bool make_tiles(const struct block *block, size_t first, size_t last,
+                       const struct thread_scratch *scratch, int threads)
 {
-    size_t rows = (a->n + TILE - 1) / TILE, columns = (b->n + TILE - 1) / TILE;
+    size_t columns = (block->b->n + TILE - 1) / TILE;
     bool finite = true;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : finite)
+    for (size_t t = first * columns; t < last * columns; t++) {
+        size_t i = t / columns * TILE, j = t % columns * TILE;
+        if (block->square && j < i)
+            continue;
+        finite = make_tile(block, i, j, scratch ? thread_scratch_mine(scratch) : NULL) && finite;
+        if (block->square && i == j)
+            fix_diagonal(block->kernel, block->out, block->a->n, i);
+        touch_tile(block->spill, TILE, TILE, block->b->n);
+        touch_tile(block->spill, TILE, TILE, block->a->n);
+    }
+    return finite;
+}
+
+/* Computes the block from float32 products by the GPU. Of a square, band after band, the columns
+ * from the diagonal on. */
+static bool make_on_device(const struct block *block, int threads)
+{
+    const struct csvc_rows *a = block->a, *b = block->b;
+    size_t band = block->square ? BAND : a->n;
+    bool finite = true;
+    for (size_t i = 0; i < a->n; i += band) {
+        size_t j = block->square ? i : 0, n = smaller(band, a->n - i);
+        struct copy copy = {.to = block->out + i * b->n + j,
+                            .ld = b->n,
+                            .size = sizeof *block->out,
+                            .spill = block->spill};
+        if (device_products(a, i, n, b, j, b->n - j, &copy) < 0)
+            return false;
+        finite &= make_tiles(block, i / TILE, (i + n + TILE - 1) / TILE, NULL, threads);
+    }
+    return finite;
+}
+
+static int make_block(const struct block *block, bool wide, int threads)
+{
+    bool finite;
     struct thread_scratch scratch = {0};
     if (wide && thread_scratch_make(&scratch, threads, csvc_kernel_scratch()) < 0)
         return -ENOMEM;
     blas_single_threaded();
-#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : finite)
-    for (size_t t = 0; t < rows * columns; t++) {
-        size_t i = t / columns * TILE, j = t % columns * TILE;
-        if (symmetric && j < i)
-            continue;
-        float *mirror = !symmetric ? transposed : i < j ? out : NULL;
-        finite = make_tile(kernel, a, i, b, j, out, mirror,
-                           wide ? thread_scratch_mine(&scratch) : NULL) &&
-                 finite;
-        if (symmetric && i == j)
-            fix_diagonal(kernel, out, a->n, i);
-        touch_tile(spill, TILE, TILE, b->n);
-        touch_tile(spill, TILE, TILE, a->n);
-    }
+    if (block->a->products && !wide)
+        finite = make_on_device(block, threads);
+    else
+        finite =
+            make_tiles(block, 0, (block->a->n + TILE - 1) / TILE, wide ? &scratch : NULL, threads);
     thread_scratch_free(&scratch);
-    return finite ? 0 : -ERANGE;
+    int rc = products_error(block->a->products, NULL);
+    return rc < 0 ? rc : finite ? 0 : -ERANGE;
 }
 
 int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
                       const struct csvc_rows *b, bool wide, float *out, float *transposed,
                       struct spill *spill, int threads)
 {
-    return make_block(kernel, a, b, wide, false, out, transposed, spill, threads);
+    const struct block block = {
+        .kernel = kernel, .a = a, .b = b, .out = out, .transposed = transposed, .spill = spill};
+    return make_block(&block, wide, threads);
 }
 
 int csvc_kernel_square(const struct csvc_kernel *kernel, const struct csvc_rows *a, bool wide,
                        float *out, struct spill *spill, int threads)
 {
-    return make_block(kernel, a, a, wide, true, out, NULL, spill, threads);
+    const struct block block = {
+        .kernel = kernel, .a = a, .b = a, .out = out, .square = true, .spill = spill};
+    return make_block(&block, wide, threads);
 }
 
 void csvc_kernel_diagonal(const struct csvc_kernel *kernel, const double *norms, size_t n,

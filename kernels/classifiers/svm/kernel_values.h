@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include "kernels/classifiers/svm/csvc.h"
 #include "kernels/classifiers/svm/spill.h"
+#include "kernels/math/products.h"
 
 /* Replaces dots (n, m), the dot products of rows a with rows b, by kernel values; consecutive rows
  * are ld values apart. Returns whether all are finite. One thread. */
@@ -17,12 +18,15 @@ struct csvc_rows {
     const float *x;
     const double *norms;
     size_t n, d;
+    struct products *products; /* computes dot products of its rows; NULL: the CPU does */
+    size_t first;              /* the row of `products` that is the first of x */
 };
 
 /* out (a.n, b.n): kernel values of rows a with rows b; transposed (b.n, a.n): the same, or NULL.
- * wide: from dot products in double, which takes twice the time. spill: holds out and transposed,
- * and needs threads == 1; or NULL. -ERANGE if a value isn't finite; -ENOMEM (with wide). The result
- * doesn't depend on the number of threads. */
+ * wide: from dot products in double, which takes twice the time; products, which a and b share, are
+ * wide too then. spill: holds out and transposed, and needs threads == 1; or NULL. -ERANGE if a
+ * value isn't finite; -ENOMEM (with wide); or the code of products_error. The result doesn't depend
+ * on the number of threads. */
 int csvc_kernel_block(const struct csvc_kernel *kernel, const struct csvc_rows *a,
                       const struct csvc_rows *b, bool wide, float *out, float *transposed,
                       struct spill *spill, int threads);

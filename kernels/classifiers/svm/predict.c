@@ -1,16 +1,19 @@
 /* See csvc.h. The kernel value of a row and a support vector is computed once, whatever the number
  * of pairs that share the vector. With the linear kernel, the vectors of a pair add up to one
- * hyperplane. */
+ * hyperplane. A GPU computes the products of some rows with all vectors while the CPU computes the
+ * decisions of the rows before. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/math/blas.h"
+#include "kernels/math/products.h"
 #include "kernels/math/thread_scratch.h"
 #include "kernels/classifiers/svm/csvc.h"
 #include "kernels/classifiers/svm/kernel_values.h"
 
-enum { ROWS = 256, VECTORS = 1024 }; /* of a tile; results depend on them */
+/* Of a tile; results depend on them. DEVICE_ROWS: with products by a GPU. */
+enum { ROWS = 256, VECTORS = 1024, DEVICE_ROWS = 32 };
 
 static size_t pair_count(const struct csvc_model *model)
 {
@@ -59,6 +62,12 @@ static int make_hyperplanes(struct csvc_predictor *p, struct error *err)
 int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_model *model,
                         int threads, struct error *err)
 {
+    return csvc_predictor_make_on(predictor, NULL, model, threads, err);
+}
+
+int csvc_predictor_make_on(struct csvc_predictor *predictor, const char *backend,
+                           const struct csvc_model *model, int threads, struct error *err)
+{
     *predictor = (struct csvc_predictor){.model = model, .threads = threads};
     if (model->kernel.type == SVM_LINEAR)
         return make_hyperplanes(predictor, err);
@@ -66,13 +75,15 @@ int csvc_predictor_make(struct csvc_predictor *predictor, const struct csvc_mode
     if (!predictor->norms)
         return error_set(err, ENOMEM, "out of memory for the norms of %zu vectors", model->count);
     blas_squared_norms(model->vectors, model->count, model->d, predictor->norms, threads);
-    return 0;
+    return products_open(backend, model->vectors, model->count, model->d, false,
+                         &predictor->products, err);
 }
 
 void csvc_predictor_free(struct csvc_predictor *predictor)
 {
     free(predictor->weights);
     free(predictor->norms);
+    products_close(predictor->products);
     *predictor = (struct csvc_predictor){0};
 }
 
@@ -114,12 +125,15 @@ static void decide_linear(const struct csvc_predictor *p, const float *x, size_t
 }
 
 /* part (n, classes - 1) += the share of vectors start .. start + count - 1, at most VECTORS, in the
- * decisions. */
-static void add_share(const struct csvc_predictor *p, const float *x, size_t n, size_t start,
-                      size_t count, struct scratch *s, double *part)
+ * decisions. dots (n, vectors): products of the rows with all vectors, or NULL. */
+static void add_share(const struct csvc_predictor *p, const float *x, const float *dots, size_t n,
+                      size_t start, size_t count, struct scratch *s, double *part)
 {
     const struct csvc_model *m = p->model;
-    blas_tile(x, n, m->vectors + start * m->d, count, m->d, s->values, VECTORS);
+    if (!dots)
+        blas_tile(x, n, m->vectors + start * m->d, count, m->d, s->values, VECTORS);
+    for (size_t i = 0; dots && i < n; i++)
+        memcpy(s->values + i * VECTORS, dots + i * m->count + start, count * sizeof *dots);
     csvc_kernel_apply(&m->kernel, s->values, n, count, VECTORS, s->norms, p->norms + start);
     for (size_t i = 0; i < n; i++)
         for (size_t v = 0; v < count; v++)
@@ -128,8 +142,8 @@ static void add_share(const struct csvc_predictor *p, const float *x, size_t n, 
                      m->classes - 1);
 }
 
-static void decide_kernel(const struct csvc_predictor *p, const float *x, size_t n,
-                          struct scratch *s)
+static void decide_kernel(const struct csvc_predictor *p, const float *x, const float *dots,
+                          size_t n, struct scratch *s)
 {
     const struct csvc_model *m = p->model;
     size_t others = m->classes - 1, pairs = pair_count(m), start = 0;
@@ -138,7 +152,7 @@ static void decide_kernel(const struct csvc_predictor *p, const float *x, size_t
     for (size_t c = 0; c < m->classes; c++)
         for (size_t left = m->class_counts[c]; left > 0;) {
             size_t count = left < VECTORS ? left : VECTORS;
-            add_share(p, x, n, start, count, s, s->parts + c * ROWS * others);
+            add_share(p, x, dots, n, start, count, s, s->parts + c * ROWS * others);
             start += count;
             left -= count;
         }
@@ -151,9 +165,9 @@ static void decide_kernel(const struct csvc_predictor *p, const float *x, size_t
     }
 }
 
-/* Predicts up to ROWS rows. */
-static void predict_tile(const struct csvc_predictor *p, const float *x, size_t n, double *memory,
-                         uint8_t *out, double *decisions)
+/* Predicts up to ROWS rows. dots as in add_share. */
+static void predict_tile(const struct csvc_predictor *p, const float *x, const float *dots,
+                         size_t n, double *memory, uint8_t *out, double *decisions)
 {
     const struct csvc_model *m = p->model;
     size_t pairs = pair_count(m);
@@ -161,26 +175,57 @@ static void predict_tile(const struct csvc_predictor *p, const float *x, size_t 
     if (p->weights)
         decide_linear(p, x, n, &s);
     else
-        decide_kernel(p, x, n, &s);
+        decide_kernel(p, x, dots, n, &s);
     for (size_t r = 0; r < n; r++)
         out[r] = (uint8_t)m->labels[csvc_vote(m->classes, s.scores + r * pairs)];
     if (decisions)
         memcpy(decisions, s.scores, n * pairs * sizeof *decisions);
 }
 
+/* A call of csvc_predict_rows. */
+struct prediction {
+    const struct csvc_predictor *predictor;
+    const float *x;
+    uint8_t *out;
+    double *decisions; /* or NULL */
+    struct thread_scratch scratch;
+};
+
+/* Predicts rows first .. first + n - 1, in tiles of `tile` rows. dots: products of these rows with
+ * all vectors, or NULL. */
+static void predict_range(const struct prediction *p, size_t first, size_t n, const float *dots,
+                          size_t tile)
+{
+    const struct csvc_model *m = p->predictor->model;
+#pragma omp parallel for schedule(dynamic) num_threads(p->predictor->threads)
+    for (size_t i = 0; i < n; i += tile) {
+        size_t row = first + i;
+        predict_tile(p->predictor, p->x + row * m->d, dots ? dots + i * m->count : NULL,
+                     n - i < tile ? n - i : tile, thread_scratch_mine(&p->scratch), p->out + row,
+                     p->decisions ? p->decisions + row * pair_count(m) : NULL);
+    }
+}
+
+static int predict_part(void *context, const struct products_part *part)
+{
+    predict_range(context, part->first, part->count, part->values, DEVICE_ROWS);
+    return 0;
+}
+
 int csvc_predict_rows(const struct csvc_predictor *predictor, const float *x, size_t n,
                       uint8_t *out, double *decisions, struct error *err)
 {
     const struct csvc_model *m = predictor->model;
-    struct thread_scratch scratch;
-    if (thread_scratch_make(&scratch, predictor->threads, scratch_bytes(m)) < 0)
+    struct prediction p = {predictor, x, out, decisions, {0}};
+    if (thread_scratch_make(&p.scratch, predictor->threads, scratch_bytes(m)) < 0)
         return error_set(err, ENOMEM, "out of memory to predict %zu rows", n);
     blas_single_threaded();
-#pragma omp parallel for schedule(dynamic) num_threads(predictor->threads)
-    for (size_t i = 0; i < n; i += ROWS)
-        predict_tile(predictor, x + i * m->d, n - i < ROWS ? n - i : ROWS,
-                     thread_scratch_mine(&scratch), out + i,
-                     decisions ? decisions + i * pair_count(m) : NULL);
-    thread_scratch_free(&scratch);
-    return 0;
+    if (predictor->products) {
+        struct product product = {.queries = x, .n = n, .m = m->count};
+        products_multiply(predictor->products, &product, predict_part, &p);
+    } else {
+        predict_range(&p, 0, n, NULL, ROWS);
+    }
+    thread_scratch_free(&p.scratch);
+    return products_error(predictor->products, err);
 }

@@ -25,6 +25,7 @@ struct trainer {
     struct csvc_pairs pairs;
     struct smo_result *result; /* (pairs) */
     struct csvc_memory memory;
+    struct products *products; /* of the rows; NULL: the CPU computes products */
 };
 
 static int make(struct trainer *t, struct error *err)
@@ -58,6 +59,7 @@ static void destroy(struct trainer *t)
     free(t->result);
     csvc_pairs_free(&t->pairs);
     csvc_memory_free(&t->memory);
+    products_close(t->products);
 }
 
 /* Decides where kernel values lie, and on how many threads pairs are solved. A solver takes the
@@ -81,7 +83,16 @@ static struct csvc_rows rows_of(const struct trainer *t, size_t c)
     return (struct csvc_rows){.x = t->x + t->starts[c] * t->d,
                               .norms = t->norms + t->starts[c],
                               .n = t->counts[c],
-                              .d = t->d};
+                              .d = t->d,
+                              .products = t->products,
+                              .first = t->starts[c]};
+}
+
+/* Reports why a block can't be computed: no memory, or the GPU failed. */
+static int block_failed(const struct trainer *t, int rc, struct error *err)
+{
+    int failed = products_error(t->products, err);
+    return failed < 0 ? failed : error_set(err, -rc, "out of memory for products in double");
 }
 
 static int compute_own(struct trainer *t, size_t c, struct error *err)
@@ -95,7 +106,7 @@ static int compute_own(struct trainer *t, size_t c, struct error *err)
     int rc = csvc_kernel_square(&training->kernel, &rows, training->wide, k, t->memory.spill,
                                 t->memory.threads);
     if (rc != -ERANGE)
-        return rc < 0 ? error_set(err, -rc, "out of memory for products in double") : 0;
+        return rc < 0 ? block_failed(t, rc, err) : 0;
     for (size_t i = 0; i < n; i++)
         if (!isfinite(k[i * n + i]))
             return error_set(err, ERANGE,
@@ -146,7 +157,7 @@ static int solve_pair(const struct trainer *t, size_t p, const struct across *ac
     if (rc == -ERANGE)
         return csvc_not_finite(a, b, &pair->error);
     if (rc < 0)
-        return error_set(&pair->error, -rc, "out of memory for products in double");
+        return block_failed(t, rc, &pair->error);
     for (size_t i = 0; i < n + m; i++)
         across->diagonal[i] = t->diagonal[i < n ? t->starts[a] + i : t->starts[b] + i - n];
     struct smo_problem problem = {
@@ -264,6 +275,8 @@ int csvc_train(const struct csvc_training *training, const float *x, const size_
     int rc = make(&t, err);
     if (rc == 0)
         rc = plan_memory(&t, err);
+    if (rc == 0)
+        rc = products_open(training->backend, x, t.n, d, training->wide, &t.products, err);
     if (rc == 0)
         blas_squared_norms(x, t.n, d, t.norms, training->threads);
     if (rc == 0)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static void a_matrix_becomes_stages(void **state)
     assert_true(m->outputs[1].tree);
     assert_int_equal(m->cpu, 2);
     assert_int_equal(m->mem, 3ull << 29);
-    assert_int_equal(m->gpu, GPU_OPTIONAL);
+    assert_true(m->gpu == 0 && m->gpu_optional);
     assert_ptr_equal(last->inputs[0].from, experiment_stage(&e, "m/2.5/b"));
     assert_ptr_equal(last->inputs[1].from, m);
     assert_int_equal(last->inputs[1].output, 1);
@@ -72,6 +73,81 @@ static void a_matrix_becomes_stages(void **state)
     assert_int_equal(experiment_pick(&e, "m/2.5", picked, NULL), 0);
     assert_true(!picked[0] && !picked[1] && picked[3] && picked[4]);
     experiment_free(&e);
+}
+
+/* `gpu: TEXT` in hundredths, or -1 if it is refused. */
+static int gpu_of(const char *text)
+{
+    char yaml[300];
+    struct experiment e;
+    struct problems problems = {0};
+    snprintf(
+        yaml, sizeof yaml,
+        "ferdag: 2\nstages:\n  one: {kind: command, needs: {gpu: %s}, out: {o: o}, with: {run: "
+        "x}}\n",
+        text);
+    scratch_put("x.yaml", yaml);
+    int gpu = -1;
+    if (experiment_load(&e, "x.yaml", NULL, 0, &problems) == 0) {
+        gpu = e.stages[0]->gpu;
+        experiment_free(&e);
+    }
+    problems_free(&problems);
+    return gpu;
+}
+
+static void gpus_are_whole_or_a_part_of_one(void **state)
+{
+    static const struct {
+        const char *text;
+        int gpu;
+    } cases[] = {{"0", 0},     {"1", 100},    {"8", 800},      {"0.25", 25},    {"0.01", 1},
+                 {"1.0", 100}, {"64", 6400},  {"\"2\"", 200},  {"optional", 0}, {"~", 0},
+                 {"none", -1}, {"0.005", -1}, {"1.5", -1},     {"65", -1},      {"-1", -1},
+                 {"nan", -1},  {"[1]", -1},   {"required", -1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (gpu_of(cases[i].text) != cases[i].gpu)
+            fail_msg("gpu: %s is %d", cases[i].text, gpu_of(cases[i].text));
+}
+
+/* A file may state the numerics of another machine: keys then contain these. */
+static void stated_numerics_are_in_the_key(void **state)
+{
+    (void)state;
+    scratch_put(
+        "x.yaml",
+        "ferdag: 2\nparams: {gpu: NVIDIA H200 sm_90 132 cudnn 9.19.0}\n"
+        "numerics: {net: 'cuda ${gpu}', blas: openblas 1.2 Test}\nstages:\n"
+        "  faces: {kind: synthetic_faces}\n"
+        "  full: {kind: ingest_csv, in: {csv: faces}}\n"
+        "  clean: {kind: filter_noise, in: {images: full}}\n"
+        "  net: {kind: train_cnn, in: {images: full}, with: {model: vgg19}, needs: {cpu: 3}}\n");
+    struct experiment e = load("x.yaml", NULL);
+    char text[NUMERICS_LIMIT];
+    const struct stage *net = experiment_stage(&e, "net"), *clean = experiment_stage(&e, "clean");
+    assert_int_equal(key_numerics(net, "cpu", text, sizeof text, NULL), 0);
+    assert_string_equal(text, "cuda NVIDIA H200 sm_90 132 cudnn 9.19.0");
+    assert_string_equal(stage_backend(net, "cpu"), "cuda");
+    assert_int_equal(key_numerics(clean, "cpu", text, sizeof text, NULL), 0);
+    assert_string_equal(text, "openblas 1.2 Test");
+    assert_string_equal(stage_backend(clean, "ref"), "ref");
+    assert_int_equal(key_numerics(experiment_stage(&e, "faces"), "cpu", text, sizeof text, NULL),
+                     0);
+    assert_string_equal(text, "");
+    experiment_free(&e);
+}
+
+/* A net on a CPU has its number of threads in the key too. */
+static void stated_numerics_of_a_cpu_have_threads(void **state)
+{
+    char text[NUMERICS_LIMIT];
+    (void)state;
+    assert_int_equal(numerics_stated(NUMERICS_NET, "cpu avx2", 3, text, sizeof text, NULL), 0);
+    assert_string_equal(text, "cpu avx2 threads=3");
+    assert_int_equal(numerics_stated(NUMERICS_NET, "cpu avx2", 3, text, 5, NULL), -ENOSPC);
+    assert_null(numerics_backend(NUMERICS_NET, "cpux avx2"));
+    assert_string_equal(numerics_backend(NUMERICS_PRODUCTS, "openblas 0.3 Zen"), "cpu");
 }
 
 /* The stage's memory if `mem: TEXT` is a size, else 0. */
@@ -339,6 +415,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_matrix_becomes_stages, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(gpus_are_whole_or_a_part_of_one, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(stated_numerics_are_in_the_key, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test(stated_numerics_of_a_cpu_have_threads),
         cmocka_unit_test_setup_teardown(sizes_have_a_strict_form, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(includes_are_merged_and_paths_are_the_files_own,
                                         scratch_setup, scratch_teardown),

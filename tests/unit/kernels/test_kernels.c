@@ -756,10 +756,21 @@ static void test_names(void **state)
 {
     struct error err = {""};
     (void)state;
-    assert_string_equal(backend_find("auto", &err)->name, "cpu");
+    const struct backend *first = backend_find("auto", &err);
+    char text[256];
+    assert_true(first->numerics(text, sizeof text, &err) == 0);
+    for (size_t i = 0; backends[i] != first; i++)
+        assert_int_equal(backends[i]->numerics(text, sizeof text, &err), -ENODEV);
+    assert_string_equal(backend_find("cpu", &err)->name, "cpu");
     assert_string_equal(backend_find("ref", &err)->name, "ref");
+#ifdef FERDAG_CUDA
+    assert_string_equal(backends[0]->name, "cuda");
+    assert_string_equal(backend_find("cuda", &err)->name, "cuda");
+#else
+    assert_string_equal(first->name, "cpu");
     assert_null(backend_find("cuda", &err));
     assert_non_null(strstr(err.text, "this build has no cuda backend"));
+#endif
     assert_null(backend_find("gpu", &err));
     assert_non_null(strstr(err.text, "unknown backend 'gpu'"));
 }
