@@ -330,4 +330,4 @@ clean:
         check-gpu bench-gpu gpu-model need-cuda \
         install uninstall deb schema cudnn-engines format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) $(CUDNN_UNITS:=.d) \
-         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d)
+         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d) $(BUILD)/tests/double/program.d

@@ -48,7 +48,7 @@ enum numerics {
     NUMERICS_NET,      /* the backend; its CPU features and the number of threads, or its GPU and
                           the library's version */
     NUMERICS_BLAS,     /* the BLAS library's version and the CPU core that it computes for */
-    NUMERICS_PRODUCTS, /* as BLAS; with the backend cuda, the GPU and the version of cuBLAS */
+    NUMERICS_PRODUCTS, /* as BLAS; with the backend cuda, also the GPU and the version of cuBLAS */
     NUMERICS_COUNT
 };
 
