@@ -45,6 +45,14 @@ void gpu_pool_give(struct gpu_pool *pool, const struct job_gpus *gpus)
         pool->used[gpus->numbers[i]] -= gpus->share;
 }
 
+int gpu_pool_stages(const struct gpu_pool *pool, int wanted)
+{
+    if (wanted == 0 || pool->count == INT_MAX)
+        return 0;
+    return wanted > GPU_WHOLE ? pool->count / (wanted / GPU_WHOLE)
+                              : pool->count * (GPU_WHOLE / wanted);
+}
+
 int gpu_wanted(const struct stage *stage, const char *backend, int available)
 {
     if (stage->gpu > 0)

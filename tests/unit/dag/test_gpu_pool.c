@@ -73,6 +73,17 @@ static void what_was_given_comes_back(void **state)
     assert_int_equal(all.count, 3);
 }
 
+static void stages_at_once_are_counted(void **state)
+{
+    struct gpu_pool pool = {.count = 5, .used = {100, 30}}, any = {.count = INT_MAX};
+    (void)state;
+    assert_int_equal(gpu_pool_stages(&pool, 100), 5);
+    assert_int_equal(gpu_pool_stages(&pool, 200), 2);
+    assert_int_equal(gpu_pool_stages(&pool, 30), 15);
+    assert_int_equal(gpu_pool_stages(&pool, 0), 0);
+    assert_int_equal(gpu_pool_stages(&any, 100), 0);
+}
+
 static void an_executor_without_limit_gives_any_number(void **state)
 {
     struct gpu_pool pool = {.count = INT_MAX};
@@ -176,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stages_get_gpus),
         cmocka_unit_test(what_was_given_comes_back),
+        cmocka_unit_test(stages_at_once_are_counted),
         cmocka_unit_test(an_executor_without_limit_gives_any_number),
         cmocka_unit_test(stages_want_gpus),
         cmocka_unit_test(numbers_are_mapped),
