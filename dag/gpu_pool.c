@@ -58,6 +58,6 @@ int gpu_wanted(const struct stage *stage, const char *backend, int available)
     if (stage->gpu > 0)
         return stage->gpu;
     if (stage->kind->gpu && strcmp(stage_backend(stage, backend), "cuda") == 0)
-        return GPU_WHOLE;
+        return stage->kind->gpu;
     return stage->gpu_optional && stage->kind->open_ports && available > 0 ? GPU_WHOLE : 0;
 }

@@ -109,8 +109,10 @@ static void stages_want_gpus(void **state)
         {"train_cnn", 0, false, "cuda", 8, 100}, {"train_cnn", 0, true, "cuda", 8, 100},
         {"train_cnn", 25, false, "cuda", 8, 25}, {"train_cnn", 200, false, "cpu", 8, 200},
         {"train_cnn", 0, true, "cuda", 0, 100},  {"metrics", 0, true, "cuda", 8, 0},
-        {"command", 0, false, "cuda", 8, 0},     {"command", 0, true, "cpu", 8, 100},
-        {"command", 0, true, "cpu", 0, 0},       {"command", 50, false, "cpu", 0, 50},
+        {"knn", 0, false, "cuda", 1, 20},        {"train_svm", 0, true, "cuda", 1, 20},
+        {"train_svm", 0, true, "cpu", 1, 0},     {"command", 0, false, "cuda", 8, 0},
+        {"command", 0, true, "cpu", 8, 100},     {"command", 0, true, "cpu", 0, 0},
+        {"command", 50, false, "cpu", 0, 50},
     };
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
