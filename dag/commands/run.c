@@ -185,17 +185,22 @@ static void link_results(const struct plan *plan, const char *folder, const char
         *results = folder;
 }
 
-/* `auto` may take another backend than in the last run. */
+/* Prints how many results of another backend will be computed again because `auto` takes this one
+ * now, and how to keep them or why they can't be kept. */
 static void announce_change(const struct plan *plan, const struct options *options)
 {
-    const char *other;
+    const char *other, *found;
+    struct error why = {""};
     size_t count = strcmp(options->backend, "auto") == 0 ? backend_change_count(plan, &other) : 0;
-    if (count)
-        fprintf(stderr,
-                "ferdag: %zu %s %s of the backend %s and will be computed again with %s; "
-                "`--backend %s` keeps those results\n",
-                count, stages_word(count), count == 1 ? "has a result" : "have results", other,
-                plan->backend, other);
+    if (count == 0)
+        return;
+    fprintf(stderr, "ferdag: %zu %s %s of the backend %s and will be computed again with %s; ",
+            count, stages_word(count), count == 1 ? "has a result" : "have results", other,
+            plan->backend);
+    if (kind_backend(other, &found, &why) == 0)
+        fprintf(stderr, "`--backend %s` keeps those results\n", other);
+    else
+        fprintf(stderr, "%s can't be used: %s\n", other, why.text);
 }
 
 static int run(const struct options *options, bool only_report, struct error *err)

@@ -206,7 +206,7 @@ const struct kind kind_train_cnn = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_NET,
-    .gpu = true,
+    .gpu = 100,
     .run = run,
     .work = work,
 };

@@ -501,7 +501,9 @@ static void without_gpu_or_cublas(void **state)
     products_close(products);
     setenv("FERDAG_CUBLAS", "/nonexistent", 1);
     check_unusable("FERDAG_CUBLAS: cannot open cuBLAS");
-    setenv("FERDAG_CUBLAS", getenv("FERDAG_CUDNN"), 1);
+    const char *other = getenv("FERDAG_CUDNN"); /* a library that isn't cuBLAS */
+    assert_non_null(other);
+    setenv("FERDAG_CUBLAS", other ? other : "", 1);
     check_unusable("has no function cublas");
     start(state);
     setenv("FERDAG_DOUBLE_DEVICES", "", 1);
