@@ -26,7 +26,7 @@ int gpu_pool_stages(const struct gpu_pool *pool, int wanted);
 
 /* The hundredths that a stage takes where there are `available` GPUs and the run has that backend:
  * what the file says or, where it says nothing and the stage computes on a GPU, what its kind says.
- * `optional` is one if there is one and the stage can use it. */
+ * `optional` is one if there is one and the stage is a program. */
 int gpu_wanted(const struct stage *stage, const char *backend, int available);
 
 #endif

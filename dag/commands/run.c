@@ -10,6 +10,7 @@
 #include "dag/run.h"
 #include "dag/session.h"
 #include "dag/variant.h"
+#include "stages/gpus.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -203,6 +204,27 @@ static void announce_change(const struct plan *plan, const struct options *optio
         fprintf(stderr, "%s can't be used: %s\n", other, why.text);
 }
 
+static bool has_gpu_stages(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
+        const struct task *task = &plan->tasks[i];
+        if (task->wanted && !state_is_settled(task->state) && task->stage->kind->gpu &&
+            !task->stage->numerics)
+            return true;
+    }
+    return false;
+}
+
+/* Says why `auto` doesn't take a GPU that is there. */
+static void announce_unused(const struct plan *plan, const struct options *options)
+{
+    const char *found;
+    struct error why = {""};
+    if (strcmp(options->backend, "auto") == 0 && strcmp(plan->backend, "cuda") != 0 &&
+        has_gpu_stages(plan) && gpus_count(NULL) > 0 && kind_backend("cuda", &found, &why) < 0)
+        fprintf(stderr, "ferdag: nets, SVMs and kNN don't use a GPU: %s\n", why.text);
+}
+
 static int run(const struct options *options, bool only_report, struct error *err)
 {
     struct session s;
@@ -213,8 +235,10 @@ static int run(const struct options *options, bool only_report, struct error *er
         session_close(&s);
         return EXIT_BAD;
     }
-    if (!only_report)
+    if (!only_report) {
         announce_change(&s.plan, options);
+        announce_unused(&s.plan, options);
+    }
     if (options->dry) {
         print_plan(&s.plan, options->json);
         session_close(&s);

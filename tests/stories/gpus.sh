@@ -103,6 +103,12 @@ sed 's/seed: \[1, 2\]/seed: [3]/' net.yaml > third.yaml
 "$FERDAG" run third.yaml -n --gpus none --cache c 2> err > printed
 has 'and back' 'ferdag: 1 stage has a result of the backend cuda and will be computed again with cpu' "$(cat err)"
 
+# A GPU that `auto` can't use.
+FERDAG_CUDNN=/nonexistent "$FERDAG" run third.yaml -n --cache other > printed 2> err
+has 'no cuDNN' "ferdag: nets, SVMs and kNN don't use a GPU: FERDAG_CUDNN: /nonexistent" "$(cat err)"
+"$FERDAG" run third.yaml -n --cache other --gpus none > printed 2> err
+[[ $(cat err) != *'a GPU'* ]] || fail "a message without need: $(cat err)"
+
 # Numerics that the file states: planned without a GPU, refused where a stage has others.
 numerics=$(sed -n 's/^numerics\.net: //p' version)
 { cat net.yaml; echo "numerics: { net: \"$numerics\" }"; } > stated.yaml
