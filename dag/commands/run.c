@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "dag/commands/commands.h"
 #include "base/utf8.h"
+#include "dag/backend_change.h"
 #include "dag/cache_folder.h"
 #include "dag/progress.h"
 #include "dag/publish.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sched.h>
 #include <time.h>
 
@@ -183,6 +185,24 @@ static void link_results(const struct plan *plan, const char *folder, const char
         *results = folder;
 }
 
+/* Prints how many results of another backend will be computed again because `auto` takes this one
+ * now, and how to keep them or why they can't be kept. */
+static void announce_change(const struct plan *plan, const struct options *options)
+{
+    const char *other, *found;
+    struct error why = {""};
+    size_t count = strcmp(options->backend, "auto") == 0 ? backend_change_count(plan, &other) : 0;
+    if (count == 0)
+        return;
+    fprintf(stderr, "ferdag: %zu %s %s of the backend %s and will be computed again with %s; ",
+            count, stages_word(count), count == 1 ? "has a result" : "have results", other,
+            plan->backend);
+    if (kind_backend(other, &found, &why) == 0)
+        fprintf(stderr, "`--backend %s` keeps those results\n", other);
+    else
+        fprintf(stderr, "%s can't be used: %s\n", other, why.text);
+}
+
 static int run(const struct options *options, bool only_report, struct error *err)
 {
     struct session s;
@@ -193,6 +213,8 @@ static int run(const struct options *options, bool only_report, struct error *er
         session_close(&s);
         return EXIT_BAD;
     }
+    if (!only_report)
+        announce_change(&s.plan, options);
     if (options->dry) {
         print_plan(&s.plan, options->json);
         session_close(&s);
