@@ -29,7 +29,9 @@ enum { GUARD = 0 };
 enum { GUARD = 64 };
 #endif
 #if defined(__SANITIZE_THREAD__) || FEATURE(thread_sanitizer)
-enum { MOST_VALUES = 4000 }; /* of an activation: 256 threads of the system run each block */
+enum { MOST_VALUES = 600 }; /* of an activation: 256 threads of the system run each block */
+#elif defined(__SANITIZE_ADDRESS__) || FEATURE(address_sanitizer)
+enum { MOST_VALUES = 100000 };
 #else
 enum { MOST_VALUES = 1 << 30 };
 #endif
@@ -121,8 +123,9 @@ static inline void start(struct run *r, const char *label)
 static inline void check_guards(const struct run *r)
 {
     for (size_t i = 0; i < r->n; i++)
-        for (size_t k = 0; k < 2 * (size_t)GUARD; k++)
-            if (r->buffer[i].memory[k < GUARD ? k : r->buffer[i].bytes + k] != 0xFF)
+        for (size_t k = 0; k != GUARD; k++)
+            if (r->buffer[i].memory[k] != 0xFF ||
+                r->buffer[i].memory[GUARD + r->buffer[i].bytes + k] != 0xFF)
                 fail_msg("%s: written outside of buffer %zu (%s)", r->label, i,
                          r->buffer[i].name ? r->buffer[i].name : "input");
     for (size_t i = 0; r->scratch.tickets && i < SUMS_TICKETS; i++)

@@ -487,8 +487,10 @@ static void check_unusable(const char *expected)
     assert_null(products);
     if (!strstr(err.text, expected))
         fail_msg("expected '%s' in '%s'", expected, err.text);
-    assert_int_equal(products_open("auto", train_x, TRAIN, D, false, &products, NULL), 0);
+    struct error none = {""};
+    assert_int_equal(products_open("auto", train_x, TRAIN, D, false, &products, &none), 0);
     assert_null(products);
+    assert_string_equal(none.text, "");
     assert_int_equal(products_open("cpu", train_x, TRAIN, D, false, &products, NULL), 0);
     assert_null(products);
 }
