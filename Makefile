@@ -15,6 +15,7 @@
 #                    and DEBEMAIL name its maintainer
 #   make CUDA=       builds without the cuda backend, which is built where nvcc, cudnn.h and
 #                    cublas_v2.h are; CUDA_ARCHS=90 builds it for some architectures only
+#   make cudnn-engines  writes the table of the convolution engines that this cuDNN chooses
 #   make schema      writes docs/ferdag.schema.json, which editors use
 #   make format, make lint, make clean
 
@@ -72,7 +73,9 @@ UNITS   = $(patsubst %.c,$(BUILD)/%,$(filter-out $(CUDA_TESTS),$(filter tests/un
 
 # Tests of the cuda backend run without a GPU: its kernels as host code, and doubles of the libraries.
 CUDA_TESTS   = $(filter tests/unit/kernels/test_cuda_%,$(FOUND))
-CUDA_UNITS   = $(if $(CUDA),$(patsubst %,$(BUILD)/%,$(basename $(CUDA_TESTS))))
+CUDA_UNITS   = $(if $(CUDA),$(filter-out $(CUDNN_UNITS),$(patsubst %,$(BUILD)/%,$(basename $(CUDA_TESTS)))))
+# These use no doubles, but the real cuDNN, which makes plans for GPUs that aren't there.
+CUDNN_UNITS  = $(if $(CUDA),$(addprefix $(BUILD)/tests/unit/kernels/test_cuda_,loader plans plan_calls))
 HOST_KERNELS = $(KERNELS:%.cu=$(BUILD)/host/%.o)
 DOUBLES      = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out tests/double/cu% tests/double/program.c,\
                  $(filter tests/double/%.c tests/double/%.cpp,$(FOUND)))))
@@ -123,7 +126,7 @@ $(HOST_KERNELS) $(DOUBLES): CXXFLAGS += -Wno-unknown-pragmas # such as unroll
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(CUDA_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag $(BUILD)/double/check_gpu) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
+units: $(UNITS) $(CUDA_UNITS) $(CUDNN_UNITS) $(if $(CUDA),$(BUILD)/double/ferdag $(BUILD)/double/check_gpu) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
@@ -300,6 +303,9 @@ uninstall:
 deb: ferdag
 	@packaging/deb.sh $(BUILD) $(VERSION)
 
+cudnn-engines: $(BUILD)/tests/unit/kernels/test_cuda_plans
+	$< write tests/unit/kernels/cudnn_engines.txt
+
 schema: ferdag
 	./ferdag schema > docs/ferdag.schema.json
 
@@ -328,6 +334,6 @@ clean:
 
 .PHONY: all always units setup run check check-long bench bench-train bench-classify bench-profile \
         check-gpu bench-gpu gpu-model need-cuda \
-        install uninstall deb schema format lint clean
--include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) \
-         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d)
+        install uninstall deb schema cudnn-engines format lint clean
+-include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) $(CUDNN_UNITS:=.d) \
+         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d) $(BUILD)/tests/double/program.d

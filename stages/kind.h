@@ -48,7 +48,7 @@ enum numerics {
     NUMERICS_NET,      /* the backend; its CPU features and the number of threads, or its GPU and
                           the library's version */
     NUMERICS_BLAS,     /* the BLAS library's version and the CPU core that it computes for */
-    NUMERICS_PRODUCTS, /* as BLAS; with the backend cuda, the GPU and the version of cuBLAS */
+    NUMERICS_PRODUCTS, /* as BLAS; with the backend cuda, also the GPU and the version of cuBLAS */
     NUMERICS_COUNT
 };
 
@@ -62,6 +62,9 @@ struct kind {
     const struct port *inputs, *outputs;
     const struct param *params;
     enum numerics numerics; /* what of the machine decides results: it goes into the key */
+    int gpu;     /* hundredths of a GPU that a stage takes with the backend cuda if the file doesn't
+                    say;     several stages that use it only now and then share one. 0: computes on CPUs
+                    only */
     bool report; /* reads measured outputs and provenance: names, keys and measured digests of its
                     input stages go into its key; inputs whose stage has no result are left
                     out instead of stopping it */
@@ -115,8 +118,5 @@ const char *numerics_backend(enum numerics numerics, const char *stated);
  * the file, and the number of threads where results depend on it. */
 int numerics_stated(enum numerics numerics, const char *stated, int threads, char *text,
                     size_t size, struct error *err);
-
-/* Whether stages of kinds with these numerics compute on a GPU with that backend. */
-bool numerics_use_gpu(enum numerics numerics, const char *backend);
 
 #endif

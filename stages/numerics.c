@@ -21,11 +21,6 @@ static bool is_cuda(const char *backend)
     return strcmp(backend, "cuda") == 0;
 }
 
-bool numerics_use_gpu(enum numerics numerics, const char *backend)
-{
-    return (numerics == NUMERICS_NET || numerics == NUMERICS_PRODUCTS) && is_cuda(backend);
-}
-
 /* Returns 0, or -ENOSPC if snprintf returned n for a text of `size` bytes that is cut. */
 static int check_length(int n, size_t size, struct error *err)
 {
@@ -36,13 +31,17 @@ static int check_length(int n, size_t size, struct error *err)
 
 /* ---- of this machine ---- */
 
+/* A stage with products on a GPU computes the rest by BLAS. */
 static int product_numerics(const char *backend, char *text, size_t size, struct error *err)
 {
-    char gpu[300];
+    char gpu[300], blas[100];
+    int rc = check_length(blas_numerics(blas, sizeof blas), sizeof blas, err);
+    if (rc < 0)
+        return rc;
     if (!is_cuda(backend))
-        return check_length(blas_numerics(text, size), size, err);
-    int rc = devices_products(gpu, sizeof gpu, err);
-    return rc < 0 ? rc : check_length(snprintf(text, size, "cuda %s", gpu), size, err);
+        return check_length(snprintf(text, size, "%s", blas), size, err);
+    rc = devices_products(gpu, sizeof gpu, err);
+    return rc < 0 ? rc : check_length(snprintf(text, size, "cuda %s %s", gpu, blas), size, err);
 }
 
 /* Whether this machine can use the backend for all kinds. */

@@ -74,6 +74,13 @@ for isa in AVX2 SSE41; do
     fi
 done
 
+plans=build/tests/unit/kernels/test_cuda_plans
+if [ -x "$plans" ]; then
+    attempt 'cuDNN plans of all shapes' cmocka "$plans" all
+else
+    skip 'cuDNN plans of all shapes' 'nvcc not found'
+fi
+
 attempt 'Debian package' tests/package.sh
 
 for target in tests/fuzz/fuzz_*.c; do

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #ifdef FERDAG_CUDA
 
 #include "kernels/backends/cuda/cudnn.h"
 #include "kernels/backends/cuda/devices.h"
+#include "kernels/math/cuda/cublas.h"
 
 int devices_count(int *count, struct error *err)
 {
@@ -45,7 +47,17 @@ static void describe_devices(char *text, size_t size, size_t *used)
 
 int devices_products(char *text, size_t size, struct error *err)
 {
-    return cuda_devices_describe(text, size, err);
+    char cublas[64];
+    int rc = cuda_devices_describe(text, size, err);
+    if (rc == 0)
+        rc = cublas_numerics(cublas, sizeof cublas, err);
+    if (rc < 0)
+        return rc;
+    size_t used = strlen(text);
+    int n = snprintf(text + used, size - used, " %s", cublas);
+    return n < 0 || (size_t)n >= size - used
+               ? error_set(err, ENOSPC, "the text of the GPU and cuBLAS is too long")
+               : 0;
 }
 
 void devices_describe(char *text, size_t size)
@@ -54,6 +66,7 @@ void devices_describe(char *text, size_t size)
     size_t used = 0;
     struct error why = {""};
     struct cudnn cudnn = {0};
+    struct cublas cublas;
     cuda_runtime_version(runtime, sizeof runtime);
     cuda_driver_version(driver, sizeof driver);
     snprintf(line, sizeof line, "CUDA: %s, driver for CUDA %s", runtime, driver);
@@ -65,6 +78,12 @@ void devices_describe(char *text, size_t size)
         snprintf(line, sizeof line, "cuDNN: %zu.%zu.%zu, %s", cudnn.version / 10000,
                  cudnn.version / 100 % 100, cudnn.version % 100, cudnn.path);
     cudnn_close(&cudnn);
+    append(text, size, &used, line);
+    if (cublas_open(&cublas, &why) < 0)
+        snprintf(line, sizeof line, "cuBLAS: %s", why.text);
+    else
+        snprintf(line, sizeof line, "cuBLAS: %d.%d.%d, %s", cublas.major, cublas.minor,
+                 cublas.patch, cublas.path);
     append(text, size, &used, line);
 }
 

@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Precision of activations and of the operands of convolutions. Parameters are float32. */
-enum precision { PRECISION_FP32, PRECISION_BF16 };
+/* Precision of activations and of the operands of convolutions. Parameters are float32. AUTO is only
+ * requested: the device chooses bf16 if it is a GPU that has it, else fp32. */
+enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_AUTO };
 
 /* A step of stochastic gradient descent, as PyTorch's SGD:
  *   g = clip(gradient) + weight_decay * w;  v = momentum * v + g;  w = w - lr * v */

@@ -159,6 +159,7 @@ int svm_training_read(struct job *job, const size_t counts[CLASSES], struct csvc
         .wide = is_wide(job_string(job, "precision"), kernel),
         .memory = (size_t)job_int(job, "memory_mb") * 1000000,
         .open_file = open_file,
+        .backend = job->backend,
         .threads = job->threads,
         .progress = progress,
         .context = job,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,19 @@ enum view view_named(const char *name)
     return strcmp(name, "full") == 0       ? VIEW_FULL
            : strcmp(name, "ten_crop") == 0 ? VIEW_TEN_CROP
                                            : VIEW_CENTER;
+}
+
+enum precision precision_named(const char *name)
+{
+    return strcmp(name, "bf16") == 0   ? PRECISION_BF16
+           : strcmp(name, "auto") == 0 ? PRECISION_AUTO
+                                       : PRECISION_FP32;
+}
+
+void precision_log(const struct net *net, enum precision requested)
+{
+    if (requested == PRECISION_BF16 && net_precision(net) != PRECISION_BF16)
+        printf("computes in fp32: the %s backend has no bf16 on this machine\n", net_backend(net));
 }
 
 int view_size(enum view view, int crop)

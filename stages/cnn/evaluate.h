@@ -12,6 +12,15 @@ enum view { VIEW_CENTER, VIEW_TEN_CROP, VIEW_FULL };
 
 /* The view of that name, which is one of VIEW_CHOICES. */
 enum view view_named(const char *name);
+
+#define PRECISION_CHOICES "fp32|bf16|auto"
+
+/* The precision of that name, which is one of PRECISION_CHOICES. */
+enum precision precision_named(const char *name);
+
+/* Prints a line for the log if the net computes in fp32 although bf16 was requested. */
+void precision_log(const struct net *net, enum precision requested);
+
 /* Height and width of the net's input, for which it must have been created. */
 int view_size(enum view view, int crop);
 

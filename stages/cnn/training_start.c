@@ -63,8 +63,7 @@ static void read_params(struct training *t)
         .image_size = t->crop,
         .batch = (int)job_int(j, "batch_size"),
         .training = true,
-        .precision =
-            strcmp(job_string(j, "precision"), "bf16") == 0 ? PRECISION_BF16 : PRECISION_FP32,
+        .precision = precision_named(job_string(j, "precision")),
         .backend = j->backend,
         .threads = j->threads,
     };
@@ -107,6 +106,8 @@ static int make_nets(struct training *t, struct error *err)
         if (rc == 0)
             rc = crop_add_images(t->full_net, &t->public, &t->scale, &t->public_images, err);
     }
+    if (rc == 0)
+        precision_log(t->net, t->spec.precision);
     if (rc == 0)
         rc = weights_make(&t->now, t->net, err);
     if (rc == 0)

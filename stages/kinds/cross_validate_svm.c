@@ -342,6 +342,7 @@ const struct kind kind_cross_validate_svm = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = NUMERICS_BLAS,
+    .numerics = NUMERICS_PRODUCTS,
+    .gpu = 20,
     .run = run,
 };

@@ -38,8 +38,7 @@ static int open_net(const struct extraction *x, enum view view, int batch, struc
         .classes = CLASSES,
         .image_size = view_size(view, x->notes.crop),
         .batch = batch,
-        .precision =
-            strcmp(job_string(x->job, "precision"), "bf16") == 0 ? PRECISION_BF16 : PRECISION_FP32,
+        .precision = precision_named(job_string(x->job, "precision")),
         .backend = x->job->backend,
         .threads = x->job->threads,
     };
@@ -86,6 +85,8 @@ static int pass(struct extraction *x, enum view view, bool logits, bool features
         x->before = x->done;
     }
     if (rc == 0) {
+        if (!x->backend[0]) /* once */
+            precision_log(net, precision_named(job_string(x->job, "precision")));
         snprintf(x->backend, sizeof x->backend, "%s", net_backend(net));
         x->flops = net_flops(net);
     }
@@ -308,8 +309,8 @@ static const struct param params[] = {
     {.name = "precision",
      .type = PARAM_ENUM,
      .standard = "fp32",
-     .choices = "fp32|bf16",
-     .text = "of the arithmetic"},
+     .choices = PRECISION_CHOICES,
+     .text = "of the arithmetic; auto: bf16 on a GPU that has it, else fp32"},
     {.name = "batch_size",
      .was = "batch",
      .key_name = "batch",
@@ -328,5 +329,6 @@ const struct kind kind_extract_features = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_NET,
+    .gpu = 100,
     .run = run,
 };

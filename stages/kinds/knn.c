@@ -1,5 +1,5 @@
 /* knn: k nearest neighbours. Training computes the norms of the training rows and converts the rows
- * to bf16. */
+ * to bf16, or copies them to a GPU. */
 #include "kernels/classifiers/knn.h"
 #include "stages/classifiers/classifier.h"
 #include "stages/kind.h"
@@ -17,8 +17,8 @@ static int run(struct job *job, struct error *err)
     if (rc < 0)
         return rc;
     double start = clock_monotonic();
-    rc = knn_start(&knn, train.x.data, train.labels.data, train.n, train.d,
-                   (size_t)job_int(job, "k"), job->threads, err);
+    rc = knn_start_on(&knn, job->backend, train.x.data, train.labels.data, train.n, train.d,
+                      (size_t)job_int(job, "k"), job->threads, err);
     if (rc == 0) {
         struct classifier classifier = {.d = train.d, .model = &knn, .predict = predict};
         rc = classifier_finish(job, &classifier, clock_monotonic() - start, err);
@@ -46,5 +46,6 @@ const struct kind kind_knn = {
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,
     .params = params,
+    .gpu = 20,
     .run = run,
 };

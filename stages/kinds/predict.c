@@ -21,7 +21,7 @@ static int run(struct job *job, struct error *err)
     features_free(&f);
     rc = svm_model_read(job_input(job, "model", 0), d, CLASSES, &model, err);
     if (rc == 0)
-        rc = csvc_predictor_make(&predictor, &model, job->threads, err);
+        rc = csvc_predictor_make_on(&predictor, job->backend, &model, job->threads, err);
     if (rc == 0) {
         struct classifier classifier = {.d = d, .model = &predictor, .predict = predict};
         rc = classifier_finish(job, &classifier, -1, err);
@@ -52,6 +52,7 @@ const struct kind kind_predict = {
     .inputs = inputs,
     .outputs = prediction_outputs,
     .params = params,
-    .numerics = NUMERICS_BLAS,
+    .numerics = NUMERICS_PRODUCTS,
+    .gpu = 20,
     .run = run,
 };

@@ -166,8 +166,10 @@ static const struct param params[] = {
     {.name = "precision",
      .type = PARAM_ENUM,
      .standard = "fp32",
-     .choices = "fp32|bf16",
-     .text = "of the arithmetic; weights are kept in float32"},
+     .choices = PRECISION_CHOICES,
+     .text =
+         "of the arithmetic; weights are kept in float32. auto: bf16 on a GPU that has it, else "
+         "fp32"},
     {.name = "evaluation_view",
      .was = "evaluate",
      .key_name = "evaluate",
@@ -189,7 +191,7 @@ static const struct param params[] = {
      .text = "of the first weights, the order and the crops"},
     {.name = "checkpoint_seconds",
      .type = PARAM_REAL,
-     .standard = "60",
+     .standard = "20",
      .min = 0,
      .max = 86400,
      .not_in_key = true,
@@ -204,6 +206,7 @@ const struct kind kind_train_cnn = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_NET,
+    .gpu = 100,
     .run = run,
     .work = work,
 };

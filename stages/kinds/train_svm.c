@@ -163,6 +163,7 @@ const struct kind kind_train_svm = {
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = NUMERICS_BLAS,
+    .numerics = NUMERICS_PRODUCTS,
+    .gpu = 20,
     .run = run,
 };

@@ -289,6 +289,8 @@ static void read_notes(struct choice *choice, descriptor engine, struct candidat
         found->deterministic &= numerical[i] != CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
         found->tensor_cores |= numerical[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
         found->down_converts |= numerical[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS;
+        found->transforms |= numerical[i] == CUDNN_NUMERICAL_NOTE_WINOGRAD ||
+                             numerical[i] == CUDNN_NUMERICAL_NOTE_FFT;
         candidate->low_precision_sums |=
             numerical[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION;
     }
@@ -466,6 +468,7 @@ static int choice_open(struct choice *choice, const struct cudnn *cudnn,
     return choice->code;
 }
 
+/* No engine: replaces the error, if there is one, by a text with the remedy. */
 static int none(struct choice *choice)
 {
     const struct conv_problem *problem = &choice->plan->problem;
@@ -480,7 +483,7 @@ static int none(struct choice *choice)
         cudnn->version / 10000, cudnn->version / 100 % 100, cudnn->version % 100, device, name,
         *choice->refusal ? " (" : "", choice->refusal, *choice->refusal ? ")" : "",
         problem->type == VALUE_BF16 ? "use a width that is a multiple of 8, or precision: fp32"
-                                    : "use smaller batches, or --backend cpu");
+                                    : "use --backend cpu");
 }
 
 /* Tries a convolution by parts, one for each group. Returns whether `whole` got that plan. */
@@ -531,8 +534,9 @@ int conv_plan_build(const struct cudnn *cudnn, const struct conv_target *target,
                 choose(&choice, TENSOR_CORES_COMPILED);
     if (!code && !found)
         found = choose(&choice, ANY) || choose(&choice, ANY_COMPILED);
-    if (!code && !found)
-        code = choice.code ? choice.code : none(&choice);
+    code = choice.code;
+    if (choice.plan && (code == -ENOTSUP || (!code && !found)))
+        code = none(&choice);
     choice_close(&choice);
     if (code)
         conv_plan_free(choice.plan);

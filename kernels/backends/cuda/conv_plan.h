@@ -2,11 +2,20 @@
  * width, in / groups), in float32 or bf16; sums are in float32. The gradient of the weights has the
  * type of the activations.
  *
- * Engines: the first of cuDNN's heuristics, mode A, then of its fallback list, that is
- * deterministic, whose workspace is within CONV_PLAN_WORKSPACE, that uses tensor cores in bf16 (if
- * there is one), and that uses neither tensor cores nor inputs of lower precision in float32
- * (float32 proper, no TF32). A grouped convolution for which there is no such engine is split into
- * one convolution for each group, on channel-strided parts of the tensors. */
+ * Engines: the first of cuDNN's heuristics, mode A, then of its fallback list, that
+ * - is deterministic and has sums in float32;
+ * - has a workspace of at most CONV_PLAN_WORKSPACE;
+ * - in bf16: uses tensor cores, if there is such an engine;
+ * - in float32: uses neither tensor cores nor inputs of lower precision (float32 proper, no TF32);
+ * - isn't compiled at run time, which takes seconds, if there is one that isn't.
+ * A grouped convolution without an engine that uses tensor cores is split into one convolution for
+ * each group, on channel-strided parts of the tensors, if that has one. Nothing is measured: the
+ * choice depends on cuDNN's version, the device and the problem. An engine that cuDNN refuses is
+ * passed over; but where the machine fails (out of memory, the driver), so does the call.
+ *
+ * A plan takes some milliseconds to build. cuDNN may load kernels meanwhile, so plans must not be
+ * built, and not be run for the first time, while a stream is being captured; later runs may be
+ * captured. */
 #ifndef FERDAG_KERNELS_BACKENDS_CUDA_CONV_PLAN_H
 #define FERDAG_KERNELS_BACKENDS_CUDA_CONV_PLAN_H
 
@@ -62,6 +71,7 @@ struct conv_engine {
     bool deterministic; /* always true */
     bool compiled;      /* at run time */
     bool fallback;      /* from the fallback list */
+    bool transforms;    /* Winograd or FFT: larger rounding errors than the plain sums */
     size_t parts;       /* 1, or the number of groups if the convolution is split */
 };
 
@@ -75,9 +85,11 @@ void conv_plan_free(struct conv_plan *plan); /* NULL is allowed */
 
 struct conv_engine conv_plan_engine(const struct conv_plan *plan);
 
-/* Runs a plan on the stream of the handle. x, weights, y: device memory of the input (or its
+/* Queues a plan on the stream of the handle. x, weights, y: device memory of the input (or its
  * gradient), weights (or their gradient), and output (or its gradient); which of them is written
- * depends on the direction. workspace has at least conv_plan_engine().workspace bytes. */
+ * depends on the direction; it is overwritten. Each is aligned to 16 bytes. workspace, aligned too,
+ * has at least conv_plan_engine().workspace bytes; it may be NULL if that is 0. Returns 0, or a
+ * negative code with err filled in. */
 int conv_plan_run(const struct conv_plan *plan, cudnnHandle_t handle, void *x, void *weights,
                   void *y, void *workspace, struct error *err);
 

@@ -55,7 +55,7 @@ static int cuda_open(struct device **device, struct device_traits *traits, int t
     struct device *d = calloc(1, sizeof *d);
     if (!d)
         return error_set(err, ENOMEM, "out of memory");
-    bool bf16 = precision == PRECISION_BF16 && properties.major >= FIRST_WITH_BF16;
+    bool bf16 = precision != PRECISION_FP32 && properties.major >= FIRST_WITH_BF16;
     d->type = bf16 ? VALUE_BF16 : VALUE_F32;
     e = cuda_check(cudaSetDevice(0), "using the device", err);
     if (!e)

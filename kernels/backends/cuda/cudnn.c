@@ -1,10 +1,11 @@
 /* See cudnn.h. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* dlinfo */
 #include "kernels/backends/cuda/cudnn.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,13 +40,21 @@ static const struct function {
     FUNCTION(BackendExecute),
 };
 
+static int cannot_load(const char *reason, struct error *err)
+{
+    return error_set(err, ENODEV,
+                     "cannot load cuDNN: %s: install cuDNN 9.8 or newer completely, or set "
+                     "FERDAG_CUDNN to its folder",
+                     reason);
+}
+
 /* RTLD_NODELETE: cuDNN loads libraries of its own that stay loaded and refer to this one. */
 static int load(struct cudnn *cudnn, const char *file, struct error *err)
 {
     cudnn->library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!cudnn->library) {
         const char *reason = dlerror();
-        return error_set(err, ENODEV, "cannot load cuDNN: %s", reason ? reason : file);
+        return cannot_load(reason ? reason : file, err);
     }
     return 0;
 }
@@ -99,7 +108,7 @@ static int load_usual(struct cudnn *cudnn, struct error *err)
     const char *reason = dlerror();
     if (reason &&
         (strncmp(reason, LIBRARY ":", sizeof LIBRARY) != 0 || !strstr(reason, "No such file")))
-        return error_set(err, ENODEV, "cannot load cuDNN: %s", reason);
+        return cannot_load(reason, err);
     const char *home = getenv("CUDA_HOME");
     int code = home && *home ? load_from_toolkit(cudnn, home, err) : 1;
     if (code == 1)
@@ -109,11 +118,11 @@ static int load_usual(struct cudnn *cudnn, struct error *err)
 
 static void find_path(struct cudnn *cudnn)
 {
-    void *function;
-    memcpy(&function, &cudnn->GetVersion, sizeof function);
-    Dl_info info;
+    struct link_map *map = NULL;
     char resolved[PATH_MAX];
-    const char *path = dladdr(function, &info) && info.dli_fname ? info.dli_fname : LIBRARY;
+    const char *path = LIBRARY;
+    if (!dlinfo(cudnn->library, RTLD_DI_LINKMAP, &map) && map && *map->l_name)
+        path = map->l_name;
     snprintf(cudnn->path, sizeof cudnn->path, "%s", realpath(path, resolved) ? resolved : path);
 }
 
@@ -127,8 +136,6 @@ static int find_functions(struct cudnn *cudnn, struct error *err)
                              "newer, or set FERDAG_CUDNN to its folder",
                              functions[i].name);
         memcpy((char *)cudnn + functions[i].offset, &function, sizeof function);
-        if (i == 0)
-            find_path(cudnn);
     }
     return 0;
 }
@@ -161,7 +168,7 @@ int cudnn_open(struct cudnn *cudnn, struct error *err)
     int code = name && *name ? load_named(cudnn, name, err) : load_usual(cudnn, err);
     if (code)
         return code;
-    snprintf(cudnn->path, sizeof cudnn->path, "%s", name && *name ? name : LIBRARY);
+    find_path(cudnn);
     code = find_functions(cudnn, err);
     if (!code) {
         cudnn->version = cudnn->GetVersion();

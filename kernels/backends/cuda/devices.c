@@ -58,8 +58,8 @@ static int no_device(struct error *err)
     if (!visible)
         return error_set(err, ENODEV, "the NVIDIA driver finds no GPU; `nvidia-smi -L` lists them");
     return error_set(err, ENODEV,
-                     "no GPU is visible: CUDA_VISIBLE_DEVICES is '%.200s'; unset it, or set it to "
-                     "devices that `nvidia-smi -L` lists",
+                     "CUDA_VISIBLE_DEVICES, which --gpus sets too, is '%.200s' and names no GPU of "
+                     "this machine; `nvidia-smi -L` lists them",
                      visible);
 }
 

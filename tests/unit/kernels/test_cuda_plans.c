@@ -1,7 +1,7 @@
 /* The real cuDNN builds the plan of each convolution of the four nets, without a device: for each
  * of the GPUs in cuda_cards.h, in both precisions and all directions, for full and last batches and
  * for the image sizes of evaluation. Each must have a deterministic engine within the workspace,
- * with tensor cores in bf16 (but for those listed below) and without them in float32.
+ * with tensor cores in bf16 and without them in float32, and which isn't compiled at run time.
  *
  * cudnn_engines.txt is the table of the chosen engines, for one version of cuDNN. The test compares
  * with it if the version is the same, and prints the differences otherwise: engines change with
@@ -140,9 +140,9 @@ static void cell_text(const struct conv_engine *engine, char cell[CELL])
     int used = 0;
     if (engine->parts > 1)
         used = snprintf(cell, CELL, "%zux", engine->parts);
-    used += snprintf(cell + used, CELL - (size_t)used, "%lld%s%s%s", (long long)engine->id,
+    used += snprintf(cell + used, CELL - (size_t)used, "%lld%s%s%s%s", (long long)engine->id,
                      engine->tensor_cores ? "t" : "", engine->compiled ? "c" : "",
-                     engine->fallback ? "f" : "");
+                     engine->fallback ? "f" : "", engine->transforms ? "w" : "");
     if (engine->workspace >= 100000)
         snprintf(cell + used, CELL - (size_t)used, "+%.1f", (double)engine->workspace * 1e-6);
 }
@@ -179,27 +179,6 @@ static void read_table(void)
 
 /* ---- checks ---- */
 
-/* Shapes that have no engine with tensor cores in bf16, with the reason. */
-static const struct lacking {
-    int version; /* of the card; 0: all */
-    enum conv_direction direction;
-    size_t in, out; /* 0: all */
-    const char *reason;
-} lacking[] = {
-    {-1, CONV_FORWARD, 1, 1, "no such shape so far"},
-};
-
-static bool may_lack(const struct card *card, const struct conv_problem *problem)
-{
-    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
-        const struct lacking *l = &lacking[i];
-        if ((!l->version || l->version == card->version) && l->direction == problem->direction &&
-            (!l->in || l->in == problem->spec.in) && (!l->out || l->out == problem->spec.out))
-            return true;
-    }
-    return false;
-}
-
 static void build(const struct conv_target *target, const struct conv_problem *problem,
                   struct conv_engine *engine)
 {
@@ -222,7 +201,7 @@ static void check_engine(const struct card *card, const struct conv_problem *pro
         fault = "not deterministic";
     else if (engine->workspace > CONV_PLAN_WORKSPACE)
         fault = "too much workspace";
-    else if (bf16 && !engine->tensor_cores && !may_lack(card, problem))
+    else if (bf16 && !engine->tensor_cores)
         fault = "no tensor cores in bf16";
     else if (!bf16 && (engine->tensor_cores || engine->down_converts))
         fault = "not float32 proper";
@@ -306,9 +285,11 @@ static const char head[] =
     "cuda_cards.h.\n"
     "# Rows: y (forward), dx, dw; images x height x width x channels -> channels, kernel, /stride, "
     "groups.\n"
-    "# Cells: number of the engine; t: with tensor cores; c: compiled at run time; f: from the "
-    "list of\n"
-    "# fallbacks; +MB of workspace, from 0.1 on; 2x: one run for each group. fp32 without TF32.\n";
+    "# Cells: number of the engine; t: with tensor cores; w: by Winograd or FFT; c: compiled at "
+    "run\n"
+    "# time; f: from the list of fallbacks; +MB of workspace, from 0.1 on; 2x: one run for each "
+    "group.\n"
+    "# fp32 is without TF32.\n";
 
 static int by_name(const void *a, const void *b)
 {

@@ -29,10 +29,15 @@ static const struct variant {
     int threads;
     double bound; /* on |a - ref| / |ref| of each result */
 } variants[] = {
+#ifdef TEST_OF_CUDA /* test_cuda_operations.c, which includes this file */
+    {"cuda", PRECISION_FP32, 1, 3e-6},
+    {"cuda", PRECISION_BF16, 1, 6e-3},
+#else
     {"cpu", PRECISION_FP32, 1, 3e-6},
     {"cpu", PRECISION_FP32, 2, 3e-6},
     {"cpu", PRECISION_BF16, 1, 6e-3},
     {"cpu", PRECISION_BF16, 3, 6e-3},
+#endif
 };
 enum { VARIANTS = sizeof variants / sizeof *variants, MAX_RESULTS = 8, LABEL = 256 };
 
@@ -139,7 +144,7 @@ static double distance(const float *a, const float *b, size_t n)
 static void need_precision(enum precision precision)
 {
     struct world w;
-    start(&w, "cpu", "cpu", precision, 1, 0);
+    start(&w, variants->backend, variants->backend, precision, 1, 0);
     bool has = w.traits.precision == precision;
     stop(&w);
     need(has, "bf16 instructions");
@@ -190,10 +195,15 @@ static struct range all(size_t n)
     return (struct range){0, n, n, 0};
 }
 
-/* Batches are done in ranges of 2, the last of which may be of 1, by the workers in turn. */
+/* Batches are done in ranges of 2, the last of which may be of 1, by the workers in turn. The cuda
+ * backend takes whole batches. */
 static struct range first_range(size_t n)
 {
+#ifdef TEST_OF_CUDA
+    return all(n);
+#else
     return (struct range){0, n < 2 ? n : 2, n, 0};
+#endif
 }
 
 static struct range next_range(const struct world *w, struct range r)
@@ -750,16 +760,52 @@ static void test_ref_differences(void **state)
     stop(&w);
 }
 
+static struct CMUnitTest test(const char *name, void (*function)(void **state), const void *state)
+{
+    return (struct CMUnitTest){name, function, NULL, NULL, (void *)state};
+}
+
+static int run_kernels(void)
+{
+    const struct CMUnitTest kernels[] = {
+        cmocka_unit_test(test_ref_differences),
+        test("test_conv in fp32", test_conv, &fp32),
+        test("test_conv in bf16", test_conv, &bf16),
+        test("test_norm in fp32", test_norm, &fp32),
+        test("test_norm in bf16", test_norm, &bf16),
+        test("test_crops in fp32", test_crops, &fp32),
+        test("test_crops in bf16", test_crops, &bf16),
+        test("test_pools in fp32", test_pools, &fp32),
+        test("test_pools in bf16", test_pools, &bf16),
+        test("test_head in fp32", test_head, &fp32),
+        test("test_head in bf16", test_head, &bf16),
+    };
+    return cmocka_run_group_tests(kernels, NULL, NULL);
+}
+
+#ifndef TEST_OF_CUDA
+
 /* ---- backends by name; lesser CPUs ---- */
 
 static void test_names(void **state)
 {
     struct error err = {""};
     (void)state;
-    assert_string_equal(backend_find("auto", &err)->name, "cpu");
+    const struct backend *first = backend_find("auto", &err);
+    char text[256];
+    assert_true(first->numerics(text, sizeof text, &err) == 0);
+    for (size_t i = 0; backends[i] != first; i++)
+        assert_int_equal(backends[i]->numerics(text, sizeof text, &err), -ENODEV);
+    assert_string_equal(backend_find("cpu", &err)->name, "cpu");
     assert_string_equal(backend_find("ref", &err)->name, "ref");
+#ifdef FERDAG_CUDA
+    assert_string_equal(backends[0]->name, "cuda");
+    assert_string_equal(backend_find("cuda", &err)->name, "cuda");
+#else
+    assert_string_equal(first->name, "cpu");
     assert_null(backend_find("cuda", &err));
     assert_non_null(strstr(err.text, "this build has no cuda backend"));
+#endif
     assert_null(backend_find("gpu", &err));
     assert_non_null(strstr(err.text, "unknown backend 'gpu'"));
 }
@@ -836,27 +882,9 @@ static void test_fewer_threads(void **state)
 static const struct limit avx2 = {"ONEDNN_MAX_CPU_ISA", "AVX2"};
 static const struct limit sse41 = {"ONEDNN_MAX_CPU_ISA", "SSE41"};
 
-static struct CMUnitTest test(const char *name, void (*function)(void **state), const void *state)
-{
-    return (struct CMUnitTest){name, function, NULL, NULL, (void *)state};
-}
-
 /* With an argument: "isa", or "limited" for the runs that test_kernels starts. */
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest kernels[] = {
-        cmocka_unit_test(test_ref_differences),
-        test("test_conv in fp32", test_conv, &fp32),
-        test("test_conv in bf16", test_conv, &bf16),
-        test("test_norm in fp32", test_norm, &fp32),
-        test("test_norm in bf16", test_norm, &bf16),
-        test("test_crops in fp32", test_crops, &fp32),
-        test("test_crops in bf16", test_crops, &bf16),
-        test("test_pools in fp32", test_pools, &fp32),
-        test("test_pools in bf16", test_pools, &bf16),
-        test("test_head in fp32", test_head, &fp32),
-        test("test_head in bf16", test_head, &bf16),
-    };
     const struct CMUnitTest others[] = {
         cmocka_unit_test(test_names),
         test("test_fewer_instructions: AVX2", test_fewer_instructions, &avx2),
@@ -865,6 +893,8 @@ int main(int argc, char **argv)
     };
     if (argc > 1 && strcmp(argv[1], "isa") == 0)
         return puts(dnn_isa()) < 0;
-    int failed = cmocka_run_group_tests(kernels, NULL, NULL);
+    int failed = run_kernels();
     return argc > 1 ? failed : failed + cmocka_run_group_tests(others, NULL, NULL);
 }
+
+#endif

@@ -277,6 +277,10 @@ static void same_bytes_twice(void **state)
     assert_int_equal(train_in("a", TINY, 0), 0);
     assert_int_equal(train_in("b", TINY ",\"checkpoint_seconds\":0", 0), 0);
     same_files("a", "b");
+    assert_int_equal(train_in("d", TINY ",\"checkpoint_seconds\":1000", 0), 0);
+    same_files("a", "d");
+    assert_int_equal(access("b/checkpoint.safetensors", F_OK), 0);
+    assert_int_equal(access("d/checkpoint.safetensors", F_OK), -1); /* none was due */
     assert_int_equal(train_in("c", TINY ",\"seed\":2", 0), 0);
     size_t m, n;
     char *x = slurp("a", "last.safetensors", &m), *y = slurp("c", "last.safetensors", &n);
@@ -285,12 +289,13 @@ static void same_bytes_twice(void **state)
     free(y);
 }
 
-/* Trains, with bf16 asked for, and checks which precision the summary says that it computed in. */
-static void expect_precision(const char *place, const char *precision)
+/* Trains with a requested precision, and checks which one the summary states. */
+static void expect_precision(const char *place, const char *requested, const char *precision)
 {
     size_t size;
-    char expected[40];
-    assert_int_equal(train_in(place, TINY ",\"precision\":\"bf16\"", 0), 0);
+    char expected[40], params[1000];
+    snprintf(params, sizeof params, TINY ",\"precision\":\"%s\"", requested);
+    assert_int_equal(train_in(place, params, 0), 0);
     char *summary = slurp(place, "summary.json", &size);
     snprintf(expected, sizeof expected, "\"precision\": \"%s\"", precision);
     if (!strstr(summary, expected))
@@ -305,7 +310,7 @@ static void precision_is_fp32_without_bf16(void **state)
     const char *setting = getenv(isa);
     char *kept = setting ? strdup(setting) : NULL;
     setenv(isa, "AVX2", 1); /* the child reads it at its first call of oneDNN */
-    expect_precision("without", "fp32");
+    expect_precision("without", "bf16", "fp32");
     unsetenv(isa);
     if (kept)
         setenv(isa, kept, 1);
@@ -317,7 +322,13 @@ static void precision_is_bf16_with_bf16(void **state)
 {
     (void)state;
     need(dnn_has_bf16(), "bf16 instructions");
-    expect_precision("with", "bf16");
+    expect_precision("with", "bf16", "bf16");
+}
+
+static void automatic_precision_is_fp32_on_a_cpu(void **state)
+{
+    (void)state;
+    expect_precision("automatic", "auto", "fp32");
 }
 
 static void killed_training_ends_with_the_same_bytes(void **state)
@@ -332,8 +343,9 @@ static void killed_training_ends_with_the_same_bytes(void **state)
             assert_int_equal(file_remove_tree("killed", &err), 0);
             allowed /= 4;
         }
-        status = train_in("killed", TINY ",\"checkpoint_seconds\":0",
-                          (int)(allowed * (.5 + random_unit(&r))));
+        const char *params =
+            i % 2 == 0 ? TINY ",\"checkpoint_seconds\":0" : TINY ",\"checkpoint_seconds\":0.02";
+        status = train_in("killed", params, (int)(allowed * (.5 + random_unit(&r))));
         allowed *= 1.15;
         assert_in_range(status + 1, 0, 1);
         size_t size;
@@ -532,6 +544,7 @@ int main(void)
         cmocka_unit_test(same_bytes_twice),
         cmocka_unit_test(precision_is_fp32_without_bf16),
         cmocka_unit_test(precision_is_bf16_with_bf16),
+        cmocka_unit_test(automatic_precision_is_fp32_on_a_cpu),
         cmocka_unit_test(killed_training_ends_with_the_same_bytes),
         cmocka_unit_test(bad_checkpoints_are_not_believed),
         cmocka_unit_test(failures_name_their_cause),
