@@ -250,6 +250,9 @@ $(BUILD)/double/check_gpu: $(GPU_CHECK) $(GPU_DOUBLE) | $(DOUBLE_FILES)
 $(BUILD)/double/bench_gpu: $(BUILD)/tests/gpu/bench_gpu.o $(GPU_DOUBLE) | $(DOUBLE_FILES)
 	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
 
+$(BUILD)/double/counts: $(BUILD)/tests/gpu/counts.o $(BUILD)/tests/gpu/step_model.o $(GPU_DOUBLE) | $(DOUBLE_FILES)
+	$(call step,LD) $(CXX) -rdynamic -o $@ $^ $(LDFLAGS) $(LDLIBS) -ldl
+
 need-cuda:
 	@if [ -z "$(CUDA)" ]; then echo "this needs nvcc, cudnn.h and cublas_v2.h (docs/gpu.md)" >&2; exit 2; fi
 
@@ -261,6 +264,9 @@ check-gpu: need-cuda
 bench-gpu: need-cuda
 	@$(MAKE) --no-print-directory $(GPU)/bench_gpu
 	@PYTHON=$(PYTHON) tests/gpu/bench.sh $(GPU) $(BENCH)
+
+$(BUILD)/tests/gpu/model: $(BUILD)/tests/gpu/model.o $(BUILD)/tests/gpu/step_model.o $(LIBRARY)
+	$(call step,LD) $(CC) -o $@ $^ $(LDFLAGS) $(CUDART) $(LDLIBS)
 
 gpu-model: $(BUILD)/tests/gpu/model
 	@$<

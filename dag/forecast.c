@@ -63,11 +63,13 @@ static double seconds_left(const struct forecast_stage *s, const struct forecast
 }
 
 /* How many stages like it can run at once. */
-static double side_by_side(const struct stage *stage, int cpus, uint64_t memory)
+static double side_by_side(const struct forecast_stage *s, int cpus, uint64_t memory)
 {
+    const struct stage *stage = s->stage;
     double by_cpu = floor((double)cpus / stage->cpu);
     double by_memory = stage->mem ? floor((double)memory / (double)stage->mem) : by_cpu;
-    return fmax(fmin(by_cpu, by_memory), 1);
+    double by_gpu = s->on_gpus ? s->on_gpus : by_cpu;
+    return fmax(fmin(fmin(by_cpu, by_memory), by_gpu), 1);
 }
 
 /* Whether the first report of the stage may show that an earlier attempt did a part. */
@@ -96,7 +98,7 @@ struct forecast forecast_make(const struct forecast_stage *stages, size_t count,
             chain[i - 1] = fmax(chain[i - 1], chain[s->stage->users[k]->place]);
         chain[i - 1] += left;
         longest = fmax(longest, chain[i - 1]);
-        shared += left / side_by_side(s->stage, cpus, memory);
+        shared += left / side_by_side(s, cpus, memory);
     }
     free(chain);
     if (known > 0 && uncertain == 0)

@@ -15,6 +15,7 @@
 /* What is known of one stage. */
 struct forecast_stage {
     const struct stage *stage;
+    int on_gpus;     /* how many stages like it the GPUs allow at once; 0: any number */
     bool pending;    /* it runs or waits */
     bool running;    /* it runs; the members below `expected` are of this attempt */
     double expected; /* seconds of the whole stage as earlier results suggest, or -1 */

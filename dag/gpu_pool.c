@@ -45,11 +45,19 @@ void gpu_pool_give(struct gpu_pool *pool, const struct job_gpus *gpus)
         pool->used[gpus->numbers[i]] -= gpus->share;
 }
 
+int gpu_pool_stages(const struct gpu_pool *pool, int wanted)
+{
+    if (wanted == 0 || pool->count == INT_MAX)
+        return 0;
+    return wanted > GPU_WHOLE ? pool->count / (wanted / GPU_WHOLE)
+                              : pool->count * (GPU_WHOLE / wanted);
+}
+
 int gpu_wanted(const struct stage *stage, const char *backend, int available)
 {
     if (stage->gpu > 0)
         return stage->gpu;
     if (stage->kind->gpu && strcmp(stage_backend(stage, backend), "cuda") == 0)
-        return GPU_WHOLE;
+        return stage->kind->gpu;
     return stage->gpu_optional && stage->kind->open_ports && available > 0 ? GPU_WHOLE : 0;
 }

@@ -20,9 +20,13 @@ bool gpu_pool_take(struct gpu_pool *pool, int wanted, struct job_gpus *gpus);
 /* Gives back what gpu_pool_take has given. */
 void gpu_pool_give(struct gpu_pool *pool, const struct job_gpus *gpus);
 
+/* How many stages that take `wanted` hundredths the pool has room for when it is empty; 0: any
+ * number. */
+int gpu_pool_stages(const struct gpu_pool *pool, int wanted);
+
 /* The hundredths that a stage takes where there are `available` GPUs and the run has that backend:
- * what the file says or, where it says nothing and the stage computes on a GPU, one. `optional` is
- * one if there is one and the stage can use it. */
+ * what the file says or, where it says nothing and the stage computes on a GPU, what its kind says.
+ * `optional` is one if there is one and the stage is a program. */
 int gpu_wanted(const struct stage *stage, const char *backend, int available);
 
 #endif

@@ -186,6 +186,8 @@ static struct forecast_stage describe_stage(struct scheduler *s, const struct ta
                    (!s->options->only_report || task->stage->implicit);
     struct forecast_stage f = {
         .stage = task->stage,
+        .on_gpus =
+            gpu_pool_stages(&s->gpus, gpu_wanted(task->stage, s->plan->backend, s->gpus.count)),
         .pending = pending,
         .running = task->state == STATE_RUNNING,
         .expected = pending ? estimates_seconds(s->estimates, task) : -1,

@@ -10,6 +10,7 @@
 #include "dag/run.h"
 #include "dag/session.h"
 #include "dag/variant.h"
+#include "stages/gpus.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -185,17 +186,43 @@ static void link_results(const struct plan *plan, const char *folder, const char
         *results = folder;
 }
 
-/* `auto` may take another backend than in the last run. */
+/* Prints how many results of another backend will be computed again because `auto` takes this one
+ * now, and how to keep them or why they can't be kept. */
 static void announce_change(const struct plan *plan, const struct options *options)
 {
-    const char *other;
+    const char *other, *found;
+    struct error why = {""};
     size_t count = strcmp(options->backend, "auto") == 0 ? backend_change_count(plan, &other) : 0;
-    if (count)
-        fprintf(stderr,
-                "ferdag: %zu %s %s of the backend %s and will be computed again with %s; "
-                "`--backend %s` keeps those results\n",
-                count, stages_word(count), count == 1 ? "has a result" : "have results", other,
-                plan->backend, other);
+    if (count == 0)
+        return;
+    fprintf(stderr, "ferdag: %zu %s %s of the backend %s and will be computed again with %s; ",
+            count, stages_word(count), count == 1 ? "has a result" : "have results", other,
+            plan->backend);
+    if (kind_backend(other, &found, &why) == 0)
+        fprintf(stderr, "`--backend %s` keeps those results\n", other);
+    else
+        fprintf(stderr, "%s can't be used: %s\n", other, why.text);
+}
+
+static bool has_gpu_stages(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->experiment->stage_count; i++) {
+        const struct task *task = &plan->tasks[i];
+        if (task->wanted && !state_is_settled(task->state) && task->stage->kind->gpu &&
+            !task->stage->numerics)
+            return true;
+    }
+    return false;
+}
+
+/* Says why `auto` doesn't take a GPU that is there. */
+static void announce_unused(const struct plan *plan, const struct options *options)
+{
+    const char *found;
+    struct error why = {""};
+    if (strcmp(options->backend, "auto") == 0 && strcmp(plan->backend, "cuda") != 0 &&
+        has_gpu_stages(plan) && gpus_count(NULL) > 0 && kind_backend("cuda", &found, &why) < 0)
+        fprintf(stderr, "ferdag: nets, SVMs and kNN don't use a GPU: %s\n", why.text);
 }
 
 static int run(const struct options *options, bool only_report, struct error *err)
@@ -208,8 +235,10 @@ static int run(const struct options *options, bool only_report, struct error *er
         session_close(&s);
         return EXIT_BAD;
     }
-    if (!only_report)
+    if (!only_report) {
         announce_change(&s.plan, options);
+        announce_unused(&s.plan, options);
+    }
     if (options->dry) {
         print_plan(&s.plan, options->json);
         session_close(&s);

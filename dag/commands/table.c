@@ -205,7 +205,8 @@ const struct command commands[] = {
         .operands = "FILE",
         .summary = "rewrite a file of an older format",
         .text = "Rewrites a file of format 1, and the files that it includes, for format 2. Only "
-                "names of keys, kinds and params change; comments and layout stay. What cannot be "
+                "names of keys, kinds and params, and values of needs.gpu, change; comments and "
+                "layout stay. What cannot be "
                 "renamed with certainty stays as it is, and a warning with line and column says "
                 "what to change by hand.",
         .options = "",
@@ -302,8 +303,8 @@ const struct option option_table[] = {
     {0, "set", "NAME=VALUE", NULL,
      "set a param of the experiment; NAME may be a path such as width.vgg19", OPTION_LIST,
      .field = FIELD(settings), .count = FIELD(setting_count)},
-    {0, "backend", "NAME", "auto ref cpu cuda", "compute nets with this backend", OPTION_TEXT,
-     .field = FIELD(backend)},
+    {0, "backend", "NAME", "auto ref cpu cuda", "compute nets, SVMs and kNN with this backend",
+     OPTION_TEXT, .field = FIELD(backend)},
     {0, "gpus", "LIST", NULL,
      "use only these GPUs: numbers such as 0,2, UUIDs, or none (default: all that CUDA finds)",
      OPTION_TEXT, .field = FIELD(gpus)},
@@ -356,6 +357,11 @@ const struct described environment_table[] = {
     {"FERDAG_CACHE", "The folder of the cache, where --cache is not given."},
     {"FERDAG_EXPERIMENTS", "The folder of the installed experiments, in place of "
                            "../share/ferdag/experiments beside the folder of the program."},
+    {"CUDA_VISIBLE_DEVICES", "The GPUs that ferdag may use, where --gpus is not given."},
+    {"FERDAG_CUDNN",
+     "The folder or the file of cuDNN's library libcudnn_graph.so, where the system "
+     "doesn't find it."},
+    {"FERDAG_CUBLAS", "The same of cuBLAS's library libcublas.so."},
     {"NO_COLOR", "If it is set and not empty, progress on a terminal has no colours."},
     {"TERM", "If it is `dumb` or not set, progress is printed as plain lines."},
     {NULL, NULL},

@@ -343,6 +343,6 @@ const struct kind kind_cross_validate_svm = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_PRODUCTS,
-    .gpu = true,
+    .gpu = 20,
     .run = run,
 };

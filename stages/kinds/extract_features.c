@@ -337,6 +337,6 @@ const struct kind kind_extract_features = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_NET,
-    .gpu = true,
+    .gpu = 100,
     .run = run,
 };

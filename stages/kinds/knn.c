@@ -46,6 +46,6 @@ const struct kind kind_knn = {
     .inputs = classifier_inputs,
     .outputs = classifier_outputs,
     .params = params,
-    .gpu = true,
+    .gpu = 20,
     .run = run,
 };

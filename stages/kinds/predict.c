@@ -53,6 +53,6 @@ const struct kind kind_predict = {
     .outputs = prediction_outputs,
     .params = params,
     .numerics = NUMERICS_PRODUCTS,
-    .gpu = true,
+    .gpu = 20,
     .run = run,
 };

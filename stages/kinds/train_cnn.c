@@ -170,7 +170,7 @@ static const struct param params[] = {
      .text = "of the first weights, the order and the crops"},
     {.name = "checkpoint_seconds",
      .type = PARAM_REAL,
-     .standard = "60",
+     .standard = "20",
      .min = 0,
      .max = 86400,
      .not_in_key = true,
@@ -185,7 +185,7 @@ const struct kind kind_train_cnn = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_NET,
-    .gpu = true,
+    .gpu = 100,
     .run = run,
     .work = work,
 };

@@ -164,6 +164,6 @@ const struct kind kind_train_svm = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_PRODUCTS,
-    .gpu = true,
+    .gpu = 20,
     .run = run,
 };

@@ -1,10 +1,11 @@
 /* Trains one classifier of Table V on a folder of features and predicts both test splits, on
  * command: tests/bench/classify.py compares it with scikit-learn and LIBSVM.
- * Usage: bench_classify FEATURES ROW THREADS     ROW: svm_linear, knn_5, tree, forest_10, bayes,
- * ... It reads the features and prints "ready", then reads lines "train SECONDS", "predict
- * SECONDS", "single SECONDS" (each does the whole thing, or one image, again and again until so
- * many seconds have passed, once at least) and "save FILE" (the predictions, one byte each), and
- * answers each with "count wall_seconds cpu_seconds". Settings are the kinds' defaults. */
+ * Usage: bench_classify FEATURES ROW THREADS [BACKEND]     ROW: svm_linear, knn_5, tree, forest_10,
+ * bayes, ...; BACKEND: of the products of SVMs and kNN, cpu if left out. It reads the features and
+ * prints "ready", then reads lines "train SECONDS", "predict SECONDS", "single SECONDS" (each does
+ * the whole thing, or one image, again and again until so many seconds have passed, once at least)
+ * and "save FILE" (the predictions, one byte each), and answers each with "count wall_seconds
+ * cpu_seconds". Settings are the kinds' defaults. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 
 struct bench {
     int threads;
+    const char *backend;
     struct features train;
     float *test; /* (n, d) public, then private */
     size_t n;
@@ -68,11 +70,14 @@ static int train_svm(struct bench *b, struct error *err)
                                      .tolerance = 1e-3,
                                      .wide = b->number == SVM_SIGMOID,
                                      .memory = (size_t)3000 * 1000000,
+                                     .backend = b->backend,
                                      .threads = b->threads};
     struct csvc_report report = {0};
     int rc = csvc_train(&training, sorted, counts, CLASSES, d, &b->svm.model, &report, err);
     free(sorted);
-    return rc < 0 ? rc : csvc_predictor_make(&b->svm.predictor, &b->svm.model, b->threads, err);
+    return rc < 0 ? rc
+                  : csvc_predictor_make_on(&b->svm.predictor, b->backend, &b->svm.model, b->threads,
+                                           err);
 }
 
 static int predict_svm(struct bench *b, const float *x, size_t n, struct error *err)
@@ -88,8 +93,8 @@ static void free_svm(struct bench *b)
 
 static int train_knn(struct bench *b, struct error *err)
 {
-    return knn_start(&b->knn, b->train.x.data, b->train.labels.data, b->train.n, b->train.d,
-                     b->number, b->threads, err);
+    return knn_start_on(&b->knn, b->backend, b->train.x.data, b->train.labels.data, b->train.n,
+                        b->train.d, b->number, b->threads, err);
 }
 
 static int predict_knn(struct bench *b, const float *x, size_t n, struct error *err)
@@ -311,8 +316,9 @@ static int read_all(struct bench *b, const char *folder, struct error *err)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.threads = argc == 4 ? atoi(argv[3]) : 0};
-    const struct row *row = argc == 4 ? find_row(argv[2], &b.number) : NULL;
+    bool enough = argc == 4 || argc == 5;
+    struct bench b = {.threads = enough ? atoi(argv[3]) : 0, .backend = enough ? argv[4] : NULL};
+    const struct row *row = enough ? find_row(argv[2], &b.number) : NULL;
     struct error err = {""};
     if (!row || b.threads < 1) {
         fprintf(stderr, "bench_classify: see the head of tests/bench/bench_classify.c\n");

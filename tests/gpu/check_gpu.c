@@ -66,17 +66,17 @@ void check_run(struct checks *checks, check_function *run, const void *item, con
 
 struct widths check_widths(const struct checks *checks)
 {
-    return checks->brief ? (struct widths){{4}, 1} : (struct widths){{64, 16}, 2};
+    return checks->brief ? (struct widths){{2}, 1} : (struct widths){{64, 16}, 2};
 }
 
 size_t check_batch(const struct checks *checks)
 {
-    return checks->brief ? 6 : 128;
+    return checks->brief ? 3 : 128;
 }
 
 size_t check_last(const struct checks *checks)
 {
-    return checks->brief ? 5 : 37;
+    return checks->brief ? 2 : 37;
 }
 
 struct options {

@@ -207,7 +207,7 @@ int main(int argc, char **argv)
                                   .training = true,
                                   .precision = strcmp(argv[3], "bf16") == 0 ? PRECISION_BF16
                                                                             : PRECISION_FP32,
-                                  .backend = "auto",
+                                  .backend = "cpu",
                                   .threads = 1};
     uint64_t seed = strtoull(argv[4], NULL, 10);
     int e = net_create(&net, &spec, &err);

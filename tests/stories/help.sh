@@ -82,6 +82,13 @@ same 'lines of --version' 2 "$(wc -l < version)"
     fail "--version: $(head -1 version)"
 has 'libraries' 'openblas ' "$(tail -1 version)"
 
+# With --verbose, a line for each library, for the numerics, and for what CUDA finds.
+"$FERDAG" --version --verbose > verbose || fail "--version --verbose: $?"
+same 'the first lines' "$(cat version)" "$(head -2 verbose)"
+for name in numerics.net numerics.blas numerics.products oneDNN OpenBLAS SQLite CUDA; do
+    same "lines of $name" 1 "$(grep -c "^$name: [^ ]" verbose)"
+done
+
 # The man page has no warnings and names every command, every option and its environment.
 "$FERDAG" help --man > ferdag.1 || fail "help --man: $?"
 while read -r name; do

@@ -323,3 +323,29 @@ refused 'a file with two names' top.yaml "locked.yaml can't be rewritten: it has
 rm second.yaml
 migrated 'what may be written' top.yaml
 same 'the mode' 640 "$(stat -c %a locked.yaml)"
+
+# The words of needs.gpu became numbers; `check` refuses them in a file of format 2, which migrate leaves as it is.
+gpus() {
+    cat << Y
+ferdag: $1
+params: { some: required }
+stages:
+  a: { kind: command, needs: { gpu: none }, out: { o: o }, with: { run: x } }
+  b: { kind: command, needs: { cpu: 2, "gpu": 'required' }, out: { o: o }, with: { run: x } } # gpu: none
+  c: { kind: command, needs: { gpu: optional }, out: { o: o }, with: { run: x } }
+Y
+}
+gpus 1 > gpus.yaml
+migrated 'needs.gpu' gpus.yaml
+same 'needs.gpu' "$(gpus 2 | sed "s/gpu: none }/gpu: 0 }/; s/'required'/'1'/")" "$(cat gpus.yaml)"
+echo '  d: { kind: command, needs: { gpu: "${some}" }, out: { o: o }, with: { run: x } }' > d
+{ gpus 1; cat d; } > gpus.yaml
+"$FERDAG" migrate gpus.yaml > out 2> err
+same 'exit of gpu in a param' 1 $?
+has 'gpu in a param' "gpus.yaml:2:17: change this by hand: 'required' is called '1' now, where gpus.yaml:7:37 uses it" "$(cat err)"
+gpus 2 > gpus.yaml
+migrated 'format 2' gpus.yaml
+same 'format 2' "$(gpus 2)" "$(cat gpus.yaml)"
+"$FERDAG" check gpus.yaml 2> err && fail 'words of needs.gpu in format 2'
+has 'a word' "gpus.yaml:4:37: gpu: write 0 in place of 'none'" "$(cat err)"
+has 'a word' "gpus.yaml:5:47: gpu: write 1 in place of 'required'" "$(cat err)"

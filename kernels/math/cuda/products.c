@@ -178,12 +178,15 @@ static int copy_rows(struct products *p, const float *x, struct error *err)
 static int on_device(const char *backend, struct cublas *cublas, struct error *err)
 {
     int count;
+    struct error why = {""};
     bool automatic = backend && strcmp(backend, "auto") == 0;
     if (!backend || (!automatic && strcmp(backend, "cuda") != 0))
         return 0;
-    int rc = cuda_device_count(&count, err);
+    int rc = cuda_device_count(&count, &why);
     if (rc == 0)
-        rc = cublas_open(cublas, err);
+        rc = cublas_open(cublas, &why);
+    if (rc < 0 && !automatic && err)
+        *err = why;
     return rc == 0 ? 1 : automatic ? 0 : rc;
 }
 

@@ -214,6 +214,10 @@ static void test_memory(void **state)
     struct forecast f = forecast_make(known, MOST, 64, GIB);
     assert_true(f.seconds > 19.9 && f.seconds < 20.1);
     assert_int_equal(f.stages, MOST);
+    for (size_t i = 0; i < MOST; i++) /* one GPU, for one stage at a time */
+        known[i].on_gpus = 1;
+    f = forecast_make(known, MOST, 64, GIB);
+    assert_true(f.seconds > 39.9 && f.seconds < 40.1);
 }
 
 static void test_words(void **state)

@@ -73,6 +73,17 @@ static void what_was_given_comes_back(void **state)
     assert_int_equal(all.count, 3);
 }
 
+static void stages_at_once_are_counted(void **state)
+{
+    struct gpu_pool pool = {.count = 5, .used = {100, 30}}, any = {.count = INT_MAX};
+    (void)state;
+    assert_int_equal(gpu_pool_stages(&pool, 100), 5);
+    assert_int_equal(gpu_pool_stages(&pool, 200), 2);
+    assert_int_equal(gpu_pool_stages(&pool, 30), 15);
+    assert_int_equal(gpu_pool_stages(&pool, 0), 0);
+    assert_int_equal(gpu_pool_stages(&any, 100), 0);
+}
+
 static void an_executor_without_limit_gives_any_number(void **state)
 {
     struct gpu_pool pool = {.count = INT_MAX};
@@ -98,8 +109,10 @@ static void stages_want_gpus(void **state)
         {"train_cnn", 0, false, "cuda", 8, 100}, {"train_cnn", 0, true, "cuda", 8, 100},
         {"train_cnn", 25, false, "cuda", 8, 25}, {"train_cnn", 200, false, "cpu", 8, 200},
         {"train_cnn", 0, true, "cuda", 0, 100},  {"metrics", 0, true, "cuda", 8, 0},
-        {"command", 0, false, "cuda", 8, 0},     {"command", 0, true, "cpu", 8, 100},
-        {"command", 0, true, "cpu", 0, 0},       {"command", 50, false, "cpu", 0, 50},
+        {"knn", 0, false, "cuda", 1, 20},        {"train_svm", 0, true, "cuda", 1, 20},
+        {"train_svm", 0, true, "cpu", 1, 0},     {"command", 0, false, "cuda", 8, 0},
+        {"command", 0, true, "cpu", 8, 100},     {"command", 0, true, "cpu", 0, 0},
+        {"command", 50, false, "cpu", 0, 50},
     };
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -176,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stages_get_gpus),
         cmocka_unit_test(what_was_given_comes_back),
+        cmocka_unit_test(stages_at_once_are_counted),
         cmocka_unit_test(an_executor_without_limit_gives_any_number),
         cmocka_unit_test(stages_want_gpus),
         cmocka_unit_test(numbers_are_mapped),

@@ -487,8 +487,10 @@ static void check_unusable(const char *expected)
     assert_null(products);
     if (!strstr(err.text, expected))
         fail_msg("expected '%s' in '%s'", expected, err.text);
-    assert_int_equal(products_open("auto", train_x, TRAIN, D, false, &products, NULL), 0);
+    struct error none = {""};
+    assert_int_equal(products_open("auto", train_x, TRAIN, D, false, &products, &none), 0);
     assert_null(products);
+    assert_string_equal(none.text, "");
     assert_int_equal(products_open("cpu", train_x, TRAIN, D, false, &products, NULL), 0);
     assert_null(products);
 }
@@ -501,7 +503,9 @@ static void without_gpu_or_cublas(void **state)
     products_close(products);
     setenv("FERDAG_CUBLAS", "/nonexistent", 1);
     check_unusable("FERDAG_CUBLAS: cannot open cuBLAS");
-    setenv("FERDAG_CUBLAS", getenv("FERDAG_CUDNN"), 1);
+    const char *other = getenv("FERDAG_CUDNN"); /* a library that isn't cuBLAS */
+    assert_non_null(other);
+    setenv("FERDAG_CUBLAS", other ? other : "", 1);
     check_unusable("has no function cublas");
     start(state);
     setenv("FERDAG_DOUBLE_DEVICES", "", 1);
