@@ -193,6 +193,6 @@ const struct kind kind_choose_engines = {
     .outputs = outputs,
     .params = params,
     .numerics = NUMERICS_NET,
-    .gpu = true,
+    .gpu = 100,
     .run = run,
 };

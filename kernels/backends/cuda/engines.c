@@ -90,8 +90,9 @@ int cuda_use_engines(struct device *device, const struct engine_choices *listed,
         const struct engine_choice *choice = &listed->items[i];
         struct conv_engine place;
         if (strlen(choice->convolution) >= CONV_NAME_SIZE || !read_place(choice->engine, &place))
-            return error_set(err, EINVAL, "'%.200s' is no engine of '%.200s'", choice->engine,
-                             choice->convolution);
+            return error_set(err, EINVAL,
+                             "'%.200s' is no engine of '%.200s'; run choose_engines again",
+                             choice->engine, choice->convolution);
         if (!add_engine(device, choice->convolution, &place, err))
             return -ENOMEM;
     }
