@@ -7,11 +7,15 @@ shift
 here=$(dirname "$0")
 . "$here/libraries.sh"
 
-output=$("$folder/bench_gpu" -i </dev/null 2>&1)
+output=$("$folder/bench_gpu" -i -w 16 -b 2 -n 1 </dev/null 2>&1)
 status=$?
 if [ $status -eq 77 ]; then
     printf '%s\n' "$output"
     exit 0
+fi
+if [ $status -ne 0 ]; then
+    printf 'FAILED bench_gpu: %s\n0 passed, 1 failed, 0 skipped\n' "$output"
+    exit 1
 fi
 if "$python" -c 'import torch' 2>/dev/null; then
     exec timeout -k 5 300 "$python" "$here/bench_gpu.py" "$folder" "$@"
