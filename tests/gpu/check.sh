@@ -2,9 +2,11 @@
 # Checks the cuda backend on this machine's GPU in at most five minutes: check_gpu, then two training
 # steps under compute-sanitizer where that works. Goes on after a failure; ends with
 # "N passed, N failed, N skipped".
-# Usage: check.sh [FOLDER], the folder of check_gpu (build/gpu); files are written there, too.
-# It needs the driver and cuDNN only, so the folder and this script may be carried to another machine.
+# Usage: check.sh [FOLDER [options of check_gpu]]; FOLDER has check_gpu (build/gpu), and files are
+# written there, too. SANITIZER is the path of compute-sanitizer; empty: none.
+# It needs the driver and cuDNN only, so FOLDER and tests/gpu may be carried to another machine.
 folder=${1:-build/gpu}
+shift
 program=$folder/check_gpu
 limit=230     # seconds for check_gpu
 sanitizer=25  # ... and for each tool of compute-sanitizer
@@ -29,7 +31,7 @@ count() {
 }
 
 part=$folder/check.part
-timeout -k 5 $((limit + 20)) "$program" --folder "$folder" --limit "$limit" 2>&1 | tee "$part" | grep -v -E '^[0-9]+ passed,'
+timeout -k 5 $((limit + 20)) "$program" --folder "$folder" --limit "$limit" "$@" 2>&1 | tee "$part" | grep -v -E '^[0-9]+ passed,'
 status=${PIPESTATUS[0]}
 cat "$part" >>"$log"
 count "$part"
@@ -72,7 +74,7 @@ sanitize() {
     fi
 }
 
-checker=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer" 2>/dev/null)
+checker=${SANITIZER-$(command -v compute-sanitizer || ls "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer" 2>/dev/null)}
 sanitize memcheck
 sanitize racecheck
 rm -f "$part"
