@@ -35,17 +35,19 @@ static char *list_item(const char *list, int index)
     return n > 0 ? must(strndup(list, n)) : NULL;
 }
 
-/* Appends an item to a list, which is malloc'd and freed. */
+/* Appends an item to a list, which is malloc'd and freed; NULL: an empty one. */
 static char *append(char *list, const char *item)
 {
-    char *longer = must(format_string("%s%s%s", list, *list ? "," : "", item));
+    if (!list)
+        return must(strdup(item));
+    char *longer = must(format_string("%s,%s", list, item));
     free(list);
     return longer;
 }
 
 char *gpus_variable(const char *outer, const int *numbers, int count)
 {
-    char *text = must(strdup(""));
+    char *text = NULL;
     for (int i = 0; i < count; i++) {
         char *item = outer ? list_item(outer, numbers[i]) : must(format_string("%d", numbers[i]));
         if (!item) {
@@ -55,7 +57,7 @@ char *gpus_variable(const char *outer, const int *numbers, int count)
         text = append(text, item);
         free(item);
     }
-    return text;
+    return text ? text : must(strdup(""));
 }
 
 /* ---- --gpus ---- */
@@ -98,7 +100,7 @@ static int select_one(const char *item, const char *outer, char **visible, struc
     if (!name)
         return error_set(err, EINVAL, "%s isn't among the GPUs of " GPUS_VARIABLE ", '%s'", item,
                          outer);
-    bool again = list_has(*visible, name);
+    bool again = *visible && list_has(*visible, name);
     if (!again)
         *visible = append(*visible, name);
     free(name);
@@ -123,7 +125,7 @@ static int check_found(const char *list, int wanted, struct error *err)
 int gpus_select(const char *list, struct error *err)
 {
     const char *outer = getenv(GPUS_VARIABLE);
-    char *visible = must(strdup("")), *item;
+    char *visible = NULL, *item;
     int rc = 0, count = 0;
     bool none = strcmp(list, "none") == 0;
     for (; !none && rc == 0 && (item = list_item(list, count)); count++) {
@@ -133,7 +135,9 @@ int gpus_select(const char *list, struct error *err)
     if (rc == 0 && !none && count == 0)
         rc = error_set(err, EINVAL, "expected numbers of GPUs, such as 0,2, or none");
     if (rc == 0)
-        rc = setenv(GPUS_VARIABLE, visible, 1) == 0 ? 0 : error_errno(err, errno, "setenv");
+        rc = setenv(GPUS_VARIABLE, visible ? visible : "", 1) == 0
+                 ? 0
+                 : error_errno(err, errno, "setenv");
     if (rc == 0 && !none)
         rc = check_found(list, count, err);
     free(visible);

@@ -44,7 +44,7 @@ cmocka() {
 
 sanitized() {
     make -s -j2 BUILD=build/sanitized SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
-        OPTIMIZE=-O1 units || return 1
+        OPTIMIZE=-O1 CUDA_ARCHS=90 units || return 1
 }
 
 # Starts from tests/fuzz/seeds/NAME; the inputs that the fuzzer adds are kept in
@@ -64,6 +64,20 @@ for program in build/sanitized/tests/unit/*/test_*; do
     # no leak check: oneDNN's generated code and OpenBLAS keep memory until the end
     ASAN_OPTIONS=detect_leaks=0 attempt "sanitized $(basename "$program")" cmocka timeout 900 "$program"
 done
+
+# The kernels of the cuda backend with a thread of the system for each of theirs: a missing barrier is
+# a race. One architecture is enough for the library, whose device code doesn't run.
+cuda_races() {
+    local tests='build/tsan/tests/unit/kernels/test_cuda_kernels build/tsan/tests/unit/kernels/test_cuda_head' t
+    # shellcheck disable=SC2086 # two words
+    make -s -j2 BUILD=build/tsan SANITIZE=-fsanitize=thread OPTIMIZE=-O1 CUDA_ARCHS=90 $tests || return 1
+    for t in $tests; do timeout 900 "$t" || return 1; done
+}
+if [ -x build/tests/unit/kernels/test_cuda_kernels ]; then
+    attempt 'cuda kernels under TSan' cuda_races
+else
+    skip 'cuda kernels under TSan' 'nvcc not found'
+fi
 
 all=$(build/tests/unit/kernels/test_kernels isa)
 for isa in AVX2 SSE41; do

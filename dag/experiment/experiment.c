@@ -277,7 +277,7 @@ static void read_numerics(struct experiment *e)
     struct scope scope = experiment_scope(e, NULL, 0);
     for (int i = 0; numerics && i < NUMERICS_COUNT; i++) {
         const struct node *node = numerics_names[i] ? node_get(numerics, numerics_names[i]) : NULL;
-        if (schema_absent(node) || node->type != NODE_SCALAR ||
+        if (!node || node_is_null(node) || node->type != NODE_SCALAR ||
             scope_text(&scope, node, &e->numerics[i], e->problems) < 0)
             continue;
         if (i == NUMERICS_NET && !numerics_backend(NUMERICS_NET, e->numerics[i]))

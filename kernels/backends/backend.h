@@ -357,8 +357,23 @@ typedef int backend_add(struct device *device, struct range range, const struct 
 typedef int backend_sgd(struct device *device, const struct parameter_update *updates, size_t count,
                         struct error *err);
 
-/* A backend: its name and its functions, all of which are required. To add a backend, write it in a
- * folder beside cpu/ and add it to the table in backend.c. */
+/* ---- engines: what computes a convolution, where there is a choice that decides its speed and the
+ * last digits of results. NULL in backends without one (both functions or none) ---- */
+
+/* Sets the engines of a new device, before its first pass. `listed` are those that `engines` of an
+ * equal device returned; the device makes its usual choice for other convolutions. NULL: the device
+ * times the engines of each convolution when a pass first needs it, and takes the fastest, which
+ * may be another one the next time. -EINVAL if a text isn't one that `engines` returns. */
+typedef int backend_use_engines(struct device *device, const struct engine_choices *listed,
+                                struct error *err);
+
+/* Returns the engines that the device was given or has timed. The caller frees *choices; the texts
+ * are the device's. */
+typedef int backend_engines(struct device *device, struct engine_choice **choices, size_t *count,
+                            struct error *err);
+
+/* A backend: its name and its functions, all of which are required but those for engines. To add a
+ * backend, write it in a folder beside cpu/ and add it to the table in backend.c. */
 struct backend {
     const char *name;
 
@@ -396,6 +411,8 @@ struct backend {
     backend_loss_sums *loss_sums;
     backend_add *add;
     backend_sgd *sgd;
+    backend_use_engines *use_engines;
+    backend_engines *engines;
 };
 
 extern const struct backend backend_cpu, backend_ref;

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Precision of activations and of the operands of convolutions. Parameters are float32. AUTO is only
- * requested: the device chooses bf16 if it is a GPU that has it, else fp32. */
+/* Precision of activations and of the operands of convolutions. Parameters are float32. AUTO is
+ * only requested: the device chooses bf16 if it is a GPU that has it, else fp32. */
 enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_AUTO };
 
 /* A step of stochastic gradient descent, as PyTorch's SGD:
@@ -31,6 +31,19 @@ struct crop {
     uint32_t image;    /* index in the image source */
     uint8_t top, left; /* the first pixel, in rows and columns of the image */
     bool mirror;       /* exchange left and right */
+};
+
+/* The engine of a convolution, in the words of the backend: see use_engines in backend.h. */
+struct engine_choice {
+    const char *convolution; /* shape, direction, number of images, precision */
+    const char *engine;
+    const char *first; /* what the device would have chosen without timing. "" if it didn't time */
+    double seconds, first_seconds; /* of the two, 0 if it didn't time */
+};
+
+struct engine_choices {
+    const struct engine_choice *items;
+    size_t count;
 };
 
 /* Sums over training steps. They are on the device, so that a step needn't wait for its loss. */

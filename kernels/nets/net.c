@@ -191,10 +191,13 @@ int net_create_with(struct net **net, const struct net_spec *spec,
     if (!n)
         return error_set(err, ENOMEM, "out of memory");
     n->spec = *spec;
+    n->spec.engines = NULL; /* the caller's, and the device copies them */
     n->backend = backend;
     program_build(&n->program, spec->model, (size_t)spec->width, (size_t)spec->classes,
                   (size_t)spec->image_size);
     e = backend->open(&n->device, &n->traits, spec->threads, spec->precision, err);
+    if (!e && backend->use_engines && (spec->engines || spec->times_engines))
+        e = backend->use_engines(n->device, spec->times_engines ? NULL : spec->engines, err);
     if (!e) {
         n->traits = traits ? *traits : n->traits;
         find_fusions(n);
@@ -375,6 +378,18 @@ double net_spec_flops(const struct net_spec *spec)
 const char *net_backend(const struct net *net)
 {
     return net->backend->name;
+}
+
+bool net_has_engines(const struct net *net)
+{
+    return net->backend->engines != NULL;
+}
+
+int net_engines(struct net *net, struct engine_choice **choices, size_t *count, struct error *err)
+{
+    *choices = NULL;
+    *count = 0;
+    return net_has_engines(net) ? net->backend->engines(net->device, choices, count, err) : 0;
 }
 
 enum precision net_precision(const struct net *net)

@@ -24,6 +24,11 @@ struct net_spec {
     enum precision precision;
     const char *backend; /* "auto", "ref", "cpu", "cuda" */
     int threads;
+    /* Engines that net_engines of an equal net returned; NULL: the backend's usual choice. Needed
+     * until net_create returns; a backend without engines ignores them. An opaque list is all that
+     * callers know of engines: they store it and hand it back. */
+    const struct engine_choices *engines;
+    bool times_engines; /* instead: passes time engines and take the fastest (backend.h) */
 };
 
 struct net;
@@ -113,6 +118,13 @@ double net_spec_flops(const struct net_spec *spec);
 
 /* "cpu", "ref", ...: the backend that `auto` became. */
 const char *net_backend(const struct net *net);
+
+/* Whether its backend has engines to choose from. */
+bool net_has_engines(const struct net *net);
+
+/* The engines that it was given or has timed, in no order. The caller frees *choices; the texts are
+ * the net's. */
+int net_engines(struct net *net, struct engine_choice **choices, size_t *count, struct error *err);
 
 /* The precision that it computes in: fp32 instead of bf16 where the CPU or the backend lacks bf16.
  */

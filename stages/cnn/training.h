@@ -5,6 +5,7 @@
 
 #include "stages/cnn/checkpoint.h"
 #include "stages/cnn/crop.h"
+#include "stages/cnn/engines.h"
 #include "stages/cnn/evaluate.h"
 #include "stages/data/formats.h"
 #include "stages/job.h"
@@ -12,6 +13,7 @@
 
 struct training {
     const struct job *job;
+    struct engines engines; /* those of spec */
     struct net_spec spec;
     struct net *net, *full_net; /* full_net: of evaluation on whole images */
     struct images train, public;

@@ -203,6 +203,7 @@ void training_finish(struct training *t)
     images_free(&t->public);
     weights_free(&t->now);
     weights_free(&t->best);
+    engines_free(&t->engines);
     json_decref(t->state.metrics);
     json_decref(t->state.seconds);
     free(t->order);
@@ -216,6 +217,8 @@ int training_start(struct training *t, const struct job *job, struct error *err)
     *t = (struct training){.job = job};
     read_params(t);
     int rc = read_images(t, err);
+    if (rc == 0)
+        rc = engines_read(&t->engines, job, &t->spec.engines, err);
     if (rc == 0)
         rc = make_nets(t, err);
     if (rc == 0)

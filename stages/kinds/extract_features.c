@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "stages/cnn/engines.h"
 #include "stages/cnn/evaluate.h"
 #include "stages/job.h"
 #include "stages/cnn/weights.h"
@@ -14,6 +15,8 @@ struct extraction {
     const struct job *job;
     struct safetensors file;
     struct weights_notes notes;
+    struct engines engines;
+    const struct engine_choices *listed; /* of engines, or NULL */
     struct scale scale;
     enum view decide, view; /* of logits; of features */
     int batch;
@@ -41,6 +44,7 @@ static int open_net(const struct extraction *x, enum view view, int batch, struc
         .precision = precision_named(job_string(x->job, "precision")),
         .backend = x->job->backend,
         .threads = x->job->threads,
+        .engines = x->listed,
     };
     int rc = net_create(net, &spec, err);
     if (rc == 0)
@@ -146,6 +150,8 @@ static int read_inputs(struct extraction *x, struct error *err)
     x->batch = (int)job_int(x->job, "batch_size");
     int rc = weights_open(job_input(x->job, "weights", 0), &x->file, &x->notes, err);
     if (rc == 0)
+        rc = engines_read(&x->engines, x->job, &x->listed, err);
+    if (rc == 0)
         scale_set(&x->scale, x->notes.mean, x->notes.deviation);
     for (int s = 0; rc == 0 && s < SPLITS; s++) {
         rc = images_read(folder, (enum split)s, &x->images[s], err);
@@ -250,6 +256,7 @@ static int run(struct job *job, struct error *err)
     if (rc == 0)
         rc = write_outputs(&x, err);
     safetensors_free(&x.file);
+    engines_free(&x.engines);
     for (int s = 0; s < SPLITS; s++) {
         images_free(&x.images[s]);
         array_free(&x.logits[s]);
@@ -265,6 +272,7 @@ static const struct port inputs[] = {
     {.name = "weights",
      .form = PORT_FILE,
      .text = "of train_cnn; its metadata tell model, width, crop, mean and deviation"},
+    ENGINES_PORT,
     {0}};
 
 static const struct port outputs[] = {

@@ -4,6 +4,7 @@
  * place in the training (crop.h), and all state goes into a checkpoint (checkpoint.h), so a
  * training that was killed ends with the bytes of one that was not. */
 #include <string.h>
+#include "stages/cnn/net_params.h"
 #include "stages/cnn/training.h"
 
 static int run(struct job *job, struct error *err)
@@ -38,6 +39,7 @@ static const struct port inputs[] = {
     {.name = "images",
      .form = PORT_TREE,
      .text = "a data set's folder; only its training and public splits are opened"},
+    ENGINES_PORT,
     {0}};
 
 static const struct port outputs[] = {
@@ -74,13 +76,8 @@ static const struct port outputs[] = {
     {0}};
 
 static const struct param params[] = {
-    {.name = "model", .type = PARAM_ENUM, .choices = net_model_choices, .text = "the net"},
-    {.name = "width",
-     .type = PARAM_INT,
-     .standard = "64",
-     .min = 1,
-     .max = 512,
-     .text = "channels of the first stage"},
+    MODEL_PARAM,
+    WIDTH_PARAM,
     {.name = "epochs",
      .type = PARAM_INT,
      .standard = "200",
@@ -88,20 +85,8 @@ static const struct param params[] = {
      .max = 100000,
      .continues = true,
      .text = "passes over the training split"},
-    {.name = "batch_size",
-     .was = "batch",
-     .key_name = "batch",
-     .type = PARAM_INT,
-     .standard = "128",
-     .min = 1,
-     .max = 4096,
-     .text = "images per step; the last step of an epoch has the remaining ones"},
-    {.name = "crop",
-     .type = PARAM_INT,
-     .standard = "40",
-     .min = 32,
-     .max = 48,
-     .text = "height and width of the random crop"},
+    BATCH_SIZE_PARAM,
+    CROP_PARAM,
     {.name = "flip", .type = PARAM_BOOL, .standard = "false", .text = "mirror half of the crops"},
     {.name = "lr",
      .type = PARAM_REAL,
@@ -163,13 +148,7 @@ static const struct param params[] = {
      .min = 0,
      .max = 0.99,
      .text = "share of a label that is spread over all classes"},
-    {.name = "precision",
-     .type = PARAM_ENUM,
-     .standard = "fp32",
-     .choices = PRECISION_CHOICES,
-     .text =
-         "of the arithmetic; weights are kept in float32. auto: bf16 on a GPU that has it, else "
-         "fp32"},
+    PRECISION_PARAM,
     {.name = "evaluation_view",
      .was = "evaluate",
      .key_name = "evaluate",

@@ -18,7 +18,9 @@
  *   FERDAG_DOUBLE_DEVICES="NVIDIA H200:90:132:139;..."  name:compute capability:multiprocessors:GiB
  *                         for each device; default: this one; empty: no device.
  * CUDA_VISIBLE_DEVICES selects from them. FERDAG_DOUBLE_DRIVER  version of the driver (13000), or
- * "none" FERDAG_DOUBLE_FAIL    "cudaMalloc:12:2;...": the 12th call of cudaMalloc returns error 2.
+ * "none"
+ *   FERDAG_DOUBLE_SLOW_ENGINE="205"  runs of this engine of cuDNN take 30 ms more.
+ *   FERDAG_DOUBLE_FAIL    "cudaMalloc:12:2;...": the 12th call of cudaMalloc returns error 2.
  *                         function "*" means all calls */
 #ifndef FERDAG_TESTS_DOUBLE_CUDART_H
 #define FERDAG_TESTS_DOUBLE_CUDART_H

@@ -179,7 +179,7 @@ size_t double_leaks(bool print)
 void double_failures_reset(void)
 {
     memset(rules, 0, sizeof rules);
-    counts = (struct double_counts){.handles = counts.handles, .descriptors = counts.descriptors};
+    counts = (struct double_counts){0};
     sticky = last_error = cudaSuccess;
     *failed = '\0';
     read_environment = false;

@@ -105,41 +105,58 @@ void host_barrier()
     pthread_barrier_wait(&barrier);
 }
 
-/* One thread of each block in turn. */
+static pthread_barrier_t launched; /* by the threads and the program: a launch begins or ends */
+
+/* One thread of each block in turn, in all launches. */
 static void *run_thread(void *data)
 {
     struct host_thread *self = (struct host_thread *)data;
-    const dim3 grid = host.call->shape.grid;
     host_thread = self;
-    for (size_t b = 0; b < (size_t)grid.x * grid.y; b++) {
-        begin_thread(self, self->thread, b);
-        host.call->thread();
-        pthread_barrier_wait(&barrier);
-        if (self->thread == 0)
-            host.shared_count = 0;
-        pthread_barrier_wait(&barrier);
+    for (;;) {
+        pthread_barrier_wait(&launched);
+        const dim3 grid = host.call->shape.grid;
+        for (size_t b = 0; b < (size_t)grid.x * grid.y; b++) {
+            begin_thread(self, self->thread, b);
+            host.call->thread();
+            pthread_barrier_wait(&barrier);
+            if (self->thread == 0)
+                host.shared_count = 0;
+            pthread_barrier_wait(&barrier);
+        }
+        pthread_barrier_wait(&launched);
     }
     return nullptr;
+}
+
+/* The threads stay for the next launch: they take long to start. */
+static void start_threads(struct host_thread *threads)
+{
+    pthread_barrier_init(&barrier, nullptr, THREADS);
+    pthread_barrier_init(&launched, nullptr, THREADS + 1);
+    for (unsigned t = 0; t < THREADS; t++) {
+        pthread_t id;
+        threads[t].thread = t;
+        if (pthread_create(&id, nullptr, run_thread, &threads[t]) != 0 || pthread_detach(id) != 0)
+            fail("can't start a thread");
+    }
 }
 
 static void run_grid(struct launch_count *count)
 {
     static struct host_thread threads[THREADS];
-    static pthread_t ids[THREADS];
-    pthread_barrier_init(&barrier, nullptr, THREADS);
+    static bool started;
+    if (!started)
+        start_threads(threads);
+    started = true;
     host.shared_count = 0;
-    for (unsigned t = 0; t < THREADS; t++) {
-        threads[t] = {};
-        threads[t].thread = t;
-        if (pthread_create(&ids[t], nullptr, run_thread, &threads[t]) != 0)
-            fail("can't start a thread");
+    for (struct host_thread &t : threads)
+        t.read = t.written = 0;
+    pthread_barrier_wait(&launched);
+    pthread_barrier_wait(&launched);
+    for (const struct host_thread &t : threads) {
+        count->bytes_read += t.read;
+        count->bytes_written += t.written;
     }
-    for (unsigned t = 0; t < THREADS; t++) {
-        pthread_join(ids[t], nullptr);
-        count->bytes_read += threads[t].read;
-        count->bytes_written += threads[t].written;
-    }
-    pthread_barrier_destroy(&barrier);
 }
 
 #else

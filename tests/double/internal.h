@@ -20,8 +20,8 @@ cudaError_t double_error(cudaError_t error);
 void double_failures_reset(void);
 
 /* ---- memory.c ---- */
-void double_memory_access(bool allowed); /* of device memory, while operations run */
-void double_memory_running(const char *operation);
+void double_memory_running(const char *operation); /* NULL: none */
+void double_memory_close(void);                    /* after operations have run */
 void double_memory_reset(void);
 bool double_is_pinned(const void *p);
 

@@ -27,7 +27,8 @@ static struct block *blocks;
 static size_t block_count, block_capacity, first_number; /* of the first block since the reset */
 static char *next_address, *address_end;
 static struct sigaction earlier_action; /* for SIGSEGV */
-static bool access_allowed;
+static size_t *opened; /* numbers of the blocks that running operations have accessed */
+static size_t opened_count;
 static const char *running; /* the operation that runs */
 
 static void fail(const char *what)
@@ -70,11 +71,28 @@ static struct block *block_of(const void *p, size_t bytes)
     return b;
 }
 
-/* Prints which block an address belongs to; the access is then repeated with the earlier handler.
+/* Several threads may do that at the same time, if a kernel has threads of the system. */
+static void open_block(const struct block *b)
+{
+    size_t i = __atomic_fetch_add(&opened_count, 1, __ATOMIC_RELAXED);
+    if (i < block_capacity) /* more only if threads open the same block */
+        opened[i] = (size_t)(b - blocks);
+    if (mprotect(b->pages, b->page_bytes, PROT_READ | PROT_WRITE))
+        fail("memory");
+}
+
+/* Device memory is accessible to operations only: their first access to a block comes here and
+ * opens it. Otherwise prints which block the address belongs to; the access is then repeated with
+ * the earlier handler.
  */
 static void print_fault(int signal_number, siginfo_t *info, void *context)
 {
     const struct block *b = block_near(info->si_addr);
+    if (running && b && !b->freed && (char *)info->si_addr >= b->pages &&
+        (char *)info->si_addr < b->pages + b->page_bytes) {
+        open_block(b);
+        return;
+    }
     char text[300];
     (void)context;
     if (b && (char *)info->si_addr < b->pages + b->page_bytes + PAGE) {
@@ -124,7 +142,8 @@ static void *allocate(size_t size, bool pinned)
     if (block_count == block_capacity) {
         block_capacity = block_capacity ? 2 * block_capacity : 256;
         blocks = realloc(blocks, block_capacity * sizeof *blocks);
-        if (!blocks)
+        opened = realloc(opened, block_capacity * sizeof *opened);
+        if (!blocks || !opened)
             fail("table of blocks");
     }
     struct block *b = &blocks[block_count++];
@@ -135,7 +154,7 @@ static void *allocate(size_t size, bool pinned)
     if (mprotect(b->pages, pages, PROT_READ | PROT_WRITE))
         fail("memory");
     memset(b->pages, FILL, pages);
-    if (!pinned && !access_allowed && mprotect(b->pages, pages, PROT_NONE))
+    if (!pinned && mprotect(b->pages, pages, PROT_NONE))
         fail("memory");
     struct double_counts *counts = double_count();
     if (pinned) {
@@ -180,14 +199,16 @@ static void release(struct block *b)
     }
 }
 
-void double_memory_access(bool allowed)
+void double_memory_close(void)
 {
-    access_allowed = allowed;
-    for (size_t i = 0; i < block_count; i++)
-        if (!blocks[i].freed && !blocks[i].pinned &&
-            mprotect(blocks[i].pages, blocks[i].page_bytes,
-                     allowed ? PROT_READ | PROT_WRITE : PROT_NONE))
+    bool all = opened_count > block_capacity;
+    size_t n = all ? block_count : opened_count;
+    for (size_t i = 0; i < n; i++) {
+        const struct block *b = &blocks[all ? i : opened[i]];
+        if (!b->freed && !b->pinned && mprotect(b->pages, b->page_bytes, PROT_NONE))
             fail("memory");
+    }
+    opened_count = 0;
 }
 
 void double_memory_running(const char *operation)

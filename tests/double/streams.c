@@ -93,14 +93,13 @@ static void run_first(struct CUstream_st *s, size_t n)
     struct list *queue = &s->queue;
     if (!n)
         return;
-    double_memory_access(true);
     for (size_t i = 0; i < n; i++) {
         double_memory_running(queue->items[i]->name);
         queue->items[i]->run(queue->items[i]->data);
         unreference(queue->items[i]);
     }
     double_memory_running(NULL);
-    double_memory_access(false);
+    double_memory_close();
     queue->count -= n;
     memmove(queue->items, queue->items + n, queue->count * sizeof *queue->items);
 }

@@ -57,7 +57,7 @@ static int run(struct conv *conv, enum conv_direction direction, size_t n, void 
     int e = plan ? 0 : error_set(err, ENOMEM, "out of memory");
     if (!e && !*plan) {
         const struct conv_problem problem = {conv->spec, n, d->type, direction};
-        e = conv_plan_build(&d->cudnn, &d->target, &problem, plan, err);
+        e = cuda_engine_plan(d, &problem, x, weights, y, plan, err);
     }
     if (!e)
         e = cuda_grow(d, &d->workspace, conv_plan_engine(*plan).workspace, err);

@@ -19,7 +19,7 @@ enum {
     MOST_PARTS = 8, /* more groups aren't split: each part is one launch or more */
     MOST_NOTES = 32,
     ALIGNMENT = 16, /* bytes, of the tensors and of the workspace */
-    NAME_SIZE = 256
+    NAME_SIZE = CONV_NAME_SIZE
 };
 
 /* cuDNN's identifiers of the tensors in a graph. */
@@ -53,6 +53,9 @@ struct list {
 static const cudnnBackendHeurMode_t list_modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
 enum { LISTS = sizeof list_modes / sizeof *list_modes };
 
+/* Which of the engines that fit is wanted: the first; the first behind an engine; that engine. */
+enum wanted { FIRST, NEXT, LISTED };
+
 /* A graph and the engines for it, while a plan is being made. `code` is the first error: after one,
  * the functions below do nothing. */
 struct choice {
@@ -62,6 +65,9 @@ struct choice {
     descriptor graph;
     struct list lists[LISTS];
     char refusal[NAME_SIZE]; /* why cuDNN refused the last engine, or "" */
+    enum wanted wanted;
+    const struct conv_engine *given; /* NEXT, LISTED */
+    bool passed;                     /* NEXT: the given engine was met */
     int code;
     struct error *err;
 };
@@ -76,7 +82,7 @@ static size_t out_size(const struct conv_spec *spec, size_t size)
     return (size + 2 * spec->pad - spec->kernel) / spec->stride + 1;
 }
 
-static void name_problem(const struct conv_problem *problem, char *text, size_t size)
+void conv_problem_name(const struct conv_problem *problem, char *text, size_t size)
 {
     static const char *const directions[CONV_DIRECTIONS] = {"forward", "gradient of the input",
                                                             "gradient of the weights"};
@@ -100,7 +106,7 @@ static void check(struct choice *choice, cudnnStatus_t status)
     if (status == CUDNN_STATUS_SUCCESS || choice->code)
         return;
     char name[NAME_SIZE];
-    name_problem(&choice->plan->problem, name, sizeof name);
+    conv_problem_name(&choice->plan->problem, name, sizeof name);
     choice->code = cudnn_failed(choice->cudnn, status, name, choice->err);
 }
 
@@ -332,6 +338,7 @@ static void read_results(struct choice *choice, descriptor heuristics, struct li
         struct candidate *candidate = &list->candidates[list->count++];
         candidate->config = configs[i];
         candidate->engine.fallback = fallback;
+        candidate->engine.index = (size_t)i;
         if (i < written)
             read_engine(choice, candidate);
         else
@@ -427,14 +434,30 @@ static bool try_candidate(struct choice *choice, struct candidate *candidate)
     return true;
 }
 
-/* Sets the plan from the first candidate that fits. Returns whether there is one. */
+/* Whether a candidate that fits is the wanted one, or one of them. */
+static bool is_wanted(struct choice *choice, const struct conv_engine *engine)
+{
+    const struct conv_engine *given = choice->given;
+    bool same = given && given->fallback == engine->fallback && given->index == engine->index &&
+                given->id == engine->id && given->parts == choice->plan->engine.parts;
+    if (choice->wanted == NEXT && !choice->passed) {
+        choice->passed = same;
+        return false;
+    }
+    return choice->wanted != LISTED || same;
+}
+
+/* Sets the plan from the first candidate that fits and is wanted. Returns whether there is one. */
 static bool choose(struct choice *choice, enum demand demand)
 {
+    if (choice->passed) /* by a stricter demand, which the engines behind it must meet too */
+        return false;
     for (int i = 0; i < LISTS; i++) {
         ask(choice, i);
         struct list *list = &choice->lists[i];
         for (size_t j = 0; j < list->count && !choice->code; j++)
             if (fits(&choice->plan->problem, &list->candidates[j], demand) &&
+                is_wanted(choice, &list->candidates[j].engine) &&
                 try_candidate(choice, &list->candidates[j]))
                 return true;
     }
@@ -458,7 +481,7 @@ static int choice_open(struct choice *choice, const struct cudnn *cudnn,
                        const struct conv_target *target, const struct conv_problem *problem,
                        size_t parts, struct error *err)
 {
-    *choice = (struct choice){.cudnn = cudnn, .target = target, .err = err};
+    *choice = (struct choice){.cudnn = cudnn, .target = target, .err = err, .wanted = FIRST};
     choice->plan = calloc(1, sizeof *choice->plan);
     if (!choice->plan)
         return choice->code = error_set(err, ENOMEM, "out of memory");
@@ -474,7 +497,7 @@ static int none(struct choice *choice)
     const struct conv_problem *problem = &choice->plan->problem;
     const struct cudnn *cudnn = choice->cudnn;
     char name[NAME_SIZE], device[NAME_SIZE];
-    name_problem(problem, name, sizeof name);
+    conv_problem_name(problem, name, sizeof name);
     conv_target_name(cudnn, choice->target, device, sizeof device);
     choice->refusal[sizeof choice->refusal - 1] = 0;
     return error_set(
@@ -491,12 +514,14 @@ static bool choose_split(struct choice *whole)
 {
     struct conv_plan *plan = whole->plan;
     size_t groups = plan->problem.spec.groups;
-    if (whole->code || groups < 2 || groups > MOST_PARTS)
+    if (whole->code || whole->passed || groups < 2 || groups > MOST_PARTS)
         return false;
     struct choice split;
-    bool found =
-        !choice_open(&split, plan->cudnn, whole->target, &plan->problem, groups, whole->err) &&
-        choose(&split, TENSOR_CORES);
+    int code = choice_open(&split, plan->cudnn, whole->target, &plan->problem, groups, whole->err);
+    split.wanted = whole->wanted;
+    split.given = whole->given;
+    bool found = !code && choose(&split, TENSOR_CORES);
+    whole->passed = split.passed;
     if (found) {
         whole->plan = split.plan;
         split.plan = plan;
@@ -511,7 +536,7 @@ static int check_problem(const struct conv_problem *problem, struct error *err)
 {
     const struct conv_spec *spec = &problem->spec;
     char name[NAME_SIZE];
-    name_problem(problem, name, sizeof name);
+    conv_problem_name(problem, name, sizeof name);
     if (!problem->n || !spec->in || !spec->out || !spec->kernel || !spec->stride || !spec->groups ||
         spec->in % spec->groups || spec->out % spec->groups ||
         spec->height + 2 * spec->pad < spec->kernel || spec->width + 2 * spec->pad < spec->kernel)
@@ -519,8 +544,19 @@ static int check_problem(const struct conv_problem *problem, struct error *err)
     return 0;
 }
 
-int conv_plan_build(const struct cudnn *cudnn, const struct conv_target *target,
-                    const struct conv_problem *problem, struct conv_plan **plan, struct error *err)
+/* `given` isn't there, or doesn't fit. */
+static int not_listed(struct choice *choice)
+{
+    char name[NAME_SIZE];
+    conv_problem_name(&choice->plan->problem, name, sizeof name);
+    return error_set(choice->err, ENOENT,
+                     "%s: engine %lld isn't at place %zu of cuDNN's list, or can't be used", name,
+                     (long long)choice->given->id, choice->given->index);
+}
+
+static int build(const struct cudnn *cudnn, const struct conv_target *target,
+                 const struct conv_problem *problem, enum wanted wanted,
+                 const struct conv_engine *given, struct conv_plan **plan, struct error *err)
 {
     *plan = NULL;
     int code = check_problem(problem, err);
@@ -529,20 +565,44 @@ int conv_plan_build(const struct cudnn *cudnn, const struct conv_target *target,
     struct choice choice;
     bool found = false;
     code = choice_open(&choice, cudnn, target, problem, 1, err);
+    choice.wanted = wanted;
+    choice.given = given;
     if (!code && problem->type == VALUE_BF16)
         found = choose(&choice, TENSOR_CORES) || choose_split(&choice) ||
                 choose(&choice, TENSOR_CORES_COMPILED);
     if (!code && !found)
         found = choose(&choice, ANY) || choose(&choice, ANY_COMPILED);
     code = choice.code;
-    if (choice.plan && (code == -ENOTSUP || (!code && !found)))
+    if (choice.plan && (code == -ENOTSUP || (!code && !found && wanted == FIRST)))
         code = none(&choice);
+    else if (!code && !found && wanted == LISTED)
+        code = not_listed(&choice);
     choice_close(&choice);
-    if (code)
+    if (code || !found)
         conv_plan_free(choice.plan);
     else
         *plan = choice.plan;
     return code;
+}
+
+int conv_plan_build(const struct cudnn *cudnn, const struct conv_target *target,
+                    const struct conv_problem *problem, struct conv_plan **plan, struct error *err)
+{
+    return build(cudnn, target, problem, FIRST, NULL, plan, err);
+}
+
+int conv_plan_build_next(const struct cudnn *cudnn, const struct conv_target *target,
+                         const struct conv_problem *problem, const struct conv_engine *engine,
+                         struct conv_plan **plan, struct error *err)
+{
+    return build(cudnn, target, problem, NEXT, engine, plan, err);
+}
+
+int conv_plan_build_listed(const struct cudnn *cudnn, const struct conv_target *target,
+                           const struct conv_problem *problem, const struct conv_engine *engine,
+                           struct conv_plan **plan, struct error *err)
+{
+    return build(cudnn, target, problem, LISTED, engine, plan, err);
 }
 
 void conv_plan_free(struct conv_plan *plan)
@@ -564,7 +624,7 @@ struct conv_engine conv_plan_engine(const struct conv_plan *plan)
 static int failed_run(const struct conv_plan *plan, cudnnStatus_t status, struct error *err)
 {
     char name[NAME_SIZE];
-    name_problem(&plan->problem, name, sizeof name);
+    conv_problem_name(&plan->problem, name, sizeof name);
     return cudnn_failed(plan->cudnn, status, name, err);
 }
 

@@ -10,8 +10,9 @@
  * - isn't compiled at run time, which takes seconds, if there is one that isn't.
  * A grouped convolution without an engine that uses tensor cores is split into one convolution for
  * each group, on channel-strided parts of the tensors, if that has one. Nothing is measured: the
- * choice depends on cuDNN's version, the device and the problem. An engine that cuDNN refuses is
- * passed over; but where the machine fails (out of memory, the driver), so does the call.
+ * choice depends on cuDNN's version, the device and the problem. (engines.c measures the other
+ * engines that fit, if it is asked to.) An engine that cuDNN refuses is passed over; but where the
+ * machine fails (out of memory, the driver), so does the call.
  *
  * A plan takes some milliseconds to build. cuDNN may load kernels meanwhile, so plans must not be
  * built, and not be run for the first time, while a stream is being captured; later runs may be
@@ -39,6 +40,11 @@ struct conv_problem {
     enum value_type type;
     enum conv_direction direction;
 };
+
+enum { CONV_NAME_SIZE = 256 };
+
+/* Writes a text that identifies a problem: "convolution 64 -> 64, 3x3, stride 1 ...". */
+void conv_problem_name(const struct conv_problem *problem, char *text, size_t size);
 
 /* A device for which cuDNN builds plans: one of this machine, or one that a text describes. */
 struct conv_target {
@@ -71,6 +77,7 @@ struct conv_engine {
     bool deterministic; /* always true */
     bool compiled;      /* at run time */
     bool fallback;      /* from the fallback list */
+    size_t index;       /* its place in that list, or in the list of mode A, from 0 */
     bool transforms;    /* Winograd or FFT: larger rounding errors than the plain sums */
     size_t parts;       /* 1, or the number of groups if the convolution is split */
 };
@@ -82,6 +89,18 @@ struct conv_plan;
 int conv_plan_build(const struct cudnn *cudnn, const struct conv_target *target,
                     const struct conv_problem *problem, struct conv_plan **plan, struct error *err);
 void conv_plan_free(struct conv_plan *plan); /* NULL is allowed */
+
+/* As conv_plan_build, with the engine that follows `engine`, that of an earlier plan for the same
+ * problem, among those that fit as well as the first. *plan is NULL if no engine follows. */
+int conv_plan_build_next(const struct cudnn *cudnn, const struct conv_target *target,
+                         const struct conv_problem *problem, const struct conv_engine *engine,
+                         struct conv_plan **plan, struct error *err);
+
+/* As conv_plan_build, with an engine that an earlier process chose: its list, index, id and parts
+ * must be the same. -ENOENT if cuDNN's list has no such engine there, or it doesn't fit. */
+int conv_plan_build_listed(const struct cudnn *cudnn, const struct conv_target *target,
+                           const struct conv_problem *problem, const struct conv_engine *engine,
+                           struct conv_plan **plan, struct error *err);
 
 struct conv_engine conv_plan_engine(const struct conv_plan *plan);
 

@@ -20,6 +20,7 @@ static void cuda_close(struct device *device)
         cudaStreamSynchronize(device->stream); /* a failure was reported where it mattered */
     cuda_passes_free(device);
     cuda_convs_free(device);
+    cuda_engines_free(device);
     cuda_memory_free(device);
     conv_target_free(&device->cudnn, &device->target);
     if (device->handle)
@@ -109,4 +110,6 @@ const struct backend backend_cuda = {
     .loss_sums = cuda_loss_sums,
     .add = cuda_add,
     .sgd = cuda_sgd,
+    .use_engines = cuda_use_engines,
+    .engines = cuda_engines,
 };

@@ -92,6 +92,8 @@ struct device {
     struct cudnn cudnn;
     cudnnHandle_t handle;
     struct conv_target target;
+    struct engine *engines; /* listed or timed (engines.c) */
+    bool times_engines;
 
     struct memory_block *blocks;
     struct tensor *tensors;
@@ -141,6 +143,14 @@ int cuda_sums(struct device *device, size_t channels, struct sums_scratch *scrat
 /* Adds the bias of an activation to its values, for readers that can't add it themselves. */
 int cuda_apply_bias(struct device *device, const struct tensor *t, struct error *err);
 
+/* Builds the plan of a convolution: with the engine that the device's list has for it, else with
+ * the fastest if the device times engines, else with the first. Timing overwrites the operand that
+ * the direction writes. Not during a capture. */
+int cuda_engine_plan(struct device *device, const struct conv_problem *problem, void *x,
+                     void *weights, void *y, struct conv_plan **plan, struct error *err);
+
+void cuda_engines_free(struct device *device);
+
 /* Frees recordings and plans. */
 void cuda_passes_free(struct device *device);
 void cuda_convs_free(struct device *device);
@@ -177,5 +187,7 @@ backend_loss cuda_loss;
 backend_loss_sums cuda_loss_sums;
 backend_add cuda_add;
 backend_sgd cuda_sgd;
+backend_use_engines cuda_use_engines;
+backend_engines cuda_engines;
 
 #endif

@@ -106,6 +106,7 @@ int cuda_device_get(int index, struct cuda_device *device, struct error *err)
 {
     struct cudaDeviceProp properties;
     int count;
+    *device = (struct cuda_device){0};
     int rc = cuda_device_count(&count, err);
     if (rc < 0)
         return rc;

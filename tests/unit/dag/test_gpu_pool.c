@@ -16,7 +16,7 @@
 static void take(struct gpu_pool *pool, int wanted, struct job_gpus *gpus, char text[64])
 {
     size_t n = 0;
-    strcpy(text, "-");
+    snprintf(text, 64, "-");
     if (!gpu_pool_take(pool, wanted, gpus))
         return;
     text[0] = 0;
@@ -60,7 +60,7 @@ static void stages_get_gpus(void **state)
 static void what_was_given_comes_back(void **state)
 {
     struct gpu_pool pool = {.count = 3};
-    struct job_gpus part, two, all;
+    struct job_gpus part = {0}, two = {0}, all = {0};
     (void)state;
     assert_true(gpu_pool_take(&pool, 40, &part) && gpu_pool_take(&pool, 200, &two));
     assert_true(two.share == 100 && part.share == 40);

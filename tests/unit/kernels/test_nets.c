@@ -914,16 +914,20 @@ static void test_refusals(void **state)
         const char *text;
     } cases[] = {
 #ifndef FERDAG_CUDA
-        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "cuda", 1},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "cuda", 1, NULL, false},
          "this build has no cuda backend"},
 #endif
-        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "gpu", 1}, "unknown backend 'gpu'"},
-        {{NET_VGG19, 0, 7, 40, 4, true, PRECISION_FP32, "cpu", 1}, "width must be 1 to 512"},
-        {{NET_VGG19, 8, 1, 40, 4, true, PRECISION_FP32, "cpu", 1}, "classes must be"},
-        {{NET_VGG19, 8, 7, 31, 4, true, PRECISION_FP32, "cpu", 1}, "image_size must be 32 to 64"},
-        {{NET_VGG19, 8, 7, 40, 0, true, PRECISION_FP32, "cpu", 1}, "batch must be"},
-        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "cpu", 0}, "threads must be"},
-        {{(enum net_model)9, 8, 7, 40, 4, true, PRECISION_FP32, "cpu", 1}, "unknown model"},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "gpu", 1, NULL, false},
+         "unknown backend 'gpu'"},
+        {{NET_VGG19, 0, 7, 40, 4, true, PRECISION_FP32, "cpu", 1, NULL, false},
+         "width must be 1 to 512"},
+        {{NET_VGG19, 8, 1, 40, 4, true, PRECISION_FP32, "cpu", 1, NULL, false}, "classes must be"},
+        {{NET_VGG19, 8, 7, 31, 4, true, PRECISION_FP32, "cpu", 1, NULL, false},
+         "image_size must be 32 to 64"},
+        {{NET_VGG19, 8, 7, 40, 0, true, PRECISION_FP32, "cpu", 1, NULL, false}, "batch must be"},
+        {{NET_VGG19, 8, 7, 40, 4, true, PRECISION_FP32, "cpu", 0, NULL, false}, "threads must be"},
+        {{(enum net_model)9, 8, 7, 40, 4, true, PRECISION_FP32, "cpu", 1, NULL, false},
+         "unknown model"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
