@@ -224,7 +224,7 @@ bench: bench-train $(if $(FEATURES),bench-classify)
 # Programs for a GPU: nets, the backends cuda and ref, and base only, so that the folder can be carried
 # to a machine without our other libraries (tests/gpu/check.sh and bench.sh run them there).
 GPU          = $(BUILD)/gpu
-GPU_SOURCES  = base/error.c base/random.c base/utf8.c \
+GPU_SOURCES  = base/clock.c base/error.c base/random.c base/utf8.c \
                $(filter kernels/nets/%.c kernels/backends/ref/%.c kernels/backends/cuda/%.c,$(FOUND))
 GPU_OBJECTS  = $(GPU_SOURCES:%.c=$(BUILD)/%.o) \
                $(patsubst %,$(BUILD)/%.o,$(filter kernels/backends/cuda/%.cu,$(FOUND))) $(GPU)/backend.o
@@ -336,4 +336,5 @@ clean:
         check-gpu bench-gpu gpu-model need-cuda \
         install uninstall deb schema cudnn-engines format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) $(CUDNN_UNITS:=.d) \
-         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d) $(BUILD)/tests/double/program.d
+         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d) $(BUILD)/tests/double/program.d \
+         $(patsubst %.c,$(BUILD)/%.d,$(filter tests/gpu/%.c,$(FOUND))) $(GPU)/backend.d

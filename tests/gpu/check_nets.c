@@ -89,11 +89,18 @@ static int set_state(struct net *net, struct state *s, struct error *err)
     return move_state(net, s, set, set_momentum, err);
 }
 
+static uint32_t float_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static int same_state(const struct state *a, const struct state *b, const char *what,
                       struct error *err)
 {
     size_t at = 0;
-    while (at < a->count && memcmp(&a->values[at], &b->values[at], sizeof(float)) == 0)
+    while (at < a->count && float_bits(a->values[at]) == float_bits(b->values[at]))
         at++;
     if (at < a->count)
         return error_set(err, EILSEQ, "%s: value %zu of %zu is %.9g and %.9g", what, at, a->count,
