@@ -40,7 +40,7 @@ static double now(void)
 static int parse(int argc, char **argv, struct bench *b)
 {
     int c;
-    while ((c = getopt(argc, argv, "m:w:p:b:n:r:i")) != -1) {
+    while ((c = getopt(argc, argv, "m:w:p:b:n:r:ei")) != -1) {
         if (c == 'm') {
             b->spec.model = net_model_find(optarg);
             b->one_model = true;
@@ -55,6 +55,8 @@ static int parse(int argc, char **argv, struct bench *b)
             b->steps = (size_t)atoi(optarg);
         else if (c == 'r')
             b->seconds = atof(optarg);
+        else if (c == 'e')
+            b->spec.times_engines = true;
         else if (c == 'i')
             b->interactive = true;
         else

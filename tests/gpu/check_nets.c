@@ -273,6 +273,71 @@ static int check_evaluation(struct checks *checks, const void *item, struct erro
     return e;
 }
 
+/* ---- engines that were timed ---- */
+
+/* Trains twice with these engines. */
+static int train_with(const struct checks *checks, const struct net_spec *spec,
+                      const struct drawn *drawn, struct error *err)
+{
+    struct state states[MAX_PASSES] = {{0}};
+    int e = train_passes(checks, spec, drawn, states, err);
+    if (!e)
+        e = compare_repeated(checks, spec, drawn, states, err);
+    for (int pass = 0; pass < MAX_PASSES; pass++)
+        free(states[pass].values);
+    return e;
+}
+
+static void print_choices(const struct net_item *item, const struct engine_choice *choices,
+                          size_t count)
+{
+    double seconds = 0, first = 0;
+    size_t others = 0;
+    for (size_t i = 0; i < count; i++) {
+        seconds += choices[i].seconds;
+        first += choices[i].first_seconds;
+        others += strcmp(choices[i].engine, choices[i].first) != 0;
+    }
+    printf(
+        "%s: engines timed for %zu convolutions; %zu others than the first, %.0f instead of %.0f "
+        "us\n",
+        item->name, count, others, 1e6 * seconds, 1e6 * first);
+}
+
+/* Times the engines in a step, then trains with those that were chosen. */
+static int check_engines(struct checks *checks, const void *argument, struct error *err)
+{
+    const struct net_item *item = argument;
+    struct net_spec spec = item->spec;
+    struct engine_choice *choices = NULL;
+    struct trained t = {0};
+    struct drawn drawn;
+    size_t count = 0;
+    spec.times_engines = true;
+    int e = drawn_make(&drawn, check_batch(checks), 1, err);
+    if (!e) {
+        drawn_shuffle(&drawn, IMAGE_SIZE, 0);
+        e = open_net(&t, &spec, &drawn, err);
+    }
+    if (!e)
+        e = net_train_step(t.net, 0, drawn.n, &standard_step, err);
+    if (!e)
+        e = net_engines(t.net, &choices, &count, err);
+    if (!e && count == 0)
+        e = error_set(err, EINVAL, "no engine was timed");
+    const struct engine_choices listed = {choices, count};
+    spec.times_engines = false;
+    spec.engines = &listed;
+    if (!e) {
+        print_choices(item, choices, count);
+        e = train_with(checks, &spec, &drawn, err);
+    }
+    free(choices);
+    net_free(t.net);
+    drawn_free(&drawn);
+    return e;
+}
+
 /* ---- against ref ---- */
 
 enum { REF_WIDTH = 4, REF_BATCH = 8, BRIEF_WIDTH = 2, BRIEF_BATCH = 4 };
@@ -437,6 +502,15 @@ void check_nets(struct checks *checks)
               "training direct, recorded, replayed, repeated");
     run_items(checks, check_evaluation, items, count,
               "evaluation direct, recorded, replayed, repeated");
+    /* Of one net, because it takes long; one after another, because they disturb each other's
+     * times. */
+    for (int i = 0; i < count; i++) {
+        char name[2 * CHECK_NAME];
+        if (items[i].spec.model != NET_RESNET18 || items[i].spec.precision != PRECISION_BF16)
+            continue;
+        snprintf(name, sizeof name, "%s: engines timed, training repeated", items[i].name);
+        check_run(checks, check_engines, &items[i], name);
+    }
 }
 
 /* ---- for compute-sanitizer ---- */

@@ -1,4 +1,5 @@
-/* Runs plans of convolutions. See conv_plan.h. */
+/* Runs plans of convolutions. See conv_plan.h. A plan is built from properties of a device, without
+ * a handle; cudnnBackendExecute compares the architecture of the plan with that of the handle. */
 #include "kernels/backends/cuda/conv_plan_internal.h"
 
 #include <errno.h>
