@@ -63,7 +63,7 @@ PARTS   = base cache dag kernels stages reports
 FOUND  := $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu'))
 BUILT   = $(filter-out dag/commands/main.c tests/% $(NOT_BUILT),$(FOUND))
 # CUDA is empty where the CUDA toolkit isn't found: then products of rows are computed on the CPU.
-NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/backends/cuda/% kernels/math/cuda/%)
+NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/cuda/% kernels/backends/cuda/% kernels/math/cuda/%)
 SOURCES = $(filter %.c,$(BUILT))
 CXXSOURCES = $(filter %.cpp,$(BUILT))
 KERNELS = $(filter %.cu,$(BUILT))
@@ -225,7 +225,7 @@ bench: bench-train $(if $(FEATURES),bench-classify)
 # to a machine without our other libraries (tests/gpu/check.sh and bench.sh run them there).
 GPU          = $(BUILD)/gpu
 GPU_SOURCES  = base/clock.c base/error.c base/random.c base/utf8.c \
-               $(filter kernels/nets/%.c kernels/backends/ref/%.c kernels/backends/cuda/%.c,$(FOUND))
+               $(filter kernels/nets/%.c kernels/backends/ref/%.c kernels/cuda/%.c kernels/backends/cuda/%.c,$(FOUND))
 GPU_OBJECTS  = $(GPU_SOURCES:%.c=$(BUILD)/%.o) \
                $(patsubst %,$(BUILD)/%.o,$(filter kernels/backends/cuda/%.cu,$(FOUND))) $(GPU)/backend.o
 GPU_SHARED   = $(BUILD)/tests/gpu/net_images.o
@@ -313,7 +313,7 @@ format:
 	clang-format -i $(FOUND)
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
-TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% kernels/math/cuda/% \
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/cuda/% kernels/backends/cuda/% kernels/math/cuda/% \
            tests/double/% $(CUDA_TESTS)),$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck

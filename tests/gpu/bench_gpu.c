@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "kernels/backends/cuda/devices.h"
+#include "kernels/cuda/devices.h"
 #include "tests/gpu/net_images.h"
 
 enum { NO_DEVICE = 77, IMAGE_SIZE = 40, ROUNDS = 5 };

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "kernels/backends/cuda/devices.h"
+#include "kernels/cuda/devices.h"
 #include "tests/gpu/check.h"
 
 static const struct {
