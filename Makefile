@@ -314,7 +314,7 @@ format:
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
 TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/cuda/% kernels/backends/cuda/% kernels/math/cuda/% \
-           tests/double/% $(CUDA_TESTS)),$(FOUND)))
+           tests/double/% tests/gpu/% $(CUDA_TESTS)),$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup

@@ -13,13 +13,15 @@ cudnn.benchmark, fused SGD with momentum and gradients clipped by value:
   compiled  torch.compile, bf16 autocast, the whole step as one CUDA graph; for one net (ResNet18 at
             width 64), since compiling takes long
 The best of them counts, and of ferdag's figures the first; "engines timed" is ferdag with the fastest of
-cuDNN's engines (the kind choose_engines), also for that net only. PyTorch's images are one batch that lies on the device: it crops nothing and reads
-no loss, while ferdag's figures contain the crops, the upload of the queue and the reading of the loss
-once in 224 steps. In extraction both copy the features of each batch to the host. --dry-run runs PyTorch's code on the CPU in tiny sizes, without ferdag.
+cuDNN's engines (the kind choose_engines), also for that net only. PyTorch's images are one batch that lies on the
+device: it crops nothing and reads no loss, while ferdag's figures contain the crops, the upload of the
+queue and the reading of the loss once in 224 steps. In extraction both copy the features of each batch
+to the host. --dry-run runs PyTorch's code on the CPU in tiny sizes, without ferdag.
 Targets: at width 64 1.3 times PyTorch (and ResNet18 at least 55,000 images/s on an H200), at width 16
 twice; extraction at least as fast. Each is passed, FAILED or skipped."""
 import argparse
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -201,7 +203,7 @@ class Bench:
                 yield kind, side
             except Exception as e:  # goes on with the other arrangements
                 text = traceback.format_exception_only(e)[-1].strip()
-                self.say(f"PyTorch, {kind}, {cell}: {text}")
+                self.verdicts.append(f"PyTorch, {kind}, {cell}: {' '.join(text.split())[:300]}")
 
     def cell(self, model, width, precision):
         sides = dict(self.sides(model, width, precision))
@@ -210,8 +212,8 @@ class Bench:
             for _ in range(self.a.rounds):
                 for command in ("train", "predict"):
                     for name, side in sides.items():
-                        rates.setdefault((name, command), []).append(
-                            side.measure(command, self.a.seconds))
+                        rate = side.measure(command, self.a.seconds)
+                        rates.setdefault((name, command), []).append(rate)
         except (RuntimeError, OSError) as e:
             self.judge("FAILED", f"{model}, width {width}, {precision}: {e}")
         for side in sides.values():
@@ -265,11 +267,18 @@ class Bench:
         cells = [(m, w, "bf16") for w in map(int, a.widths.split(",")) for m in a.models.split(",")]
         if not a.dry_run:
             cells.append(("resnet18", int(a.widths.split(",")[-1]), "fp32"))
-        for cell in cells:
-            if self.late(15):
-                self.judge("skipped", f"{', '.join(map(str, cell))}: out of time")
-                continue
-            self.cell(*cell)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # of timeout; the summary follows
+        try:
+            for cell in cells:
+                if self.late(15):
+                    self.judge("skipped", f"{', '.join(map(str, cell))}: out of time")
+                    continue
+                self.cell(*cell)
+        except SystemExit:
+            self.judge("FAILED", "the bench wasn't finished in time")
+        return self.finish()
+
+    def finish(self):
         self.say("")
         if hasattr(self, "device"):
             self.say(f"ferdag: {self.device}")
@@ -277,7 +286,7 @@ class Bench:
             self.say(verdict)
         self.say(f"{self.counts['passed']} passed, {self.counts['FAILED']} failed, "
                  f"{self.counts['skipped']} skipped")
-        with open(os.path.join(a.folder, "bench.md"), "w", encoding="utf-8") as file:
+        with open(os.path.join(self.a.folder, "bench.md"), "w", encoding="utf-8") as file:
             file.write("\n".join(self.log) + "\n")
         return 1 if self.counts["FAILED"] else 0
 
