@@ -28,7 +28,7 @@ has 'a declared variable' 'COLOUR=red' "$seen"
 has 'the language, whatever ours' 'LANG=C.UTF-8' "$seen"
 has 'the time zone' 'TZ=UTC' "$seen"
 [[ $seen != *UNDECLARED* && $seen != *SIZE* && $seen != *FERDAG_CACHE* ]] || fail "it sees: $seen"
-same 'what isn'"'"'t among the few' '' "$(cut -d= -f1 <<< "$seen" | grep -vxE 'COLOUR|FERDAG_ATTEMPT|FERDAG_PROGRESS|HOME|LANG|LC_ALL|LOGNAME|OLDPWD|OMP_NUM_THREADS|OPENBLAS_NUM_THREADS|PATH|PWD|SHELL|SHLVL|TERM|TMPDIR|TZ|USER|_' | paste -sd' ')"
+same 'what isn'"'"'t among the few' '' "$(cut -d= -f1 <<< "$seen" | grep -vxE 'COLOUR|CUDA_VISIBLE_DEVICES|FERDAG_ATTEMPT|FERDAG_PROGRESS|HOME|LANG|LC_ALL|LOGNAME|OLDPWD|OMP_NUM_THREADS|OPENBLAS_NUM_THREADS|PATH|PWD|SHELL|SHLVL|TERM|TMPDIR|TZ|USER|_' | paste -sd' ')"
 
 UNDECLARED=other same 'another undeclared variable' '' "$(UNDECLARED=other ran x.yaml)"
 same 'another declared one' 'tidy use' "$(COLOUR=blue ran x.yaml)"

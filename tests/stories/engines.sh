@@ -12,15 +12,15 @@ stages:
   engines:
     kind: choose_engines
     in: { images: faces }
-    with: { model: resnet18, width: 2, batch_size: "${batch}", crop: 32, precision: auto }
+    with: { model: vgg19, width: 1, batch_size: "${batch}", crop: 32, precision: auto }
   usual:
     kind: train_cnn
     in: { images: faces }
-    with: { model: resnet18, width: 2, batch_size: 21, crop: 32, precision: auto, epochs: 1 }
+    with: { model: vgg19, width: 1, batch_size: 21, crop: 32, precision: auto, epochs: 1 }
   net:
     kind: train_cnn
     in: { images: faces, engines: engines }
-    with: { model: resnet18, width: 2, batch_size: 21, crop: 32, precision: auto, epochs: 1 }
+    with: { model: vgg19, width: 1, batch_size: 21, crop: 32, precision: auto, epochs: 1 }
   features:
     kind: extract_features
     in: { images: faces, weights: net, engines: engines }
@@ -79,7 +79,7 @@ stages:
   net:
     kind: train_cnn
     in: { images: faces, engines: engines }
-    with: { model: resnet18, width: 2, batch_size: 21, crop: 32, precision: auto, epochs: 1 }
+    with: { model: vgg19, width: 1, batch_size: 21, crop: 32, precision: auto, epochs: 1 }
 Y
 # refused WHAT WORD: the training refuses engines.json
 refused() {
