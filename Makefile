@@ -49,7 +49,7 @@ CUDA_ARCHS  := $(CUDA_ARCHS)
 CUDA_NEWEST := $(shell printf '%s\n' $(CUDA_ARCHS) | sort -n | tail -n 1)
 CUDART       = -L$(firstword $(wildcard $(CUDA_HOME)/lib64 $(CUDA_HOME)/lib)) -lcudart_static -ldl -lrt
 CPPFLAGS    += -DFERDAG_CUDA $(patsubst %,-isystem %,$(filter-out /usr/include,$(CUDA_HOME)/include))
-NVCCFLAGS   += -O3 --std=c++17 -lineinfo -Werror all-warnings \
+NVCCFLAGS   += -O3 --std=c++17 -lineinfo -Werror all-warnings -Wno-deprecated-gpu-targets \
                -Xptxas -warn-spills,-warn-lmem-usage,--warning-as-error \
                -Xcompiler -Wall,-Wextra,-Wshadow -I. \
                $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
