@@ -63,7 +63,7 @@ PARTS   = base cache dag kernels stages reports
 FOUND  := $(sort $(shell find $(PARTS) tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu'))
 BUILT   = $(filter-out dag/commands/main.c tests/% $(NOT_BUILT),$(FOUND))
 # CUDA is empty where the CUDA toolkit isn't found: then products of rows are computed on the CPU.
-NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/backends/cuda/% kernels/math/cuda/%)
+NOT_BUILT = $(if $(CUDA),kernels/math/products_none.c,kernels/cuda/% kernels/backends/cuda/% kernels/math/cuda/%)
 SOURCES = $(filter %.c,$(BUILT))
 CXXSOURCES = $(filter %.cpp,$(BUILT))
 KERNELS = $(filter %.cu,$(BUILT))
@@ -126,7 +126,7 @@ $(HOST_KERNELS) $(DOUBLES): CXXFLAGS += -Wno-unknown-pragmas # such as unroll
 
 # Unit tests: one cmocka program a file; what uses the classifiers' functions as they do; and what
 # stories use.
-units: $(UNITS) $(CUDA_UNITS) $(CUDNN_UNITS) $(if $(CUDA),$(addprefix $(BUILD)/double/,ferdag check_gpu bench_gpu counts)) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
+units: $(UNITS) $(CUDA_UNITS) $(CUDNN_UNITS) $(if $(CUDA),$(addprefix $(BUILD)/,$(addprefix double/,ferdag check_gpu bench_gpu counts) tests/gpu/model)) $(BUILD)/tests/bench/bench_classify $(BUILD)/tests/stories/restamp $(BUILD)/tests/stories/sql
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
@@ -224,8 +224,8 @@ bench: bench-train $(if $(FEATURES),bench-classify)
 # Programs for a GPU: nets, the backends cuda and ref, and base only, so that the folder can be carried
 # to a machine without our other libraries (tests/gpu/check.sh and bench.sh run them there).
 GPU          = $(BUILD)/gpu
-GPU_SOURCES  = base/error.c base/random.c base/utf8.c \
-               $(filter kernels/nets/%.c kernels/backends/ref/%.c kernels/backends/cuda/%.c,$(FOUND))
+GPU_SOURCES  = base/clock.c base/error.c base/random.c base/utf8.c \
+               $(filter kernels/nets/%.c kernels/backends/ref/%.c kernels/cuda/%.c kernels/backends/cuda/%.c,$(FOUND))
 GPU_OBJECTS  = $(GPU_SOURCES:%.c=$(BUILD)/%.o) \
                $(patsubst %,$(BUILD)/%.o,$(filter kernels/backends/cuda/%.cu,$(FOUND))) $(GPU)/backend.o
 GPU_SHARED   = $(BUILD)/tests/gpu/net_images.o
@@ -313,8 +313,8 @@ format:
 	clang-format -i $(FOUND)
 
 # clang-tidy looks again only at what changed since; $(BUILD)/lint keeps what it said of each file.
-TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/backends/cuda/% kernels/math/cuda/% \
-           tests/double/% $(CUDA_TESTS)),$(FOUND)))
+TIDIED = $(patsubst %,$(BUILD)/lint/%.said,$(filter-out %.h %.cu $(if $(CUDA),,kernels/cuda/% kernels/backends/cuda/% kernels/math/cuda/% \
+           tests/double/% tests/gpu/% $(CUDA_TESTS)),$(FOUND)))
 
 lint: PACKAGES += clang-format clang-tidy shellcheck
 lint: setup
@@ -336,4 +336,5 @@ clean:
         check-gpu bench-gpu gpu-model need-cuda \
         install uninstall deb schema cudnn-engines format lint clean
 -include $(OBJECTS:.o=.d) $(BUILD)/dag/commands/main.d $(UNITS:=.d) $(CUDA_UNITS:=.d) $(CUDNN_UNITS:=.d) \
-         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d) $(BUILD)/tests/double/program.d
+         $(HOST_KERNELS:.o=.d) $(DOUBLES:.o=.d) $(BUILD)/tests/double/program.d \
+         $(patsubst %.c,$(BUILD)/%.d,$(filter tests/gpu/%.c,$(FOUND))) $(GPU)/backend.d

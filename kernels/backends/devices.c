@@ -8,7 +8,7 @@
 #ifdef FERDAG_CUDA
 
 #include "kernels/backends/cuda/cudnn.h"
-#include "kernels/backends/cuda/devices.h"
+#include "kernels/cuda/devices.h"
 #include "kernels/math/cuda/cublas.h"
 
 int devices_count(int *count, struct error *err)

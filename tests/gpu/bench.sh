@@ -18,7 +18,7 @@ if [ $status -ne 0 ]; then
     exit 1
 fi
 if "$python" -c 'import torch' 2>/dev/null; then
-    exec timeout -k 5 300 "$python" "$here/bench_gpu.py" "$folder" "$@"
+    exec timeout -k 10 290 "$python" "$here/bench_gpu.py" "$folder" "$@"
 fi
 echo "No PyTorch here (PYTHON=... picks another Python): the speed of ferdag alone."
 echo

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "kernels/backends/cuda/devices.h"
+#include "kernels/cuda/devices.h"
 #include "tests/gpu/net_images.h"
 
 enum { NO_DEVICE = 77, IMAGE_SIZE = 40, ROUNDS = 5 };
@@ -40,7 +40,7 @@ static double now(void)
 static int parse(int argc, char **argv, struct bench *b)
 {
     int c;
-    while ((c = getopt(argc, argv, "m:w:p:b:n:r:i")) != -1) {
+    while ((c = getopt(argc, argv, "m:w:p:b:n:r:ei")) != -1) {
         if (c == 'm') {
             b->spec.model = net_model_find(optarg);
             b->one_model = true;
@@ -55,6 +55,8 @@ static int parse(int argc, char **argv, struct bench *b)
             b->steps = (size_t)atoi(optarg);
         else if (c == 'r')
             b->seconds = atof(optarg);
+        else if (c == 'e')
+            b->spec.times_engines = true;
         else if (c == 'i')
             b->interactive = true;
         else

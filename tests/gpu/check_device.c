@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "kernels/backends/cuda/conv_plan.h"
-#include "kernels/backends/cuda/devices.h"
+#include "kernels/cuda/devices.h"
 #include "tests/gpu/check.h"
 
 static int show_properties(struct checks *checks, const void *item, struct error *err)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "kernels/backends/cuda/devices.h"
+#include "kernels/cuda/devices.h"
 #include "tests/gpu/check.h"
 
 static const struct {
@@ -26,7 +26,7 @@ static const struct {
     {"nets", check_nets},
     {"training", check_training},
 };
-enum { PARTS = sizeof parts / sizeof *parts, MAX_THREADS = 8 };
+enum { PARTS = sizeof parts / sizeof *parts, MAX_THREADS = 16 };
 
 double check_clock(void)
 {
@@ -110,6 +110,19 @@ static int parse(int argc, char **argv, struct checks *checks, struct options *o
     return optind < argc ? -1 : 0;
 }
 
+/* Items at a time: one for each CPU, but not more than fit in the device's memory. */
+static int count_threads(void)
+{
+    const double bytes = 8e9; /* of the largest item, roughly */
+    struct cuda_device device;
+    struct error ignored = {""};
+    int threads = omp_get_max_threads() < MAX_THREADS ? omp_get_max_threads() : MAX_THREADS;
+    if (cuda_device_get(0, &device, &ignored) < 0)
+        return 1;
+    int fit = (int)((double)device.memory / bytes);
+    return fit < 1 ? 1 : fit < threads ? fit : threads;
+}
+
 int main(int argc, char **argv)
 {
     struct checks checks = {.folder = "."};
@@ -124,8 +137,7 @@ int main(int argc, char **argv)
         printf("skipped: no CUDA device (%s)\n0 passed, 0 failed, %d skipped\n", err.text, PARTS);
         return 0;
     }
-    int threads = omp_get_max_threads();
-    checks.threads = checks.brief ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
+    checks.threads = checks.brief ? 1 : count_threads();
     checks.end = check_clock() + options.limit;
     for (int i = 0; i < PARTS && !options.steps; i++)
         if (!options.only || strcmp(options.only, parts[i].name) == 0)

@@ -89,11 +89,18 @@ static int set_state(struct net *net, struct state *s, struct error *err)
     return move_state(net, s, set, set_momentum, err);
 }
 
+static uint32_t float_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static int same_state(const struct state *a, const struct state *b, const char *what,
                       struct error *err)
 {
     size_t at = 0;
-    while (at < a->count && memcmp(&a->values[at], &b->values[at], sizeof(float)) == 0)
+    while (at < a->count && float_bits(a->values[at]) == float_bits(b->values[at]))
         at++;
     if (at < a->count)
         return error_set(err, EILSEQ, "%s: value %zu of %zu is %.9g and %.9g", what, at, a->count,
@@ -112,7 +119,18 @@ struct net_item {
     char name[CHECK_NAME];
 };
 
-/* Passes of a net: STEPS of a full batch, then STEPS of a last one. */
+/* Passes of a net: STEPS of a full batch, then STEPS of a last one, each from the next position of
+ * the queue on. */
+static size_t pass_first(int pass)
+{
+    return (size_t)(pass % STEPS);
+}
+
+static size_t queue_images(const struct checks *checks)
+{
+    return check_batch(checks) + STEPS;
+}
+
 static size_t pass_images(const struct checks *checks, int pass)
 {
     return pass < STEPS ? check_batch(checks) : check_last(checks);
@@ -120,28 +138,28 @@ static size_t pass_images(const struct checks *checks, int pass)
 
 /* Does pass `pass` in a net of its own, which therefore runs it directly, from the state before. */
 static int direct_step(const struct net_spec *spec, const struct drawn *drawn, struct state *state,
-                       size_t n, struct error *err)
+                       size_t first, size_t n, struct error *err)
 {
     struct trained t;
     int e = open_net(&t, spec, drawn, err);
     if (!e)
         e = set_state(t.net, state, err);
     if (!e)
-        e = net_train_step(t.net, 0, n, &standard_step, err);
+        e = net_train_step(t.net, first, n, &standard_step, err);
     if (!e)
         e = get_state(t.net, state, err);
     net_free(t.net);
     return e;
 }
 
-/* All passes in one net: states[pass] afterwards. `first` is the position in the queue. */
+/* All passes in one net: states[pass] afterwards. */
 static int train_passes(const struct checks *checks, const struct net_spec *spec,
                         const struct drawn *drawn, struct state *states, struct error *err)
 {
     struct trained t;
     int e = open_net(&t, spec, drawn, err);
     for (int pass = 0; !e && pass < MAX_PASSES; pass++) {
-        e = net_train_step(t.net, 0, pass_images(checks, pass), &standard_step, err);
+        e = net_train_step(t.net, pass_first(pass), pass_images(checks, pass), &standard_step, err);
         if (!e)
             e = get_state(t.net, &states[pass], err);
     }
@@ -167,7 +185,7 @@ static int compare_direct(const struct checks *checks, const struct net_spec *sp
             return error_set(err, ENOMEM, "out of memory");
         state.count = states[pass].count;
         memcpy(state.values, states[pass - 1].values, state.count * sizeof *state.values);
-        e = direct_step(spec, drawn, &state, pass_images(checks, pass), err);
+        e = direct_step(spec, drawn, &state, pass_first(pass), pass_images(checks, pass), err);
         if (!e)
             e = same_state(&states[pass], &state, what, err);
     }
@@ -194,7 +212,7 @@ static int check_training_passes(struct checks *checks, const void *item, struct
     const struct net_spec *spec = &((const struct net_item *)item)->spec;
     struct state states[MAX_PASSES] = {{0}};
     struct drawn drawn;
-    int e = drawn_make(&drawn, check_batch(checks), 1, err);
+    int e = drawn_make(&drawn, queue_images(checks), 1, err);
     if (!e) {
         drawn_shuffle(&drawn, IMAGE_SIZE, 0);
         e = train_passes(checks, spec, &drawn, states, err);
@@ -211,42 +229,53 @@ static int check_training_passes(struct checks *checks, const void *item, struct
 
 /* ---- evaluation ---- */
 
-/* Logits and features of n images; *values is allocated. */
-static int predict(struct net *net, size_t n, float **values, size_t *count, struct error *err)
+/* Logits and features of n images from `first` on; *values is allocated. */
+static int predict(struct net *net, size_t first, size_t n, float **values, size_t *count,
+                   struct error *err)
 {
     *count = n * (CLASSES + net_features(net));
     *values = calloc(*count, sizeof **values);
     if (!*values)
         return error_set(err, ENOMEM, "out of memory");
-    return net_predict(net, 0, n, *values, *values + n * CLASSES, err);
+    return net_predict(net, first, n, *values, *values + n * CLASSES, err);
+}
+
+/* Evaluates in a net of its own, which therefore runs the pass directly. */
+static int predict_directly(const struct net_spec *spec, const struct drawn *drawn, size_t first,
+                            size_t n, float **values, struct error *err)
+{
+    struct trained t;
+    size_t count;
+    int e = open_net(&t, spec, drawn, err);
+    if (!e)
+        e = predict(t.net, first, n, values, &count, err);
+    net_free(t.net);
+    return e;
 }
 
 static int compare_predictions(const struct net_spec *spec, const struct drawn *drawn, size_t n,
                                struct error *err)
 {
-    struct trained t[2] = {{0}};
-    float *values[STEPS + 1] = {NULL};
-    size_t count = 0;
-    int e = open_net(&t[0], spec, drawn, err);
-    for (int pass = 0; !e && pass < STEPS; pass++)
-        e = predict(t[0].net, n, &values[pass], &count, err);
-    if (!e)
-        e = open_net(&t[1], spec, drawn, err);
-    if (!e)
-        e = predict(t[1].net, n, &values[STEPS], &count, err);
-    for (int pass = 1; !e && pass <= STEPS; pass++)
-        if (memcmp(values[0], values[pass], count * sizeof(float)) != 0)
-            e = error_set(err, EILSEQ, "%zu images: %s and direct evaluation differ", n,
-                          pass == 1       ? "recorded"
-                          : pass == STEPS ? "repeated"
-                                          : "replayed");
-    for (size_t i = 0; !e && i < count; i++)
-        if (!isfinite(values[0][i]))
-            e = error_set(err, ERANGE, "%zu images: result %zu isn't finite", n, i);
-    for (int pass = 0; pass <= STEPS; pass++)
-        free(values[pass]);
-    net_free(t[0].net);
-    net_free(t[1].net);
+    static const char *const names[STEPS] = {"direct", "recorded", "replayed"};
+    struct trained t;
+    int e = open_net(&t, spec, drawn, err);
+    for (int pass = 0; !e && pass < STEPS; pass++) {
+        float *values = NULL, *direct = NULL;
+        size_t count = 0;
+        e = predict(t.net, pass_first(pass), n, &values, &count, err);
+        if (!e)
+            e = predict_directly(spec, drawn, pass_first(pass), n, &direct, err);
+        for (size_t i = 0; !e && i < count; i++) {
+            if (float_bits(values[i]) != float_bits(direct[i]))
+                e = error_set(err, EILSEQ, "%zu images: %s and direct evaluation differ", n,
+                              names[pass]);
+            else if (!isfinite(values[i]))
+                e = error_set(err, ERANGE, "%zu images: result %zu isn't finite", n, i);
+        }
+        free(values);
+        free(direct);
+    }
+    net_free(t.net);
     return e;
 }
 
@@ -255,13 +284,78 @@ static int check_evaluation(struct checks *checks, const void *item, struct erro
     struct net_spec spec = ((const struct net_item *)item)->spec;
     struct drawn drawn;
     spec.training = false;
-    int e = drawn_make(&drawn, check_batch(checks), 1, err);
+    int e = drawn_make(&drawn, queue_images(checks), 1, err);
     if (!e) {
         drawn_shuffle(&drawn, IMAGE_SIZE, 0);
         e = compare_predictions(&spec, &drawn, check_batch(checks), err);
     }
     if (!e)
         e = compare_predictions(&spec, &drawn, check_last(checks), err);
+    drawn_free(&drawn);
+    return e;
+}
+
+/* ---- engines that were timed ---- */
+
+/* Trains twice with these engines. */
+static int train_with(const struct checks *checks, const struct net_spec *spec,
+                      const struct drawn *drawn, struct error *err)
+{
+    struct state states[MAX_PASSES] = {{0}};
+    int e = train_passes(checks, spec, drawn, states, err);
+    if (!e)
+        e = compare_repeated(checks, spec, drawn, states, err);
+    for (int pass = 0; pass < MAX_PASSES; pass++)
+        free(states[pass].values);
+    return e;
+}
+
+static void print_choices(const struct net_item *item, const struct engine_choice *choices,
+                          size_t count)
+{
+    double seconds = 0, first = 0;
+    size_t others = 0;
+    for (size_t i = 0; i < count; i++) {
+        seconds += choices[i].seconds;
+        first += choices[i].first_seconds;
+        others += strcmp(choices[i].engine, choices[i].first) != 0;
+    }
+    printf(
+        "%s: engines timed for %zu convolutions; %zu others than the first, %.0f instead of %.0f "
+        "us\n",
+        item->name, count, others, 1e6 * seconds, 1e6 * first);
+}
+
+/* Times the engines in a step, then trains with those that were chosen. */
+static int check_engines(struct checks *checks, const void *argument, struct error *err)
+{
+    const struct net_item *item = argument;
+    struct net_spec spec = item->spec;
+    struct engine_choice *choices = NULL;
+    struct trained t = {0};
+    struct drawn drawn;
+    size_t count = 0;
+    spec.times_engines = true;
+    int e = drawn_make(&drawn, queue_images(checks), 1, err);
+    if (!e) {
+        drawn_shuffle(&drawn, IMAGE_SIZE, 0);
+        e = open_net(&t, &spec, &drawn, err);
+    }
+    if (!e)
+        e = net_train_step(t.net, 0, check_batch(checks), &standard_step, err);
+    if (!e)
+        e = net_engines(t.net, &choices, &count, err);
+    if (!e && count == 0)
+        e = error_set(err, EINVAL, "no engine was timed");
+    const struct engine_choices listed = {choices, count};
+    spec.times_engines = false;
+    spec.engines = &listed;
+    if (!e) {
+        print_choices(item, choices, count);
+        e = train_with(checks, &spec, &drawn, err);
+    }
+    free(choices);
+    net_free(t.net);
     drawn_free(&drawn);
     return e;
 }
@@ -338,7 +432,7 @@ static int compare_with_ref(struct trained *t, size_t n, struct error *err)
     for (int i = 0; !e && i < 2; i++) {
         e = net_gradients(t[i].net, 0, n, 0.1, &losses[i], err);
         if (!e)
-            e = predict(t[i].net, n, &logits[i], &count, err);
+            e = predict(t[i].net, 0, n, &logits[i], &count, err);
     }
     if (!e && !(fabs(losses[0] - losses[1]) < 1e-4))
         e = error_set(err, ERANGE, "the loss is %.9g, ref's %.9g", losses[0], losses[1]);
@@ -428,8 +522,16 @@ void check_nets(struct checks *checks)
     run_items(checks, check_against_ref, small, NET_MODELS, "gradients and logits against ref");
     run_items(checks, check_training_passes, items, count,
               "training direct, recorded, replayed, repeated");
-    run_items(checks, check_evaluation, items, count,
-              "evaluation direct, recorded, replayed, repeated");
+    run_items(checks, check_evaluation, items, count, "evaluation direct, recorded, replayed");
+    /* Of one net, because it takes long; one after another, because they disturb each other's
+     * times. */
+    for (int i = 0; i < count; i++) {
+        char name[2 * CHECK_NAME];
+        if (items[i].spec.model != NET_RESNET18 || items[i].spec.precision != PRECISION_BF16)
+            continue;
+        snprintf(name, sizeof name, "%s: engines timed, training repeated", items[i].name);
+        check_run(checks, check_engines, &items[i], name);
+    }
 }
 
 /* ---- for compute-sanitizer ---- */

@@ -189,7 +189,8 @@ static const struct pass_over_memory {
 static void count_max_pool(struct counter *c, const struct instruction *in)
 {
     const struct value_shape *x = &c->net->plan.slots[in->slots[IN_X]].extent;
-    double y = c->n * (double)(x->channels * (x->height / 2) * (x->width / 2)) * c->value;
+    size_t windows = (x->height / 2) * (x->width / 2);
+    double y = c->n * (double)(x->channels * windows) * c->value;
     if (in->action == DO_MAX_POOL)
         add_work(c, STEP_MAX_POOL, 4 * y, y, 0);
     else

@@ -31,3 +31,9 @@ has 'the device' 'NVIDIA H200' "$(head -n 1 speed)"
 same 'lines of bench_gpu' 3 "$(wc -l <speed)"
 
 "$double/counts" >counts || fail "the model isn't what the doubles count: $(grep -v '| |$' counts)"
+
+# The tables of docs/gpu.md are those of the model.
+"$double/../tests/gpu/model" >model || fail 'the model failed'
+while IFS= read -r line; do
+    grep -qxF -- "$line" "$STORIES/../../docs/gpu.md" || fail "docs/gpu.md lacks a line of make gpu-model: $line"
+done <model

@@ -40,7 +40,7 @@ done < commands
 
 # The experiments on the real data: only a dry run.
 grep -o '^    \./ferdag run experiments/[^ ]*' "$root/README.md" > commands
-same 'experiments in README' 3 "$(wc -l < commands)"
+same 'experiments in README' 4 "$(wc -l < commands)"
 while read -r command; do
     read -ra words <<< "$command"
     "${words[@]}" -n > printed 2> err || fail "$command -n: $(cat err)"

@@ -1,6 +1,6 @@
 /* See conv_plan.h. A plan is made in three steps: a graph of one operation; the engines that cuDNN
  * proposes for it (struct choice); the first of them that fits and that cuDNN accepts. */
-#include "kernels/backends/cuda/conv_plan.h"
+#include "kernels/backends/cuda/conv_plan_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,29 +10,9 @@
 typedef cudnnBackendDescriptor_t descriptor;
 
 enum {
-    X,
-    WEIGHTS,
-    Y,
-    TENSORS,
-    MOST_DESCRIPTORS =
-        12,         /* of a plan: three tensors, convolution, operation, graph, engine, plan */
     MOST_PARTS = 8, /* more groups aren't split: each part is one launch or more */
     MOST_NOTES = 32,
-    ALIGNMENT = 16, /* bytes, of the tensors and of the workspace */
     NAME_SIZE = CONV_NAME_SIZE
-};
-
-/* cuDNN's identifiers of the tensors in a graph. */
-static const int64_t tensor_ids[TENSORS] = {1, 2, 3};
-
-struct conv_plan {
-    const struct cudnn *cudnn;
-    struct conv_problem problem;
-    struct conv_engine engine;
-    size_t steps[TENSORS]; /* bytes between parts, in each tensor */
-    descriptor plan;
-    descriptor kept[MOST_DESCRIPTORS]; /* all that the plan may refer to, in order of creation */
-    size_t kept_count;
 };
 
 /* An engine that cuDNN proposes. */
@@ -575,7 +555,7 @@ static int build(const struct cudnn *cudnn, const struct conv_target *target,
     code = choice.code;
     if (choice.plan && (code == -ENOTSUP || (!code && !found && wanted == FIRST)))
         code = none(&choice);
-    else if (!code && !found && wanted == LISTED)
+    else if (choice.plan && !code && !found && wanted == LISTED)
         code = not_listed(&choice);
     choice_close(&choice);
     if (code || !found)
@@ -617,59 +597,4 @@ void conv_plan_free(struct conv_plan *plan)
 struct conv_engine conv_plan_engine(const struct conv_plan *plan)
 {
     return plan->engine;
-}
-
-/* ---- running ---- */
-
-static int failed_run(const struct conv_plan *plan, cudnnStatus_t status, struct error *err)
-{
-    char name[NAME_SIZE];
-    conv_problem_name(&plan->problem, name, sizeof name);
-    return cudnn_failed(plan->cudnn, status, name, err);
-}
-
-static cudnnStatus_t run_part(const struct conv_plan *plan, cudnnHandle_t handle, void **pointers,
-                              void *workspace, descriptor pack)
-{
-    const struct cudnn *cudnn = plan->cudnn;
-    cudnnStatus_t status = cudnn->BackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS,
-                                                      CUDNN_TYPE_INT64, TENSORS, tensor_ids);
-    if (!status)
-        status = cudnn->BackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
-                                            CUDNN_TYPE_VOID_PTR, TENSORS, pointers);
-    if (!status)
-        status = cudnn->BackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE,
-                                            CUDNN_TYPE_VOID_PTR, 1, &workspace);
-    if (!status)
-        status = cudnn->BackendFinalize(pack);
-    if (!status)
-        status = cudnn->BackendExecute(handle, plan->plan, pack);
-    return status;
-}
-
-int conv_plan_run(const struct conv_plan *plan, cudnnHandle_t handle, void *x, void *weights,
-                  void *y, void *workspace, struct error *err)
-{
-    char *const starts[TENSORS] = {x, weights, y};
-    for (int i = 0; i < TENSORS; i++)
-        if (!starts[i] || (uintptr_t)starts[i] % ALIGNMENT)
-            return error_set(err, EINVAL, "a tensor of a convolution isn't aligned to %d bytes",
-                             ALIGNMENT);
-    if ((uintptr_t)workspace % ALIGNMENT || (!workspace && plan->engine.workspace))
-        return error_set(err, EINVAL, "a convolution has no aligned workspace");
-    for (size_t part = 0; part < plan->engine.parts; part++) {
-        void *pointers[TENSORS];
-        for (int i = 0; i < TENSORS; i++)
-            pointers[i] = starts[i] + part * plan->steps[i];
-        descriptor pack = NULL;
-        cudnnStatus_t status =
-            plan->cudnn->BackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
-        if (!status)
-            status = run_part(plan, handle, pointers, workspace, pack);
-        int code = status ? failed_run(plan, status, err) : 0; /* before another call of cuDNN */
-        destroy(plan->cudnn, &pack);
-        if (code)
-            return code;
-    }
-    return 0;
 }

@@ -4,13 +4,33 @@
 #include "kernels/backends/cuda/cuda.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include "kernels/backends/cuda/devices.h"
+#include <string.h>
+#include "kernels/cuda/devices.h"
 
 /* Whole batches, nothing computed again: memory is large, and each kernel costs a launch. Norms
  * aren't folded into weights for evaluation: the pass over memory that it saves is cheaper than
  * folding on the host after each epoch. */
 static const struct device_traits traits_of_cuda = {.workers = 1, .worker_images = 1};
+
+/* The GPU and cuDNN's version: "NVIDIA H200 sm_90 132 cudnn 9.19.0". */
+static int numerics(char *text, size_t size, struct error *err)
+{
+    struct cudnn cudnn = {0};
+    int rc = cuda_devices_describe(text, size, err);
+    if (rc == 0)
+        rc = cudnn_open(&cudnn, err);
+    if (rc < 0)
+        return rc;
+    size_t used = strlen(text), version = cudnn.version;
+    cudnn_close(&cudnn);
+    int n = snprintf(text + used, size - used, " cudnn %zu.%zu.%zu", version / 10000,
+                     version / 100 % 100, version % 100);
+    return n < 0 || (size_t)n >= size - used
+               ? error_set(err, ENOSPC, "the text of the GPU and cuDNN is too long")
+               : 0;
+}
 
 static void cuda_close(struct device *device)
 {
@@ -76,7 +96,7 @@ static int cuda_open(struct device **device, struct device_traits *traits, int t
 
 const struct backend backend_cuda = {
     .name = "cuda",
-    .numerics = cuda_numerics,
+    .numerics = numerics,
     .open = cuda_open,
     .close = cuda_close,
     .tensor = cuda_tensor,

@@ -9,7 +9,7 @@
 #include "kernels/backends/backend.h"
 #include "kernels/backends/cuda/conv_plan.h"
 #include "kernels/backends/cuda/cudnn.h"
-#include "kernels/backends/cuda/errors.h"
+#include "kernels/cuda/errors.h"
 #include "kernels/backends/cuda/kernels.h"
 
 /* Stored as NHWC; parameters too, so weights of a convolution are (out, height, width, in /

@@ -56,6 +56,10 @@ static inline __device__ float4 load_sums(const float4 *sums)
 #endif
 }
 
+/* Sums that a thread of the last block reads before it uses the first: this block runs alone, so
+ * the time is that of waiting for memory. */
+enum { BLOCKS_IN_FLIGHT = 8 };
+
 /* Adds the sums of all blocks of a tile: `total` gets them. `values` has the sums of the first
  * block, `count` of them (a multiple of 4, at most 4 * THREADS), and those of the next behind. */
 static inline __device__ void add_blocks(double *shared, const float *values, uint32_t count,
@@ -65,16 +69,16 @@ static inline __device__ void add_blocks(double *shared, const float *values, ui
     const uint32_t thread = thread_index(), column = thread % columns, line = thread / columns;
     const float4 *sums = (const float4 *)values + column;
     double add[4] = {0, 0, 0, 0};
-    for (uint32_t b = line; line < lines && b < blocks; b += 4 * lines) {
-        float4 v[4];
+    for (uint32_t b = line; line < lines && b < blocks; b += BLOCKS_IN_FLIGHT * lines) {
+        float4 v[BLOCKS_IN_FLIGHT];
 #pragma unroll
-        for (uint32_t u = 0; u < 4; u++) {
+        for (uint32_t u = 0; u < BLOCKS_IN_FLIGHT; u++) {
             v[u].x = v[u].y = v[u].z = v[u].w = 0;
             if (b + u * lines < blocks)
                 v[u] = load_sums(sums + (size_t)(b + u * lines) * columns);
         }
 #pragma unroll
-        for (int u = 0; u < 4; u++) {
+        for (int u = 0; u < BLOCKS_IN_FLIGHT; u++) {
             add[0] += (double)v[u].x;
             add[1] += (double)v[u].y;
             add[2] += (double)v[u].z;

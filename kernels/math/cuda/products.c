@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/backends/cuda/devices.h"
-#include "kernels/backends/cuda/errors.h"
+#include "kernels/cuda/devices.h"
+#include "kernels/cuda/errors.h"
 #include "kernels/math/cuda/cublas.h"
 
 enum {

@@ -262,6 +262,75 @@ static void test_failures(void **state)
     assert_int_equal(living, 0);
 }
 
+/* Whether an engine may take the place of the first one. */
+static bool is_equal(const struct conv_engine *engine, const struct conv_engine *first)
+{
+    return engine->deterministic && engine->workspace <= CONV_PLAN_WORKSPACE &&
+           engine->parts == first->parts && engine->tensor_cores == first->tensor_cores &&
+           engine->compiled == first->compiled && !engine->down_converts;
+}
+
+static bool same_place(const struct conv_engine *a, const struct conv_engine *b)
+{
+    return a->fallback == b->fallback && a->index == b->index && a->parts == b->parts &&
+           a->id == b->id;
+}
+
+/* Goes through all engines that fit, and makes the plan of each again by its place. Returns their
+ * number. */
+static size_t try_all(const struct conv_target *target, const struct conv_problem *problem)
+{
+    struct conv_engine first = {0}, engine = {0};
+    struct conv_plan *plan, *again;
+    struct error err = {""};
+    size_t count = 0;
+    int code = conv_plan_build(&cudnn, target, problem, &plan, &err);
+    for (; !code && plan; count++) {
+        struct conv_engine found = conv_plan_engine(plan), last = engine;
+        engine = found;
+        first = count ? first : found;
+        assert_true(is_equal(&found, &first));
+        if (count) /* they come in the order of the lists */
+            assert_true(found.fallback > last.fallback ||
+                        (found.fallback == last.fallback && found.index > last.index));
+        conv_plan_free(plan);
+        assert_int_equal(conv_plan_build_listed(&cudnn, target, problem, &found, &again, &err), 0);
+        engine = conv_plan_engine(again);
+        assert_true(same_place(&engine, &found));
+        assert_int_equal(engine.workspace, found.workspace);
+        conv_plan_free(again);
+        found.id++; /* another cuDNN has another engine there */
+        assert_int_equal(conv_plan_build_listed(&cudnn, target, problem, &found, &again, &err),
+                         -ENOENT);
+        assert_null(again);
+        code = conv_plan_build_next(&cudnn, target, problem, &engine, &plan, &err);
+    }
+    assert_int_equal(code, 0);
+    assert_null(plan);
+    return count;
+}
+
+static void test_other_engines(void **state)
+{
+    static const struct conv_spec *const specs[] = {&plain, &grouped};
+    size_t most = 0;
+    (void)state;
+    struct conv_target target;
+    open_target(&cards[2], &target);
+    for (int i = 0; i < 2; i++)
+        for (int d = 0; d < CONV_DIRECTIONS; d++)
+            for (int wide = 0; wide < 2; wide++) {
+                struct conv_problem problem = problem_of(specs[i], (enum conv_direction)d);
+                problem.type = wide ? VALUE_F32 : VALUE_BF16;
+                size_t count = try_all(&target, &problem);
+                assert_true(count > 0);
+                most = count > most ? count : most;
+            }
+    assert_in_range(most, 5, 64); /* all of them are timed: MOST_CONTENDERS in engines.c */
+    conv_target_free(&cudnn, &target);
+    assert_int_equal(living, 0);
+}
+
 static void test_targets(void **state)
 {
     (void)state;
@@ -293,7 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_targets),         cmocka_unit_test(test_split),
         cmocka_unit_test(test_split_alignment), cmocka_unit_test(test_unsupported),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_failures),        cmocka_unit_test(test_other_engines),
     };
     const struct CMUnitTest skipped[] = {{"all", skip_test, NULL, NULL, err.text}};
     if (cudnn_open(&cudnn, &err))

@@ -1,7 +1,7 @@
 /* See errors.h. A table of the errors that a user can do something about; all others have the
  * runtime's own text. An error that the device reports stays until the process ends, so a stage
  * that met one ends, and the next run resumes from its checkpoint. */
-#include "kernels/backends/cuda/errors.h"
+#include "kernels/cuda/errors.h"
 
 #include <errno.h>
 #include <stdio.h>

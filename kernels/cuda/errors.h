@@ -1,6 +1,6 @@
 /* Error texts of the CUDA runtime: cause and remedy. */
-#ifndef FERDAG_KERNELS_BACKENDS_CUDA_ERRORS_H
-#define FERDAG_KERNELS_BACKENDS_CUDA_ERRORS_H
+#ifndef FERDAG_KERNELS_CUDA_ERRORS_H
+#define FERDAG_KERNELS_CUDA_ERRORS_H
 
 #include <cuda_runtime_api.h>
 #include "base/error.h"

@@ -1,8 +1,8 @@
 /* Queries about the CUDA devices that this process sees: all of the machine, or those that
  * CUDA_VISIBLE_DEVICES names. The first call starts the CUDA driver; later changes of that variable
  * have no effect. No query makes a context on a device. */
-#ifndef FERDAG_KERNELS_BACKENDS_CUDA_DEVICES_H
-#define FERDAG_KERNELS_BACKENDS_CUDA_DEVICES_H
+#ifndef FERDAG_KERNELS_CUDA_DEVICES_H
+#define FERDAG_KERNELS_CUDA_DEVICES_H
 
 #include <stddef.h>
 #include "base/error.h"
@@ -30,8 +30,5 @@ void cuda_runtime_version(char *text, size_t size);
  * compute capability, multiprocessors. A stage may run on any of the devices, so they must be
  * alike. Returns 0, -ENODEV (no device, or devices that differ) or -ENOSPC, with err filled in. */
 int cuda_devices_describe(char *text, size_t size, struct error *err);
-
-/* The same and cuDNN's version: "NVIDIA H200 sm_90 132 cudnn 9.19.0". The numerics of nets. */
-int cuda_numerics(char *text, size_t size, struct error *err);
 
 #endif

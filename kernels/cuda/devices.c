@@ -1,6 +1,5 @@
 /* See devices.h. */
-#include "kernels/backends/cuda/devices.h"
-#include "kernels/backends/cuda/cudnn.h"
+#include "kernels/cuda/devices.h"
 
 #include <cuda_runtime_api.h>
 #include <errno.h>
@@ -156,21 +155,4 @@ int cuda_devices_describe(char *text, size_t size, struct error *err)
                            text, i, other);
     }
     return rc;
-}
-
-int cuda_numerics(char *text, size_t size, struct error *err)
-{
-    struct cudnn cudnn = {0};
-    int rc = cuda_devices_describe(text, size, err);
-    if (rc == 0)
-        rc = cudnn_open(&cudnn, err);
-    if (rc < 0)
-        return rc;
-    size_t used = strlen(text), version = cudnn.version;
-    cudnn_close(&cudnn);
-    int n = snprintf(text + used, size - used, " cudnn %zu.%zu.%zu", version / 10000,
-                     version / 100 % 100, version % 100);
-    return n < 0 || (size_t)n >= size - used
-               ? error_set(err, ENOSPC, "the text of the GPU and cuDNN is too long")
-               : 0;
 }
