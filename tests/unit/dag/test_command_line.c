@@ -148,7 +148,8 @@ static void test_option_text(void **state)
     (void)state;
     char text[OPTION_TEXT_LIMIT];
     option_text(by_name("backend"), NULL, text, sizeof text);
-    assert_string_equal(text, "compute nets, SVMs and kNN with this backend: auto (default), ref, cpu or cuda");
+    assert_string_equal(
+        text, "compute nets, SVMs and kNN with this backend: auto (default), ref, cpu or cuda");
     option_text(by_name("json"), command_find("run", NULL), text, sizeof text);
     assert_string_equal(text, "print the results as JSON on stdout");
     option_text(by_name("all"), command_find("graph", NULL), text, sizeof text);
