@@ -11,7 +11,7 @@ stages:
   net: { kind: train_cnn, in: { images: full }, with: { model: resnet18, width: 1, epochs: 1, batch_size: 16 } }
 Y
 net=$(own net) blas=$(own blas)
-[ -n "$net" ] && [ -n "$blas" ] && [ -n "$(own products)" ] || fail "--version --verbose: $(own net), $(own blas)"
+if [ -z "$net" ] || [ -z "$blas" ] || [ -z "$(own products)" ]; then fail "--version --verbose: $(own net), $(own blas)"; fi
 "$FERDAG" run x.yaml --cache c 2> err || fail "$(cat err)"
 # stated TEXT: the file with that section
 stated() { cat x.yaml; printf 'params: { cpu: "%s" }\nnumerics: %s\n' "${net#* }" "$1"; }
