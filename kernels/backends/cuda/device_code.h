@@ -47,8 +47,8 @@ void host_shared(void *memory, size_t bytes);
 #define KERNEL static
 /* Memory that the threads of a block share. */
 #define SHARED(type, name)                                                                         \
-    static type name; /* NOLINT(bugprone-macro-parentheses): a type has none */                    \
-    host_shared(&name, sizeof(name))
+    static type name;                                                                              \
+    host_shared(&(name), sizeof(name))
 
 static inline unsigned thread_index()
 {
