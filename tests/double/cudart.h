@@ -15,13 +15,13 @@
  * copy uses the block: that prints a line and aborts.
  *
  * Environment, for whole programs:
- *   FERDAG_DOUBLE_DEVICES="NVIDIA H200:90:132:139;..."  name:compute capability:multiprocessors:GiB
- *                         for each device; default: this one; empty: no device.
- * CUDA_VISIBLE_DEVICES selects from them. FERDAG_DOUBLE_DRIVER  version of the driver (13000), or
- * "none"
- *   FERDAG_DOUBLE_SLOW_ENGINE="205"  runs of this engine of cuDNN take 30 ms more.
- *   FERDAG_DOUBLE_FAIL    "cudaMalloc:12:2;...": the 12th call of cudaMalloc returns error 2.
- *                         function "*" means all calls */
+ * - FERDAG_DOUBLE_DEVICES: for each device name:compute capability:multiprocessors:GiB, such as
+ *   "NVIDIA H200:90:132:139;NVIDIA H200:90:132:139". Default: one of these; empty: no device.
+ *   CUDA_VISIBLE_DEVICES selects from them.
+ * - FERDAG_DOUBLE_DRIVER: the version of the driver, such as 13000, or "none".
+ * - FERDAG_DOUBLE_SLOW_ENGINE: runs of the engine of cuDNN with this number take 30 ms more.
+ * - FERDAG_DOUBLE_FAIL: "cudaMalloc:12:2;..." means that the 12th call of cudaMalloc returns error
+ *   2. The function "*" means all calls. */
 #ifndef FERDAG_TESTS_DOUBLE_CUDART_H
 #define FERDAG_TESTS_DOUBLE_CUDART_H
 
