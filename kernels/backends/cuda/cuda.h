@@ -117,6 +117,9 @@ struct device {
 /* Allocates device memory that the device owns. Returns -EBUSY during a capture. */
 int cuda_memory(struct device *device, size_t bytes, void **memory, struct error *err);
 
+/* The same; all bytes are 0 for the operations that follow. */
+int cuda_zeroed_memory(struct device *device, size_t bytes, void **memory, struct error *err);
+
 /* Makes g at least `bytes` long. The contents are lost if it grows. */
 int cuda_grow(struct device *device, struct growing *g, size_t bytes, struct error *err);
 

@@ -27,6 +27,14 @@ int cuda_memory(struct device *device, size_t bytes, void **memory, struct error
     return 0;
 }
 
+int cuda_zeroed_memory(struct device *device, size_t bytes, void **memory, struct error *err)
+{
+    int e = cuda_memory(device, bytes, memory, err);
+    return e ? e
+             : cuda_check(cudaMemsetAsync(*memory, 0, bytes, device->stream),
+                          "clearing device memory", err);
+}
+
 int cuda_grow(struct device *device, struct growing *g, size_t bytes, struct error *err)
 {
     if (bytes <= g->size)
@@ -89,18 +97,12 @@ struct matrix cuda_written(struct tensor *t, size_t n)
 int cuda_sums(struct device *device, size_t channels, struct sums_scratch *scratch,
               struct error *err)
 {
-    int e = 0;
-    if (!device->tickets) {
-        void *tickets;
-        e = cuda_memory(device, sizeof *device->tickets, &tickets, err);
-        if (!e)
-            e = cuda_check(cudaMemsetAsync(tickets, 0, sizeof *device->tickets, device->stream),
-                           "clearing device memory", err);
-        if (!e)
-            device->tickets = tickets;
-    }
-    if (!e)
+    void *tickets = device->tickets;
+    int e = tickets ? 0 : cuda_zeroed_memory(device, sizeof *device->tickets, &tickets, err);
+    if (!e) {
+        device->tickets = tickets;
         e = cuda_grow(device, &device->sums, sums_scratch_values(channels) * sizeof(float), err);
+    }
     *scratch = (struct sums_scratch){device->sums.memory, device->tickets};
     return e;
 }
@@ -148,11 +150,7 @@ int cuda_tensor(struct device *device, enum tensor_use use, struct shape shape,
     struct tensor *t = new_tensor(device, shape, plain ? VALUE_F32 : device->type, err);
     if (!t)
         return -ENOMEM;
-    size_t bytes = cuda_values(t) * size_of(t->type);
-    int e = cuda_memory(device, bytes, &t->data, err);
-    if (!e)
-        e = cuda_check(cudaMemsetAsync(t->data, 0, bytes, device->stream), "clearing device memory",
-                       err);
+    int e = cuda_zeroed_memory(device, cuda_values(t) * size_of(t->type), &t->data, err);
     if (e) {
         free(t);
         return e;

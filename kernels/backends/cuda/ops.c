@@ -197,10 +197,7 @@ static int make_totals(struct device *device, struct error *err)
     void *memory;
     if (device->totals)
         return 0;
-    int e = cuda_memory(device, sizeof *device->totals, &memory, err);
-    if (!e)
-        e = cuda_check(cudaMemsetAsync(memory, 0, sizeof *device->totals, device->stream),
-                       "clearing device memory", err);
+    int e = cuda_zeroed_memory(device, sizeof *device->totals, &memory, err);
     if (!e)
         device->totals = memory;
     return e;
