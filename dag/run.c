@@ -335,7 +335,7 @@ static void print_notice(void *data, const char *text)
     progress_warn(data, "ferdag: cache: %s", text);
 }
 
-/* A stage that wants more GPUs than the executor has would wait for ever. */
+/* A stage that needs more GPUs than the executor has would never start. */
 static int check_gpus(struct scheduler *s)
 {
     for (size_t i = 0; i < s->plan->experiment->stage_count; i++) {

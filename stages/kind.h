@@ -62,9 +62,9 @@ struct kind {
     const struct port *inputs, *outputs;
     const struct param *params;
     enum numerics numerics; /* what of the machine decides results: it goes into the key */
-    int gpu;     /* hundredths of a GPU that a stage takes with the backend cuda if the file doesn't
-                    say;     several stages that use it only now and then share one. 0: computes on CPUs
-                    only */
+    int gpu; /* hundredths of a GPU that a stage takes with the backend cuda, if the file states no
+                number: less than 100 for kinds that use a GPU for a part of their time. 0: the
+                kind computes on CPUs only */
     bool report; /* reads measured outputs and provenance: names, keys and measured digests of its
                     input stages go into its key; inputs whose stage has no result are left
                     out instead of stopping it */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Checks the cuda backend on this machine's GPU in at most five minutes: check_gpu, then two training
-# steps under compute-sanitizer where that works. Goes on after a failure; ends with
+# steps under compute-sanitizer where that works. Continues after a failure; ends with
 # "N passed, N failed, N skipped".
 # Usage: check.sh [FOLDER [options of check_gpu]]; FOLDER has check_gpu (build/gpu), and files are
 # written there, too. SANITIZER is the path of compute-sanitizer; empty: none.

@@ -1,5 +1,5 @@
 /* Checks the `cuda` backend on a GPU: `make check-gpu`. Each item has one line, "passed name
- * (seconds)", FAILED or skipped; the program goes on after a failure and ends with "N passed, N
+ * (seconds)", FAILED or skipped; the program continues after a failure and ends with "N passed, N
  * failed, N skipped". Exit status: 0, or 1 if an item failed.
  * Usage: check_gpu [--short] [--folder FOLDER] [--limit SECONDS] [--only PART] [--steps N]
  *   --short   small shapes and widths; used without a GPU, with doubles of CUDA and cuDNN

@@ -1,5 +1,5 @@
 /* check_gpu: two epochs on drawn images. The loss must fall, and accuracy must be far above chance;
- * a training that goes on from saved parameters must be the one that never stopped, to the bit. */
+ * a training resumed from saved parameters must equal an uninterrupted one, bit for bit. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -38,7 +38,7 @@ extern thread_local struct host_thread *host_thread;
 cudaError_t host_launch(const struct launch_shape &shape, cudaStream_t stream,
                         const std::function<void()> &thread);
 void host_barrier();
-/* Tells of shared memory: the first thread of a block that comes here fills it with NaN. */
+/* Fills shared memory with NaN at the first call in a block; later calls do nothing. */
 void host_shared(void *memory, size_t bytes);
 
 /* CUDA's headers define this without a meaning for other compilers. */
