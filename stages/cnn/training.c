@@ -120,7 +120,8 @@ static int read_sums(struct training *t, struct error *err)
     return 0;
 }
 
-static int evaluate_public(struct training *t, double *loss, size_t *correct, struct error *err)
+/* Prepares the net that evaluates. */
+static int start_evaluation(struct training *t, struct error *err)
 {
     struct evaluation *e = &t->evaluation;
     e->net = t->full_net ? t->full_net : t->net;
@@ -128,16 +129,44 @@ static int evaluate_public(struct training *t, double *loss, size_t *correct, st
     e->crop = t->crop;
     e->batch = t->spec.batch;
     int rc = t->full_net ? weights_from_net(&t->now, t->net, err) : 0;
-    if (rc == 0 && t->full_net)
-        rc = weights_to_net(&t->now, t->full_net, err);
+    return rc == 0 && t->full_net ? weights_to_net(&t->now, t->full_net, err) : rc;
+}
+
+static int evaluate_set(struct training *t, const struct images *set,
+                        const struct net_images *resident, double *loss, size_t *correct,
+                        struct error *err)
+{
+    int rc = evaluate_queue(&t->evaluation, resident, err);
     if (rc == 0)
-        rc = evaluate_queue(e, &t->public_images, err);
+        rc = evaluate(&t->evaluation, 0, set->n, t->logits, NULL, err);
     if (rc == 0)
-        rc = evaluate(e, 0, t->public.n, t->logits, NULL, err);
+        *loss = evaluate_loss(t->logits, set->labels.data, set->n, correct);
+    return rc;
+}
+
+static int evaluate_public(struct training *t, double *loss, size_t *correct, struct error *err)
+{
+    int rc = start_evaluation(t, err);
+    if (rc == 0)
+        rc = evaluate_set(t, &t->public, &t->public_images, loss, correct, err);
     if (rc < 0)
         return rc;
-    *loss = evaluate_loss(t->logits, t->public.labels.data, t->public.n, correct);
     return isfinite(*loss) ? 0 : diverged(t, t->state.batch + 1, "public", *loss, err);
+}
+
+/* Adds the accuracy on the watched images to the line of the epoch. Nothing reads it but the output
+ * `watched`. */
+static int watch(struct training *t, json_t *line, struct error *err)
+{
+    double loss = 0;
+    size_t correct = 0;
+    if (t->watched.n == 0)
+        return 0;
+    int rc = evaluate_set(t, &t->watched, &t->watched_images, &loss, &correct, err);
+    if (rc == 0 &&
+        json_object_set_new(line, WATCHED_CORRECT, json_integer((json_int_t)correct)) < 0)
+        rc = error_set(err, ENOMEM, "out of memory");
+    return rc;
 }
 
 static int record_epoch(struct training *t, double lr, double loss, double accuracy,
@@ -154,7 +183,7 @@ static int record_epoch(struct training *t, double lr, double loss, double accur
     printf("epoch %d: lr %.4g, loss %.4f, training %.2f %%, public %.2f %%\n", s->epoch + 1, lr,
            s->loss / n, 100 * (double)s->correct / n, 100 * accuracy);
     fflush(stdout);
-    return 0;
+    return watch(t, line, err);
 }
 
 static int end_epoch(struct training *t, struct error *err)

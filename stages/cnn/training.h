@@ -11,13 +11,19 @@
 #include "stages/job.h"
 #include "stages/cnn/schedule.h"
 
+/* In a line of the state's metrics: how many watched images are correct. Not in the output metrics.
+ */
+#define WATCHED_CORRECT "watched_correct"
+
 struct training {
     const struct job *job;
     struct engines engines; /* those of spec */
     struct net_spec spec;
     struct net *net, *full_net; /* full_net: of evaluation on whole images */
     struct images train, public;
-    struct net_images train_images, public_images; /* resident: on net; on full_net or net */
+    struct images watched; /* the private split of the port `watched`; n == 0: not connected */
+    /* Resident: on net; on full_net or net; likewise. */
+    struct net_images train_images, public_images, watched_images;
     struct scale scale;
     struct schedule schedule;
     struct net_step step;
@@ -31,8 +37,8 @@ struct training {
     uint32_t *order;
     struct crop *crops; /* of the running epoch, in its order, as the labels: the net's queue */
     uint8_t *labels;
-    struct evaluation evaluation; /* of PublicTest */
-    float *logits;                /* of PublicTest */
+    struct evaluation evaluation; /* of PublicTest, then of watched */
+    float *logits;                /* for the larger of the two */
 
     size_t sums_from; /* batch of the running epoch with which the device's sums begin */
     double checkpoint_seconds;

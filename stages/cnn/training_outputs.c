@@ -31,7 +31,10 @@ static int write_metrics(const struct training *t, struct error *err)
         return error_errno(err, errno, "cannot write %s", path);
     json_array_foreach(t->state.metrics, i, line)
     {
-        json_dumpf(line, f, JSON_REAL_PRECISION(9));
+        json_t *shown = json_copy(line);
+        json_object_del(shown, WATCHED_CORRECT);
+        json_dumpf(shown, f, JSON_REAL_PRECISION(9));
+        json_decref(shown);
         fputc('\n', f);
     }
     int rc = fclose(f) == 0 ? 0 : error_errno(err, errno, "cannot write %s", path);
@@ -78,6 +81,36 @@ static int write_timing(const struct training *t, struct error *err)
     return job_write_json(job_output(t->job, "timing"), timing, err);
 }
 
+/* The accuracy on the watched images of each epoch, of the epoch that PublicTest selects, and of
+ * the epoch that they would select themselves (the first of equals): the difference is what
+ * selecting on the test set would have gained. */
+static int write_watched(const struct training *t, struct error *err)
+{
+    if (t->watched.n == 0)
+        return 0;
+    double n = (double)t->watched.n, selected = 0, best = 0, accuracy = 0;
+    int best_epoch = 0;
+    json_t *accuracies = json_array(), *line;
+    size_t i;
+    json_array_foreach(t->state.metrics, i, line)
+    {
+        accuracy = (double)json_integer_value(json_object_get(line, WATCHED_CORRECT)) / n;
+        json_array_append_new(accuracies, json_real(accuracy));
+        if ((int)i + 1 == t->state.best_epoch)
+            selected = accuracy;
+        if (best_epoch == 0 || accuracy > best) {
+            best = accuracy;
+            best_epoch = (int)i + 1;
+        }
+    }
+    json_t *root =
+        json_pack("{s:i, s:f, s:i, s:f, s:f, s:f, s:I, s:o}", "selected_epoch", t->state.best_epoch,
+                  "selected_accuracy", selected, "oracle_epoch", best_epoch, "oracle_accuracy",
+                  best, "gain", best - selected, "last_accuracy", accuracy, "n",
+                  (json_int_t)t->watched.n, "accuracies", accuracies);
+    return job_write_json(job_output(t->job, "watched"), root, err);
+}
+
 /* For a longer training, where one could go on from here. */
 static int write_state(struct training *t, struct error *err)
 {
@@ -96,6 +129,8 @@ int training_write(struct training *t, struct error *err)
         rc = write_metrics(t, err);
     if (rc == 0)
         rc = write_summary(t, err);
+    if (rc == 0)
+        rc = write_watched(t, err);
     if (rc == 0)
         rc = write_state(t, err);
     return rc < 0 ? rc : write_timing(t, err);

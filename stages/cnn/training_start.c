@@ -30,6 +30,17 @@ static const char *set_name(const struct job *job)
     return stage ? stage : "images";
 }
 
+static int read_watched(struct training *t, struct error *err)
+{
+    if (job_input_count(t->job, "watched") == 0)
+        return 0;
+    const char *folder = job_input(t->job, "watched", 0);
+    int rc = images_read(folder, SPLIT_PRIVATE, &t->watched, err);
+    if (rc == 0 && t->watched.n == 0)
+        rc = error_set(err, EINVAL, "watched: the private split of %s has no image", folder);
+    return rc;
+}
+
 static int read_images(struct training *t, struct error *err)
 {
     const char *folder = job_input(t->job, "images", 0);
@@ -43,7 +54,7 @@ static int read_images(struct training *t, struct error *err)
                        set_name(t->job));
     if (rc == 0)
         rc = scale_fit(&t->scale, &t->train, err);
-    return rc;
+    return rc < 0 ? rc : read_watched(t, err);
 }
 
 /* ---- setting up ---- */
@@ -84,15 +95,22 @@ static void read_params(struct training *t)
     };
 }
 
-/* A net with the training images on its device, and PublicTest if it also evaluates. */
+/* The images that are evaluated after each epoch. */
+static int add_evaluated(struct training *t, struct net *net, struct error *err)
+{
+    int rc = crop_add_images(net, &t->public, &t->scale, &t->public_images, err);
+    if (rc == 0 && t->watched.n > 0)
+        rc = crop_add_images(net, &t->watched, &t->scale, &t->watched_images, err);
+    return rc;
+}
+
+/* A net with the training images on its device, and those that it evaluates. */
 static int make_net(struct training *t, struct error *err)
 {
     int rc = net_create(&t->net, &t->spec, err);
     if (rc == 0)
         rc = crop_add_images(t->net, &t->train, &t->scale, &t->train_images, err);
-    if (rc == 0 && t->view != VIEW_FULL)
-        rc = crop_add_images(t->net, &t->public, &t->scale, &t->public_images, err);
-    return rc;
+    return rc < 0 || t->view == VIEW_FULL ? rc : add_evaluated(t, t->net, err);
 }
 
 static int make_nets(struct training *t, struct error *err)
@@ -104,7 +122,7 @@ static int make_nets(struct training *t, struct error *err)
         spec.image_size = FACE_SIZE;
         rc = net_create(&t->full_net, &spec, err);
         if (rc == 0)
-            rc = crop_add_images(t->full_net, &t->public, &t->scale, &t->public_images, err);
+            rc = add_evaluated(t, t->full_net, err);
     }
     if (rc == 0)
         precision_log(t->net, t->spec.precision);
@@ -120,7 +138,8 @@ static int make_buffers(struct training *t, struct error *err)
     t->order = malloc(t->train.n * sizeof *t->order);
     t->crops = malloc(t->train.n * sizeof *t->crops);
     t->labels = malloc(t->train.n);
-    t->logits = malloc(t->public.n * CLASSES * sizeof *t->logits);
+    size_t evaluated = t->public.n > t->watched.n ? t->public.n : t->watched.n;
+    t->logits = malloc(evaluated * CLASSES * sizeof *t->logits);
     t->state.metrics = json_array();
     t->state.seconds = json_array();
     if (t->order && t->crops && t->labels && t->logits && t->state.metrics && t->state.seconds)
@@ -201,6 +220,7 @@ void training_finish(struct training *t)
     evaluate_free(&t->evaluation);
     images_free(&t->train);
     images_free(&t->public);
+    images_free(&t->watched);
     weights_free(&t->now);
     weights_free(&t->best);
     engines_free(&t->engines);

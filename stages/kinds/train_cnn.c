@@ -1,8 +1,9 @@
 /* train_cnn: trains one of the four nets on the training split and evaluates it on PublicTest.
  *
- * Nothing here opens the private split. Every random choice is a function of the seed and of the
- * place in the training (crop.h), and all state goes into a checkpoint (checkpoint.h), so a
- * training that was killed ends with the bytes of one that was not. */
+ * Nothing here opens the private split, but for the output `watched`, and no choice depends on
+ * that. Every random choice is a function of the seed and of the place in the training (crop.h),
+ * and all state goes into a checkpoint (checkpoint.h), so a training that was killed ends with the
+ * bytes of one that was not. */
 #include <string.h>
 #include "stages/cnn/net_params.h"
 #include "stages/cnn/training.h"
@@ -39,6 +40,13 @@ static const struct port inputs[] = {
     {.name = "images",
      .form = PORT_TREE,
      .text = "a data set's folder; only its training and public splits are opened"},
+    {.name = "watched",
+     .form = PORT_TREE,
+     .data = "images",
+     .optional = true,
+     .text =
+         "a data set's folder whose private split is evaluated after each epoch, for the output "
+         "watched; no other output depends on it"},
     ENGINES_PORT,
     {0}};
 
@@ -63,6 +71,14 @@ static const struct port outputs[] = {
               "/last_public_accuracy|last_public_loss|last_train_accuracy|last_train_loss|mean "
               "/parameters|public_images|train_images|width",
      .text = "best and last accuracies, parameters, flops_per_image, mean, deviation, backend"},
+    {.name = "watched",
+     .file = "watched.json",
+     .optional = true,
+     .holds = "/selected_epoch|selected_accuracy|oracle_epoch|oracle_accuracy|gain|last_accuracy|n "
+              "/accuracies/*",
+     .text = "if the input watched is connected: its accuracy (0 to 1) after each epoch, at the "
+             "epoch that PublicTest selects, and at its own best epoch (oracle); gain: the "
+             "difference, what selecting on the test set would seem to gain"},
     {.name = "timing",
      .file = "timing.json",
      .holds = "/continued_from_epochs|images_per_second|seconds|threads|times_resumed "

@@ -195,6 +195,8 @@ static void make_data(const char *path, size_t train, size_t public, size_t priv
     }
 }
 
+static const char *watched = ""; /* the job's input of that name, with a comma after it */
+
 /* Runs a kind in a child process, in folder `place`, on ../data and ../weights; killed after
  * `milliseconds` of CPU time unless 0. Returns its exit status, or -1 if it was killed. Its error
  * text goes to the file "error". */
@@ -203,10 +205,10 @@ static int run_in(const char *place, const char *name, const char *params, int m
     struct error err = {""};
     char *text =
         format_string("{\"stage\":\"t\",\"kind\":\"%s\",\"key\":\"5eed\",\"params\":{%s},"
-                      "\"inputs\":{\"images\":[{\"path\":\"../data\",\"stage\":\"cleaned\"}],"
+                      "\"inputs\":{%s\"images\":[{\"path\":\"../data\",\"stage\":\"cleaned\"}],"
                       "\"weights\":[{\"path\":\"../weights\"}]},"
                       "\"outputs\":{},\"threads\":1,\"backend\":\"auto\"}",
-                      name, params);
+                      name, params, watched);
     char *job_file = format_string("%s/job.json", place);
     assert_int_equal(file_make_folders(place, &err), 0);
     assert_int_equal(file_write(job_file, text, strlen(text), &err), 0);
@@ -413,6 +415,81 @@ static void failures_name_their_cause(void **state)
     expect_failure(TINY, "set cleaned");
 }
 
+/* ---- watched images ---- */
+
+static json_t *read_json(const char *place, const char *name)
+{
+    size_t size;
+    char *text = slurp(place, name, &size);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    free(text);
+    return json;
+}
+
+static double number(const json_t *object, const char *name)
+{
+    assert_true(json_is_number(json_object_get(object, name)));
+    return json_number_value(json_object_get(object, name));
+}
+
+/* Watching changes no other output, also in a training that goes on from a checkpoint. */
+static void watching_decides_nothing(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    make_data("data", 28, 14, 0, -1);
+    make_data("watched", 28, 14, 21, -1);
+    assert_int_equal(access("a/watched.json", F_OK), -1);
+    watched = "\"watched\":[{\"path\":\"../watched\"}],";
+    assert_int_equal(train_in("w", TINY, 0), 0);
+    same_files("a", "w");
+    int status = -1;
+    for (int allowed = 40; status == -1; allowed = allowed * 5 / 4)
+        status = train_in("v", TINY ",\"checkpoint_seconds\":0", allowed);
+    assert_int_equal(status, 0);
+    same_files("a", "v");
+    size_t m, n;
+    char *x = slurp("w", "watched.json", &m), *y = slurp("v", "watched.json", &n);
+    assert_string_equal(x, y);
+    free(x);
+    free(y);
+    watched = "\"watched\":[{\"path\":\"../data\"}],";
+    assert_int_equal(train_in("none", TINY, 0), 1); /* no private split */
+    assert_int_equal(file_remove_tree("none", &err), 0);
+    watched = "";
+}
+
+/* The numbers of watched.json against those that extract_features finds with the same weights. */
+static void watched_accuracies_are_those_of_the_weights(void **state)
+{
+    (void)state;
+    static const char *const weights[2] = {"w/best.safetensors", "w/last.safetensors"};
+    static const char *const names[2] = {"selected_accuracy", "last_accuracy"};
+    struct error err = {""};
+    json_t *json = read_json("w", "watched.json"), *accuracy;
+    make_data("data", 28, 14, 21, -1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(file_copy(weights[i], "weights", &err), 0);
+        assert_int_equal(run_in("u", "extract_features", "", 0), 0);
+        json_t *summary = read_json("u", "summary.json");
+        assert_float_equal(number(json, names[i]),
+                           number(json_object_get(summary, "accuracy"), "private"), 1e-12);
+        json_decref(summary);
+    }
+    double best = 0;
+    size_t i;
+    json_array_foreach(json_object_get(json, "accuracies"), i, accuracy) best =
+        fmax(best, json_real_value(accuracy));
+    assert_int_equal(i, 3);
+    assert_float_equal(number(json, "oracle_accuracy"), best, 1e-12);
+    assert_float_equal(number(json, "gain"), best - number(json, "selected_accuracy"), 1e-12);
+    json_t *at = json_array_get(json_object_get(json, "accuracies"),
+                                (size_t)number(json, "oracle_epoch") - 1);
+    assert_float_equal((float)json_real_value(at), best, 1e-7);
+    json_decref(json);
+}
+
 /* ---- features ---- */
 
 static struct array read_array(const char *path, enum array_type type, size_t dims)
@@ -547,6 +624,8 @@ int main(void)
         cmocka_unit_test(automatic_precision_is_fp32_on_a_cpu),
         cmocka_unit_test(killed_training_ends_with_the_same_bytes),
         cmocka_unit_test(bad_checkpoints_are_not_believed),
+        cmocka_unit_test(watching_decides_nothing),
+        cmocka_unit_test(watched_accuracies_are_those_of_the_weights),
         cmocka_unit_test(failures_name_their_cause),
         cmocka_unit_test(features_of_all_splits),
         cmocka_unit_test(views_differ_batches_do_not),
