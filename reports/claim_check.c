@@ -1,271 +1,35 @@
-/* See claim_check.h. A check becomes pairs of operands; each pair gets a result for our numbers,
- * with their errors and gaps, and one for the paper's own numbers. */
+/* See claim_check.h. Every check asks whether left - right lies in a range; they differ in the range
+ * and in how many of the comparisons must hold. */
 #include "reports/claim_check.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "reports/cells.h"
-#include "reports/claim_pairs.h"
-#include "reports/number.h"
-#include "base/text.h"
 
-static const char *const result_names[CHECK_RESULTS] = {"holds", "fails", "open", "missing"};
-
-struct tally {
-    size_t count[CHECK_RESULTS], paper_holds, paper_of;
-    json_t *comparisons;
-};
-
-struct rule {
-    const char *name, *members; /* see claim_check_members */
-    /* Of one pair; NULL: the check looks at all of them together, with `compare`. */
-    enum check_result (*decide)(const struct sides *s, double margin);
-    void (*compare)(const json_t *check, const struct cell_pairs *pairs, struct tally *t);
-};
-
-/* ---- results of one pair ---- */
-
-static enum check_result beyond(double excess, double error)
-{
-    if (fabs(excess) <= error)
-        return error > 0 ? CHECK_OPEN : CHECK_FAILS; /* equal exact numbers: not above */
-    return excess > 0 ? CHECK_HOLDS : CHECK_FAILS;
-}
-
-static enum check_result decide_above(const struct sides *s, double margin)
-{
-    return beyond(s->left - s->right - margin, s->error);
-}
-
-static enum check_result decide_below(const struct sides *s, double margin)
-{
-    return beyond(s->right - s->left - margin, s->error);
-}
-
-static enum check_result decide_reaches(const struct sides *s, double margin)
-{
-    return s->left >= s->right - margin - s->error ? CHECK_HOLDS : CHECK_FAILS;
-}
-
-static enum check_result decide_within(const struct sides *s, double margin)
-{
-    return fabs(s->left - s->right) <= margin ? CHECK_HOLDS : CHECK_FAILS;
-}
-
-static enum check_result decide_at_most(const struct sides *s, double margin)
-{
-    return s->left <= s->right + margin ? CHECK_HOLDS : CHECK_FAILS;
-}
-
-/* ---- words for a comparison ---- */
-
-static void add_label(struct text *t, const json_t *of)
-{
-    const char *group = cells_string(of, "group");
-    text_print(t, "%s%s%s", group, *group ? ", " : "", cells_string(of, "label"));
-}
-
-/* What distinguishes the pair from the others of the check: "ResNet18, Full data set, Public". */
-static void add_name(struct text *t, const struct cell_pair *p)
-{
-    add_label(t, p->left_varies ? p->left.row : p->right.row);
-    if (p->columns_vary) {
-        text_add(t, ", ");
-        add_label(t, p->left.column);
-    }
-}
-
-static void add_number(struct text *t, double x, int digits, bool sign)
-{
-    char number[NUMBER_SIZE];
-    number_format(number, x, digits, sign, false);
-    text_add(t, number);
-}
-
-/* The number, or why there is none. */
-static void add_side(struct text *t, double x, const char *missing, int digits)
-{
-    if (missing)
-        text_add(t, missing);
-    else
-        add_number(t, x, digits, false);
-}
-
-/* "67.35 against 65.00 (+2.35 ± 1.12)", with the reasons in place of sides that are missing. */
-static void add_sides(struct text *t, const struct sides *s, const char *left_missing,
-                      const char *right_missing, int digits)
-{
-    bool same = left_missing && right_missing && strcmp(left_missing, right_missing) == 0;
-    add_side(t, s->left, left_missing, digits);
-    if (same)
-        return;
-    text_add(t, " against ");
-    add_side(t, s->right, right_missing, digits);
-    if (!s->known)
-        return;
-    text_add(t, " (");
-    add_number(t, number_round(s->left, digits) - number_round(s->right, digits), digits, true);
-    if (s->error > 0) {
-        text_add(t, " \u00b1 ");
-        add_number(t, s->error, digits, false);
-    }
-    text_add(t, ")");
-}
-
-static json_t *comparison_json(const struct cell_pair *p, const struct operand *a,
-                               const struct operand *b, const struct sides *ours,
-                               const struct sides *paper, enum check_result result,
-                               enum check_result paper_result)
-{
-    struct text name = {0}, own = {0}, theirs = {0};
-    int digits = (int)json_integer_value(json_object_get(p->left.cell, "digits"));
-    add_name(&name, p);
-    add_sides(&own, ours, a->missing, b->missing, digits);
-    if (paper->known)
-        add_sides(&theirs, paper, NULL, NULL, digits);
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:s}", "text", text_string(&name), "ours",
-                  text_string(&own), "paper", text_string(&theirs), "result", result_names[result],
-                  "paper_result", paper_result == CHECK_MISSING ? "" : result_names[paper_result]);
-    text_free(&name);
-    text_free(&own);
-    text_free(&theirs);
-    return json;
-}
-
-/* ---- checks ---- */
-
-static void count_pair(struct tally *t, enum check_result result, enum check_result paper_result,
-                       json_t *comparison)
-{
-    t->count[result]++;
-    if (paper_result != CHECK_MISSING) {
-        t->paper_of++;
-        t->paper_holds += paper_result == CHECK_HOLDS;
-    }
-    json_array_append_new(t->comparisons, comparison);
-}
-
-static void compare_pairs(const struct rule *rule, const struct cell_pairs *pairs, double margin,
-                          struct tally *t)
-{
-    for (size_t i = 0; i < pairs->n; i++) {
-        struct operand a, b;
-        pair_operands(&pairs->items[i], &a, &b);
-        struct sides ours = pair_our_sides(&a, &b), paper = pair_paper_sides(&a, &b);
-        enum check_result result = ours.known ? rule->decide(&ours, margin) : CHECK_MISSING;
-        enum check_result paper_result = paper.known ? rule->decide(&paper, margin) : CHECK_MISSING;
-        count_pair(t, result, paper_result,
-                   comparison_json(&pairs->items[i], &a, &b, &ours, &paper, result, paper_result));
-    }
-}
-
-/* ---- checks of all pairs together; index 0: our numbers, 1: the paper's ---- */
-
-struct totals {
-    bool known[2];
-    double difference[2];       /* sums of left - right */
-    double variance;            /* of our sum */
-    size_t right_is_greater[2]; /* how many pairs */
-    const char *missing;        /* the first reason why ours is not known */
-};
-
-static struct totals add_up(const struct cell_pairs *pairs)
-{
-    struct totals all = {.known = {true, true}};
-    for (size_t i = 0; i < pairs->n; i++) {
-        struct operand a, b;
-        pair_operands(&pairs->items[i], &a, &b);
-        struct sides sides[2] = {pair_our_sides(&a, &b), pair_paper_sides(&a, &b)};
-        for (int k = 0; k < 2; k++) {
-            all.known[k] = all.known[k] && sides[k].known;
-            all.difference[k] += sides[k].left - sides[k].right;
-            all.right_is_greater[k] += sides[k].right > sides[k].left;
-        }
-        all.variance += sides[0].error * sides[0].error;
-        if (!all.missing && !sides[0].known)
-            all.missing = pair_missing(&a, &b);
-    }
-    return all;
-}
-
-/* Counts the one comparison of such a check; shown is freed. */
-static void count_totals(struct tally *t, const char *name, struct text shown[2],
-                         const enum check_result results[2])
-{
-    json_t *comparison =
-        json_pack("{s:s, s:s, s:s, s:s, s:s}", "text", name, "ours", text_string(&shown[0]),
-                  "paper", text_string(&shown[1]), "result", result_names[results[0]],
-                  "paper_result", results[1] == CHECK_MISSING ? "" : result_names[results[1]]);
-    count_pair(t, results[0], results[1], comparison);
-    text_free(&shown[0]);
-    text_free(&shown[1]);
-}
-
-/* The mean of left - right over all pairs. */
-static void compare_mean(const json_t *check, const struct cell_pairs *pairs, struct tally *t)
-{
-    double min = json_number_value(json_object_get(check, "min"));
-    double max = json_number_value(json_object_get(check, "max"));
-    struct totals all = add_up(pairs);
-    double n = (double)pairs->n, errors[2] = {sqrt(all.variance) / n, 0};
-    enum check_result results[2] = {CHECK_MISSING, CHECK_MISSING};
-    struct text shown[2] = {{0}, {0}}, name = {0};
-    for (int k = 0; k < 2; k++) {
-        double mean = all.difference[k] / n, outside = fmax(min - mean, mean - max);
-        if (!all.known[k])
-            continue;
-        results[k] = outside <= 0                     ? CHECK_HOLDS
-                     : k == 0 && outside <= errors[k] ? CHECK_OPEN
-                                                      : CHECK_FAILS;
-        add_number(&shown[k], mean, 2, true);
-        if (errors[k] > 0) {
-            text_add(&shown[k], " \u00b1 ");
-            add_number(&shown[k], errors[k], 2, false);
-        }
-    }
-    if (!all.known[0])
-        text_add(&shown[0], all.missing);
-    text_print(&name, "mean of %zu differences", pairs->n);
-    count_totals(t, text_string(&name), shown, results);
-    text_free(&name);
-}
-
-/* 1 + how many of the others are greater; the pairs are (left, each other). */
-static void compare_rank(const json_t *check, const struct cell_pairs *pairs, struct tally *t)
-{
-    size_t top = (size_t)json_integer_value(json_object_get(check, "top"));
-    struct totals all = add_up(pairs);
-    enum check_result results[2] = {CHECK_MISSING, CHECK_MISSING};
-    struct text shown[2] = {{0}, {0}};
-    if (!pairs->n)
-        return;
-    for (int k = 0; k < 2; k++) {
-        size_t rank = 1 + all.right_is_greater[k];
-        if (!all.known[k])
-            continue;
-        results[k] = rank <= top ? CHECK_HOLDS : CHECK_FAILS;
-        text_print(&shown[k], "rank %zu of %zu", rank, pairs->n + 1);
-    }
-    if (!all.known[0])
-        text_add(&shown[0], all.missing);
-    count_totals(t, cells_string(pairs->items[0].left.row, "label"), shown, results);
-}
+const char *const check_result_names[CHECK_RESULTS] = {"holds", "fails", "open", "missing"};
 
 /* ---- the table of checks ---- */
 
 const char claim_check_names[] = "above|below|reaches|within|at_most|mean|rank";
 
-static const struct rule rules[] = {
-    {"above", "right! margin at_least majority", decide_above, NULL},
-    {"below", "right! margin at_least majority", decide_below, NULL},
-    {"reaches", "right margin at_least majority", decide_reaches, NULL},
-    {"within", "right! margin! at_least majority", decide_within, NULL},
-    {"at_most", "right! margin at_least majority", decide_at_most, NULL},
-    {"mean", "right! min! max!", NULL, compare_mean},
-    {"rank", "among! top!", NULL, compare_rank},
-    {NULL, NULL, NULL, NULL},
+/* A bound of the range: sign times margin, infinite, or a member of the check. */
+static const struct rule {
+    const char *name, *members; /* see claim_check_members */
+    double low, high;           /* times margin; infinite: no bound */
+    bool open;
+    bool mean; /* one comparison, of the mean of all pairs, between min and max */
+    bool rank; /* above the others, but for top - 1 */
+} rules[] = {
+    {"above", "right! margin at_least majority", 1, INFINITY, true, false, false},
+    {"below", "right! margin at_least majority", -INFINITY, -1, true, false, false},
+    {"reaches", "right margin at_least majority", -1, INFINITY, false, false, false},
+    {"within", "right! margin! at_least majority", -1, 1, false, false, false},
+    {"at_most", "right! margin at_least majority", -INFINITY, 1, false, false, false},
+    {"mean", "right! min! max!", 0, 0, false, true, false},
+    {"rank", "among! top!", 1, INFINITY, true, false, true},
+    {0},
 };
 
 static const struct rule *find_rule(const char *name)
@@ -282,62 +46,205 @@ const char *claim_check_members(const char *name)
     return rule ? rule->members : NULL;
 }
 
-/* How many pairs must hold. */
-static size_t needed(const json_t *check, size_t n)
+static struct range range_of(const struct rule *rule, const json_t *check)
+{
+    double margin = json_number_value(json_object_get(check, "margin"));
+    if (rule->mean)
+        return (struct range){json_number_value(json_object_get(check, "min")),
+                              json_number_value(json_object_get(check, "max")), false};
+    return (struct range){isinf(rule->low) ? rule->low : rule->low * margin,
+                          isinf(rule->high) ? rule->high : rule->high * margin, rule->open};
+}
+
+static size_t needed(const struct rule *rule, const json_t *check, size_t n)
 {
     const json_t *least = json_object_get(check, "at_least");
+    size_t top = (size_t)json_integer_value(json_object_get(check, "top"));
+    if (rule->rank) /* at most top - 1 of the others are not below it */
+        return n + 1 > top ? n + 1 - top : 0;
     if (json_is_integer(least) && json_integer_value(least) >= 0)
         return (size_t)json_integer_value(least);
     return json_is_true(json_object_get(check, "majority")) ? n / 2 + 1 : n;
 }
 
-static enum check_result sum_up(const struct tally *t, size_t need)
+/* ---- evidence ---- */
+
+static void set_p(struct comparison *c, enum author author, const struct range *range)
 {
-    if (t->count[CHECK_MISSING])
-        return CHECK_MISSING;
-    if (t->count[CHECK_HOLDS] >= need)
-        return CHECK_HOLDS;
-    return t->count[CHECK_HOLDS] + t->count[CHECK_OPEN] < need ? CHECK_FAILS : CHECK_OPEN;
+    double inside, outside;
+    c->p[author] = c->adjusted[author] = NAN;
+    if (!evidence_is_tested(&c->evidence[author]))
+        return;
+    evidence_p(&c->evidence[author], range, &inside, &outside);
+    c->p[author] = c->adjusted[author] = fmin(1, 2 * fmin(inside, outside));
+    c->inside[author] = inside < outside;
 }
 
-static json_t *check_json(const json_t *check, const struct tally *t, size_t need,
-                          enum check_result result)
+static int compare_pair(struct comparison *c, const struct cell_pair *pair,
+                        const struct range *range, struct error *err)
 {
-    return json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "text",
-                     cells_string(check, "text"), "informational",
-                     json_is_true(json_object_get(check, "informational")), "result",
-                     result_names[result], "holds", (json_int_t)t->count[CHECK_HOLDS], "fails",
-                     (json_int_t)t->count[CHECK_FAILS], "open", (json_int_t)t->count[CHECK_OPEN],
-                     "missing", (json_int_t)t->count[CHECK_MISSING], "needed", (json_int_t)need,
-                     "paper_holds", (json_int_t)t->paper_holds, "paper_of", (json_int_t)t->paper_of,
-                     "comparisons", t->comparisons);
+    int rc = 0;
+    c->pair = pair;
+    for (int k = 0; k < AUTHORS && rc == 0; k++) {
+        c->sides[k] = pair_sides(pair, (enum author)k);
+        rc = evidence_make(&c->sides[k].left, &c->sides[k].right, &c->evidence[k], err);
+        if (rc == 0)
+            set_p(c, (enum author)k, range);
+    }
+    return rc;
 }
 
-int claim_check_evaluate(const json_t *check, const json_t *tables, json_t **out,
-                         struct check_outcome *outcome, struct error *err)
+/* The mean of all pairs: the operands are collected into one comparison. */
+static int compare_mean(struct check *c, struct error *err)
+{
+    size_t n = c->pairs.n;
+    struct comparison *mean = &c->comparisons[0];
+    struct operand *sides = malloc(2 * n * sizeof *sides);
+    int rc = sides ? 0 : error_set(err, ENOMEM, "out of memory");
+    for (int k = 0; k < AUTHORS && rc == 0; k++) {
+        for (size_t i = 0; i < n; i++) {
+            struct sides one = pair_sides(&c->pairs.items[i], (enum author)k);
+            sides[i] = one.left;
+            sides[n + i] = one.right;
+            if (!mean->sides[k].left_missing)
+                mean->sides[k].left_missing =
+                    one.left_missing ? one.left_missing : one.right_missing;
+        }
+        rc = evidence_make_mean(sides, sides + n, n, &mean->evidence[k], err);
+        if (rc == 0)
+            set_p(mean, (enum author)k, &c->range);
+    }
+    free(sides);
+    return rc;
+}
+
+int check_open(struct check *c, const json_t *check, const json_t *tables, struct error *err)
 {
     const char *name = cells_string(check, "check");
     const struct rule *rule = find_rule(name);
+    *c = (struct check){.json = check,
+                        .informational = json_is_true(json_object_get(check, "informational"))};
     if (!rule)
         return error_set(err, EINVAL, "unknown check '%s' (expected one of %s)", name,
                          claim_check_names);
-    struct cell_pairs pairs;
-    int rc = pairs_make(check, tables, &pairs, err);
-    struct tally tally = {.comparisons = json_array()};
-    if (rc == 0) {
-        if (rule->decide)
-            compare_pairs(rule, &pairs, json_number_value(json_object_get(check, "margin")),
-                          &tally);
-        else
-            rule->compare(check, &pairs, &tally);
-        size_t need = needed(check, rule->decide ? pairs.n : 1);
-        outcome->result = sum_up(&tally, need);
-        outcome->paper_fails = tally.paper_of >= need && tally.paper_holds < need;
-        *out = check_json(check, &tally, need, outcome->result);
-        if (!*out)
-            rc = error_set(err, ENOMEM, "out of memory");
-    }
-    json_decref(tally.comparisons);
-    pairs_free(&pairs);
+    int rc = pairs_make(check, tables, &c->pairs, err);
+    if (rc < 0)
+        return rc;
+    c->range = range_of(rule, check);
+    c->n = rule->mean ? 1 : c->pairs.n;
+    c->needed = needed(rule, check, c->n);
+    c->comparisons = calloc(c->n, sizeof *c->comparisons);
+    if (!c->comparisons)
+        return error_set(err, ENOMEM, "out of memory");
+    if (rule->mean)
+        return compare_mean(c, err);
+    for (size_t i = 0; i < c->n && rc == 0; i++)
+        rc = compare_pair(&c->comparisons[i], &c->pairs.items[i], &c->range, err);
     return rc;
+}
+
+void check_close(struct check *c)
+{
+    for (size_t i = 0; c->comparisons && i < c->n; i++)
+        for (int k = 0; k < AUTHORS; k++)
+            evidence_free(&c->comparisons[i].evidence[k]);
+    free(c->comparisons);
+    pairs_free(&c->pairs);
+    *c = (struct check){0};
+}
+
+/* ---- results ---- */
+
+static enum check_result decide(const struct comparison *c, enum author author,
+                                const struct range *range, double level)
+{
+    const struct evidence *e = &c->evidence[author];
+    if (e->form == EVIDENCE_NONE)
+        return CHECK_MISSING;
+    if (evidence_is_tested(e))
+        return !(c->adjusted[author] <= level) ? CHECK_OPEN
+               : c->inside[author]             ? CHECK_HOLDS
+                                               : CHECK_FAILS;
+    int place = evidence_place(e, range);
+    return place > 0 ? CHECK_HOLDS : place < 0 ? CHECK_FAILS : CHECK_OPEN;
+}
+
+size_t check_count(const struct check *c, enum author author, enum check_result result)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->n; i++)
+        count += c->comparisons[i].result[author] == result;
+    return count;
+}
+
+/* The result of the check as soon as the comparisons that have one force it. */
+static enum check_result sum_up(const struct check *c, enum author author)
+{
+    size_t holds = check_count(c, author, CHECK_HOLDS);
+    if (holds >= c->needed)
+        return CHECK_HOLDS;
+    if (c->n - check_count(c, author, CHECK_FAILS) < c->needed)
+        return CHECK_FAILS;
+    return check_count(c, author, CHECK_MISSING) ? CHECK_MISSING : CHECK_OPEN;
+}
+
+void check_decide(struct check *c, double level)
+{
+    for (int k = 0; k < AUTHORS; k++) {
+        for (size_t i = 0; i < c->n; i++)
+            c->comparisons[i].result[k] =
+                decide(&c->comparisons[i], (enum author)k, &c->range, level);
+        c->result[k] = sum_up(c, (enum author)k);
+    }
+}
+
+/* ---- what would decide it ---- */
+
+struct cost {
+    size_t number;
+    bool inside;
+};
+
+static int cheaper_first(const void *a, const void *b)
+{
+    const struct cost *x = a, *y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The smallest number at which enough of the open comparisons are decided, each as it tends. */
+static size_t smallest_number(const struct check *c, double alpha,
+                              size_t (*number)(const struct evidence *, const struct range *,
+                                               double))
+{
+    size_t holds = check_count(c, OURS, CHECK_HOLDS), fails = check_count(c, OURS, CHECK_FAILS);
+    size_t open = 0, result = SIZE_MAX;
+    struct cost *costs = calloc(c->n, sizeof *costs);
+    for (size_t i = 0; costs && i < c->n; i++) {
+        const struct comparison *one = &c->comparisons[i];
+        if (one->result[OURS] == CHECK_OPEN && evidence_is_tested(&one->evidence[OURS]))
+            costs[open++] =
+                (struct cost){number(&one->evidence[OURS], &c->range, alpha), one->inside[OURS]};
+    }
+    if (open > 0)
+        qsort(costs, open, sizeof *costs, cheaper_first);
+    for (size_t i = 0; i < open && result == SIZE_MAX; i++) {
+        holds += costs[i].inside;
+        fails += !costs[i].inside;
+        if (holds >= c->needed || c->n - fails < c->needed) {
+            result = costs[i].number;
+            break;
+        }
+    }
+    free(costs);
+    return result;
+}
+
+size_t check_images_to_decide(const struct check *c, double alpha)
+{
+    return smallest_number(c, alpha, evidence_images_to_decide);
+}
+
+size_t check_seeds_to_decide(const struct check *c, double alpha)
+{
+    return smallest_number(c, alpha, evidence_seeds_to_decide);
 }

@@ -2,53 +2,80 @@
 #include "reports/claim_pairs.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "reports/cells.h"
 
 /* ---- operands ---- */
 
-static struct operand cell_operand(const struct selected *s)
+static double number_of(const json_t *cell, const char *name, double otherwise)
 {
-    struct operand o = {.is_ours = cells_is_ours(s->cell)};
-    const json_t *ours = json_object_get(s->cell, "ours"),
-                 *paper = json_object_get(s->cell, "paper");
-    if (json_is_number(paper)) {
-        o.paper_known = true;
-        o.paper = json_number_value(paper);
+    const json_t *value = json_object_get(cell, name);
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+/* A number of the paper, which may state on how many images it was measured. */
+static struct operand paper_operand(const json_t *cell)
+{
+    return (struct operand){.known = json_is_number(json_object_get(cell, "paper")),
+                            .shown = number_of(cell, "paper", 0),
+                            .scale = number_of(cell, "scale", 1),
+                            .n = number_of(cell, "paper_n", 0),
+                            .seeds = 1};
+}
+
+static struct operand our_operand(const json_t *cell)
+{
+    const json_t *over = json_object_get(cell, "over");
+    double seeds = number_of(over, "n", 1);
+    return (struct operand){.known = json_is_number(json_object_get(cell, "ours")),
+                            .shown = number_of(cell, "ours", 0),
+                            .scale = number_of(cell, "scale", 1),
+                            .n = number_of(cell, "n", 0),
+                            .spread = number_of(cell, "spread", 0),
+                            .standard_error = number_of(cell, "standard_error", 0),
+                            .deviation = number_of(over, "sd", 0),
+                            .seeds = seeds >= 1 ? (size_t)seeds : 1,
+                            .outcomes = json_object_get(cell, "outcomes")};
+}
+
+/* Of a cell. What others published, and isn't ours to measure, stands for our number. */
+static struct operand cell_operand(const struct selected *s, enum author author,
+                                   const char **missing)
+{
+    bool ours = author == OURS && cells_is_ours(s->cell);
+    struct operand operand = ours ? our_operand(s->cell) : paper_operand(s->cell);
+    const char *why = cells_string(s->cell, "missing");
+    *missing = operand.known ? NULL : *why ? why : "no number";
+    return operand;
+}
+
+/* A constant of the check, or the paper's number of the left cell, which isn't compared with
+ * itself. */
+static struct operand number_operand(const struct cell_pair *p, enum author author)
+{
+    struct operand number = paper_operand(p->left.cell);
+    number.known = !(p->paper_number && author == PAPERS);
+    number.shown = p->number;
+    if (!p->paper_number)
+        number.n = 0;
+    return number;
+}
+
+struct sides pair_sides(const struct cell_pair *p, enum author author)
+{
+    struct sides sides = {.left_missing = NULL};
+    sides.left = cell_operand(&p->left, author, &sides.left_missing);
+    if (p->right_number)
+        sides.right = number_operand(p, author);
+    else
+        sides.right = cell_operand(&p->right, author, &sides.right_missing);
+    bool ours = cells_is_ours(p->left.cell) || (!p->right_number && cells_is_ours(p->right.cell));
+    if (author == OURS && !ours) {
+        sides.left.known = false;
+        sides.left_missing = "not ours";
     }
-    if (json_is_number(ours)) {
-        o.ours_known = true;
-        o.ours = json_number_value(ours);
-        double error = json_number_value(json_object_get(s->cell, "standard_error"));
-        o.variance = error * error;
-        o.spread = json_number_value(json_object_get(s->cell, "spread"));
-    } else if (!o.is_ours && o.paper_known) {
-        o.ours_known = true; /* published by others: nothing for us to run */
-        o.ours = o.paper;
-    } else {
-        const char *missing = cells_string(s->cell, "missing");
-        o.missing = *missing ? missing : "no number";
-    }
-    return o;
-}
-
-struct sides pair_our_sides(const struct operand *a, const struct operand *b)
-{
-    bool known = a->ours_known && b->ours_known && (a->is_ours || b->is_ours);
-    return (struct sides){known, a->ours, b->ours,
-                          sqrt(a->variance + b->variance) + a->spread + b->spread};
-}
-
-const char *pair_missing(const struct operand *a, const struct operand *b)
-{
-    return a->missing ? a->missing : b->missing ? b->missing : "not ours";
-}
-
-struct sides pair_paper_sides(const struct operand *a, const struct operand *b)
-{
-    return (struct sides){a->paper_known && b->paper_known, a->paper, b->paper, 0};
+    return sides;
 }
 
 /* ---- pairs ---- */
@@ -102,6 +129,7 @@ int pairs_make(const json_t *check, const json_t *tables, struct cell_pairs *pai
             if (json_is_number(number))
                 add_pair(pairs, (struct cell_pair){.left = left.items[i],
                                                    .right_number = true,
+                                                   .paper_number = !right_value,
                                                    .number = json_number_value(number),
                                                    .left_varies = true,
                                                    .columns_vary = true});
@@ -114,16 +142,6 @@ int pairs_make(const json_t *check, const json_t *tables, struct cell_pairs *pai
     if (rc == 0 && pairs->n == 0)
         rc = error_set(err, EINVAL, "nothing to compare");
     return rc;
-}
-
-void pair_operands(const struct cell_pair *p, struct operand *a, struct operand *b)
-{
-    *a = cell_operand(&p->left);
-    *b = p->right_number ? (struct operand){.ours_known = true,
-                                            .paper_known = true,
-                                            .ours = p->number,
-                                            .paper = p->number}
-                         : cell_operand(&p->right);
 }
 
 void pairs_free(struct cell_pairs *pairs)

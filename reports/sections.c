@@ -190,7 +190,7 @@ static const struct param check_members[] = {
      .max = 1e12,
      .optional = true,
      .was = "by",
-     .text = "of above, below, reaches, within, at_most: by how much (0)"},
+     .text = "of above, below, reaches, within, at_most: by how much (0), in the unit of the cells"},
     {.name = "min",
      .type = PARAM_REAL,
      .optional = true,
@@ -254,6 +254,13 @@ static const struct param claim_members[] = {
      .was = "absolute|eased",
      .text = "what settings below the paper's do to the claim: harder: not decided if it fails; "
              "easier: not decided if it holds"},
+    {.name = "level",
+     .type = PARAM_REAL,
+     .standard = "0.05",
+     .min = 1e-6,
+     .max = 0.5,
+     .text = "greatest probability of a wrong result in the claim; its comparisons are tested at this "
+             "level, adjusted by Holm's method"},
     {.name = "checks",
      .type = PARAM_LIST,
      .members = check_item,

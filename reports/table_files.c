@@ -108,7 +108,7 @@ static void claims_csv(struct text *t, const json_t *claims)
     json_t *claim, *check;
     text_add(
         t,
-        "number,claim,verdict,reason,check,decides,result,needed,holds,within noise,fails,missing,"
+        "number,claim,verdict,reason,check,decides,result,needed,holds,not decided,fails,missing,"
         "paper holds,paper of\n");
     json_array_foreach((json_t *)claims, i, claim)
         json_array_foreach(json_object_get(claim, "checks"), k, check)

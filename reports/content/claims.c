@@ -25,7 +25,7 @@ static struct doc_cell result_cell(struct document *doc, const char *result)
                          : strcmp(result, "fails") == 0 ? TONE_STRONG
                                                         : TONE_MUTED;
     return (struct doc_cell){
-        strcmp(result, "open") == 0 ? "within noise" : doc_text(doc, "%s", result), tone};
+        strcmp(result, "open") == 0 ? "not decided" : doc_text(doc, "%s", result), tone};
 }
 
 static void fill_comparison(struct document *doc, const json_t *json, struct doc_comparison *c)
@@ -50,12 +50,12 @@ static void add_count(struct text *t, long long n, const char *what)
         text_print(t, "%s%lld %s", t->size ? ", " : "", n, what);
 }
 
-/* "6 hold, 2 within noise; 8 needed" */
+/* "6 hold, 2 not decided; 8 needed" */
 static const char *summary(struct document *doc, const json_t *check, size_t comparisons)
 {
     struct text t = {0};
     add_count(&t, count_of(check, "holds"), count_of(check, "holds") == 1 ? "holds" : "hold");
-    add_count(&t, count_of(check, "open"), "within noise");
+    add_count(&t, count_of(check, "open"), "not decided");
     add_count(&t, count_of(check, "fails"), count_of(check, "fails") == 1 ? "fails" : "fail");
     add_count(&t, count_of(check, "missing"), "missing");
     if (json_is_true(json_object_get(check, "informational")))
