@@ -19,6 +19,7 @@ struct cell {
     const char *missing, *detail;  /* see struct lookup */
     const json_t *entry;           /* its source */
     const char *pointer;
+    json_t *outcomes; /* see cells.h; NULL: none */
 };
 
 struct grid {
@@ -49,6 +50,22 @@ static double number_setting(const struct grid *g, const json_t *row, const json
 {
     const json_t *value = setting(g, row, column, name);
     return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+static bool is_digits(const json_t *text, double n)
+{
+    const char *s = json_string_value(text);
+    return s && (double)json_string_length(text) == n && strspn(s, "0123456789") == strlen(s);
+}
+
+/* Keeps the object of an accuracy that has the outcome of each of its n images. */
+static int set_outcomes(struct cell *cell, const json_t *from)
+{
+    if (cell->n < 1 || !is_digits(json_object_get(from, "truth"), cell->n) ||
+        !is_digits(json_object_get(from, "predicted"), cell->n))
+        return 0;
+    cell->outcomes = json_array();
+    return json_array_append(cell->outcomes, (json_t *)from);
 }
 
 static double number_of(const json_t *object, const char *name)
@@ -94,9 +111,11 @@ static int read_uncertainty(struct sources *s, const char *reference, double sca
     struct lookup found;
     int rc = sources_find(s, above, &found, err);
     free(above);
-    if (rc == 0 && accuracy)
+    if (rc == 0 && accuracy) {
         set_accuracy(cell, found.value, scale);
-    else if (rc == 0)
+        if (set_outcomes(cell, found.value) < 0)
+            rc = error_set(err, ENOMEM, "out of memory at %s", reference);
+    } else if (rc == 0)
         set_median(cell, found.value, scale);
     return rc;
 }
@@ -319,6 +338,8 @@ static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *
     }
     add_uncertainty(json, cell);
     add_missing(json, cell);
+    if (cell->outcomes)
+        json_object_set(json, "outcomes", cell->outcomes);
     json_t *source = source_json(cell);
     if (source)
         json_object_set_new(json, "source", source);
@@ -401,6 +422,8 @@ static int evaluate_table(const char *id, const json_t *table, const json_t *pap
     int rc = evaluate_grid(&g, sources, err);
     if (rc == 0 && json_array_append_new(tables, grid_json(&g)) < 0)
         rc = error_set(err, ENOMEM, "out of memory at tables.%s", id);
+    for (size_t i = 0; i < g.height * g.width; i++)
+        json_decref(g.cells[i].outcomes);
     free(g.cells);
     return rc;
 }
@@ -424,4 +447,13 @@ int cells_evaluate(const json_t *tables_section, const json_t *paper, struct sou
         }
     }
     return 0;
+}
+
+void cells_strip(json_t *tables)
+{
+    size_t i, r, c;
+    json_t *table, *row, *cell;
+    json_array_foreach(tables, i, table) json_array_foreach(json_object_get(table, "rows"), r, row)
+        json_array_foreach(json_object_get(row, "cells"), c, cell)
+            json_object_del(cell, "outcomes");
 }

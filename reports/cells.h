@@ -33,9 +33,23 @@ enum { CELLS_ROW_LIMIT = 500, CELLS_COLUMN_LIMIT = 60 };
  * {"stage", "port", "key", "pointer"}, and "missing": why "ours" is not there, with the "detail" of
  * a file that can't be used. A cell without a reference, or a sum of such cells alone, has neither
  * "ours" nor "missing": see cells_is_ours.
+ *
+ * A cell over an axis, such as the seeds of a training, has "over": {"axis": "seed", "values":
+ * ["1", "2", "3"], "n": 3, "mean", "sd", "min", "max"}, scaled as "ours", which is the mean. "sd"
+ * divides by n - 1 and is absent if n is 1. "over" is absent if the cell is missing.
+ *
+ * A cell that is an accuracy also has "outcomes", an array with one object for each value of the
+ * axis, in its order, or one object without an axis: the object of the source that the accuracy is
+ * in, with the strings "truth" and "predicted", each of n digits, one an image. "outcomes" is
+ * absent if one of the objects lacks them. The objects belong to the sources' files and must not
+ * be changed.
  * Returns 0, -EINVAL for a malformed section or source, -ENOMEM. */
 int cells_evaluate(const json_t *tables_section, const json_t *paper, struct sources *sources,
                    json_t **tables, struct error *err);
+
+/* Removes "outcomes" from all cells. To be called before the tables are written to a file: outcomes
+ * are only for claims_decide. */
+void cells_strip(json_t *tables);
 
 /* Whether the cell is one that we measure, with a number or without; else it has no reference, and
  * at most a number of the paper. */

@@ -59,6 +59,7 @@ static int run(struct job *job, struct error *err)
         rc = cells_evaluate(job_json(job, "tables"), paper, &sources, &tables, err);
     if (rc == 0)
         rc = claims_decide(job_json(job, "claims"), tables, &setting, &claims, err);
+    cells_strip(tables);
     if (rc == 0)
         rc = table_files_write(folder, tables, claims, text_string(&notice), err);
     if (rc == 0)
