@@ -336,6 +336,10 @@ static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *
         number_format(difference, d, digits, true, commas);
         json_object_set_new(json, "difference", json_real(number_round(d, digits)));
     }
+    json_object_set_new(json, "scale", json_real(number_setting(g, row, column, "scale", 1)));
+    double paper_n = number_setting(g, row, column, "paper_n", 0);
+    if (cell->has_paper && paper_n > 0)
+        json_object_set_new(json, "paper_n", json_real(paper_n));
     add_uncertainty(json, cell);
     add_missing(json, cell);
     if (cell->outcomes)

@@ -29,7 +29,8 @@ enum { CELLS_ROW_LIMIT = 500, CELLS_COLUMN_LIMIT = 60 };
  * "label", "group"}], "rows": [{"id", "label", "group", "bold", "cells": [cell, one a column]}]}.
  * A cell has, where known: "ours" and "paper" (scaled), "difference" (ours as shown - paper), "n"
  * (number of images of an accuracy), "quartiles": [first, third] (of the repeats of a median),
- * "standard_error", "spread", "text": {"ours", "paper", "difference"}, "digits", "unit", "source":
+ * "standard_error", "spread", "scale", "paper_n" (images that the paper's number is an accuracy
+ * on), "text": {"ours", "paper", "difference"}, "digits", "unit", "source":
  * {"stage", "port", "key", "pointer"}, and "missing": why "ours" is not there, with the "detail" of
  * a file that can't be used. A cell without a reference, or a sum of such cells alone, has neither
  * "ours" nor "missing": see cells_is_ours.

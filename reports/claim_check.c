@@ -1,5 +1,5 @@
-/* See claim_check.h. Every check asks whether left - right lies in a range; they differ in the range
- * and in how many of the comparisons must hold. */
+/* See claim_check.h. Every check asks whether left - right lies in a range; they differ in the
+ * range and in how many of the comparisons must hold. */
 #include "reports/claim_check.h"
 
 #include <errno.h>

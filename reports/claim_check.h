@@ -22,7 +22,7 @@ const char *claim_check_members(const char *name);
 /* What is compared once: a pair of cells, or of a mean all pairs of the check. */
 struct comparison {
     const struct cell_pair *pair; /* NULL: the mean of all pairs */
-    struct sides sides[AUTHORS]; /* of a mean only why it's missing */
+    struct sides sides[AUTHORS];  /* of a mean only why it's missing */
     struct evidence evidence[AUTHORS];
     double p[AUTHORS];        /* two-sided; NAN: not tested */
     double adjusted[AUTHORS]; /* p, adjusted by Holm's method over the claim */

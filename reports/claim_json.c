@@ -51,15 +51,15 @@ static void add_side(struct text *t, const struct operand *side, const char *mis
         add_number(t, side->shown, digits, false);
 }
 
-/* "[+0.91, +3.79]", or what else is known of the error. */
+/* "[0.91, 3.79]", or what else is known of the error. */
 static void add_error(struct text *t, const struct evidence *e, int digits)
 {
     if (evidence_is_tested(e)) {
         struct interval x = evidence_interval(e, INTERVAL_LEVEL);
         text_add(t, " [");
-        add_number(t, x.low, digits, true);
+        add_number(t, x.low, digits, false);
         text_add(t, ", ");
-        add_number(t, x.high, digits, true);
+        add_number(t, x.high, digits, false);
         text_add(t, "]");
     } else if (e->spread > 0) {
         text_add(t, " \u00b1 ");
@@ -67,19 +67,19 @@ static void add_error(struct text *t, const struct evidence *e, int digits)
     }
 }
 
-/* "67.35 against 65.00: +2.35 [+0.91, +3.79]", with the reasons in place of sides that are missing.
- * The difference is that of the numbers as shown. */
+/* "67.35 − 65.00 = +2.35 [0.91, 3.79]", or with the reasons in place of sides that are missing "not
+ * run against 65.00". The difference is that of the numbers as shown. */
 static void add_sides(struct text *t, const struct sides *s, const struct evidence *e, int digits)
 {
     const char *left = s->left_missing, *right = s->right_missing;
     add_side(t, &s->left, left, digits);
     if (left && right && strcmp(left, right) == 0)
         return;
-    text_add(t, " against ");
+    text_add(t, e->form == EVIDENCE_NONE ? " against " : " \u2212 ");
     add_side(t, &s->right, right, digits);
     if (e->form == EVIDENCE_NONE)
         return;
-    text_add(t, ": ");
+    text_add(t, " = ");
     add_number(t, number_round(e->left, digits) - number_round(e->right, digits), digits, true);
     add_error(t, e, digits);
 }

@@ -126,8 +126,8 @@ static int open_checks(struct checks *c, const json_t *claim, const json_t *tabl
 {
     const json_t *list = json_object_get(claim, "checks"), *level = json_object_get(claim, "level");
     size_t n = json_array_size(list);
-    *c = (struct checks){.level =
-                             json_is_number(level) ? json_number_value(level) : STANDARD_LEVEL};
+    *c =
+        (struct checks){.level = json_is_number(level) ? json_number_value(level) : STANDARD_LEVEL};
     if (n == 0)
         return error_set(err, EINVAL, "expected a list of checks");
     c->items = calloc(n, sizeof *c->items);
@@ -174,14 +174,14 @@ static int claim_json(const char *id, const json_t *claim, size_t number, const 
     int rc = 0;
     for (size_t i = 0; i < c->n; i++)
         rc |= json_array_append_new(checks, claim_check_json(&c->items[i], alpha));
-    *out = rc < 0 ? NULL
-                  : json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:O}", "id",
-                              id, "number", (json_int_t)number, "title", *title ? title : id,
-                              "text", cells_string(claim, "text"), "rule",
-                              cells_string(claim, "rule"), "note", cells_string(claim, "note"),
-                              "verdict", v.verdict, "reason", v.reason, "paper_fails",
-                              paper_fails(c), "level", c->level, "tests", (json_int_t)c->tests,
-                              "checks", checks);
+    *out = rc < 0
+               ? NULL
+               : json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:O}", "id", id,
+                           "number", (json_int_t)number, "title", *title ? title : id, "text",
+                           cells_string(claim, "text"), "rule", cells_string(claim, "rule"), "note",
+                           cells_string(claim, "note"), "verdict", v.verdict, "reason", v.reason,
+                           "paper_fails", paper_fails(c), "level", c->level, "tests",
+                           (json_int_t)c->tests, "checks", checks);
     json_decref(checks);
     return *out ? 0 : error_set(err, ENOMEM, "out of memory");
 }

@@ -1,8 +1,8 @@
 /* The paper's claims, decided by statistical tests over the cells of the tables.
  *
- * A claim is {title, text, rule, level: 0.05, smaller_settings, checks: [check, ...]}. With settings
- * below the paper's, a claim whose smaller_settings is `harder` isn't decided if it fails, and one
- * with `easier` isn't decided if it holds. A check (see claim_check.c) is one of
+ * A claim is {title, text, rule, level: 0.05, smaller_settings, checks: [check, ...]}. With
+ * settings below the paper's, a claim whose smaller_settings is `harder` isn't decided if it fails,
+ * and one with `easier` isn't decided if it holds. A check (see claim_check.c) is one of
  *
  *   {check: above, left: S, right: S, margin: 0}       left - right > margin, for every pair
  *   {check: below, left: S, right: S, margin: 0}       right - left > margin
@@ -45,8 +45,8 @@ struct claim_setting {
 };
 
 /* Decides each claim of the section {id: claim}. tables is what cells_evaluate made, with the
- * outcomes of images. On success *claims is a new array of {"id", "number", "title", "text", "rule",
- * "note", "verdict": "reproduced" | "not reproduced" | "not decided" | "not run", "reason",
+ * outcomes of images. On success *claims is a new array of {"id", "number", "title", "text",
+ * "rule", "note", "verdict": "reproduced" | "not reproduced" | "not decided" | "not run", "reason",
  * "paper_fails": whether the paper's own numbers fail a check that decides, "level", "tests": how
  * many comparisons Holm's method counts, "checks": [check]}. A claim with a failed check is not
  * reproduced, whatever else is missing.

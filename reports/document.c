@@ -172,7 +172,7 @@ struct doc_check *doc_checks(struct document *doc, struct doc_claim *claim, size
     claim->checks = doc_alloc(doc, count, sizeof *claim->checks);
     claim->check_count = count;
     for (size_t i = 0; i < count; i++)
-        claim->checks[i] = (struct doc_check){.text = "", .summary = "", .paper = ""};
+        claim->checks[i] = (struct doc_check){.text = "", .summary = "", .paper = "", .remark = ""};
     return claim->checks;
 }
 
@@ -184,6 +184,7 @@ struct doc_comparison *doc_comparisons(struct document *doc, struct doc_check *c
         check->comparisons[i] = (struct doc_comparison){
             .name = "",
             .ours.text = "",
+            .p.text = "",
             .result.text = "",
             .paper.text = "",
             .paper_result.text = "",

@@ -148,11 +148,12 @@ enum doc_verdict { VERDICT_YES, VERDICT_NO, VERDICT_OPEN };
 /* One comparison of a check: our numbers and the paper's. */
 struct doc_comparison {
     const char *name;
-    struct doc_cell ours, result, paper, paper_result;
+    struct doc_cell ours, p, result, paper, paper_result; /* p: "p 0.004", or empty */
 };
 
 struct doc_check {
     const char *text, *summary, *paper; /* what is checked, how it came out, for the paper */
+    const char *remark;                 /* below the comparisons; "" for none */
     struct doc_comparison *comparisons;
     size_t count;
 };

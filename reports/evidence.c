@@ -117,8 +117,8 @@ static int average_images(const struct operand *lefts, const struct operand *rig
         return error_set(err, ENOMEM, "out of memory for %zu images", n);
     for (size_t i = 0; i < count; i++)
         add_differences(&lefts[i], &rights[i], 1.0 / (double)count, differences, n);
-    int rc = e->seeds > 1 ? bootstrap(differences, n, e, err)
-                          : sample_images(differences, n, e, err);
+    int rc =
+        e->seeds > 1 ? bootstrap(differences, n, e, err) : sample_images(differences, n, e, err);
     free(differences);
     return rc;
 }
@@ -156,8 +156,8 @@ static void compare_numbers(const struct operand *a, const struct operand *b, st
     e->standard_error = error;
     if (one_seed && left && right) {
         e->form = EVIDENCE_INDEPENDENT;
-        e->independent = (struct independent){correct_of(a), (size_t)a->n, correct_of(b),
-                                              (size_t)b->n};
+        e->independent =
+            (struct independent){correct_of(a), (size_t)a->n, correct_of(b), (size_t)b->n};
     } else if (one_seed && left && b->standard_error == 0) {
         e->form = EVIDENCE_SINGLE;
         e->single.correct = correct_of(a);
@@ -262,9 +262,11 @@ static double one_sided(const struct evidence *e, double bound, bool above)
         return above ? independent_p_above(&e->independent, margin)
                      : independent_p_below(&e->independent, margin);
     case EVIDENCE_SINGLE: /* left - right against the bound is the accuracy against a constant */
-        constant = e->single.on_right ? (e->left - bound) / e->scale : (e->right + bound) / e->scale;
-        return above != e->single.on_right ? single_p_above(e->single.correct, e->single.n, constant)
-                                           : single_p_below(e->single.correct, e->single.n, constant);
+        constant =
+            e->single.on_right ? (e->left - bound) / e->scale : (e->right + bound) / e->scale;
+        return above != e->single.on_right
+                   ? single_p_above(e->single.correct, e->single.n, constant)
+                   : single_p_below(e->single.correct, e->single.n, constant);
     case EVIDENCE_IMAGES:
         return above ? sample_p_above(&e->sample, margin) : sample_p_below(&e->sample, margin);
     case EVIDENCE_SEEDS:
@@ -358,10 +360,10 @@ size_t evidence_images_to_decide(const struct evidence *e, const struct range *r
     case EVIDENCE_INDEPENDENT:
         return independent_images_to_decide(&e->independent, margin, alpha);
     case EVIDENCE_SINGLE:
-        return single_images_to_decide(
-            e->single.correct, e->single.n,
-            e->single.on_right ? (e->left - bound) / e->scale : (e->right + bound) / e->scale,
-            alpha);
+        return single_images_to_decide(e->single.correct, e->single.n,
+                                       e->single.on_right ? (e->left - bound) / e->scale
+                                                          : (e->right + bound) / e->scale,
+                                       alpha);
     case EVIDENCE_IMAGES:
         return sample_images_to_decide(&e->sample, margin, alpha);
     default:

@@ -161,15 +161,15 @@ static void add_check(struct text *t, const struct doc_check *check)
 {
     text_add(t, "| ");
     markdown_text(t, check->text);
-    text_add(t, " | ours | ");
+    text_add(t, " | ours | p | ");
     markdown_text(t, check->summary);
     text_add(t, " | paper | ");
     markdown_text(t, check->paper);
-    text_add(t, " |\n|---|---|---|---|---|\n");
+    text_add(t, " |\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < check->count; i++) {
         const struct doc_comparison *c = &check->comparisons[i];
-        const char *const cells[] = {c->name, c->ours.text, c->result.text, c->paper.text,
-                                     c->paper_result.text};
+        const char *const cells[] = {c->name,        c->ours.text,  c->p.text,
+                                     c->result.text, c->paper.text, c->paper_result.text};
         for (size_t k = 0; k < sizeof cells / sizeof *cells; k++) {
             text_add(t, "| ");
             markdown_text(t, cells[k]);
@@ -178,6 +178,7 @@ static void add_check(struct text *t, const struct doc_check *check)
         text_add(t, "|\n");
     }
     text_add(t, "\n");
+    add_paragraph(t, check->remark);
 }
 
 static void add_claims(struct text *t, const struct doc_claims *claims)

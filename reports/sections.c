@@ -36,6 +36,12 @@ enum {
          .type = PARAM_REAL,                                                                       \
          .optional = true,                                                                         \
          .text = "the paper's number is multiplied by it"},                                        \
+        {.name = "paper_n",                                                                        \
+         .type = PARAM_INT,                                                                        \
+         .min = 1,                                                                                 \
+         .max = 100000000,                                                                         \
+         .optional = true,                                                                         \
+         .text = "the paper's number is an accuracy on so many images"},                           \
     {                                                                                              \
         .name = "paper_digits", .type = PARAM_INT, .max = 12, .optional = true,                    \
         .text = "decimals shown of the paper's number"                                             \
@@ -190,7 +196,8 @@ static const struct param check_members[] = {
      .max = 1e12,
      .optional = true,
      .was = "by",
-     .text = "of above, below, reaches, within, at_most: by how much (0), in the unit of the cells"},
+     .text =
+         "of above, below, reaches, within, at_most: by how much (0), in the unit of the cells"},
     {.name = "min",
      .type = PARAM_REAL,
      .optional = true,
@@ -259,8 +266,9 @@ static const struct param claim_members[] = {
      .standard = "0.05",
      .min = 1e-6,
      .max = 0.5,
-     .text = "greatest probability of a wrong result in the claim; its comparisons are tested at this "
-             "level, adjusted by Holm's method"},
+     .text =
+         "greatest probability of a wrong result in the claim; its comparisons are tested at this "
+         "level, adjusted by Holm's method"},
     {.name = "checks",
      .type = PARAM_LIST,
      .members = check_item,

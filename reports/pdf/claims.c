@@ -6,8 +6,9 @@
 #include "reports/pdf/layout.h"
 #include "reports/pdf/troff.h"
 
-/* Points from the left edge: of what is checked, our numbers, their result, the paper's numbers. */
-static const double OURS = 188, RESULT = 306, PAPER = 346;
+/* Points from the left edge: of what is checked, our numbers, their p-value and result, the paper's
+ * numbers. */
+static const double OURS = 150, P = 266, RESULT = 296, PAPER = 340;
 
 static enum doc_tone verdict_tone(enum doc_verdict verdict)
 {
@@ -56,12 +57,13 @@ static void put_numbers(struct text *t, double x, const struct doc_cell *cell, d
 static void put_comparison(struct text *t, const struct doc_comparison *c)
 {
     layout_put(t, 10, ALIGN_LEFT, &look_plain, 7, c->name, OURS - 12);
-    put_numbers(t, OURS, &c->ours, RESULT - OURS - 3);
+    put_numbers(t, OURS, &c->ours, P - OURS - 4);
+    layout_put(t, P, ALIGN_LEFT, layout_look(c->p.tone), 7, c->p.text, RESULT - P - 1);
     layout_put(t, RESULT, ALIGN_LEFT, layout_look(c->result.tone), 7, c->result.text,
                PAPER - RESULT - 1);
-    put_numbers(t, PAPER, &c->paper, 101);
+    put_numbers(t, PAPER, &c->paper, PAGE_WIDTH - PAPER - 42);
     layout_put(t, PAGE_WIDTH, ALIGN_RIGHT, layout_look(c->paper_result.tone), 7,
-               c->paper_result.text, 24);
+               c->paper_result.text, 40);
     layout_end_line(t);
 }
 
@@ -77,6 +79,10 @@ static void put_check(struct text *t, const struct doc_check *check)
     layout_end_line(t);
     for (size_t i = 0; i < check->count; i++)
         put_comparison(t, &check->comparisons[i]);
+    if (*check->remark) {
+        layout_put(t, 10, ALIGN_LEFT, &look_grey, 7, check->remark, PAGE_WIDTH - 10);
+        layout_end_line(t);
+    }
     layout_end_lines(t);
 }
 

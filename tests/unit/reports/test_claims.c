@@ -155,24 +155,40 @@ static void test_claims(void **state)
                    "\"margin\": 2}",
                    "neutral", &faithful, "reproduced", "holds");
     expect_verdict("{\"check\": \"above\", \"left\": \"t/z/public\", \"right\": \"t/*/public\"}",
-                   "neutral", &faithful, "not decided", "missing");
+                   "neutral", &faithful, "not run", "missing");
     expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", "neutral", &faithful,
                    "not reproduced", "fails");
     expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\"}", "harder", &smaller,
                    "not decided", "fails");
+    /* z is 1.23 points, 1.6 standard errors, above 70, and a 3.8 below 68 */
     expect_verdict("{\"check\": \"reaches\", \"left\": \"t/z|a/public\", \"at_least\": 1}",
-                   "harder", &faithful, "reproduced", "holds");
+                   "harder", &faithful, "not decided", "open");
+    expect_verdict(
+        "{\"check\": \"reaches\", \"left\": \"t/z|a/public\", \"at_least\": 1, \"margin\": 1}",
+        "harder", &faithful, "reproduced", "holds");
     expect_verdict(
         "{\"check\": \"within\", \"left\": \"t/z/public\", \"right\": 71, \"margin\": 0.5}",
+        "neutral", &faithful, "not decided", "open");
+    expect_verdict(
+        "{\"check\": \"within\", \"left\": \"t/z/public\", \"right\": 71, \"margin\": 3}",
         "neutral", &faithful, "reproduced", "holds");
+    expect_verdict(
+        "{\"check\": \"within\", \"left\": \"t/z/public\", \"right\": 74, \"margin\": 0.5}",
+        "neutral", &faithful, "not reproduced", "fails");
     expect_verdict("{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}", "neutral",
+                   &faithful, "not decided", "open");
+    expect_verdict("{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 69}", "neutral",
                    &faithful, "not reproduced", "fails");
+    /* the mean, 2.77, has an error of 1.05 */
     expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
                    "\"min\": 1, \"max\": 2}",
                    "neutral", &faithful, "not decided", "open");
     expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
-                   "\"min\": 2, \"max\": 3}",
+                   "\"min\": 0, \"max\": 6}",
                    "neutral", &faithful, "reproduced", "holds");
+    expect_verdict("{\"check\": \"mean\", \"left\": \"t/z/private\", \"right\": \"t/z/public\", "
+                   "\"min\": 6, \"max\": 7}",
+                   "neutral", &faithful, "not reproduced", "fails");
     expect_verdict("{\"check\": \"rank\", \"left\": \"t/a/public\", \"among\": "
                    "\"t/z|a|theirs/public\", \"top\": 3}",
                    "neutral", &faithful, "reproduced", "holds");
@@ -227,8 +243,8 @@ static void test_claims_without_ours(void **state)
 static void test_claims_that_are_easier(void **state)
 {
     (void)state;
-    const char *holds = "{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 72}";
-    const char *fails = "{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 71}";
+    const char *holds = "{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 74}";
+    const char *fails = "{\"check\": \"at_most\", \"left\": \"t/z/public\", \"right\": 69}";
     expect_verdict(holds, "easier", &faithful, "reproduced", "holds");
     expect_verdict(holds, "easier", &smaller, "not decided", "holds");
     expect_verdict(fails, "easier", &smaller, "not reproduced", "fails");
@@ -309,7 +325,7 @@ static void test_spread_of_times(void **state)
     json_decref(root);
 }
 
-/* Accuracies 0.700, 0.706 and 0.720 over 3589 images, each of error 0.0076, and a median 2 with a
+/* Accuracies 0.700, 0.706 and 0.735 over 3589 images, each of error 0.0076, and a median 2 with a
  * farther quartile 0.3 off: the same data gives the same results in every scale, unit and digits.
  */
 static void test_display_decides_nothing(void **state)
@@ -320,14 +336,14 @@ static void test_display_decides_nothing(void **state)
         const char *check, *left, *right, *result;
     } cases[] = {{"above", "b", "a", "open"},        {"above", "c", "a", "holds"},
                  {"above", "a", "c", "fails"},       {"below", "a", "b", "open"},
-                 {"reaches", "a", "b", "holds"},     {"reaches", "a", "c", "fails"},
+                 {"reaches", "a", "b", "open"},      {"reaches", "a", "c", "fails"},
                  {"above", "both", "a", "holds"},    {"above", "rise", "none", "open"},
                  {"above", "more", "none", "holds"}, {"above", "late", "m", "open"}};
     (void)state;
     write_text(
         "shares.json",
         "{\"a\": {\"accuracy\": 0.700, \"n\": 3589}, \"b\": {\"accuracy\": 0.706, \"n\": 3589},"
-        " \"c\": {\"accuracy\": 0.720, \"n\": 3589}, \"zero\": 0,"
+        " \"c\": {\"accuracy\": 0.735, \"n\": 3589}, \"zero\": 0,"
         " \"m\": {\"median\": 2, \"first_quartile\": 1.9, \"third_quartile\": 2.3},"
         " \"l\": {\"median\": 2.2, \"first_quartile\": 2.1, \"third_quartile\": 2.2}}");
     for (size_t i = 0; i < 4 * 3 * 3; i++) {
