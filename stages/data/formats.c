@@ -140,6 +140,23 @@ void images_free(struct images *images)
     images->n = 0;
 }
 
+int images_read_set(const char *folder, struct images splits[SPLITS], struct error *err)
+{
+    int rc = 0;
+    memset(splits, 0, SPLITS * sizeof *splits);
+    for (int s = 0; s < SPLITS && rc == 0; s++)
+        rc = images_read(folder, (enum split)s, &splits[s], err);
+    if (rc < 0)
+        images_free_set(splits);
+    return rc;
+}
+
+void images_free_set(struct images splits[SPLITS])
+{
+    for (int s = 0; s < SPLITS; s++)
+        images_free(&splits[s]);
+}
+
 int features_read(const char *folder, enum split split, struct features *f, struct error *err)
 {
     *f = (struct features){0};

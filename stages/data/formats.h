@@ -63,6 +63,9 @@ int images_write(const char *folder, enum split split, const struct images *imag
 int images_write_set(const char *folder, const char *counts, const struct images splits[SPLITS],
                      struct error *err);
 void images_free(struct images *images);
+/* Reads all splits; errors as images_read. images_free_set frees. */
+int images_read_set(const char *folder, struct images splits[SPLITS], struct error *err);
+void images_free_set(struct images splits[SPLITS]);
 
 /* ---- features: the format of ports called `features` ----
  * For each split s: s_features.npy (n, d) float32; s_labels.npy (n) uint8. */

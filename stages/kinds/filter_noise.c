@@ -359,6 +359,7 @@ static const struct port outputs[] = {
     {.name = "removed",
      .form = PORT_FILE,
      .file = "removed.csv",
+     .data = "rows",
      .text = "row,emotion,rule,score of each removed row; row 0 is the first after the header of "
              "the CSV"},
     {.name = "scores",

@@ -48,10 +48,76 @@ static void metrics_by_hand(void **state)
     /* F1: 2/3, 1/2, 1, 6/7, 0 */
     assert_true(fabs(macro - (2.0 / 3 + 0.5 + 1 + 6.0 / 7 + 0) / 5) < 1e-15);
     assert_true(json_number_value(json_object_get(private, "accuracy")) == 1);
+    assert_string_equal(json_string_value(json_object_get(public, "truth")), "0001123333");
+    assert_string_equal(json_string_value(json_object_get(public, "predicted")), "0011023334");
+    assert_string_equal(json_string_value(json_object_get(private, "truth")), "0001");
+    assert_null(json_object_get(public, "without_twins"));
     json_decref(json);
 
     assert_int_equal(predictions_write("given", SPLIT_PRIVATE, labels, labels, 0, &err), 0);
     expect_error("metrics", "", PREDICTIONS, "private split is empty");
+}
+
+static const char WITH_TWINS[] =
+    "\"predictions\":[{\"path\":\"given\"}],\"twins\":[{\"path\":\"twins.json\"}]";
+
+static void put_twins(const char *text)
+{
+    assert_int_equal(file_write("twins.json", text, strlen(text), NULL), 0);
+}
+
+/* The same over the images without a twin; with none left, all ratios are null. */
+static void metrics_without_twins(void **state)
+{
+    (void)state;
+    const uint8_t labels[] = {0, 0, 0, 1, 1, 2};
+    const uint8_t predicted[] = {0, 0, 1, 1, 0, 2};
+    struct error err = {""};
+    assert_int_equal(predictions_write("given", SPLIT_PUBLIC, predicted, labels, 6, &err), 0);
+    assert_int_equal(predictions_write("given", SPLIT_PRIVATE, labels, labels, 2, &err), 0);
+    put_twins("{\"public\":{\"images\":6,\"with_twin\":[0,5]},"
+              "\"private\":{\"images\":2,\"with_twin\":[0,1]}}");
+    expect_success("metrics", "", WITH_TWINS, 1);
+
+    json_t *json = json_load_file("metrics.json", 0, NULL);
+    json_t *public = json_object_get(json, "public"), *private = json_object_get(json, "private");
+    assert_int_equal(json_integer_value(json_object_get(public, "n")), 6);
+    assert_string_equal(json_string_value(json_object_get(public, "truth")), "000112");
+    json_t *rest = json_object_get(public, "without_twins"), *classes;
+    json_int_t n, correct;
+    double score, macro;
+    const char *truth, *guess;
+    assert_int_equal(json_unpack(rest, "{s:I,s:I,s:f,s:f,s:s,s:s,s:o}", "n", &n, "correct",
+                                 &correct, "accuracy", &score, "macro_f1", &macro, "truth", &truth,
+                                 "predicted", &guess, "per_class", &classes),
+                     0);
+    assert_true(n == 4 && correct == 2 && score == 0.5 && macro == 0.5);
+    assert_string_equal(truth, "0011");
+    assert_string_equal(guess, "0110");
+    json_t *two = json_object_get(classes, class_names[2]);
+    assert_int_equal(json_integer_value(json_object_get(two, "support")), 0);
+    rest = json_object_get(private, "without_twins");
+    assert_int_equal(json_integer_value(json_object_get(rest, "n")), 0);
+    assert_true(json_is_null(json_object_get(rest, "accuracy")));
+    assert_true(json_is_null(json_object_get(rest, "macro_f1")));
+    assert_string_equal(json_string_value(json_object_get(rest, "truth")), "");
+    json_decref(json);
+}
+
+static void metrics_refuses_other_twins(void **state)
+{
+    (void)state;
+    put_twins("{\"public\":{\"images\":7,\"with_twin\":[]},\"private\":{}}");
+    expect_error("metrics", "", WITH_TWINS,
+                 "twins.json: has 7 images in the public split, but there are predictions of 6");
+    put_twins("{\"public\":{\"images\":6,\"with_twin\":[6]}}");
+    expect_error("metrics", "", WITH_TWINS, "public/with_twin/0: expected an index from 0 to 5");
+    put_twins("{\"public\":{\"images\":6,\"with_twin\":[-1]}}");
+    expect_error("metrics", "", WITH_TWINS, "public/with_twin/0: expected an index from 0 to 5");
+    put_twins("{\"public\":{\"images\":6,\"with_twin\":[]}}");
+    expect_error("metrics", "", WITH_TWINS, "for the private split, as find_duplicates writes");
+    put_twins("{\"public\":");
+    expect_error("metrics", "", WITH_TWINS, "twins.json:1:");
 }
 
 static const char TWO[] = "\"features\":[{\"path\":\"features\"},{\"path\":\"more\"}]";
@@ -149,6 +215,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_by_hand),
+        cmocka_unit_test(metrics_without_twins),
+        cmocka_unit_test(metrics_refuses_other_twins),
         cmocka_unit_test(fuse_concatenates),
         cmocka_unit_test(fuse_standardizes_by_training),
         cmocka_unit_test(fuse_refuses_strangers),
