@@ -204,6 +204,59 @@ static size_t images_of_all(const struct operand *lefts, const struct operand *r
     return n;
 }
 
+/* The variance of the mean difference of a pair on the same images, by its images alone, as a
+ * share. Adds the mean of each seed to seed_means. 0, or -ENOMEM. */
+static int pair_variance(const struct operand *left, const struct operand *right, size_t n,
+                         double *seed_means, double *variance, struct error *err)
+{
+    float *differences = calloc(left->seeds * n, sizeof *differences);
+    if (!differences)
+        return error_set(err, ENOMEM, "out of memory for %zu images", n);
+    add_differences(left, right, 1, differences, n);
+    *variance = difference_components(differences, left->seeds, n).images;
+    for (size_t s = 0; s < left->seeds; s++)
+        for (size_t i = 0; i < n; i++)
+            seed_means[s] += differences[s * n + i] / (double)n;
+    free(differences);
+    return 0;
+}
+
+/* Of the mean difference of pairs that are each on the same images, but not all on the same ones,
+ * such as those of two test sets: the images count as independent between pairs, the seeds are the
+ * same. Shown. */
+static int variance_of_pairs(const struct operand *lefts, const struct operand *rights,
+                             size_t count, double *variance, struct error *err)
+{
+    size_t seeds = lefts[0].seeds;
+    double *means = calloc(seeds, sizeof *means), images = 0;
+    int rc = means ? 0 : error_set(err, ENOMEM, "out of memory");
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        double part = 0;
+        rc = pair_variance(&lefts[i], &rights[i], common_images(&lefts[i], &rights[i]), means,
+                           &part, err);
+        images += part;
+    }
+    struct sample between = {0};
+    if (rc == 0)
+        between = sample_of(means, seeds);
+    free(means);
+    double spread = between.deviation * between.deviation / (double)seeds;
+    *variance = lefts[0].scale * lefts[0].scale * (images + spread);
+    return rc;
+}
+
+/* Whether each pair is on the same images, and all have the same seeds and scale. */
+static bool pairs_have_outcomes(const struct operand *lefts, const struct operand *rights,
+                                size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (common_images(&lefts[i], &rights[i]) == 0 || lefts[i].seeds != lefts[0].seeds ||
+            lefts[i].scale != lefts[0].scale || rights[i].scale != lefts[0].scale ||
+            !(lefts[0].scale > 0))
+            return false;
+    return true;
+}
+
 int evidence_make_mean(const struct operand *lefts, const struct operand *rights, size_t count,
                        struct evidence *e, struct error *err)
 {
@@ -225,9 +278,12 @@ int evidence_make_mean(const struct operand *lefts, const struct operand *rights
     e->spread = spread;
     if (n > 0)
         return average_images(lefts, rights, count, n, e, err);
+    int rc = 0;
+    if (pairs_have_outcomes(lefts, rights, count))
+        rc = variance_of_pairs(lefts, rights, count, &variance, err);
     e->standard_error = sqrt(variance) / (double)count;
     e->form = variance > 0 ? EVIDENCE_NORMAL : spread > 0 ? EVIDENCE_SPREAD : EVIDENCE_EXACT;
-    return 0;
+    return rc;
 }
 
 void evidence_free(struct evidence *e)

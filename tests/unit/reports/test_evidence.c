@@ -208,6 +208,37 @@ static void means_are_taken_for_each_image(void **state)
     double variance = (squares - sum * sum / IMAGES) / (IMAGES - 1);
     expect_near(e.sample.deviation, sqrt(variance), 1e-6);
     evidence_free(&e);
+    /* the second pair on other images: the two variances add up */
+    json_t *other = json_deep_copy(all[1]), *others = json_deep_copy(all[3]);
+    json_t *two[2] = {json_array_get(other, 0), json_array_get(others, 0)};
+    for (int k = 0; k < 2; k++) {
+        char digits[IMAGES + 1];
+        for (int m = 0; m < 2; m++) { /* class c becomes c + 1 */
+            const char *name = m ? "predicted" : "truth";
+            snprintf(digits, sizeof digits, "%s", cells_string(two[k], name));
+            for (int i = 0; i < IMAGES; i++)
+                digits[i] = (char)('0' + (digits[i] - '0' + 1) % 7);
+            json_object_set_new(two[k], name, json_string(digits));
+        }
+    }
+    sides[1].outcomes = other;
+    sides[3].outcomes = others;
+    assert_int_equal(evidence_make_mean(sides, sides + 2, 2, &e, &err), 0);
+    assert_int_equal(e.form, EVIDENCE_NORMAL);
+    double added = 0;
+    for (int k = 0; k < 2; k++) { /* discordant images, and their difference */
+        double total = 0, square = 0;
+        for (int i = 0; i < IMAGES; i++) {
+            int d = (i < wrong[k][0] || i >= wrong[k][1]) -
+                    (i < wrong[k + 2][0] || i >= wrong[k + 2][1]);
+            total += d;
+            square += d * d;
+        }
+        added += (square - total * total / IMAGES) / (IMAGES - 1) / IMAGES;
+    }
+    expect_near(e.standard_error, 100 * sqrt(added) / 2, 1e-6);
+    json_decref(other);
+    json_decref(others);
     sides[1].outcomes = NULL;
     assert_int_equal(evidence_make_mean(sides, sides + 2, 2, &e, &err), 0);
     assert_int_equal(e.form, EVIDENCE_NORMAL);
@@ -260,10 +291,10 @@ static void holm_is_within_the_claim(void **state)
     json_t *cells[3] = {cell_of(0, 20), cell_of(10, 50), cell_of(4, 29)};
     static const char *const ids[3] = {"a", "b", "c"};
     json_t *tables = table_of(cells, ids, 3), *claims = NULL;
-    json_t *section = json_pack(
-        "{s:{s:[{s:s, s:s, s:s}]}, s:{s:[{s:s, s:s, s:s}]}}", "both", "checks", "check", "above",
-        "left", "t/a/x", "right", "t/b|c/x", "alone", "checks", "check", "above", "left", "t/a/x",
-        "right", "t/b/x");
+    json_t *section =
+        json_pack("{s:{s:[{s:s, s:s, s:s}]}, s:{s:[{s:s, s:s, s:s}]}}", "both", "checks", "check",
+                  "above", "left", "t/a/x", "right", "t/b|c/x", "alone", "checks", "check", "above",
+                  "left", "t/a/x", "right", "t/b/x");
     const struct claim_setting setting = {true, true, ""};
     struct error err = {""};
     if (claims_decide(section, tables, &setting, &claims, &err) < 0)
