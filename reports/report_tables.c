@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "reports/cells.h"
 #include "reports/claims.h"
+#include "reports/outcomes_file.h"
 #include "reports/table_files.h"
 #include "reports/check_sections.h"
 #include "reports/sections.h"
@@ -59,6 +60,8 @@ static int run(struct job *job, struct error *err)
         rc = cells_evaluate(job_json(job, "tables"), paper, &sources, &tables, err);
     if (rc == 0)
         rc = claims_decide(job_json(job, "claims"), tables, &setting, &claims, err);
+    if (rc == 0)
+        rc = outcomes_write(folder, tables, err);
     cells_strip(tables);
     if (rc == 0)
         rc = table_files_write(folder, tables, claims, text_string(&notice), err);
@@ -93,7 +96,8 @@ static const struct port outputs[] = {
      .file = "tables",
      .text = "ID.csv and ID.md for each table; claims.csv and claims.md if there are claims; and "
              "cells.json: every cell (ours, paper, difference, source or why missing) and every "
-             "claim's verdict"},
+             "claim's verdict; outcomes.json: the class predicted for each image, behind the "
+             "accuracies"},
     {0},
 };
 
@@ -117,7 +121,7 @@ static const struct param params[] = {
 
 const struct kind kind_report_tables = {
     .name = "report_tables",
-    .version = 10,
+    .version = 11,
     .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
     .inputs = inputs,
     .outputs = outputs,
