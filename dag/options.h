@@ -6,11 +6,17 @@
 #include <stddef.h>
 
 /* Exit statuses of the program. */
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_BAD = 2, EXIT_INTERRUPTED = 130 };
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_BAD = 2,
+    EXIT_NOT_REPRODUCED = 3, /* `verify`: a claim */
+    EXIT_INTERRUPTED = 130
+};
 
 /* The command line. */
 struct options {
-    const char **names; /* operands: FILE, then STAGEs; or a KIND */
+    const char **names; /* operands: FILE, then STAGEs or CLAIMs; or a KIND */
     size_t name_count;
     const char **settings; /* of --set */
     size_t setting_count;
@@ -21,7 +27,7 @@ struct options {
     int jobs;
     bool all;         /* explain: cached stages too; graph: each stage of a matrix */
     bool cache_given; /* by --cache */
-    bool dry, keep_going, json, repair, man;
+    bool dry, keep_going, json, repair, man, verbose;
 };
 
 #endif

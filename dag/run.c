@@ -281,14 +281,22 @@ static void remember_cached(struct scheduler *s)
         scheduler_fail(s, -EIO, &error);
 }
 
-/* `report` runs only the stages that the program adds. Settles one of the others that are ready, so
- * that reports count its results as missing. Returns false if there is none. */
+/* Whether only a run of its stage could settle the task, or nothing: in a lenient plan, a stage
+ * whose external input can't be read stays waiting. */
+static bool is_stuck(const struct scheduler *s, const struct task *task)
+{
+    return task->state == STATE_READY ||
+           (task->state == STATE_WAITING && plan_obstacle(s->plan, task->stage));
+}
+
+/* `report` and `verify` run only stages that the program adds. Settles one of the others that have
+ * no result, so that reports count its results as missing. Returns false if there is none. */
 static bool give_up_one(struct scheduler *s)
 {
     for (size_t i = 0; i < s->plan->experiment->stage_count; i++) {
         struct task *task = &s->plan->tasks[i];
-        if (task->wanted && task->state == STATE_READY && s->options->only_report &&
-            !task->stage->implicit) {
+        if (task->wanted && s->options->only_report && !task->stage->implicit &&
+            is_stuck(s, task)) {
             scheduler_settle(s, task, STATE_NOT_RUN);
             return true;
         }

@@ -10,7 +10,8 @@ struct run_options {
     int jobs;         /* CPUs to use at once; 0: all that the executor has */
     const char *same; /* options to repeat in commands that messages suggest: "" or " --set a=1" */
     bool keep_going;  /* after a failure, run all stages that don't depend on it */
-    bool only_report; /* run only `tables` and `report`, with the results that are cached */
+    bool only_report; /* run only `tables` and `report`, if wanted, with the results that are
+                       cached. The plan may be lenient */
     const struct executor_type *executor; /* where stages run; NULL: the default */
 };
 

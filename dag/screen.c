@@ -78,10 +78,27 @@ void screen_write(const char *text, size_t size)
     }
 }
 
-bool screen_possible(void)
+/* Whether it is a terminal that understands escape sequences. */
+static bool is_capable(int fd)
 {
     const char *kind = getenv("TERM");
-    return isatty(STDERR_FILENO) && kind && *kind && strcmp(kind, "dumb") != 0;
+    return isatty(fd) && kind && *kind && strcmp(kind, "dumb") != 0;
+}
+
+static bool colours_allowed(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return !no_color || !*no_color;
+}
+
+bool screen_possible(void)
+{
+    return is_capable(STDERR_FILENO);
+}
+
+bool screen_has_colours(int fd)
+{
+    return is_capable(fd) && colours_allowed();
 }
 
 /* Whether the terminal is in use by another process group: a shell that has put us in the
@@ -94,8 +111,7 @@ static bool in_background(void)
 
 void screen_begin(struct screen *s)
 {
-    const char *no_color = getenv("NO_COLOR");
-    *s = (struct screen){.colour = !no_color || !*no_color};
+    *s = (struct screen){.colour = colours_allowed()};
     s->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     s->utf8 = s->locale && locale_is_utf8();
     if (s->locale)
@@ -121,9 +137,9 @@ const char *screen_separator(const struct screen *s)
 
 /* ---- lines ---- */
 
-static void print_styled(const struct screen *s, FILE *out, enum text_style style, const char *text)
+void screen_print_styled(FILE *out, bool colour, enum text_style style, const char *text)
 {
-    if (*text && style != TEXT_NONE && s->colour)
+    if (*text && style != TEXT_NONE && colour)
         fprintf(out, "\x1b[%sm%s\x1b[0m", style_codes[style], text);
     else
         fputs(text, out);
@@ -145,7 +161,7 @@ static size_t put(struct frame *f, enum text_style style, size_t columns, const 
     if (!f->screen->utf8)
         display_ascii(clean);
     size_t used = display_copy(shown, sizeof shown, clean, columns < f->left ? columns : f->left);
-    print_styled(f->screen, f->out, style, shown);
+    screen_print_styled(f->out, f->screen->colour, style, shown);
     fputs(shown, f->text);
     f->left -= used;
     return used;
@@ -325,7 +341,7 @@ static void add_lines(struct frame *f, const struct progress *p, size_t width, s
 
 static void print_kept(const struct screen *s, FILE *out, const struct kept_line *kept)
 {
-    print_styled(s, out, kept->style, kept->styled);
+    screen_print_styled(out, s->colour, kept->style, kept->styled);
     fprintf(out, "%s\n", kept->rest);
 }
 

@@ -11,6 +11,7 @@
 #include <locale.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct progress;
 
@@ -32,6 +33,13 @@ struct screen {
 
 /* Whether stderr is a terminal that lines can be redrawn on. */
 bool screen_possible(void);
+
+/* Whether text on that file descriptor may have colours: a terminal, not a dumb one, and NO_COLOR
+ * is not set or empty. */
+bool screen_has_colours(int fd);
+
+/* Prints a text, in a style if `colour`. */
+void screen_print_styled(FILE *out, bool colour, enum text_style style, const char *text);
 
 /* Sets the thread's LC_CTYPE until screen_end, which removes the redrawn lines. */
 void screen_begin(struct screen *screen);

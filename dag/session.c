@@ -152,8 +152,7 @@ int session_find_backend(const struct options *options, const struct experiment 
     return rc;
 }
 
-/* Loads the file, and finds the backend. */
-static int load(struct session *s, const struct options *options, struct error *err)
+int session_open_file(struct session *s, const struct options *options, struct error *err)
 {
     *s = (struct session){0};
     int status = session_load(options, &s->experiment);
@@ -166,12 +165,13 @@ static int load(struct session *s, const struct options *options, struct error *
 }
 
 /* Opens the cache and starts the plan, after picking. */
-static int start(struct session *s, const struct options *options, bool create, struct error *err)
+static int start(struct session *s, const struct options *options, bool create, bool lenient,
+                 struct error *err)
 {
     plan_create(&s->plan, &s->experiment, &s->cache, s->backend, s->picked);
-    s->plan.lenient = !create;
+    s->plan.lenient = lenient;
     int rc = force(s, options, err);
-    if (rc == 0 && (create || options->dry))
+    if (rc == 0 && (!lenient || options->dry))
         rc = check_surroundings(s, options);
     if (rc == 0)
         rc = cache_open(&s->cache, options->cache, create, err);
@@ -186,12 +186,12 @@ static int start(struct session *s, const struct options *options, bool create, 
 
 int session_open(struct session *s, const struct options *options, bool create, struct error *err)
 {
-    int status = load(s, options, err);
+    int status = session_open_file(s, options, err);
     if (status != EXIT_DONE)
         return status;
     int rc = pick(s, options, err);
     if (rc == 0)
-        rc = start(s, options, create, err);
+        rc = start(s, options, create, !create, err);
     if (rc < 0)
         session_close(s);
     return session_status(rc);
@@ -202,14 +202,21 @@ int session_open_loose(struct session *s, const struct options *options, bool *p
 {
     struct error why = {""};
     *planned = false;
-    int status = load(s, options, err);
+    int status = session_open_file(s, options, err);
     if (status != EXIT_DONE || !cache_exists(options->cache))
         return status;
-    int rc = start(s, options, false, &why);
+    int rc = start(s, options, false, true, &why);
     if (rc < 0)
         fprintf(stderr, "ferdag: without the states of the stages: %s\n", why.text);
     *planned = rc == 0;
     return EXIT_DONE;
+}
+
+int session_plan_tables(struct session *s, const struct options *options, struct error *err)
+{
+    s->picked = must_alloc(s->experiment.stage_count * sizeof *s->picked);
+    s->picked[experiment_tables(&s->experiment)->place] = true;
+    return start(s, options, true, true, err);
 }
 
 /* ---- one output ---- */
@@ -270,18 +277,39 @@ static int find_output(const struct experiment *e, const char *text, struct outp
 int session_open_output(struct session *s, const struct options *options, const char *text,
                         struct output_name *name, struct error *err)
 {
-    int status = load(s, options, err);
+    int status = session_open_file(s, options, err);
     if (status != EXIT_DONE)
         return status;
     int rc = find_output(&s->experiment, text, name, err);
     if (rc == 0) {
         s->picked = must_alloc(s->experiment.stage_count * sizeof *s->picked);
         s->picked[name->stage->place] = true;
-        rc = start(s, options, false, err);
+        rc = start(s, options, false, true, err);
     }
     if (rc < 0)
         session_close(s);
     return session_status(rc);
+}
+
+bool session_took_forgotten(const struct session *s)
+{
+    bool any = false;
+    for (size_t i = 0; s->cache.forgotten && i < s->experiment.stage_count; i++) {
+        const struct task *task = &s->plan.tasks[i];
+        struct result result;
+        if (task->state != STATE_CACHED)
+            continue;
+        if (index_find(s->cache.index, task->key, &result, NULL) == 0) {
+            result_free(&result);
+            continue;
+        }
+        any = true;
+        fprintf(stderr,
+                "ferdag: stage %s: its cached result may have been computed from damaged bytes; "
+                "run again\n",
+                task->stage->name);
+    }
+    return any;
 }
 
 void session_close(struct session *s)

@@ -36,6 +36,14 @@ struct output_name {
 int session_open_output(struct session *session, const struct options *options, const char *text,
                         struct output_name *name, struct error *err);
 
+/* For `verify`, in two steps, so that a command line can be compared with the file before the cache
+ * is touched. The first loads the file and finds the backend; it returns an exit status as
+ * session_open does. The second starts a lenient plan over the stage `tables`, which the experiment
+ * must have, and creates the cache: 0 or a negative code. After the first has succeeded the caller
+ * closes the session. */
+int session_open_file(struct session *session, const struct options *options, struct error *err);
+int session_plan_tables(struct session *session, const struct options *options, struct error *err);
+
 /* For what can be shown of a file alone, and better with a plan: starts the plan over all stages if
  * there is a cache. *planned is false if there is none or if the plan can't start, say since the
  * index is damaged, which is reported on stderr. */
@@ -56,6 +64,11 @@ int session_find_backend(const struct options *options, const struct experiment 
 /* 0 if the report's folder can be written to, or the experiment has no report; else an error. */
 int session_check_report_folder(const struct options *options, const struct experiment *experiment,
                                 struct error *err);
+
+/* Whether a result that a run over the session's plan used was dropped from the cache meanwhile,
+ * because a blob that it may have been computed from turned out to be damaged; prints on stderr
+ * which. */
+bool session_took_forgotten(const struct session *session);
 
 /* The exit status for 0 or a negative errno-like code. */
 int session_status(int rc);

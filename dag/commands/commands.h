@@ -13,6 +13,7 @@ int command_explain(const struct options *options, struct error *err);
 int command_graph(const struct options *options, struct error *err);
 int command_show(const struct options *options, struct error *err);
 int command_get(const struct options *options, struct error *err);
+int command_verify(const struct options *options, struct error *err);
 int command_log(const struct options *options, struct error *err);
 int command_fsck(const struct options *options, struct error *err);
 int command_kinds(const struct options *options, struct error *err);

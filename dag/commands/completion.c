@@ -2,6 +2,7 @@
  * `ferdag complete`, which knows the tables of table.h, the kinds, and the stages of the experiment
  * on the command line. */
 #include "base/arena.h"
+#include "base/display.h"
 #include "base/file.h"
 #include "dag/commands/arguments.h"
 #include "dag/experiment/experiment.h"
@@ -198,6 +199,19 @@ static void offer_outputs(const struct completer *c, const struct experiment *e)
     free(last);
 }
 
+static void offer_claims(const struct completer *c, const struct experiment *e)
+{
+    const char *id;
+    json_t *claim;
+    char title[160];
+    json_object_foreach((json_t *)experiment_claims(e), id, claim)
+    {
+        const char *text = json_string_value(json_object_get(claim, "title"));
+        display_clean(title, sizeof title, text ? text : "", text ? strlen(text) : 0);
+        offer(c, id, title);
+    }
+}
+
 /* "width=" for a param; "of." for a map and, behind that, "of.a=". `above` is "" or "of.". */
 static void offer_params(const struct completer *c, const struct node *params, const char *above)
 {
@@ -227,6 +241,8 @@ static void offer_from_experiment(const struct completer *c, enum operand_type t
             offer_stages(c, &e);
         else if (type == OPERAND_OUTPUT)
             offer_outputs(c, &e);
+        else if (type == OPERAND_CLAIM)
+            offer_claims(c, &e);
         else
             offer_params(c, e.params, "");
         experiment_free(&e);
@@ -242,6 +258,7 @@ static void offer_operand(const struct completer *c, const struct operand *opera
         offer_experiments(c);
         break;
     case OPERAND_STAGE:
+    case OPERAND_CLAIM:
     case OPERAND_OUTPUT:
     case OPERAND_SETTING:
         offer_from_experiment(c, operand->type);

@@ -100,9 +100,10 @@ int main(int argc, char **argv)
     int status = run_command(argc, argv, &err);
     errno = 0;
     bool unwritten = fflush(stdout) != 0 || ferror(stdout);
-    if (unwritten && status == EXIT_DONE && !reader_gone()) {
+    bool answered = status == EXIT_DONE || status == EXIT_NOT_REPRODUCED;
+    if (unwritten && (answered || !err.text[0]) && !reader_gone()) {
         error_errno(&err, errno ? errno : EIO, "cannot write to stdout");
-        status = EXIT_FAILED;
+        status = answered ? EXIT_FAILED : status;
     }
     if (err.text[0])
         fprintf(stderr, "ferdag: %s\n", err.text);

@@ -151,29 +151,6 @@ static int record(struct session *s, const struct run_totals *t, double started,
     return index_add_run(s->cache.index, &record, err);
 }
 
-/* Whether a result that the run used was dropped from the cache meanwhile, because a blob that it
- * may have been computed from turned out to be damaged. */
-static bool took_forgotten(const struct plan *plan)
-{
-    bool any = false;
-    for (size_t i = 0; plan->cache->forgotten && i < plan->experiment->stage_count; i++) {
-        const struct task *task = &plan->tasks[i];
-        struct result result;
-        if (task->state != STATE_CACHED)
-            continue;
-        if (index_find(plan->cache->index, task->key, &result, NULL) == 0) {
-            result_free(&result);
-            continue;
-        }
-        any = true;
-        fprintf(stderr,
-                "ferdag: stage %s: its cached result may have been computed from damaged bytes; "
-                "run again\n",
-                task->stage->name);
-    }
-    return any;
-}
-
 /* *results is the folder, if there are links below it. A run doesn't fail for want of links, such
  * as where `out` is a file. */
 static void link_results(const struct plan *plan, const char *folder, const char **results)
@@ -258,7 +235,7 @@ static int run(const struct options *options, bool only_report, struct error *er
     const char *report = NULL, *results = NULL;
     double started = (double)time(NULL);
     int rc = run_plan(&s.plan, &run_options, &totals, err);
-    bool forgotten = rc == 0 && took_forgotten(&s.plan);
+    bool forgotten = rc == 0 && session_took_forgotten(&s);
     if (rc == 0 && !forgotten)
         rc = publish_report(&s.plan, folder, &report, err);
     if (rc == 0)

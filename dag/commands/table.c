@@ -54,6 +54,32 @@ const struct command commands[] = {
         .function = command_report,
     },
     {
+        .name = "verify",
+        .operands = "FILE [CLAIM...]",
+        .summary = "print the verdict of each claim; exit 3 if one is not reproduced",
+        .text = "Prints whether the claims of the experiment are reproduced, not reproduced, not "
+                "decided, or not run, with the reasons; with CLAIM, only of these claims. The "
+                "verdicts are those of the report. They come from results that are in the cache: "
+                "no stage runs but `tables`, and no report is written. A claim is not run if a "
+                "number that it needs is missing.\n\n"
+                "Exit status 3 comes before 1: a claim that is not reproduced stays so, whatever "
+                "else runs. Claims that are not decided don't change the exit status.",
+        .options = "verbose set backend gpus cache json",
+        .examples = {{"ferdag verify paper.yaml", "Print the verdicts of all claims."},
+                     {"ferdag verify paper.yaml cleaning_helps --verbose",
+                      "Print all comparisons of one claim."},
+                     {"ferdag verify paper.yaml --json | jq .counts", "Count the verdicts."}},
+        .exits = {{"1", "a claim is not run, or the verdicts could not be made"},
+                  {"3", "a claim is not reproduced"},
+                  {"130", "interrupted"}},
+        .group = GROUP_RUN,
+        .least = 1,
+        .most = 1000,
+        .reads_experiment = true,
+        .reads_cache = true,
+        .function = command_verify,
+    },
+    {
         .name = "check",
         .operands = "FILE",
         .summary = "list all errors in an experiment file, without running it",
@@ -318,6 +344,7 @@ const struct option option_table[] = {
      .field = FIELD(format)},
     {0, "json", NULL, NULL, "print the results as JSON on stdout", OPTION_FLAG,
      .field = FIELD(json)},
+    {0, "verbose", NULL, NULL, "also print each comparison", OPTION_FLAG, .field = FIELD(verbose)},
     {0, "repair", NULL, NULL, "move damaged files aside and rebuild the index", OPTION_FLAG,
      .field = FIELD(repair)},
     {0, "man", NULL, NULL, "print the man page, in roff", OPTION_FLAG, .field = FIELD(man)},
@@ -334,6 +361,7 @@ const struct operand operand_table[] = {
      "experiment, such as demo"},
     {"STAGE", OPERAND_STAGE,
      "a stage, such as train/full/vgg19, or all stages below a name, such as train", NULL},
+    {"CLAIM", OPERAND_CLAIM, "a claim, by its name in the section `claims`", NULL},
     {"STAGE.port", OPERAND_OUTPUT,
      "an output of a stage, such as svm.model; STAGE alone means its main output", NULL},
     {"DEST", OPERAND_PATH, "the file or folder to create", NULL},
@@ -362,7 +390,7 @@ const struct described environment_table[] = {
      "The folder or the file of cuDNN's library libcudnn_graph.so, where the system "
      "doesn't find it."},
     {"FERDAG_CUBLAS", "The same of cuBLAS's library libcublas.so."},
-    {"NO_COLOR", "If it is set and not empty, progress on a terminal has no colours."},
+    {"NO_COLOR", "If it is set and not empty, output on a terminal has no colours."},
     {"TERM", "If it is `dumb` or not set, progress is printed as plain lines."},
     {NULL, NULL},
 };

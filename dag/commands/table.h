@@ -64,6 +64,7 @@ struct option {
 enum operand_type {
     OPERAND_EXPERIMENT,
     OPERAND_STAGE,
+    OPERAND_CLAIM,
     OPERAND_OUTPUT, /* STAGE.port */
     OPERAND_PATH,
     OPERAND_FOLDER,

@@ -107,6 +107,13 @@ void experiment_free(struct experiment *experiment);
 int experiment_pick(const struct experiment *experiment, const char *name, bool *picked,
                     struct error *err);
 
+/* The stage `tables` that the file's tables, claims and report are made by; NULL if it has none. */
+const struct stage *experiment_tables(const struct experiment *experiment);
+
+/* The section `claims`, {ID: {title, text, ...}}, which belongs to the experiment; NULL if the file
+ * has no claims. */
+const json_t *experiment_claims(const struct experiment *experiment);
+
 /* ---- references.c ---- */
 
 /* Sorts the stages by name. Call it after stages were added and before the functions below. */

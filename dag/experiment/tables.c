@@ -14,6 +14,7 @@ enum { SECTION_COUNT = 4 };
 /* Bits of struct output's `referred` other than those of sections. */
 enum { PICTURES_BIT = 1 << 3, TABLES_BIT = 1 << SECTION_COUNT, REPORT_BIT = 2 << SECTION_COUNT };
 
+static const char tables_name[] = "tables";
 static const char *const sections[SECTION_COUNT] = {"tables", "claims", "paper", "report"};
 
 struct reference {
@@ -32,6 +33,21 @@ struct section {
     bool picture;           /* the reference has no pointer: it means the file itself */
     const struct node *bad; /* the last wrong reference */
 };
+
+/* ---- what the file has ---- */
+
+const struct stage *experiment_tables(const struct experiment *e)
+{
+    const struct stage *stage = experiment_stage(e, tables_name);
+    return stage && stage->implicit ? stage : NULL;
+}
+
+const json_t *experiment_claims(const struct experiment *e)
+{
+    const struct stage *stage = experiment_tables(e);
+    const json_t *claims = stage ? json_object_get(stage->params, "claims") : NULL;
+    return json_object_size(claims) > 0 ? claims : NULL;
+}
 
 /* ---- references ---- */
 
@@ -305,7 +321,7 @@ static int add_stage(struct experiment *e, struct stage *stage)
 static int add_stages(struct experiment *e, const struct section *parts, const struct node *params)
 {
     const struct kind *tables = kind_find("report_tables"), *report = kind_find("report_pdf");
-    struct stage *first = make_stage(e, "tables", tables, parts, params, TABLES_BIT);
+    struct stage *first = make_stage(e, tables_name, tables, parts, params, TABLES_BIT);
     struct stage *second = make_stage(e, "report", report, parts, params, REPORT_BIT);
     for (const struct port *p = report->inputs; p->name; p++)
         if (strcmp(p->name, "tables") == 0)

@@ -42,7 +42,7 @@ refused() {
 }
 refused '--repair is an option of fsck, not of run' run x.yaml --repair
 refused '--dry-run is an option of run, not of graph' graph x.yaml -n
-refused '--set is an option of run, report, check, status, ' fsck --set a=b
+refused '--set is an option of run, report, verify, check, status, ' fsck --set a=b
 refused "unknown option --repiar (did you mean '--repair'?)" fsck --repiar
 refused '`ferdag --version` prints the version' run --version
 for word in --foo -V; do refused "unknown option $word; \`ferdag --help\` lists the commands" $word; done

@@ -1,5 +1,5 @@
-# A cache without write permission can be read: status, show, log, explain, a dry run, a report, and a run in
-# which everything is cached. A run of other stages fails with an error, and the cache doesn't change.
+# A cache without write permission can be read: status, show, log, explain, a dry run, a report, verdicts, and a run
+# in which everything is cached. A run of other stages fails with an error, and the cache doesn't change.
 . "$STORIES/lib.sh"
 for tool in groff gnuplot; do
     command -v $tool > tool || { echo "skipped: $tool is not installed"; exit 77; }
@@ -19,6 +19,8 @@ stages:
   two: { kind: command, in: { m: one }, out: { n: n.json }, with: { run: "sleep ${seconds}; cp m n.json" } }
 tables:
   t: { title: T, columns: { a: { label: A } }, rows: { r: { label: R } }, cell: "@two:/v" }
+claims:
+  c: { checks: [ { check: above, left: t/r/a, right: 0.1, text: Above } ] }
 Y
 ../program run --cache "$cache" x.yaml 2> err || fail "$(cat err)"
 
@@ -50,12 +52,17 @@ read_all() {
 read_all 0.25
 ferdag report x.yaml --out out 2> err || fail "report: $(cat err)"
 [ -s out/report.pdf ] || fail 'no report'
+has 'verify' '1 reproduced' "$(ferdag verify x.yaml 2> err)"
+[ ! -s err ] || fail "verify: $(cat err)"
 ferdag run x.yaml 2> err || fail "a run of what is there: $(cat err)"
 
 # A stage that isn't cached can't run, and nothing is written.
 ferdag run x.yaml --set value=7 2> err && fail 'it ran'
 has 'the reason' "can't be written, and stage 'one' is to run" "$(cat err)"
 ferdag report x.yaml --set value=7 2> err && fail 'it made a report'
+has 'the reason' "can't be written, and stage 'tables' is to run" "$(cat err)"
+ferdag verify x.yaml --set value=7 > out.txt 2> err
+same 'exit of verify' 1 $?
 has 'the reason' "can't be written, and stage 'tables' is to run" "$(cat err)"
 same 'the cache' "$before" "$(state)"
 
