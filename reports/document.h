@@ -143,7 +143,7 @@ struct doc_figures {
     const char *note; /* below all of them; "" for none */
 };
 
-enum doc_verdict { VERDICT_YES, VERDICT_NO, VERDICT_OPEN };
+enum doc_verdict { VERDICT_YES, VERDICT_NO, VERDICT_OPEN, VERDICT_NOT_RUN, VERDICTS };
 
 /* One comparison of a check: our numbers and the paper's. */
 struct doc_comparison {

@@ -10,6 +10,7 @@ enum doc_verdict content_verdict(const json_t *claim)
     const char *verdict = cells_string(claim, "verdict");
     return strcmp(verdict, "reproduced") == 0       ? VERDICT_YES
            : strcmp(verdict, "not reproduced") == 0 ? VERDICT_NO
+           : strcmp(verdict, "not run") == 0        ? VERDICT_NOT_RUN
                                                     : VERDICT_OPEN;
 }
 

@@ -103,7 +103,7 @@ static const char *remark(struct document *doc, const struct content *c, const j
 
 static void add_count_line(struct document *doc, const struct content *c, const json_t *claims)
 {
-    size_t counts[3] = {0}, i, n = json_array_size(claims);
+    size_t counts[VERDICTS] = {0}, i, n = json_array_size(claims);
     json_t *claim;
     if (!is_comparable(c)) {
         doc_paragraph(doc, STYLE_BODY,
@@ -118,8 +118,11 @@ static void add_count_line(struct document *doc, const struct content *c, const 
     json_array_foreach((json_t *)claims, i, claim) counts[content_verdict(claim)]++;
     doc_paragraph(
         doc, STYLE_BODY,
-        doc_text(doc, "Of %zu claim%s, %zu reproduced, %zu not reproduced, %zu not decided.", n,
-                 n == 1 ? "" : "s", counts[VERDICT_YES], counts[VERDICT_NO], counts[VERDICT_OPEN]));
+        doc_text(
+            doc,
+            "Of %zu claim%s, %zu reproduced, %zu not reproduced, %zu not decided, %zu not run.", n,
+            n == 1 ? "" : "s", counts[VERDICT_YES], counts[VERDICT_NO], counts[VERDICT_OPEN],
+            counts[VERDICT_NOT_RUN]));
 }
 
 static void add_claims(struct document *doc, const struct content *c)

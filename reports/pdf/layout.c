@@ -322,8 +322,10 @@ void layout_rule(struct text *t, double x, double width, double thickness, const
 
 void layout_dot(struct text *t, double x, enum doc_verdict verdict)
 {
-    static const char *const colours[] = {
-        [VERDICT_YES] = "accent", [VERDICT_NO] = "ink", [VERDICT_OPEN] = "light"};
+    static const char *const colours[] = {[VERDICT_YES] = "accent",
+                                          [VERDICT_NO] = "ink",
+                                          [VERDICT_OPEN] = "light",
+                                          [VERDICT_NOT_RUN] = "light"};
     text_print(t, "\\&\\h'|%.2fp'\\v'-2.6p'\\m[%s]\\M[%s]\\D't 0.9p'\\D'%s 6p'\\M[]\\m[]\\v'2.6p'",
                x, colours[verdict], colours[verdict], verdict == VERDICT_NO ? "c" : "C");
 }

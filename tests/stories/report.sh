@@ -36,7 +36,7 @@ Model one,71.0,73.5,-2.5
 Model three,not run,80.0,' "$(cat out/small/tables/t.csv)"
 claims=$(cat out/small/tables/claims.csv)
 has 'the first claim' '1,One beats two,reproduced' "$claims"
-has 'the second claim' '2,One beats three,not decided' "$claims"
+has 'the second claim' '2,One beats three,not run' "$claims"
 pdftotext -layout out/small/report.pdf report.txt
 for word in 'A small report' 'Model three' 'not run' '71.0' '73.5' '-2.5' 'reproduced' 'Width'; do
     has 'the report' "$word" "$(cat report.txt)"
