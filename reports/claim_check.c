@@ -181,6 +181,8 @@ size_t check_count(const struct check *c, enum author author, enum check_result 
 static enum check_result sum_up(const struct check *c, enum author author)
 {
     size_t holds = check_count(c, author, CHECK_HOLDS);
+    if (check_count(c, author, CHECK_MISSING) == c->n)
+        return CHECK_MISSING;
     if (holds >= c->needed)
         return CHECK_HOLDS;
     if (c->n - check_count(c, author, CHECK_FAILS) < c->needed)

@@ -179,10 +179,10 @@ static void add_decider(struct text *t, const struct check *c, double alpha)
     size_t images = check_images_to_decide(c, alpha), seeds = check_seeds_to_decide(c, alpha);
     if (images < SIZE_MAX) {
         add_about(t, images);
-        text_add(t, " test images would decide it at these differences");
+        text_add(t, " test images, at these differences");
     } else if (seeds < SIZE_MAX) {
         add_about(t, seeds);
-        text_add(t, " seeds would decide it at these differences");
+        text_add(t, " seeds, at these differences");
     }
 }
 

@@ -53,8 +53,8 @@ struct claim_setting {
  *
  * A check is {"text", "informational", "result": "holds" | "fails" | "open" | "missing", "holds",
  * "fails", "open", "missing", "needed", "paper_result", "paper_holds", "paper_fails", "paper_of",
- * "would_decide": what would decide an open check, or "", "rank", "paper_rank": "rank 2 of 11" of a
- * rank as measured, or "", "comparisons": [comparison]}.
+ * "would_decide": "about 12,000 test images, at these differences" for an open check, or "",
+ * "rank", "paper_rank": "rank 2 of 11" of a rank as measured, or "", "comparisons": [comparison]}.
  *
  * A comparison is {"text", "ours", "paper": the numbers in words, "result", "paper_result"} and,
  * where known, of our numbers and with "paper_" in front of the paper's: "difference", "method"; if

@@ -98,7 +98,8 @@ static void fill_check(struct document *doc, const json_t *json, struct doc_chec
     json_array_foreach((json_t *)list, i, item) fill_comparison(doc, item, &comparisons[i]);
     check->text = doc_text(doc, "%s", cells_string(json, "text"));
     check->summary = summary(doc, json, n);
-    check->remark = doc_text(doc, "%s", cells_string(json, "would_decide"));
+    const char *decider = cells_string(json, "would_decide");
+    check->remark = doc_text(doc, "%s%s", *decider ? "What would decide it: " : "", decider);
     if (count_of(json, "paper_of"))
         check->paper =
             doc_text(doc, "paper: %lld of %lld, %s", count_of(json, "paper_holds"),

@@ -8,7 +8,7 @@
 
 /* Points from the left edge: of what is checked, our numbers, their p-value and result, the paper's
  * numbers. */
-static const double OURS = 150, P = 266, RESULT = 296, PAPER = 340;
+static const double OURS = 147, P = 263, RESULT = 299, PAPER = 342;
 
 static enum doc_tone verdict_tone(enum doc_verdict verdict)
 {
@@ -49,8 +49,9 @@ static void put_brief(struct text *t, const struct doc_claims *claims)
 static void put_numbers(struct text *t, double x, const struct doc_cell *cell, double limit)
 {
     const struct text_look *look = layout_look(cell->tone);
-    double width = troff_width(cell->text, look->bold) * 7 / 1000;
-    layout_put(t, x, ALIGN_LEFT, look, width > limit ? fmax(5, 7 * limit / width) : 7, cell->text,
+    /* a hyphen may become a minus, which is wider */
+    double width = troff_width(cell->text, look->bold) * 1.06 * 7 / 1000;
+    layout_put(t, x, ALIGN_LEFT, look, width > limit ? fmax(4, 7 * limit / width) : 7, cell->text,
                limit);
 }
 

@@ -34,7 +34,7 @@ static void add_character(struct text *t, uint32_t c)
  */
 static bool is_minus(char before, const char *s)
 {
-    return *s == '-' && (s[1] >= '0' && s[1] <= '9') && (!before || before == ' ' || before == '(');
+    return *s == '-' && (s[1] >= '0' && s[1] <= '9') && (!before || strchr(" ([", before));
 }
 
 /* A word of more than LONG_WORD characters may not fit on a line: it may break after each PIECE. */

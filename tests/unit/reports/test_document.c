@@ -58,6 +58,7 @@ static void add_claim(struct document *doc, bool brief)
     struct doc_comparison *c = doc_comparisons(doc, check, 1);
     c->name = "One";
     c->ours.text = "1 against 2";
+    c->p.text = "p 0.004";
     c->result = (struct doc_cell){"fails", TONE_STRONG};
 }
 
@@ -114,7 +115,8 @@ static const char expected[] =
     "| Group, Three | not run |  |  |  |\n\nA note.\n\n"
     "<a id=\"claim-1\"></a>\n\n### It works\n\n**not reproduced**: a check fails\n\n\\- The "
     "text.\n\n"
-    "| Above | ours | 1 fails | paper |  |\n|---|---|---|---|---|\n| One | 1 against 2 | fails |  "
+    "| Above | ours | p | 1 fails | paper |  |\n|---|---|---|---|---|---|\n"
+    "| One | 1 against 2 | p 0.004 | fails |  "
     "|  |\n\n"
     "[A line](plots/plot-1.pdf)\n\nCaption.\n";
 

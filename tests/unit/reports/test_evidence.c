@@ -117,15 +117,15 @@ static void constants_on_either_side(void **state)
     assert_int_equal(evidence_make(&a, &b, &e, &err), 0);
     evidence_p(&e, &positive, &inside, &outside);
     expect_near(inside, 0.00020348, 1e-8);
-    struct interval x = evidence_interval(&e, 0.95); /* Wilson: 0.85063 to 0.93431, minus 0.8 */
-    expect_near(x.low, 5.063, 2e-3);
-    expect_near(x.high, 13.431, 2e-3);
+    struct interval x = evidence_interval(&e, 0.95); /* prop.test, minus 0.8 */
+    expect_near(x.low, 5.0594, 1e-4);
+    expect_near(x.high, 13.4330, 1e-4);
     assert_int_equal(evidence_make(&b, &a, &e, &err), 0);
     evidence_p(&e, &negative, &inside, &outside);
     expect_near(inside, 0.00020348, 1e-8);
     x = evidence_interval(&e, 0.95);
-    expect_near(x.low, -13.431, 2e-3);
-    expect_near(x.high, -5.063, 2e-3);
+    expect_near(x.low, -13.4330, 1e-4);
+    expect_near(x.high, -5.0594, 1e-4);
     b.shown = 120; /* no share */
     assert_int_equal(evidence_make(&a, &b, &e, &err), 0);
     evidence_p(&e, &positive, &inside, &outside);

@@ -280,8 +280,8 @@ static void test_pages(void **state)
     const char *p = after(text, "not reproduced");
     p = after(p, "fails: Ay above; Above a million; the paper");
     p = after(p, "One of one");
-    p = after(p, "71.23 against 10000.25 (-9929.02 \u00b1 0.76)");
-    p = after(p, "70.00 against 10000.25 (-9930.25)");
+    p = after(p, "71.23 - 10000.25 = -9929.02 [-9930.54, -9927.57]");
+    p = after(p, "70.00 - 10000.25 = -9930.25");
     p = after(p, "Every stage whose results are shown");
     p = after(p, "\ntrain ");
     p = after(p, "\nscore/a ");
