@@ -68,7 +68,7 @@ not reproduced worse:
 not decided near:
 not run later:' "$(grep -E '^(not )?[dr]' whole | sed -E 's/^((not )?[a-z]+) +([a-z]+:).*/\1 \3/')"
 has 'a check of several comparisons' '    fails    Above 80: 0 of 2 hold, 2 fail' "$(cat whole)"
-has 'a check of one' '    open     Above a number: 71.0 against 70.5 (+0.5' "$(cat whole)"
+has 'a check of one' '    open     Above a number: 71.0 − 70.5 = +0.5 [' "$(cat whole)"
 has 'a missing number' '    missing  Above two: not run against 60.0' "$(cat whole)"
 same 'checks of a claim that is reproduced' '' "$(sed -n '/^reproduced/,/^not/p' whole | grep '^    holds')"
 same 'the report' '' "$(find . -name '*.pdf')"
@@ -90,7 +90,7 @@ verify 3 worse
 # With --verbose also the comparisons.
 verify 0 better --verbose
 has 'a check' '    holds    Above two' "$(cat printed)"
-has 'a comparison' '             holds    Model two: 71.0 against 60.0 (+11.0' "$(cat printed)"
+has 'a comparison' '             holds    Model two: 71.0 − 60.0 = +11.0 [' "$(cat printed)"
 
 # As JSON.
 verify 3 --json

@@ -467,7 +467,7 @@ static void watched_accuracies_are_those_of_the_weights(void **state)
     static const char *const weights[2] = {"w/best.safetensors", "w/last.safetensors"};
     static const char *const names[2] = {"selected_accuracy", "last_accuracy"};
     struct error err = {""};
-    json_t *json = read_json("w", "watched.json"), *accuracy;
+    json_t *json = read_json("w", "watched.json");
     make_data("data", 28, 14, 21, -1);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(file_copy(weights[i], "weights", &err), 0);
@@ -478,15 +478,14 @@ static void watched_accuracies_are_those_of_the_weights(void **state)
         json_decref(summary);
     }
     double best = 0;
-    size_t i;
-    json_array_foreach(json_object_get(json, "accuracies"), i, accuracy) best =
-        fmax(best, json_real_value(accuracy));
-    assert_int_equal(i, 3);
+    const json_t *accuracies = json_object_get(json, "accuracies");
+    assert_int_equal(json_array_size(accuracies), 3);
+    for (size_t i = 0; i < 3; i++)
+        best = fmax(best, json_real_value(json_array_get(accuracies, i)));
     assert_float_equal(number(json, "oracle_accuracy"), best, 1e-12);
     assert_float_equal(number(json, "gain"), best - number(json, "selected_accuracy"), 1e-12);
-    json_t *at = json_array_get(json_object_get(json, "accuracies"),
-                                (size_t)number(json, "oracle_epoch") - 1);
-    assert_float_equal((float)json_real_value(at), best, 1e-7);
+    json_t *at = json_array_get(accuracies, (size_t)number(json, "oracle_epoch") - 1);
+    assert_true(json_real_value(at) == best);
     json_decref(json);
 }
 
