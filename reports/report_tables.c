@@ -117,7 +117,7 @@ static const struct param params[] = {
 
 const struct kind kind_report_tables = {
     .name = "report_tables",
-    .version = 10,
+    .version = 11,
     .text = "tables and claims: our numbers beside the paper's, as .csv, .md and .json",
     .inputs = inputs,
     .outputs = outputs,
