@@ -1,5 +1,5 @@
 /* Links to the results of a run under the names and endings that their stages gave them:
- * FOLDER/results/STAGE/FILE, such as out/demo/results/train/full/vgg19/metrics.jsonl. */
+ * FOLDER/results/STAGE/FILE, such as out/demo/results/train/full/vgg19/1/metrics.jsonl. */
 #ifndef FERDAG_DAG_RESULT_LINKS_H
 #define FERDAG_DAG_RESULT_LINKS_H
 

@@ -8,19 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "reports/cell_values.h"
 #include "reports/number.h"
-
-struct cell {
-    bool has_ours, has_paper;
-    double ours, paper;            /* scaled */
-    double n;                      /* images an accuracy is over; 0: not an accuracy */
-    double quartiles[2];           /* of repeats that ours is the median of, scaled; both 0: none */
-    double standard_error, spread; /* of ours, scaled; see cells.h; 0: none */
-    const char *missing, *detail;  /* see struct lookup */
-    const json_t *entry;           /* its source */
-    const char *pointer;
-    json_t *outcomes; /* see cells.h; NULL: none */
-};
 
 struct grid {
     const char *id;
@@ -52,74 +41,6 @@ static double number_setting(const struct grid *g, const json_t *row, const json
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-static bool is_digits(const json_t *text, double n)
-{
-    const char *s = json_string_value(text);
-    return s && (double)json_string_length(text) == n && strspn(s, "0123456789") == strlen(s);
-}
-
-/* Keeps the object of an accuracy that has the outcome of each of its n images. */
-static int set_outcomes(struct cell *cell, const json_t *from)
-{
-    if (cell->n < 1 || !is_digits(json_object_get(from, "truth"), cell->n) ||
-        !is_digits(json_object_get(from, "predicted"), cell->n))
-        return 0;
-    cell->outcomes = json_array();
-    return json_array_append(cell->outcomes, (json_t *)from);
-}
-
-static double number_of(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_number(value) ? json_number_value(value) : 0;
-}
-
-/* An accuracy is the share p of n images: its standard error is sqrt(p (1 - p) / n). */
-static void set_accuracy(struct cell *cell, const json_t *from, double scale)
-{
-    double p = number_of(from, "accuracy"), n = number_of(from, "n");
-    cell->n = n;
-    if (n > 0 && p >= 0 && p <= 1)
-        cell->standard_error = fabs(scale) * sqrt(p * (1 - p) / n);
-}
-
-/* The uncertainty of a median of repeats is the distance of the farther quartile. */
-static void set_median(struct cell *cell, const json_t *from, double scale)
-{
-    double median = number_of(from, "median"), first = number_of(from, "first_quartile"),
-           third = number_of(from, "third_quartile");
-    double spread = fabs(scale) * fmax(median - first, third - median);
-    if ((first > 0 || third > 0) && isfinite(spread)) {
-        cell->quartiles[0] = scale * first;
-        cell->quartiles[1] = scale * third;
-        cell->spread = fmax(spread, 0);
-    }
-}
-
-/* Sets the uncertainty from the fields beside the number in its file: `n` beside `accuracy`, the
- * quartiles beside `median`. */
-static int read_uncertainty(struct sources *s, const char *reference, double scale,
-                            struct cell *cell, struct error *err)
-{
-    const char *slash = strrchr(reference, '/'), *name = slash ? slash + 1 : "";
-    bool accuracy = strcmp(name, "accuracy") == 0, median = strcmp(name, "median") == 0;
-    if (!accuracy && !median)
-        return 0;
-    char *above = strndup(reference, (size_t)(slash - reference));
-    if (!above)
-        return error_set(err, ENOMEM, "out of memory at %s", reference);
-    struct lookup found;
-    int rc = sources_find(s, above, &found, err);
-    free(above);
-    if (rc == 0 && accuracy) {
-        set_accuracy(cell, found.value, scale);
-        if (set_outcomes(cell, found.value) < 0)
-            rc = error_set(err, ENOMEM, "out of memory at %s", reference);
-    } else if (rc == 0)
-        set_median(cell, found.value, scale);
-    return rc;
-}
-
 static int read_cell(const struct grid *g, struct sources *s, const char *row_id, const json_t *row,
                      const char *column_id, const json_t *column, struct cell *cell,
                      struct error *err)
@@ -135,36 +56,35 @@ static int read_cell(const struct grid *g, struct sources *s, const char *row_id
     const json_t *value = json_object_get(json_object_get(cells, row_id), column_id);
     if (!value || json_is_null(value))
         return 0;
-    if (!json_is_string(value))
-        return error_set(err, EINVAL, "tables.%s: cell %s/%s: expected a reference or null", g->id,
-                         row_id, column_id);
-    const char *reference = json_string_value(value);
-    struct lookup found;
-    int rc = sources_find(s, reference, &found, err);
-    if (rc < 0) {
+    int rc = cell_read(cell, s, value, setting(g, row, column, "over"),
+                       number_setting(g, row, column, "scale", 1), err);
+    if (rc < 0)
         error_prefix(err, "tables.%s: cell %s/%s", g->id, row_id, column_id);
-        return rc;
-    }
-    cell->entry = found.entry;
-    cell->pointer = found.pointer;
-    cell->missing = found.missing;
-    cell->detail = found.detail;
-    if (found.missing)
-        return 0;
-    double scale = number_setting(g, row, column, "scale", 1);
-    double x = json_number_value(found.value) * scale;
-    cell->has_ours = json_is_number(found.value) && isfinite(x);
-    if (!cell->has_ours) {
-        cell->missing = "not a number";
-        return 0;
-    }
-    cell->ours = x;
-    return read_uncertainty(s, reference, scale, cell, err);
+    return rc;
 }
 
 bool cells_is_ours(const json_t *cell)
 {
     return json_object_get(cell, "ours") || json_object_get(cell, "missing");
+}
+
+size_t cells_over_count(const json_t *cell)
+{
+    return (size_t)json_integer_value(json_object_get(json_object_get(cell, "over"), "n"));
+}
+
+bool cells_have_means(const json_t *tables)
+{
+    size_t i, r, c;
+    json_t *table, *row, *cell;
+    json_array_foreach((json_t *)tables, i, table)
+        json_array_foreach(json_object_get(table, "rows"), r, row)
+            json_array_foreach(json_object_get(row, "cells"), c, cell)
+    {
+        if (cells_over_count(cell) > 1)
+            return true;
+    }
+    return false;
 }
 
 long cells_index(const json_t *object, const char *name)
@@ -215,6 +135,53 @@ static void add_uncertainties(const json_t *terms, const json_t *names, const st
     sum->spread = spread;
 }
 
+/* The first term that is over an axis; NULL if there is none, or if another term is over another
+ * axis. */
+static const struct cell *common_axis(const json_t *terms, const json_t *names,
+                                      const struct cell *first, size_t step)
+{
+    const struct cell *found = NULL;
+    for (size_t i = 0; i < json_array_size(terms); i++) {
+        double sign;
+        const struct cell *part =
+            first + (size_t)term_index(json_array_get(terms, i), names, &sign) * step;
+        if (!part->axis)
+            continue;
+        if (found && (strcmp(found->axis, part->axis) != 0 ||
+                      !json_equal(found->axis_values, part->axis_values)))
+            return NULL;
+        found = found ? found : part;
+    }
+    return found;
+}
+
+/* Adds up the numbers of each value of the axis, so that the sum has a deviation too. */
+static int add_values(const json_t *terms, const json_t *names, const struct cell *first,
+                      size_t step, struct cell *sum, struct error *err)
+{
+    free(sum->values); /* where a row and a column of sums cross, a cell is summed twice */
+    sum->values = NULL;
+    sum->axis = NULL;
+    sum->count = 0;
+    const struct cell *over = common_axis(terms, names, first, step);
+    if (!over)
+        return 0;
+    sum->values = calloc(over->count, sizeof *sum->values);
+    if (!sum->values)
+        return error_set(err, ENOMEM, "out of memory");
+    sum->axis = over->axis;
+    sum->axis_values = over->axis_values;
+    sum->count = over->count;
+    for (size_t i = 0; i < json_array_size(terms); i++) {
+        double sign;
+        const struct cell *part =
+            first + (size_t)term_index(json_array_get(terms, i), names, &sign) * step;
+        for (size_t k = 0; k < sum->count; k++)
+            sum->values[k] += sign * (part->axis ? part->values[k] : part->ours);
+    }
+    return 0;
+}
+
 /* Adds up the cells that `terms` names, `step` cells apart, starting at first. */
 static int add_terms(const struct grid *g, const json_t *terms, const json_t *names,
                      const struct cell *first, size_t step, struct cell *sum, struct error *err)
@@ -246,6 +213,8 @@ static int add_terms(const struct grid *g, const json_t *terms, const json_t *na
     sum->ours = ours;
     if (!missing)
         add_uncertainties(terms, names, first, step, sum);
+    if (!missing && add_values(terms, names, first, step, sum, err) < 0)
+        return -ENOMEM;
     if (!own_paper && paper) {
         sum->has_paper = true;
         sum->paper = papers;
@@ -280,13 +249,46 @@ static int add_sums(struct grid *g, struct error *err)
     return rc;
 }
 
-static json_t *source_json(const struct cell *cell)
+static json_t *source_json(const struct cell_source *source)
 {
-    if (!cell->entry)
+    if (!source->entry)
         return NULL;
-    return json_pack("{s:s, s:s, s:s, s:s}", "stage", cells_string(cell->entry, "stage"), "port",
-                     cells_string(cell->entry, "port"), "key", cells_string(cell->entry, "key"),
-                     "pointer", cell->pointer);
+    return json_pack("{s:s, s:s, s:s, s:s}", "stage", cells_string(source->entry, "stage"), "port",
+                     cells_string(source->entry, "port"), "key", cells_string(source->entry, "key"),
+                     "pointer", source->pointer);
+}
+
+/* Adds where the number is from: the first place and, over an axis, all of them. */
+static void add_sources(json_t *json, const struct cell *cell)
+{
+    json_t *first = cell->sources ? source_json(&cell->sources[cell->first]) : NULL;
+    if (first)
+        json_object_set_new(json, "source", first);
+    if (!cell->sources || cell->count < 2)
+        return;
+    json_t *list = json_array();
+    for (size_t i = 0; i < cell->count; i++) {
+        json_t *source = source_json(&cell->sources[i]);
+        if (source && cell->has_ours)
+            json_object_set_new(source, "ours", json_real(cell->values[i]));
+        if (source)
+            json_array_append_new(list, source);
+    }
+    json_object_set_new(json, "sources", list);
+}
+
+/* Adds the mean and deviation over the axis. */
+static void add_over(json_t *json, const struct cell *cell)
+{
+    if (!cell->axis || !cell->has_ours)
+        return;
+    struct cell_summary s = cell_summary(cell->values, cell->count);
+    json_t *over =
+        json_pack("{s:s, s:O, s:I, s:f, s:f, s:f}", "axis", cell->axis, "values", cell->axis_values,
+                  "n", (json_int_t)cell->count, "mean", cell->ours, "min", s.least, "max", s.most);
+    if (cell->count > 1)
+        json_object_set_new(over, "sd", json_real(s.deviation));
+    json_object_set_new(json, "over", over);
 }
 
 /* Adds the fields of the uncertainty that are known. */
@@ -311,48 +313,93 @@ static void add_missing(json_t *json, const struct cell *cell)
         json_object_set_new(json, "detail", json_string(cell->detail));
 }
 
+/* How the numbers of a cell are shown. */
+struct display {
+    int digits, paper_digits;
+    bool commas;
+    const char *unit;
+};
+
+static struct display find_display(const struct grid *g, const json_t *row, const json_t *column)
+{
+    int digits = (int)number_setting(g, row, column, "digits", 2);
+    const char *unit = json_string_value(setting(g, row, column, "unit"));
+    return (struct display){
+        .digits = digits,
+        .paper_digits = (int)number_setting(g, row, column, "paper_digits", digits),
+        .commas = json_is_true(setting(g, row, column, "commas")),
+        .unit = unit ? unit : "",
+    };
+}
+
+static void set_number(json_t *text, const char *name, double x, const struct display *d)
+{
+    char shown[NUMBER_SIZE];
+    number_format(shown, x, d->digits, false, d->commas);
+    json_object_set_new(text, name, json_string(shown));
+}
+
+/* Adds the texts of a mean over several values. */
+static void add_over_text(json_t *text, const struct cell *cell, const struct display *d)
+{
+    if (!cell->has_ours || !cell->axis || cell->count < 2)
+        return;
+    struct cell_summary s = cell_summary(cell->values, cell->count);
+    set_number(text, "mean", cell->ours, d);
+    set_number(text, "sd", s.deviation, d);
+    set_number(text, "min", s.least, d);
+    set_number(text, "max", s.most, d);
+    json_object_set_new(
+        text, "ours",
+        json_sprintf("%s \u00b1 %s", cells_string(text, "mean"), cells_string(text, "sd")));
+}
+
+static json_t *text_json(const struct cell *cell, const struct display *d)
+{
+    char ours[NUMBER_SIZE] = "", paper[NUMBER_SIZE] = "", difference[NUMBER_SIZE] = "";
+    if (cell->has_ours)
+        number_format(ours, cell->ours, d->digits, false, d->commas);
+    if (cell->has_paper)
+        number_format(paper, cell->paper, d->paper_digits, false, d->commas);
+    if (cell->has_ours && cell->has_paper)
+        number_format(difference, number_round(cell->ours, d->digits) - cell->paper, d->digits,
+                      true, d->commas);
+    json_t *text = json_pack("{s:s, s:s, s:s}", "ours",
+                             cell->has_ours  ? ours
+                             : cell->missing ? cell->missing
+                                             : "",
+                             "paper", paper, "difference", difference);
+    add_over_text(text, cell, d);
+    return text;
+}
+
 static json_t *cell_json(const struct grid *g, const json_t *row, const json_t *column,
                          const char *column_id, const struct cell *cell)
 {
-    int digits = (int)number_setting(g, row, column, "digits", 2);
-    int paper_digits = (int)number_setting(g, row, column, "paper_digits", digits);
-    bool commas = json_is_true(setting(g, row, column, "commas"));
-    const char *unit = json_string_value(setting(g, row, column, "unit"));
-    char ours[NUMBER_SIZE] = "", paper[NUMBER_SIZE] = "", difference[NUMBER_SIZE] = "";
-    json_t *json = json_pack("{s:s, s:i, s:s}", "column", column_id, "digits", digits, "unit",
-                             unit ? unit : "");
+    struct display d = find_display(g, row, column);
+    json_t *json =
+        json_pack("{s:s, s:i, s:s}", "column", column_id, "digits", d.digits, "unit", d.unit);
     if (!json)
         return NULL;
-    if (cell->has_ours) {
-        number_format(ours, cell->ours, digits, false, commas);
+    if (cell->has_ours)
         json_object_set_new(json, "ours", json_real(cell->ours));
-    }
-    if (cell->has_paper) {
-        number_format(paper, cell->paper, paper_digits, false, commas);
+    if (cell->has_paper)
         json_object_set_new(json, "paper", json_real(cell->paper));
-    }
-    if (cell->has_ours && cell->has_paper) {
-        double d = number_round(cell->ours, digits) - cell->paper;
-        number_format(difference, d, digits, true, commas);
-        json_object_set_new(json, "difference", json_real(number_round(d, digits)));
-    }
+    if (cell->has_ours && cell->has_paper)
+        json_object_set_new(
+            json, "difference",
+            json_real(number_round(number_round(cell->ours, d.digits) - cell->paper, d.digits)));
     json_object_set_new(json, "scale", json_real(number_setting(g, row, column, "scale", 1)));
     double paper_n = number_setting(g, row, column, "paper_n", 0);
     if (cell->has_paper && paper_n > 0)
         json_object_set_new(json, "paper_n", json_real(paper_n));
     add_uncertainty(json, cell);
+    add_over(json, cell);
     add_missing(json, cell);
     if (cell->outcomes)
         json_object_set(json, "outcomes", cell->outcomes);
-    json_t *source = source_json(cell);
-    if (source)
-        json_object_set_new(json, "source", source);
-    json_object_set_new(json, "text",
-                        json_pack("{s:s, s:s, s:s}", "ours",
-                                  cell->has_ours  ? ours
-                                  : cell->missing ? cell->missing
-                                                  : "",
-                                  "paper", paper, "difference", difference));
+    add_sources(json, cell);
+    json_object_set_new(json, "text", text_json(cell, &d));
     return json;
 }
 
@@ -427,7 +474,7 @@ static int evaluate_table(const char *id, const json_t *table, const json_t *pap
     if (rc == 0 && json_array_append_new(tables, grid_json(&g)) < 0)
         rc = error_set(err, ENOMEM, "out of memory at tables.%s", id);
     for (size_t i = 0; i < g.height * g.width; i++)
-        json_decref(g.cells[i].outcomes);
+        cell_free(&g.cells[i]);
     free(g.cells);
     return rc;
 }

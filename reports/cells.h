@@ -35,9 +35,15 @@ enum { CELLS_ROW_LIMIT = 500, CELLS_COLUMN_LIMIT = 60 };
  * a file that can't be used. A cell without a reference, or a sum of such cells alone, has neither
  * "ours" nor "missing": see cells_is_ours.
  *
- * A cell over an axis, such as the seeds of a training, has "over": {"axis": "seed", "values":
- * ["1", "2", "3"], "n": 3, "mean", "sd", "min", "max"}, scaled as "ours", which is the mean. "sd"
- * divides by n - 1 and is absent if n is 1. "over" is absent if the cell is missing.
+ * A cell is a reference or, over an axis such as the seeds of a training, a list with one for each
+ * value of the axis, which the setting `over` ({axis: [value, ...]}) names. Then it has "over":
+ * {"axis": "seed", "values": ["1", "2", "3"], "n": 3, "mean", "sd", "min", "max"}, scaled as
+ * "ours", which is the mean. "sd" divides by n - 1 and is absent if n is 1. If n is above 1,
+ * "sources" has all sources, each with "ours", and "text" also "mean", "sd", "min" and "max"; its
+ * "ours" is "mean ± sd". If one number is missing, so is the cell, without "over"; "missing" and
+ * "source" say which. A standard error is that of the mean accuracy on n images, without the
+ * variance between the values of the axis; quartiles are averaged. A sum is over the axis that its
+ * terms share.
  *
  * A cell that is an accuracy also has "outcomes", an array with one object for each value of the
  * axis, in its order, or one object without an axis: the object of the source that the accuracy is
@@ -55,6 +61,12 @@ void cells_strip(json_t *tables);
 /* Whether the cell is one that we measure, with a number or without; else it has no reference, and
  * at most a number of the paper. */
 bool cells_is_ours(const json_t *cell);
+
+/* Whether a number of the tables is the mean over several values of an axis. */
+bool cells_have_means(const json_t *tables);
+
+/* How many values of an axis the cell's number is the mean over; 0 without an axis. */
+size_t cells_over_count(const json_t *cell);
 
 /* The index of a name in an object, or -1. */
 long cells_index(const json_t *object, const char *name);

@@ -26,6 +26,19 @@ bool check_is_whole(const json_t *map)
 
 /* ---- the tables that are known ---- */
 
+/* Whether a cell is a reference, or a list with one for each value of `over`. */
+static bool is_right(const json_t *cell)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach((json_t *)cell, i, one)
+    {
+        if (!json_is_string(one))
+            return false;
+    }
+    return json_is_string(cell) || json_is_array(cell);
+}
+
 /* Replaces what is not a reference by null. */
 static void drop_wrong_cells(json_t *cells)
 {
@@ -33,7 +46,7 @@ static void drop_wrong_cells(json_t *cells)
     json_t *line, *cell;
     json_object_foreach(cells, row, line) json_object_foreach(line, column, cell)
     {
-        if (!json_is_string(cell))
+        if (!is_right(cell))
             json_object_set_new(line, column, json_null());
     }
 }
@@ -270,9 +283,10 @@ void check_named_cells(const json_t *params, bool unsure, struct problems *probl
     struct known known = {.section = json_object_get(params, "tables"),
                           .more = json_is_true(json_object_get(params, "more_tables")),
                           .unsure = unsure};
-    bool all = !problems_any(problems) && !known.more && !unsure;
-    known.whole = all && !json_is_true(json_object_get(params, "incomplete"));
-    json_t *tables = all ? json_incref((json_t *)known.section) : known_tables(known.section);
+    known.whole = !problems_any(problems) && !known.more && !unsure &&
+                  !json_is_true(json_object_get(params, "incomplete"));
+    json_t *tables =
+        known.whole ? json_incref((json_t *)known.section) : known_tables(known.section);
     if (cells_evaluate(tables, json_object_get(params, "paper"), &none, &known.tables, &why) < 0) {
         problems_at(problems, "/tables", "%s", why.text);
     } else {

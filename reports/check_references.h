@@ -1,4 +1,4 @@
-/* Checks references such as "@cnn/full/vgg19.metrics:/public/accuracy" against the contents of a
+/* Checks references such as "@cnn/full/vgg19/1.metrics:/public/accuracy" against the contents of a
  * stage's output, which the table of its kind declares (`holds` in stages/kind.h). */
 #ifndef FERDAG_REPORTS_CHECK_REFERENCES_H
 #define FERDAG_REPORTS_CHECK_REFERENCES_H

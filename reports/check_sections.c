@@ -17,6 +17,7 @@
 enum {
     CELL_BYTES = 550,       /* of a cell in cells.json, without its reference and its unit */
     PAPER_BYTES = 200,      /* more, if there is a number of the paper */
+    SOURCE_BYTES = 250,     /* more, for each reference of several, without its text */
     UNIT_COUNT = 4,         /* how often a cell names its unit */
     TABLES_LIMIT = 60000000 /* bytes of all cells; the report reads no more than 64 MB */
 };
@@ -80,11 +81,14 @@ static size_t cell_bytes(const json_t *table, const char *row, const char *colum
 {
     const json_t *number = json_object_get(json_object_get(paper, row), column);
     const char *reference = json_string_value(cell);
+    size_t i, sources = 0;
+    json_t *item;
+    json_array_foreach((json_t *)cell, i, item) sources += SOURCE_BYTES + json_string_length(item);
     size_t unit = unit_length(table) +
                   unit_length(json_object_get(json_object_get(table, "rows"), row)) +
                   unit_length(json_object_get(json_object_get(table, "columns"), column));
     return CELL_BYTES + (json_is_number(number) ? PAPER_BYTES : 0) + UNIT_COUNT * unit +
-           (reference ? strlen(reference) : 0);
+           (reference ? strlen(reference) : 0) + sources;
 }
 
 static void not_a_reference(const char *id, const char *row, const char *column, const json_t *cell,
@@ -98,6 +102,29 @@ static void not_a_reference(const char *id, const char *row, const char *column,
     free(text);
 }
 
+/* Checks a cell: a reference, or a list with one for each value of `over`. */
+static void check_cell(const char *id, const char *row, const char *column, const json_t *cell,
+                       const json_t *stages, struct problems *problems)
+{
+    struct error why;
+    char pointer[1000];
+    bool list = json_is_array(cell);
+    for (size_t i = 0; i < (list ? json_array_size(cell) : 1); i++) {
+        const json_t *one = list ? json_array_get(cell, i) : cell;
+        if (json_is_null(one))
+            continue; /* none, or reported */
+        if (!json_is_string(one)) {
+            not_a_reference(id, row, column, one, problems);
+            return;
+        }
+        snprintf(pointer, sizeof pointer, "/tables/%s/cells/%s/%s", id, row, column);
+        if (reference_check(json_string_value(one), REFERENCE_NUMBER, stages, &why) < 0) {
+            problems_at(problems, pointer, "cell %s/%s: %s", row, column, why.text);
+            return;
+        }
+    }
+}
+
 static void check_cells(const char *id, const json_t *table, const json_t *stages,
                         const json_t *paper, size_t *bytes, struct problems *problems)
 {
@@ -106,21 +133,12 @@ static void check_cells(const char *id, const json_t *table, const json_t *stage
     json_object_foreach(json_object_get(table, "cells"), row, line)
         json_object_foreach(line, column, cell)
     {
-        struct error why;
-        char pointer[1000];
         bool sum =
             json_object_get(json_object_get(json_object_get(table, "rows"), row), "sum") ||
             json_object_get(json_object_get(json_object_get(table, "columns"), column), "sum");
         *bytes += cell_bytes(table, row, column, cell, paper);
-        if (json_is_null(cell) || sum)
-            continue;
-        if (!json_is_string(cell)) {
-            not_a_reference(id, row, column, cell, problems);
-            continue;
-        }
-        snprintf(pointer, sizeof pointer, "/tables/%s/cells/%s/%s", id, row, column);
-        if (reference_check(json_string_value(cell), REFERENCE_NUMBER, stages, &why) < 0)
-            problems_at(problems, pointer, "cell %s/%s: %s", row, column, why.text);
+        if (!sum)
+            check_cell(id, row, column, cell, stages, problems);
     }
 }
 

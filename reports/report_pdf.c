@@ -91,7 +91,7 @@ static const struct param params[] = {
 
 const struct kind kind_report_pdf = {
     .name = "report_pdf",
-    .version = 6,
+    .version = 7,
     .text =
         "the report as PDF and Markdown: tables, plots, claims, and where each number came from",
     .inputs = inputs,

@@ -52,6 +52,29 @@ static const struct param text_item[] = {
     {0},
 };
 
+static const struct param over_value[] = {{.name = "value", .type = PARAM_STRING, .max = LABEL},
+                                          {0}};
+
+static const struct param over_item[] = {
+    {.name = "values",
+     .type = PARAM_LIST,
+     .members = over_value,
+     .counted = true,
+     .min = 1,
+     .max = 10000},
+    {0},
+};
+
+/* Of a row, a column or the whole table. */
+#define OVER_SETTING                                                                               \
+    {                                                                                              \
+        .name = "over", .type = PARAM_NAMED, .members = over_item, .min = 1, .max = 1,             \
+        .optional = true,                                                                          \
+        .text =                                                                                    \
+            "a variable of the pattern and its values, as in a stage's `for`: the cell is the "    \
+            "mean over them"                                                                       \
+    }
+
 static const struct param any_value = {
     .name = "variable", .type = PARAM_JSON, .optional = true, .text = "a variable of the cells"};
 
@@ -71,6 +94,7 @@ static const struct param row_members[] = {
      .type = PARAM_STRING,
      .optional = true,
      .text = "pattern of its cells, instead of the table's: \"@stage.port:/pointer\""},
+    OVER_SETTING,
     {.name = "sum",
      .type = PARAM_LIST,
      .members = text_item,
@@ -93,6 +117,7 @@ static const struct param column_members[] = {
      .type = PARAM_STRING,
      .optional = true,
      .text = "pattern of its cells, instead of the table's"},
+    OVER_SETTING,
     {.name = "sum",
      .type = PARAM_LIST,
      .members = text_item,
@@ -155,6 +180,7 @@ static const struct param table_members[] = {
      .optional = true,
      .text =
          "pattern of every cell: \"@stage.port:/pointer\" with ${variables}, ${row}, ${column}"},
+    OVER_SETTING,
     DISPLAY_SETTINGS,
     {.name = "cells",
      .type = PARAM_JSON,

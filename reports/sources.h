@@ -1,4 +1,4 @@
-/* The results that a report reads: references such as "@cnn/full/vgg19.metrics:/public/accuracy",
+/* The results that a report reads: references such as "@cnn/full/vgg19/1.metrics:/public/accuracy",
  * looked up in the inputs of the port `sources`. A stage without a result is no error, nor is a
  * file that can't be used: the value is missing, with the reason. */
 #ifndef FERDAG_REPORTS_SOURCES_H

@@ -14,6 +14,10 @@ static const char claims_name[] = "claims";
 static const char *const parts[] = {"ours", "paper", "difference"};
 enum { PARTS = 3 };
 
+/* More columns of a number that is the mean over several values; "n" is their number. */
+static const char *const over_parts[] = {"sd", "min", "max", "n"};
+enum { OVER_PARTS = 4 };
+
 void csv_field(struct text *t, const char *s)
 {
     size_t n = strlen(s);
@@ -51,46 +55,77 @@ static void row_name(struct text *t, const json_t *row)
     text_print(t, "%s%s%s", group, *group ? ", " : "", cells_string(row, "label"));
 }
 
-static const char *part_text(const json_t *cell, size_t part)
+/* Sets which columns have a number that is the mean over several values. */
+static void find_over(const json_t *table, bool over[CELLS_COLUMN_LIMIT])
 {
-    return cells_string(json_object_get(cell, "text"), parts[part]);
+    size_t r, c;
+    json_t *row, *cell;
+    json_array_foreach(json_object_get(table, "rows"), r, row)
+        json_array_foreach(json_object_get(row, "cells"), c, cell)
+    {
+        if (c < CELLS_COLUMN_LIMIT && cells_over_count(cell) > 1)
+            over[c] = true;
+    }
 }
 
-static void csv_header(struct text *t, const json_t *table)
+static void csv_head(struct text *t, const json_t *column, const char *part)
+{
+    struct text name = {0};
+    column_name(&name, column);
+    text_print(&name, " %s", part);
+    text_add(t, ",");
+    csv_field(t, text_string(&name));
+    text_free(&name);
+}
+
+static void csv_header(struct text *t, const json_t *table, const bool *over)
 {
     size_t c;
     json_t *column;
     csv_field(t, row_header(table));
-    json_array_foreach(json_object_get(table, "columns"), c, column) for (size_t p = 0; p < PARTS;
-                                                                          p++)
+    json_array_foreach(json_object_get(table, "columns"), c, column)
     {
-        struct text name = {0};
-        column_name(&name, column);
-        text_print(&name, " %s", parts[p]);
-        text_add(t, ",");
-        csv_field(t, text_string(&name));
-        text_free(&name);
+        for (size_t p = 0; p < PARTS; p++)
+            csv_head(t, column, parts[p]);
+        for (size_t p = 0; c < CELLS_COLUMN_LIMIT && over[c] && p < OVER_PARTS; p++)
+            csv_head(t, column, over_parts[p]);
     }
     text_add(t, "\n");
+}
+
+static void csv_cell(struct text *t, const json_t *cell, bool over)
+{
+    const json_t *text = json_object_get(cell, "text");
+    size_t n = cells_over_count(cell);
+    for (size_t p = 0; p < PARTS; p++) {
+        text_add(t, ",");
+        csv_field(t, cells_string(text, p == 0 && n > 1 ? "mean" : parts[p]));
+    }
+    for (size_t p = 0; over && p < OVER_PARTS - 1; p++) {
+        text_add(t, ",");
+        csv_field(t, cells_string(text, over_parts[p]));
+    }
+    if (over && n > 0)
+        text_print(t, ",%zu", n);
+    else if (over)
+        text_add(t, ",");
 }
 
 void table_files_csv(struct text *t, const json_t *table)
 {
     size_t r, c;
     json_t *row, *cell;
-    csv_header(t, table);
+    bool over[CELLS_COLUMN_LIMIT] = {false};
+    find_over(table, over);
+    csv_header(t, table, over);
     json_array_foreach(json_object_get(table, "rows"), r, row)
     {
         struct text name = {0};
         row_name(&name, row);
         csv_field(t, text_string(&name));
         text_free(&name);
-        json_array_foreach(json_object_get(row, "cells"), c, cell) for (size_t p = 0; p < PARTS;
-                                                                        p++)
-        {
-            text_add(t, ",");
-            csv_field(t, part_text(cell, p));
-        }
+        json_array_foreach(json_object_get(row, "cells"), c, cell)
+            csv_cell(t, cell, c < CELLS_COLUMN_LIMIT && over[c]);
         text_add(t, "\n");
     }
 }

@@ -39,8 +39,9 @@ struct param {
     const char *choices; /* of ENUM: "one|two|three" */
 
     const struct param *members; /* of LIST, MAP and NAMED */
-    bool single; /* of LIST: a single value may be written for a list of one; of NAMED: a list
-                    of names for a map without values */
+    bool single;  /* of LIST: a single value may be written for a list of one; of NAMED: a list
+                     of names for a map without values */
+    bool counted; /* of LIST: an integer n may be written for the list 1, 2, ..., n */
     const char *scalar;         /* of MAP: the member that is meant by a single value, or NULL */
     const struct param *others; /* of MAP: describes the values of other keys; NULL: no others */
 

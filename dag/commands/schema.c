@@ -122,6 +122,11 @@ static json_t *describe_list(const struct param *param)
         must(json_pack("{s:[o, {s:s}]}", "anyOf", schema, "$ref", "#/definitions/expression"));
     if (param->single)
         append(json_object_get(any, "anyOf"), describe(schema_item(param)));
+    if (param->counted) {
+        json_t *count = must(json_pack("{s:s}", "type", "integer"));
+        put_range(count, param, "minimum", "maximum");
+        append(json_object_get(any, "anyOf"), count);
+    }
     return any;
 }
 

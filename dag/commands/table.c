@@ -175,7 +175,7 @@ const struct command commands[] = {
                 "Without a port, copies the stage's main output. The copy is compared with the "
                 "digest of the output. Nothing that exists is overwritten.",
         .options = "set backend gpus cache",
-        .examples = {{"ferdag get demo.yaml train/full/vgg19.best vgg19.safetensors",
+        .examples = {{"ferdag get demo.yaml train/full/vgg19/1.best vgg19.safetensors",
                       "Copy the weights of a net."},
                      {"ferdag get demo.yaml tables .", "Copy a folder of outputs to this one."}},
         .exits = {{"1", "the output is damaged, or the copy could not be written"}},
@@ -360,7 +360,7 @@ const struct operand operand_table[] = {
      "installed "
      "experiment, such as demo"},
     {"STAGE", OPERAND_STAGE,
-     "a stage, such as train/full/vgg19, or all stages below a name, such as train", NULL},
+     "a stage, such as train/full/vgg19/1, or all stages below a name, such as train", NULL},
     {"CLAIM", OPERAND_CLAIM, "a claim, by its name in the section `claims`", NULL},
     {"STAGE.port", OPERAND_OUTPUT,
      "an output of a stage, such as svm.model; STAGE alone means its main output", NULL},

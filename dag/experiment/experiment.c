@@ -2,6 +2,7 @@
  * stage_fields.c and stage_inputs.c read each stage, tables.c adds the report's stages, graph.c
  * sorts them. */
 #include "dag/experiment/experiment.h"
+#include "dag/experiment/axis.h"
 #include "dag/experiment/graph.h"
 #include "dag/experiment/include.h"
 #include "dag/experiment/parts.h"
@@ -126,39 +127,21 @@ static int add_instance(struct matrix *m, size_t count, const char *name)
     return 0;
 }
 
-static bool has_text(const struct node *list, const char *text)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i]->text, text) == 0)
-            return true;
-    return false;
-}
-
-/* Checks an axis of `for`. *good gets its valid values, so that the rest can be checked further. */
-static int check_axis(const struct matrix *m, const struct node *key, const struct node *values,
+/* Checks the values of an axis. *good gets the valid ones, so that the rest can be checked further.
+ */
+static int check_axis(const struct matrix *m, size_t axis, const struct node *values,
                       struct node **good)
 {
-    struct problems *problems = m->e->problems;
-    int rc = 0;
-    *good = node_empty(m->e->arena, values, NODE_LIST);
-    if (!experiment_name_is_valid(key->text, "-"))
-        rc = node_problem(problems, key, "'%s' can't name a variable", key->text);
-    const struct param *axis = schema_item(schema_member(&schema_stage, "for"));
-    const char *what = arena_print(m->e->arena, "stages.%s.for.%s", m->key->text, key->text);
-    if (schema_check(values, axis, what, SCHEMA_WHOLE, problems) < 0)
-        rc = -EINVAL;
-    for (size_t i = 0; values->type == NODE_LIST && i < values->count; i++) {
-        struct node *value = values->items[i];
-        if (value->type != NODE_SCALAR || !experiment_name_is_valid(value->text, "-.+"))
-            rc = node_problem(problems, value,
-                              "for: a value becomes part of a name; expected letters, digits, "
-                              "_ - . +");
-        else if (has_text(*good, value->text))
-            rc = node_problem(problems, value, "for: '%s' is given twice", value->text);
-        else
-            node_append(m->e->arena, *good, NULL, value);
-    }
-    return rc;
+    const struct node *key = m->axes->keys[axis];
+    const struct axis_values read = {
+        .schema = schema_item(schema_member(&schema_stage, "for")),
+        .section = "for",
+        .what = arena_print(m->e->arena, "stages.%s.for.%s", m->key->text, key->text),
+        .key = key,
+        .raw = m->axes->items[axis],
+        .values = values,
+    };
+    return axis_read(m->e, &read, good);
 }
 
 static int expand_axis(struct matrix *m, size_t axis, const char *name);
@@ -181,7 +164,7 @@ static int expand_axis(struct matrix *m, size_t axis, const char *name)
     struct node *values;
     if (scope_expand(&scope, m->axes->items[axis], &values, m->e->problems) < 0)
         return skip_axis(m, axis, name);
-    int rc = check_axis(m, key, values, &values);
+    int rc = check_axis(m, axis, values, &values);
     if (rc < 0 && values->count == 0)
         return skip_axis(m, axis, name);
     for (size_t i = 0; i < values->count && !m->full; i++) {

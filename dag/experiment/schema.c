@@ -215,6 +215,9 @@ static int check_count(const struct node *node, const struct param *param, const
         return 0;
     if (node->count > 0)
         snprintf(count, sizeof count, "%zu", node->count);
+    if (param->min == param->max)
+        return node_problem(problems, node, "%s: %s given; expected %.10g", what, count,
+                            param->min);
     return node_problem(problems, node, "%s: %s given; expected %.10g to %.10g", what, count,
                         param->min, param->max);
 }
@@ -295,6 +298,20 @@ static int check_plain(const struct param *param, const struct node *node,
                         expected, node->text);
 }
 
+/* An integer in place of a list that is counted. */
+static int check_length(const struct node *node, const struct param *param, const char *what,
+                        enum schema_form form, struct problems *problems)
+{
+    const struct param length = {.type = PARAM_INT, .min = param->min, .max = param->max};
+    bool is_text = form == SCHEMA_RAW && !node->plain;
+    if (!is_text && check_scalar(&length, node, NULL) == 0 && !node_is_null(node))
+        return 0;
+    return node_problem(problems, node,
+                        "%s: expected a list, or an integer n from %.10g to %.10g for 1 to n, not "
+                        "%s'%s'",
+                        what, param->min, param->max, is_text ? "the text " : "", node->text);
+}
+
 int schema_check(const struct node *node, const struct param *param, const char *what,
                  enum schema_form form, struct problems *problems)
 {
@@ -313,6 +330,8 @@ int schema_check(const struct node *node, const struct param *param, const char 
             return wrong_form(node, "one value or a list", what, problems);
         if (node->type != NODE_LIST && param->single)
             return schema_check(node, schema_item(param), what, form, problems);
+        if (node->type == NODE_SCALAR && param->counted)
+            return check_length(node, param, what, form, problems);
         return node->type == NODE_LIST ? check_items(node, param, what, form, problems)
                                        : wrong_form(node, "a list", what, problems);
     default:

@@ -37,7 +37,12 @@ static const struct param port_item[] = {
 };
 
 static const struct param axis_item[] = {
-    {.name = "values", .type = PARAM_LIST, .members = name_item, .min = 1, .max = 10000},
+    {.name = "values",
+     .type = PARAM_LIST,
+     .members = name_item,
+     .counted = true,
+     .min = 1,
+     .max = 10000},
     {0},
 };
 

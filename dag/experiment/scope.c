@@ -21,8 +21,8 @@ enum {
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
                   struct problems *problems);
 
-static int count_steps(struct scope *scope, const struct node *node, size_t steps,
-                       struct problems *problems)
+int scope_count_steps(struct scope *scope, const struct node *node, size_t steps,
+                      struct problems *problems)
 {
     if (*scope->steps > STEP_LIMIT)
         return -EINVAL; /* reported before */
@@ -176,7 +176,7 @@ static int reference(struct scope *scope, const struct node *node, const char **
                      struct node **out, struct problems *problems)
 {
     struct buffer name = {0};
-    int rc = count_steps(scope, node, 1 + scope->local_count / STEP_LOCALS, problems);
+    int rc = scope_count_steps(scope, node, 1 + scope->local_count / STEP_LOCALS, problems);
     if (rc == 0 && depth > DEPTH_LIMIT + NEST_LIMIT) /* more than nested params alone can reach */
         rc = node_problem(problems, node, "'${' nested more than %d deep", NEST_LIMIT);
     if (rc == 0) {
@@ -190,7 +190,8 @@ static int reference(struct scope *scope, const struct node *node, const char **
     if (rc == 0 && name.used == 0)
         rc = node_problem(problems, node, "'${}' names nothing");
     if (rc == 0)
-        rc = count_steps(scope, node, name.used > STEP_BYTES ? name.used / STEP_DOTS : 0, problems);
+        rc = scope_count_steps(scope, node, name.used > STEP_BYTES ? name.used / STEP_DOTS : 0,
+                               problems);
     if (rc == 0) {
         *p += 1;
         char *path = arena_copy(scope->arena, name.bytes, name.used);
@@ -262,7 +263,7 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
     if (rc == 0)
         rc = expand_text(scope, node, &p, false, depth, &text, problems);
     if (rc == 0)
-        rc = count_steps(scope, node, text.used / STEP_BYTES, problems);
+        rc = scope_count_steps(scope, node, text.used / STEP_BYTES, problems);
     if (rc == 0)
         *out = node_scalar(scope->arena, node, arena_copy(scope->arena, text.bytes, text.used),
                            node->plain);
@@ -273,7 +274,7 @@ static int expand_scalar(struct scope *scope, const struct node *node, int depth
 static int expand(struct scope *scope, const struct node *node, int depth, struct node **out,
                   struct problems *problems)
 {
-    int rc = count_steps(scope, node, 1, problems);
+    int rc = scope_count_steps(scope, node, 1, problems);
     if (rc < 0)
         return rc;
     if (node->type == NODE_SCALAR)

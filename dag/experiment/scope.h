@@ -35,5 +35,9 @@ int scope_expand(struct scope *scope, const struct node *node, struct node **out
 /* Expands a node that must give a scalar; *out is its text. */
 int scope_text(struct scope *scope, const struct node *node, const char **out,
                struct problems *problems);
+/* Counts work that the caller does, such as values that it makes. -EINVAL if it becomes too much,
+ * which is added to problems once. */
+int scope_count_steps(struct scope *scope, const struct node *node, size_t steps,
+                      struct problems *problems);
 
 #endif

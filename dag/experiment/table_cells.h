@@ -1,6 +1,8 @@
 /* Expands the tables in a section. A table has `rows: {id: {variables}}`, `columns: {id:
  * {variables}}` and a text `cell`. The expansion adds `cells: {row: {column: text}}`: the text of
- * `cell` for each pair, with the variables of its row and column, ${row} and ${column}. */
+ * `cell` for each pair, with the variables of its row and column, ${row} and ${column}. With `over:
+ * {variable: values}` a cell whose text uses the variable is a list of texts, one for each value.
+ */
 #ifndef FERDAG_DAG_EXPERIMENT_TABLE_CELLS_H
 #define FERDAG_DAG_EXPERIMENT_TABLE_CELLS_H
 
@@ -10,6 +12,7 @@ struct expander {
     struct experiment *e;
     size_t cells; /* expanded so far, of all sections */
     bool broken;
+    const char *name; /* of the node that is expanded, in its map; NULL in a list */
 };
 
 /* Expands a section that `param` describes. -EINVAL if an error was added to the experiment's

@@ -60,8 +60,22 @@ static bool refer_first(const struct reference *reference, unsigned bit)
     return first;
 }
 
-/* "@stage.port:/pointer" -> the stage's output; the text is made whole where it left out the port.
- */
+/* The first stage that matches a pattern such as "train/full/\*". A figure shows one result. */
+static int find_first(const struct experiment *e, const char *pattern, const struct node *where,
+                      struct reference *reference)
+{
+    struct match *matches;
+    size_t count;
+    int rc = experiment_match(e, pattern, where, &matches, &count);
+    if (rc == 0) {
+        reference->from = matches[0].from;
+        reference->output = matches[0].output;
+    }
+    return rc;
+}
+
+/* "@stage.port:/pointer" -> the stage's output; the text is made whole where it left out the port
+ * or has a star. */
 static int read_reference(struct experiment *e, struct section *section, struct node *node)
 {
     const char *text = node->text + 1;
@@ -76,8 +90,11 @@ static int read_reference(struct experiment *e, struct section *section, struct 
                                              : "a JSON pointer such as :/public/accuracy");
     char *name = arena_copy(e->arena, text, colon ? (size_t)(colon - text) : strlen(text));
     struct reference reference = {.where = node};
-    struct external *external;
-    int rc = experiment_resolve(e, name, node, &reference.from, &reference.output, &external);
+    struct external *external = NULL;
+    bool star = section->bit == PICTURES_BIT && strchr(name, '*');
+    int rc = star
+                 ? find_first(e, name, node, &reference)
+                 : experiment_resolve(e, name, node, &reference.from, &reference.output, &external);
     if (rc < 0)
         return rc;
     if (external)

@@ -333,6 +333,9 @@ int content_figures(struct document *doc, struct content *c, struct error *err)
     doc_new_page(doc);
     doc_heading(doc, 1, "figures", "Figures");
     doc_paragraph(doc, STYLE_SMALL, cells_string(c->cells, "notice"));
+    if (cells_have_means(json_object_get(c->cells, "tables")))
+        doc_paragraph(doc, STYLE_SMALL,
+                      "Numbers in the tables are means of several runs; a figure shows one run.");
     for (size_t i = 0; rc == 0 && i < SECTIONS; i++)
         rc = add_plots(doc, c, &plot_sections[i], err);
     return rc < 0 ? rc : add_pictures(doc, c, err);

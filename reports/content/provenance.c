@@ -231,10 +231,12 @@ static bool fill_source(struct document *doc, struct doc_row *line, const json_t
     line->cells[0] =
         (struct doc_cell){doc_text(doc, "%s", cells_string(json_object_get(cell, "text"), "ours")),
                           json_object_get(cell, "missing") ? TONE_MISSING : TONE_NORMAL};
-    line->cells[1] =
-        (struct doc_cell){doc_text(doc, "%s.%s:%s", cells_string(source, "stage"),
-                                   cells_string(source, "port"), cells_string(source, "pointer")),
-                          TONE_MUTED};
+    size_t sources = json_array_size(json_object_get(cell, "sources"));
+    const char *more = sources > 1 ? doc_text(doc, " and %zu more", sources - 1) : "";
+    line->cells[1] = (struct doc_cell){doc_text(doc, "%s.%s:%s%s", cells_string(source, "stage"),
+                                                cells_string(source, "port"),
+                                                cells_string(source, "pointer"), more),
+                                       TONE_MUTED};
     line->cells[2] = (struct doc_cell){short_key(doc, source), TONE_CODE};
     return true;
 }

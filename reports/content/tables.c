@@ -7,7 +7,8 @@
 
 enum {
     PARTS = 3,
-    DETAILS = 5 /* files that can't be read, named below a table */
+    DETAILS = 5,     /* files that can't be read, named below a table */
+    AXIS_VALUES = 20 /* values of an axis named below a table */
 };
 
 static const char *const part_names[PARTS] = {"ours", "paper", "difference"};
@@ -70,6 +71,12 @@ static size_t fill_column(struct document *doc, struct doc_table *table, size_t 
     return n;
 }
 
+/* What separates the next sentence: a note in YAML may end with a line end. */
+static const char *space_before(const struct text *t)
+{
+    return t->size && !strchr(" \n", t->data[t->size - 1]) ? " " : "";
+}
+
 /* What is wrong with files that the table's numbers should be from, each once. */
 static void add_details(struct text *t, const json_t *rows)
 {
@@ -85,12 +92,40 @@ static void add_details(struct text *t, const json_t *rows)
         text_print(&line, "@%s.%s: %s.", cells_string(source, "stage"),
                    cells_string(source, "port"), cells_string(cell, "detail"));
         if (!json_object_get(seen, text_string(&line)) && json_object_size(seen) < DETAILS)
-            text_print(t, "%s%s", t->size ? " " : "", text_string(&line));
+            text_print(t, "%s%s", space_before(t), text_string(&line));
         json_object_set_new(seen, text_string(&line), json_true());
         text_free(&line);
     }
     if (json_object_size(seen) > DETAILS)
         text_print(t, " And so %zu more files.", json_object_size(seen) - DETAILS);
+    json_decref(seen);
+}
+
+/* "Mean ± standard deviation of 3 runs (seeds 1, 2, 3)." for each axis of the table's numbers. */
+static void add_axes(struct text *t, const json_t *rows)
+{
+    json_t *seen = json_object(), *row, *cell, *value;
+    size_t r, c, i;
+    json_array_foreach((json_t *)rows, r, row)
+        json_array_foreach(json_object_get(row, "cells"), c, cell)
+    {
+        const json_t *over = json_object_get(cell, "over"),
+                     *values = json_object_get(over, "values");
+        struct text line = {0};
+        if (cells_over_count(cell) < 2)
+            continue;
+        text_print(&line, "Mean \u00b1 standard deviation of %zu runs (%ss ",
+                   json_array_size(values), cells_string(over, "axis"));
+        json_array_foreach((json_t *)values, i, value) if (i < AXIS_VALUES)
+            text_print(&line, "%s%s", i ? ", " : "", json_string_value(value));
+        if (json_array_size(values) > AXIS_VALUES)
+            text_print(&line, " and %zu more", json_array_size(values) - AXIS_VALUES);
+        text_add(&line, ").");
+        if (!json_object_get(seen, text_string(&line)))
+            text_print(t, "%s%s", space_before(t), text_string(&line));
+        json_object_set_new(seen, text_string(&line), json_true());
+        text_free(&line);
+    }
     json_decref(seen);
 }
 
@@ -122,6 +157,7 @@ struct doc_table *content_table(struct document *doc, const json_t *json, const 
     struct text below = {0};
     const char *note = cells_string(json, "note");
     text_print(&below, "%s%s%s", notice, *notice && *note ? " " : "", note);
+    add_axes(&below, rows);
     add_details(&below, rows);
     table->row_header = doc_text(doc, "%s", cells_string(json, "row_header"));
     table->note = doc_text(doc, "%s", text_string(&below));

@@ -55,7 +55,7 @@ stages 'cycle: a -> c -> b -> a' $'  a: { kind: command, in: { x: b }, out: { o:
 stages "unknown param 'wrod'" '  a: { kind: command, out: { b: b }, with: { run: "${wrod}" } }'
 stages "'\${' without its '}'" '  a: { kind: command, out: { b: b }, with: { run: "${word" } }'
 stages 'is a matrix; name one of its stages' $'  a: { for: { v: [1, 2] }, kind: command, out: { b: b }, with: { run: "x" } }\n  c: { kind: command, in: { x: a }, out: { b: b }, with: { run: "x" } }'
-stages 'stages.a.for.v: expected a list, not a scalar' '  a: { for: { v: 1 }, kind: command, out: { b: b }, with: { run: "x" } }'
+stages 'stages.a.for.v: expected a list, or an integer n' '  a: { for: { v: x }, kind: command, out: { b: b }, with: { run: "x" } }'
 stages 'is given twice' '  a: { for: { v: [1, 1] }, kind: command, out: { b: b }, with: { run: "x" } }'
 stages 'becomes part of a name' '  a: { for: { v: [../x] }, kind: command, out: { b: b }, with: { run: "x" } }'
 stages "inside the stage's folder" '  a: { kind: command, out: { b: ../b }, with: { run: "x" } }'

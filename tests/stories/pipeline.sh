@@ -105,7 +105,7 @@ same 'stages with one input' 54 "$(wc -l < reads)"
 expected() {
     awk -v kinds="$3" 'FILENAME == ARGV[1] { if ($1 ~ kinds) from[$1] = $2; next }
         $2 != "predictions" && $2 != "model" { next }
-        $1 ~ /^tree$/ && $2 == "model" { next }
+        $1 ~ /^tree\// && $2 == "model" { next }
         FILENAME == ARGV[2] { old[$3]; next }
         { content[$1] = $3 }
         END { for (s in from) if (!(content[from[s]] in old)) print content[from[s]] }' reads "$2.digests" "$1.digests" | sort -u
@@ -114,7 +114,7 @@ expected() {
 contents_read() {
     awk -v kinds="$2" 'FILENAME == ARGV[1] { if ($1 ~ kinds) from[$1] = $2; next }
         FILENAME == ARGV[2] { if ($1 in from) want[from[$1]]++; next }
-        ($2 == "predictions" || ($2 == "model" && $1 != "tree")) && ($1 in want) { for (; want[$1]; want[$1]--) print $3 }' reads "$1.ran" "$1.digests" | sort
+        ($2 == "predictions" || ($2 == "model" && $1 !~ /^tree\//)) && ($1 in want) { for (; want[$1]; want[$1]--) print $3 }' reads "$1.ran" "$1.digests" | sort
 }
 scores='^(cnn|single|svm_score|knn_score|tree_score|forest_score|bayes_score|logistic_score|discriminant_score|vote_score)(/|$)'
 predictors='^(svm|single)_predict/'
@@ -126,7 +126,7 @@ ran_rightly() {
     same "$1: the rest" "$3" "$(grep -vE "$scores|$predictors" "$2.ran" | only .)"
 }
 run trees --set trees=50
-ran_rightly 'trees' trees 'forest/10 forest/15 forest/20 forest/5 report tables'
+ran_rightly 'trees' trees 'forest/10/1 forest/15/1 forest/20/1 forest/5/1 report tables'
 same 'trees: scores of what did not change' '' "$(grep -E "$scores" trees.ran | grep -v forest | only .)"
 grep -q forest_score trees.ran || fail 'fewer trees gave the very same forests'
 run cost --set svm_c=0.01
