@@ -152,8 +152,10 @@ static void compare_numbers(const struct operand *a, const struct operand *b, st
 {
     double error = sqrt(variance_of(a) + variance_of(b));
     bool left = is_accuracy(a), right = is_accuracy(b), one_seed = a->seeds < 2 && b->seeds < 2;
-    e->form = error > 0 ? EVIDENCE_NORMAL : e->spread > 0 ? EVIDENCE_SPREAD : EVIDENCE_EXACT;
+    e->form = e->spread > 0 ? EVIDENCE_SPREAD : error > 0 ? EVIDENCE_NORMAL : EVIDENCE_EXACT;
     e->standard_error = error;
+    if (e->spread > 0) /* repeats show more than their means over seeds */
+        return;
     if (one_seed && left && right) {
         e->form = EVIDENCE_INDEPENDENT;
         e->independent =
@@ -282,7 +284,7 @@ int evidence_make_mean(const struct operand *lefts, const struct operand *rights
     if (pairs_have_outcomes(lefts, rights, count))
         rc = variance_of_pairs(lefts, rights, count, &variance, err);
     e->standard_error = sqrt(variance) / (double)count;
-    e->form = variance > 0 ? EVIDENCE_NORMAL : spread > 0 ? EVIDENCE_SPREAD : EVIDENCE_EXACT;
+    e->form = spread > 0 ? EVIDENCE_SPREAD : variance > 0 ? EVIDENCE_NORMAL : EVIDENCE_EXACT;
     return rc;
 }
 
