@@ -39,8 +39,10 @@ double normal_critical(double q)
 static double log_gamma_half_step(double a)
 {
     double moved = 1;
-    for (; a < 12; a++)
+    while (a < 12) {
         moved *= a / (a + 0.5);
+        a += 1;
+    }
     double i = 1 / a, s = i * i;
     double series =
         i *
@@ -52,7 +54,7 @@ static double log_gamma_half_step(double a)
 static double centre_series(double a, double y)
 {
     double term = 1, sum = 1;
-    for (double n = 0; term > sum * 1e-17; n++) {
+    for (int n = 0; term > sum * 1e-17; n++) {
         term *= (a + 0.5 + n) / (1.5 + n) * y;
         sum += term;
     }
@@ -65,7 +67,8 @@ static double centre_series(double a, double y)
 static double tail_fraction(double c, double z)
 {
     double f = 1, up = 1, down = 0, change = 2;
-    for (double m = 0; m < 1e6 && fabs(change - 1) > DBL_EPSILON; m++) {
+    for (int i = 0; i < 1000000 && fabs(change - 1) > DBL_EPSILON; i++) {
+        double m = i;
         double odd = z * (m + 0.5) / (c + 2 * m) * (m > 0 ? (c + m - 1) / (c + 2 * m - 1) : 1);
         double even = z * (m + 1) * (c + m - 0.5) / ((c + 2 * m) * (c + 2 * m + 1));
         up = 1 + odd / up;
@@ -126,8 +129,10 @@ double student_critical(double q, double df)
 static double stirling_error(double n)
 {
     double moved = 0;
-    for (; n < 16; n++)
+    while (n < 16) {
         moved += (n + 0.5) * log1p(1 / n) - 1;
+        n += 1;
+    }
     double i = 1 / n, s = i * i;
     return moved + i * (1.0 / 12 +
                         s * (-1.0 / 360 + s * (1.0 / 1260 + s * (-1.0 / 1680 + s * (1.0 / 1188)))));

@@ -68,9 +68,7 @@ static double single_z(size_t k, size_t n, double bound)
 {
     if (n == 0 || k > n || isnan(bound))
         return NAN;
-    if (bound < 0 || bound > 1)
-        return bound < 0 ? INFINITY : -INFINITY;
-    return ratio((double)k / (double)n - bound, sqrt(bound * (1 - bound) / (double)n));
+    return ratio((double)k / (double)n - bound, sqrt(fmax(0, bound * (1 - bound) / (double)n)));
 }
 
 double single_p_above(size_t k, size_t n, double bound)
@@ -88,12 +86,25 @@ size_t single_images_to_decide(size_t k, size_t n, double bound, double alpha)
     return images_for(n, single_z(k, n, bound), critical(alpha));
 }
 
-/* ---- the difference of two accuracies: one of the two designs, the other is NULL ---- */
+/* ---- the difference of two accuracies ---- */
 
 struct design {
-    const struct paired *paired;
-    const struct independent *independent;
+    bool is_paired; /* which of the two members is used */
+    struct paired paired;
+    struct independent independent;
 };
+
+static struct design of_paired(const struct paired *p)
+{
+    struct design d = {.is_paired = true, .paired = *p};
+    return d;
+}
+
+static struct design of_independent(const struct independent *p)
+{
+    struct design d = {.independent = *p};
+    return d;
+}
 
 static bool paired_possible(const struct paired *p)
 {
@@ -108,7 +119,7 @@ static bool independent_possible(const struct independent *p)
 
 static bool possible(const struct design *d)
 {
-    return d->paired ? paired_possible(d->paired) : independent_possible(d->independent);
+    return d->is_paired ? paired_possible(&d->paired) : independent_possible(&d->independent);
 }
 
 double paired_difference(const struct paired *p)
@@ -126,7 +137,7 @@ double independent_difference(const struct independent *p)
 
 static double observed_difference(const struct design *d)
 {
-    return d->paired ? paired_difference(d->paired) : independent_difference(d->independent);
+    return d->is_paired ? paired_difference(&d->paired) : independent_difference(&d->independent);
 }
 
 /* Tango's statistic at 0 <= margin < 1, of b images that only the left and c that only the right
@@ -196,7 +207,7 @@ static double score(const struct design *d, double margin)
         return NAN;
     if (fabs(margin) >= 1) /* a difference of 1 allows one outcome only */
         return ratio(observed_difference(d) - margin, 0);
-    return d->paired ? paired_z(d->paired, margin) : independent_z(d->independent, margin);
+    return d->is_paired ? paired_z(&d->paired, margin) : independent_z(&d->independent, margin);
 }
 
 /* The end towards `outside` (-1 or 1) of the margins whose |z| is less than the critical value. z
@@ -234,7 +245,7 @@ double mcnemar_exact(size_t left_only, size_t right_only)
 
 double paired_p_above(const struct paired *p, double margin)
 {
-    struct design d = {.paired = p};
+    struct design d = of_paired(p);
     if (margin == 0 && paired_possible(p))
         return coin_tail(p->left_only, p->left_only + p->right_only);
     return p_of(score(&d, margin));
@@ -248,13 +259,13 @@ double paired_p_below(const struct paired *p, double margin)
 
 struct interval paired_interval(const struct paired *p, double level)
 {
-    struct design d = {.paired = p};
+    struct design d = of_paired(p);
     return score_interval(&d, level);
 }
 
 size_t paired_images_to_decide(const struct paired *p, double margin, double alpha)
 {
-    struct design d = {.paired = p};
+    struct design d = of_paired(p);
     return images_for(p->n, score(&d, margin), critical(alpha));
 }
 
@@ -272,25 +283,25 @@ double paired_detectable(size_t n, double discordance, double alpha, double powe
 
 double independent_p_above(const struct independent *p, double margin)
 {
-    struct design d = {.independent = p};
+    struct design d = of_independent(p);
     return p_of(score(&d, margin));
 }
 
 double independent_p_below(const struct independent *p, double margin)
 {
-    struct design d = {.independent = p};
+    struct design d = of_independent(p);
     return p_of(-score(&d, margin));
 }
 
 struct interval independent_interval(const struct independent *p, double level)
 {
-    struct design d = {.independent = p};
+    struct design d = of_independent(p);
     return score_interval(&d, level);
 }
 
 size_t independent_images_to_decide(const struct independent *p, double margin, double alpha)
 {
-    struct design d = {.independent = p};
+    struct design d = of_independent(p);
     return images_for(p->left_n, score(&d, margin), critical(alpha));
 }
 

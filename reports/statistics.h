@@ -12,9 +12,10 @@
  * An interval of level 1 - alpha contains the margins that neither test rejects at alpha / 2. (The
  * one exception is paired_p_* with margin 0, which is exact while the interval is asymptotic.)
  *
- * Without any data (n = 0) or for impossible counts (k > n) a p-value is 1 and an interval all that
- * is possible; a level, alpha or margin that isn't a number or out of range gives the same.
- * A p-value under the smallest double (about 5e-324) is 0.
+ * Without any data (n = 0), for impossible counts (k > n), and for a level, alpha or margin that is
+ * not a number or a level or alpha out of range, a p-value is 1, an interval contains all that is
+ * possible, and no number of images decides. A p-value under the smallest double (about 5e-324) is
+ * 0.
  *
  * Each function is compared with scipy, statsmodels or a brute-force computation in
  * tests/unit/reports/test_statistics.c; tests/oracles/statistics.py made the figures. */

@@ -109,6 +109,7 @@ def single():
     row("single_above", 7, 7, 1, 1)
     row("single_below", 7, 7, 1, 1)
     row("single_images", 5, 10, 0.5, 0.05, NEVER)
+    row("single_images", 3, 7, 0, 0.05, 1)
 
 
 def single_z(k, n, bound, factor):
@@ -326,8 +327,9 @@ def independent():
     row("independent_images", 5, 10, 7, 14, 0, 0.05, NEVER)
     row("independent_above", 5, 5, 0, 9, 1, 1)
     row("independent_below", 5, 5, 0, 9, 1, 1)
-    row("independent_above", 4, 5, 0, 9, 1, 1)
-    row("independent_below", 4, 5, 0, 9, 1, 0)
+    for margin, above, below in ((1, 1, 0), (-1, 0, 1), (1.5, 1, 0), (-1.5, 0, 1)):
+        row("independent_above", 4, 5, 3, 9, margin, above)
+        row("independent_below", 4, 5, 3, 9, margin, below)
 
 
 # ---- means, Holm ----
@@ -371,11 +373,11 @@ def holm():
 
 # ---- bootstrap ----
 
-def matrix(name, seeds, images, left, right, rng):
-    """A part of the images has the same difference for all seeds."""
+def matrix(name, seeds, images, left, right, shared, rng):
+    """A part of the images, `shared`, has the same difference for all seeds."""
     common = rng.choice([0, 1, -1], p=[1 - left - right, left, right], size=images)
     own = rng.choice([0, 1, -1], p=[1 - left - right, left, right], size=(seeds, images))
-    x = np.where(rng.random(images) < 0.4, common, own)
+    x = np.where(rng.random(images) < shared, common, own)
     row("matrix", name, seeds, images, "".join("-0+"[v + 1] for v in x.ravel()))
     return x.astype(float)
 
@@ -399,9 +401,9 @@ def bootstrap():
     draws = 400000
     for seeds, images, left, right in ((1, 1, 1, 0), (1, 8, 0.5, 0), (1, 60, 0.3, 0.1), (1, 400, 0.12, 0.1),
                                        (2, 50, 0.3, 0.1), (3, 60, 0.2, 0.2), (3, 200, 0.15, 0.08),
-                                       (5, 90, 0.1, 0.2), (10, 40, 0.3, 0.3)):
+                                       (5, 90, 0.1, 0.2), (10, 40, 0.3, 0.3), (3, 21, 0.3, 0.1)):
         name = f"m{seeds}x{images}"
-        x = matrix(name, seeds, images, left, right, rng)
+        x = matrix(name, seeds, images, left, right, 0 if images == 21 else 0.4, rng)
         if images > 1:
             means = resample(x, draws, rng)
             if seeds == 1:  # scipy's bootstrap must draw from the same distribution
@@ -432,15 +434,18 @@ def components(name, x):
     table = anova_lm(smf.ols("x ~ C(seed) + C(image)", frame).fit())
     square = table["sum_sq"] / table["df"]
     row("component_seeds", name, square["C(seed)"] / images)
+    if images == 21:
+        assert square["C(image)"] < square["Residual"], "the estimate should be negative here"
     row("component_images", name, max(0, square["C(image)"] - square["Residual"]) / (seeds * images))
 
 
 def seeds_needed():
-    for difference, margin, seeds, images, alpha in (
-            (0.01, 0, 2e-5, 1e-5, 0.05), (0.01, 0, 2e-4, 1e-5, 0.05), (0.01, 0.01, 2e-5, 1e-5, 0.05),
-            (0.005, 0, 2e-5, 1e-5, 0.05), (0.1, 0, 1e-9, 1e-9, 0.05), (0.012, -0.01, 1e-4, 2e-5, 0.002),
-            (-0.012, 0.01, 1e-4, 2e-5, 0.002), (0.01, 0, 0, 1e-5, 0.05), (0.01, 0.00, 3e-3, 2.6e-5, 0.05),
-            (0.02, 0, 5e-5, 0, 1e-6), (0.02, 0, math.nan, 1e-5, 0.05), (0.02, 0, 1e-5, math.nan, 0.05)):
+    cases = [(0.01, 0, 2e-5 * 1.3 ** i, 1e-5, 0.05) for i in range(-12, 20)]
+    cases += [(0.01, 0.01, 2e-5, 1e-5, 0.05), (0.005, 0, 2e-5, 1e-5, 0.05), (0.1, 0, 1e-9, 1e-9, 0.05),
+              (0.012, -0.01, 1e-4, 2e-5, 0.002), (-0.012, 0.01, 1e-4, 2e-5, 0.002), (0.01, 0, 0, 1e-5, 0.05),
+              (0.01, 0.00, 3e-3, 2.6e-5, 0.05), (0.02, 0, 5e-5, 0, 1e-6), (0.02, 0, math.nan, 1e-5, 0.05),
+              (0.02, 0, 1e-5, math.nan, 0.05)]
+    for difference, margin, seeds, images, alpha in cases:
         n, z = 2, st.norm.isf(alpha / 2)
         possible = (difference - margin) ** 2 > z * z * images and seeds >= 0
         while possible and (difference - margin) ** 2 < \
