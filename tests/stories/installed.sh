@@ -57,7 +57,7 @@ same 'files in the folder of experiments' 'other.yaml' "$(ls -A more)"
 for name in experiments/papre.yaml papre papre.yaml; do
     "$ferdag" run "$name" > printed 2> err
     same "exit of run $name" 2 $?
-    same "run $name" "ferdag: cannot open $name: No such file or directory (did you mean 'paper'?); installed experiments: cpu, demo, paper, precision, quick" "$(cat err)"
+    same "run $name" "ferdag: cannot open $name: No such file or directory (did you mean 'paper'?); installed experiments: cleaning, cpu, demo, paper, precision, quick" "$(cat err)"
 done
 "$ferdag" run more > printed 2> err
 same 'exit of a folder' 2 $?
