@@ -24,7 +24,7 @@ for name in demo demo.yaml; do
     "$ferdag" status "$name" faces > printed 2> err || fail "status $name: $(cat err)"
     same "status $name" 'missing  faces' "$(cat printed)"
 done
-same 'files beside the installed ones' 8 "$(find "$installed" -mindepth 1 | wc -l)"
+same 'files beside the installed ones' 9 "$(find "$installed" -mindepth 1 | wc -l)"
 
 # A file in the current folder wins, with or without its ending; FERDAG_EXPERIMENTS names another
 # folder; a folder of that name is no file.
