@@ -4,8 +4,7 @@
  * Each draw resamples the seeds and, independently, the images; all seeds share the images of a
  * draw, since all were tested on the same ones. The draws estimate how the mean difference would
  * vary if the experiment were repeated with other seeds and other test images. bootstrap.c says
- * what is changed in Owen's draws so that few seeds give intervals that are wide enough, but not
- * wider.
+ * what is changed in Owen's draws so that few seeds give intervals that are wide enough.
  *
  * Differences are left minus right, as shares (see statistics.h): per image -1, 0 or 1, or means of
  * such values. */
