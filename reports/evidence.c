@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "reports/distributions.h"
 
 const char *const evidence_names[EVIDENCE_FORMS] = {
     [EVIDENCE_NONE] = "",
@@ -137,20 +138,45 @@ static bool is_accuracy(const struct operand *o)
     return o->n >= 1 && o->n <= IMAGES_LIMIT && o->scale > 0 && share >= -1e-9 && share <= 1 + 1e-9;
 }
 
-/* Of the mean over seeds, shown: the images are the same for all seeds, so that more seeds reduce
- * the variance between seeds alone. */
-static double variance_of(const struct operand *o)
+/* The variance of a mean, shown. The part between seeds is estimated from few of them: with its
+ * degrees of freedom those of the whole follow from Satterthwaite (1946). */
+struct variance {
+    double total, uncertainty; /* uncertainty: sum of part^2 / degrees of freedom */
+};
+
+static void add_seeds(struct variance *v, double part, size_t seeds)
 {
-    double seeds = o->deviation * o->deviation / (double)(o->seeds > 0 ? o->seeds : 1);
-    if (!is_accuracy(o))
-        return o->standard_error * o->standard_error + seeds;
+    v->total += part;
+    if (seeds > 1)
+        v->uncertainty += part * part / (double)(seeds - 1);
+}
+
+static double degrees_of_freedom(const struct variance *v)
+{
+    return v->uncertainty > 0 ? v->total * v->total / v->uncertainty : INFINITY;
+}
+
+/* Adds the variance of one side: the images are the same for all seeds, so that more seeds reduce
+ * the variance between seeds alone. */
+static void add_variance(struct variance *v, const struct operand *o)
+{
+    size_t seeds = o->seeds > 0 ? o->seeds : 1;
+    add_seeds(v, o->deviation * o->deviation / (double)seeds, seeds);
+    if (!is_accuracy(o)) {
+        v->total += o->standard_error * o->standard_error;
+        return;
+    }
     double share = fmin(fmax(o->shown / o->scale, 0), 1);
-    return o->scale * o->scale * share * (1 - share) / o->n + seeds;
+    v->total += o->scale * o->scale * share * (1 - share) / o->n;
 }
 
 static void compare_numbers(const struct operand *a, const struct operand *b, struct evidence *e)
 {
-    double error = sqrt(variance_of(a) + variance_of(b));
+    struct variance v = {0};
+    add_variance(&v, a);
+    add_variance(&v, b);
+    double error = sqrt(v.total);
+    e->degrees = degrees_of_freedom(&v);
     bool left = is_accuracy(a), right = is_accuracy(b), one_seed = a->seeds < 2 && b->seeds < 2;
     e->form = e->spread > 0 ? EVIDENCE_SPREAD : error > 0 ? EVIDENCE_NORMAL : EVIDENCE_EXACT;
     e->standard_error = error;
@@ -227,7 +253,7 @@ static int pair_variance(const struct operand *left, const struct operand *right
  * such as those of two test sets: the images count as independent between pairs, the seeds are the
  * same. Shown. */
 static int variance_of_pairs(const struct operand *lefts, const struct operand *rights,
-                             size_t count, double *variance, struct error *err)
+                             size_t count, struct variance *variance, struct error *err)
 {
     size_t seeds = lefts[0].seeds;
     double *means = calloc(seeds, sizeof *means), images = 0;
@@ -242,8 +268,9 @@ static int variance_of_pairs(const struct operand *lefts, const struct operand *
     if (rc == 0)
         between = sample_of(means, seeds);
     free(means);
-    double spread = between.deviation * between.deviation / (double)seeds;
-    *variance = lefts[0].scale * lefts[0].scale * (images + spread);
+    double scale = lefts[0].scale * lefts[0].scale;
+    *variance = (struct variance){.total = scale * images};
+    add_seeds(variance, scale * between.deviation * between.deviation / (double)seeds, seeds);
     return rc;
 }
 
@@ -262,13 +289,15 @@ static bool pairs_have_outcomes(const struct operand *lefts, const struct operan
 int evidence_make_mean(const struct operand *lefts, const struct operand *rights, size_t count,
                        struct evidence *e, struct error *err)
 {
-    double difference = 0, variance = 0, spread = 0;
+    double difference = 0, spread = 0;
+    struct variance variance = {0};
     bool known = count > 0;
     *e = (struct evidence){.form = EVIDENCE_NONE, .scale = 1};
     for (size_t i = 0; i < count; i++) {
         known &= lefts[i].known && rights[i].known;
         difference += (lefts[i].shown - rights[i].shown) / (double)count;
-        variance += variance_of(&lefts[i]) + variance_of(&rights[i]);
+        add_variance(&variance, &lefts[i]);
+        add_variance(&variance, &rights[i]);
         spread += (lefts[i].spread + rights[i].spread) / (double)count;
     }
     if (!known)
@@ -283,8 +312,9 @@ int evidence_make_mean(const struct operand *lefts, const struct operand *rights
     int rc = 0;
     if (pairs_have_outcomes(lefts, rights, count))
         rc = variance_of_pairs(lefts, rights, count, &variance, err);
-    e->standard_error = sqrt(variance) / (double)count;
-    e->form = spread > 0 ? EVIDENCE_SPREAD : variance > 0 ? EVIDENCE_NORMAL : EVIDENCE_EXACT;
+    e->standard_error = sqrt(variance.total) / (double)count;
+    e->degrees = degrees_of_freedom(&variance);
+    e->form = spread > 0 ? EVIDENCE_SPREAD : variance.total > 0 ? EVIDENCE_NORMAL : EVIDENCE_EXACT;
     return rc;
 }
 
@@ -302,9 +332,10 @@ bool evidence_is_tested(const struct evidence *e)
     return e->form > EVIDENCE_SPREAD;
 }
 
-static double normal_above(double z)
+/* Of a difference in standard errors; the normal distribution without degrees of freedom. */
+static double error_tail(double z, double degrees)
 {
-    return erfc(z / sqrt(2)) / 2;
+    return isinf(degrees) ? normal_tail(z) : student_tail(z, degrees);
 }
 
 /* The p-value of "left - right <= bound" (above) or ">= bound", with the bound as shown. */
@@ -331,7 +362,8 @@ static double one_sided(const struct evidence *e, double bound, bool above)
         return above ? bootstrap_p_above(e->draws.means, BOOTSTRAP_DRAWS, margin)
                      : bootstrap_p_below(e->draws.means, BOOTSTRAP_DRAWS, margin);
     case EVIDENCE_NORMAL:
-        return normal_above((above ? 1 : -1) * (e->left - e->right - bound) / e->standard_error);
+        return error_tail((above ? 1 : -1) * (e->left - e->right - bound) / e->standard_error,
+                          e->degrees);
     default:
         return 1;
     }
@@ -367,20 +399,6 @@ static struct interval single_interval(const struct evidence *e, double level)
                               : (struct interval){x.low - e->right, x.high - e->right};
 }
 
-/* The z with normal_above(z) == tail, by bisection: erfc falls monotonically. */
-static double normal_quantile(double tail)
-{
-    double low = 0, high = 40;
-    for (int i = 0; i < 80; i++) {
-        double middle = (low + high) / 2;
-        if (normal_above(middle) > tail)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 struct interval evidence_interval(const struct evidence *e, double level)
 {
     double half;
@@ -396,7 +414,9 @@ struct interval evidence_interval(const struct evidence *e, double level)
     case EVIDENCE_SEEDS:
         return scaled(bootstrap_interval(e->draws.means, BOOTSTRAP_DRAWS, level), e->scale);
     default:
-        half = normal_quantile((1 - level) / 2) * e->standard_error;
+        half = (1 - level) / 2;
+        half = isinf(e->degrees) ? normal_critical(half) : student_critical(half, e->degrees);
+        half *= e->standard_error;
         return (struct interval){e->left - e->right - half, e->left - e->right + half};
     }
 }

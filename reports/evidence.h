@@ -32,7 +32,7 @@ enum evidence_form {
     EVIDENCE_INDEPENDENT, /* two accuracies that can't be paired: score test */
     EVIDENCE_IMAGES,      /* a mean of several differences for each image: Student's t */
     EVIDENCE_SEEDS,       /* the same for several seeds: bootstrap over seeds and images */
-    EVIDENCE_NORMAL,      /* standard errors only: normal distribution */
+    EVIDENCE_NORMAL,      /* standard errors only: normal distribution; Student's t over seeds */
     EVIDENCE_FORMS
 };
 
@@ -43,6 +43,7 @@ struct evidence {
     double left, right;    /* shown; of EVIDENCE_IMAGES and a mean 0 on the right */
     double scale, spread;  /* as in struct operand; spread of the difference */
     double standard_error; /* of EVIDENCE_NORMAL, shown */
+    double degrees;        /* ... and its degrees of freedom; INFINITY: the normal distribution */
     size_t seeds;
     union {
         struct paired paired;

@@ -175,6 +175,8 @@ static void several_seeds_are_resampled(void **state)
     assert_int_equal(e.form, EVIDENCE_NORMAL);
     double variance = 1e4 * (.89 * .11 + .81 * .19) / IMAGES + 1. / 3 + 1. / 2;
     expect_near(e.standard_error, sqrt(variance), 1e-9);
+    /* Satterthwaite: the images have no error, 1/3 has 2 degrees of freedom and 1/2 has one */
+    expect_near(e.degrees, variance * variance / (1. / 9 / 2 + 1. / 4), 1e-6);
     json_decref(left);
     json_decref(right);
 }
