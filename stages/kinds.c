@@ -3,16 +3,18 @@
 
 #include <string.h>
 
-extern const struct kind kind_ingest_csv, kind_synthetic_faces, kind_filter_noise, kind_drop_rows,
-    kind_choose_engines, kind_train_cnn, kind_extract_features, kind_fuse_features,
-    kind_cross_validate_svm, kind_train_svm, kind_predict, kind_knn, kind_decision_tree,
-    kind_random_forest, kind_naive_bayes, kind_logistic_regression, kind_linear_discriminant,
-    kind_soft_vote, kind_metrics, kind_command, kind_report_tables, kind_report_pdf;
+extern const struct kind kind_ingest_csv, kind_synthetic_faces, kind_filter_noise,
+    kind_find_duplicates, kind_drop_rows, kind_choose_engines, kind_train_cnn,
+    kind_extract_features, kind_fuse_features, kind_cross_validate_svm, kind_train_svm,
+    kind_predict, kind_knn, kind_decision_tree, kind_random_forest, kind_naive_bayes,
+    kind_logistic_regression, kind_linear_discriminant, kind_soft_vote, kind_metrics, kind_command,
+    kind_report_tables, kind_report_pdf;
 
 const struct kind *const kinds[] = {
     &kind_ingest_csv,
     &kind_synthetic_faces,
     &kind_filter_noise,
+    &kind_find_duplicates,
     &kind_drop_rows,
     &kind_choose_engines,
     &kind_train_cnn,
