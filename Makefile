@@ -29,10 +29,10 @@ WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
 PKGS      = yaml-0.1 sqlite3 libarchive libcrypto libuv jansson libpng zlib
 CPPFLAGS += -I. -I$(BUILD) $(shell pkg-config --cflags $(PKGS) openblas)
 CFLAGS   += -std=gnu11 -g $(OPTIMIZE) -fopenmp -MMD -MP $(WARNINGS) $(SANITIZE)
-CXXFLAGS += -std=c++17 -g $(OPTIMIZE) -fopenmp -MMD -MP -Wall -Wextra -isystem /usr/include/opencv4 $(SANITIZE)
+CXXFLAGS += -std=c++17 -g $(OPTIMIZE:-O2=-O3) -fopenmp -MMD -MP -Wall -Wextra $(SANITIZE)
 LDFLAGS  += -fopenmp $(SANITIZE)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) openblas) -ldnnl -lsvm \
-            -lopencv_objdetect -lopencv_imgproc -lopencv_core -lstdc++ -lpthread -lm
+            -l:libdlib.a -lstdc++ -lpthread -lm
 VERSION  := $(shell cat VERSION)
 
 # The cuda backend. NVCC is the compiler of CUDA; CUDA_HOME the toolkit's folder.
@@ -176,7 +176,7 @@ bench-profile: $(BUILD)/tests/bench/bench_profile
 
 # What the build, the tests and the report need, by Debian's names.
 PACKAGES = gcc g++ pkg-config libyaml-dev libsqlite3-dev libarchive-dev libssl-dev libuv1-dev \
-           libjansson-dev libpng-dev libsvm-dev libopencv-objdetect-dev opencv-data libdnnl-dev \
+           libjansson-dev libpng-dev libsvm-dev libdlib-dev libdnnl-dev \
            libopenblas-dev libcmocka-dev gnuplot-nox groff perl ghostscript poppler-utils \
            bubblewrap tmux
 INSTALL  = apt-get install -y --no-install-recommends

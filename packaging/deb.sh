@@ -52,7 +52,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $size
-Depends: $depends, opencv-data
+Depends: $depends
 Recommends: gnuplot-nox, groff, perl, bubblewrap
 Section: science
 Priority: optional

@@ -14,27 +14,6 @@
 
 enum { PIXELS = FACE_SIZE * FACE_SIZE };
 
-/* The param for the weight of a piece of evidence in a rule. */
-static const struct {
-    const char *param;
-    enum noise_rule rule;
-    enum evidence evidence;
-} weights[] = {
-    {"face_support", NO_FACE, SUPPORT},
-    {"face_predicted", NO_FACE, PREDICTED_SUPPORT},
-    {"face_shape_distance", NO_FACE, SHAPE_DISTANCE},
-    {"face_shape_rarity", NO_FACE, SHAPE_RARITY},
-    {"face_pixel_distance", NO_FACE, PIXEL_DISTANCE},
-    {"face_entropy", NO_FACE, ENTROPY},
-    {"face_centre_entropy", NO_FACE, CENTRE_ENTROPY},
-    {"drawing_lines", DRAWING, LINES},
-    {"drawing_flat", DRAWING, FLAT},
-    {"drawing_entropy", DRAWING, ENTROPY},
-    {"drawing_centre_entropy", DRAWING, CENTRE_ENTROPY},
-};
-
-enum { WEIGHTS = sizeof weights / sizeof *weights };
-
 /* The training split with its verdicts. */
 struct judged {
     const struct images *train;
@@ -43,20 +22,6 @@ struct judged {
     size_t *order; /* rows by score, highest first */
     size_t removed;
 };
-
-static struct noise_settings settings_of(const struct job *job)
-{
-    struct noise_settings s = {
-        .threshold = job_real(job, "threshold"),
-        .min_face = job_real(job, "min_face"),
-        .face_share = job_real(job, "face_share"),
-        .size_support = (int)job_int(job, "size_support"),
-        .max_faces = (int)job_int(job, "max_faces"),
-    };
-    for (size_t i = 0; i < WEIGHTS; i++)
-        s.weights[weights[i].rule][weights[i].evidence] = job_real(job, weights[i].param);
-    return s;
-}
 
 struct progress {
     const struct job *job;
@@ -111,16 +76,14 @@ static int order_by_score(struct judged *j, struct error *err)
 static int judge(struct job *job, const struct images *train, struct judged *j, struct error *err)
 {
     *j = (struct judged){.train = train};
-    struct noise_settings settings = settings_of(job);
-    const struct detection_settings detection = {
-        .cascades = job_string(job, "cascades"),
-        .enough = (int)job_int(job, "enough_detections"),
-        .face_support = (int)job_int(job, "count_support"),
-        .threads = job->threads,
+    const struct noise_settings settings = {
+        .threshold = job_real(job, "threshold"),
+        .min_face = job_real(job, "min_face"),
+        .max_faces = (int)job_int(job, "max_faces"),
     };
     double now = clock_monotonic();
     struct progress progress = {job, train->n, now, now};
-    int rc = noise_evidence_gather(train->pixels.data, train->n, &detection, report, &progress,
+    int rc = noise_evidence_gather(train->pixels.data, train->n, job->threads, report, &progress,
                                    &j->evidence, err);
     if (rc < 0)
         return rc;
@@ -197,14 +160,15 @@ static int write_scores(const char *path, const struct judged *j, struct error *
     if (rc < 0)
         return rc;
     fprintf(t.stream,
-            "row,emotion,removed,no_face,drawing,small_face,several_faces,support,face_px\n");
+            "row,emotion,removed,no_face,drawing,small_face,several_faces,detection,face_px\n");
     for (size_t i = 0; i < j->train->n; i++) {
         const struct noise_verdict *v = &j->verdicts[i];
         fprintf(t.stream, "%d,%s,%d", rows_of(j->train)[i], class_names[labels_of(j->train)[i]],
                 is_removed(v));
         for (int rule = 0; rule < NOISE_RULES; rule++)
             fprintf(t.stream, ",%.4f", (double)v->scores[rule]);
-        fprintf(t.stream, ",%.0f,%.1f\n", (double)j->evidence.values[SUPPORT][i], (double)v->face);
+        fprintf(t.stream, ",%.3f,%.1f\n", (double)j->evidence.values[DETECTION][i],
+                (double)v->face);
     }
     return table_write(&t, path, err);
 }
@@ -382,93 +346,42 @@ static const struct port outputs[] = {
     {0},
 };
 
-#define WEIGHT(NAME, STANDARD, TEXT)                                                               \
-    {                                                                                              \
-        .name = (NAME), .type = PARAM_REAL, .standard = (STANDARD), .min = 0, .max = 100,          \
-        .text = (TEXT)                                                                             \
-    }
-
 static const struct param params[] = {
     {.name = "min_face",
      .type = PARAM_REAL,
      .standard = "24",
      .min = 0,
      .max = 48,
-     .text =
-         "least width and height of a face region in pixels; smaller faces are noise; 0: no limit"},
+     .text = "least height of a face region, brows to chin, in pixels; smaller faces are noise; 0: "
+             "no limit"},
     {.name = "max_faces",
      .type = PARAM_INT,
      .standard = "1",
      .min = 1,
-     .max = 8,
+     .max = MOST_FACES - 1,
      .text = "images with more faces are noise"},
     {.name = "threshold",
      .type = PARAM_REAL,
-     .standard = "1.5",
+     .standard = "2.6",
      .min = 0.1,
      .max = 10,
-     .text = "no face, drawing: an image is noise if its evidence is rarer than 10^-threshold on "
-             "average"},
-    {.name = "face_share",
-     .type = PARAM_REAL,
-     .standard = "0.66",
-     .min = 0.1,
-     .max = 1,
-     .text = "side of the face region (brows to chin) relative to the window of a cascade"},
-    {.name = "size_support",
-     .type = PARAM_INT,
-     .standard = "6",
-     .min = 1,
-     .max = 1000,
-     .text = "detections from which the size of a face is reliable"},
-    {.name = "count_support",
-     .type = PARAM_INT,
-     .standard = "3",
-     .min = 1,
-     .max = 1000,
-     .text = "detections from which a face counts"},
-    {.name = "enough_detections",
-     .was = "enough",
-     .key_name = "enough",
-     .type = PARAM_INT,
-     .standard = "12",
-     .min = 1,
-     .max = 10000,
-     .text = "detections after which an image is not searched further"},
-    WEIGHT("face_support", "2", "no face: weight of few detections"),
-    WEIGHT("face_predicted", "1", "no face: weight of few detections predicted from the shape"),
-    WEIGHT("face_shape_distance", "0.7",
-           "no face: weight of the distance from the shapes of the set"),
-    WEIGHT("face_shape_rarity", "0.7", "no face: weight of a rare combination of shape components"),
-    WEIGHT("face_pixel_distance", "0.4",
-           "no face: weight of the distance from the pixels of the set"),
-    WEIGHT("face_entropy", "0.4", "no face: weight of a low entropy of grey values"),
-    WEIGHT("face_centre_entropy", "0.4", "no face: weight of a low entropy in the middle"),
-    WEIGHT("drawing_lines", "1.5", "drawing: weight of thin, sharp lines"),
-    WEIGHT("drawing_flat", "1.5", "drawing: weight of flat areas"),
-    WEIGHT("drawing_entropy", "0.5", "drawing: weight of a low entropy of grey values"),
-    WEIGHT("drawing_centre_entropy", "0.5", "drawing: weight of a low entropy in the middle"),
+     .text = "no face, drawing: an image is noise if its evidence lies this many robust standard "
+             "deviations from the set's median"},
     {.name = "sheet_images",
      .type = PARAM_INT,
      .standard = "480",
      .min = 1,
      .max = SHEET_MAX_IMAGES,
      .text = "most images on a contact sheet; if more were removed, evenly spaced by score"},
-    {.name = "cascades",
-     .type = PARAM_STRING,
-     .standard = "/usr/share/opencv4/haarcascades",
-     .max = 4096,
-     .text = "folder of OpenCV's Haar cascades (Debian package opencv-data)"},
     {0},
 };
 
 const struct kind kind_filter_noise = {
     .name = "filter_noise",
-    .version = 1,
+    .version = 2,
     .text = "removes noise from the training split: no face, drawings, small faces, several faces",
     .inputs = inputs,
     .outputs = outputs,
     .params = params,
-    .numerics = NUMERICS_BLAS,
     .run = run,
 };

@@ -1,9 +1,9 @@
-/* Detection of faces in a 48x48 image with OpenCV's Haar cascades (Viola and Jones 2001).
- * Implemented in faces.cpp, the only file in C++. */
+/* Detection of faces in a 48x48 image with dlib's frontal face detector: five linear filters on
+ * histograms of oriented gradients, for heads seen from the front, turned and tilted (King,
+ * "Max-margin object detection", 2015). Implemented in faces.cpp, the only file in C++. */
 #ifndef FERDAG_STAGES_NOISE_FACES_H
 #define FERDAG_STAGES_NOISE_FACES_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -12,36 +12,28 @@ extern "C" {
 
 #include "base/error.h"
 
-/* A pass: the image is padded, turned, enlarged and its histogram equalised, then searched. */
-struct face_pass {
-    const char *cascade; /* file in the folder of cascades */
-    int pad;        /* pixels added on each side by repeating the border: faces fill the image */
-    double turn;    /* degrees, counterclockwise, about the centre: for tilted heads */
-    double enlarge; /* >= 1: for faces smaller than the window of the cascade */
-    bool mirrored;  /* profile cascades detect one side only */
-    int min_size;   /* smallest face, in pixels of the 48x48 image */
-};
+/* Detections are searched down to this score. dlib's own decision is 0: a face from there on. */
+#define FACE_LEAST_SCORE (-2.0F)
 
-/* Detected windows of about the same position and size. */
+/* A box as a human would draw it around a face, from the middle of the forehead to the chin. */
 struct face_box {
-    float x, y, size; /* mean corner and side, in pixels of the turned 48x48 image */
-    int support;      /* number of windows (minNeighbors of OpenCV) */
+    float x, y, size; /* corner and side, in pixels of the image; may reach beyond it */
+    float score;      /* at least FACE_LEAST_SCORE */
 };
 
 struct face_finder;
 
-/* Loads the cascade of each pass from a folder. Several threads may open finders at once; a finder
- * may be used by one thread at a time. -ENOENT if a cascade can't be read; *finder is NULL after an
- * error. */
-int face_finder_open(struct face_finder **finder, const char *folder,
-                     const struct face_pass *passes, int count, struct error *err);
+/* The first call unpacks the detector, a third of a second. Several threads may open finders at
+ * once; a finder may be used by one thread at a time. *finder is NULL after an error: -ENOMEM,
+ * -EINVAL. */
+int face_finder_open(struct face_finder **finder, struct error *err);
 void face_finder_close(struct face_finder *finder);
 
-/* Searches an image (48x48 grey values) with pass number `pass`. boxes (most): the boxes with the
- * most support, in descending order; *found: their number. The same image gives the same boxes.
- * -ENOMEM, -EINVAL. */
-int face_finder_detect(struct face_finder *finder, int pass, const uint8_t *pixels,
-                       struct face_box *boxes, int most, int *found, struct error *err);
+/* Searches an image (48x48 grey values). boxes (most): those with the highest scores, in descending
+ * order, none of which overlaps another by much; *found: their number, 0 for a blank image. Boxes
+ * are 18 pixels wide or more. The same image gives the same boxes. -ENOMEM, -EINVAL. */
+int face_finder_detect(struct face_finder *finder, const uint8_t *pixels, struct face_box *boxes,
+                       int most, int *found, struct error *err);
 
 #ifdef __cplusplus
 }

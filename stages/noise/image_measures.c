@@ -2,23 +2,20 @@
 #include "stages/noise/image_measures.h"
 
 #include <math.h>
-#include <string.h>
 #include "stages/data/formats.h"
 
 enum {
     PIXELS = FACE_SIZE * FACE_SIZE,
     MARGIN = 8, /* around the middle part */
     MIDDLE = FACE_SIZE - 2 * MARGIN,
-    TONES = 32,    /* grey values after stretching */
-    OUTLIERS = 10, /* darkest and brightest pixels that stretching ignores */
-    LEAST_CONTRAST = 8,
-    EDGE = 4, /* border that is ignored because of JPEG artefacts and crops */
-    FLAT_SPAN = 6,
-    CELL = 8,
-    CELLS = FACE_SIZE / CELL,
-    BLOCKS = CELLS - 1,
-    DIRECTIONS = 8,
-    HALF = FACE_SIZE / 2,
+    TONES = 32,         /* grey values after stretching: 32 pixels for each in the middle */
+    OUTLIERS = 10,      /* darkest and brightest hundredth, which stretching ignores */
+    LEAST_CONTRAST = 8, /* so that the grain of a blank image isn't stretched to all tones */
+    EDGE = 4,           /* border that is ignored because of JPEG artefacts and crops */
+    /* Spans of grey values in a 3x3 neighbourhood: below, the paper of a drawing or a blank wall;
+     * above, an edge. Skin lies between. */
+    SMOOTH_LEAST = 7,
+    SMOOTH_MOST = 40,
 };
 
 static double entropy(const unsigned *counts, int n, double total)
@@ -80,7 +77,7 @@ static void extreme(const int16_t *in, int16_t *out, int sign)
     }
 }
 
-static void lines_and_flats(const uint8_t *pixels, struct tones *tones)
+static void lines_and_shades(const uint8_t *pixels, struct tones *tones)
 {
     int16_t grey[PIXELS], most[PIXELS], least[PIXELS], closed[PIXELS], opened[PIXELS];
     for (int i = 0; i < PIXELS; i++)
@@ -89,17 +86,18 @@ static void lines_and_flats(const uint8_t *pixels, struct tones *tones)
     extreme(grey, least, -1);
     extreme(most, closed, -1);
     extreme(least, opened, 1);
-    int lines = 0, flats = 0;
+    int lines = 0, shades = 0;
     for (int y = EDGE; y < FACE_SIZE - EDGE; y++) {
         for (int x = EDGE; x < FACE_SIZE - EDGE; x++) {
             int i = y * FACE_SIZE + x;
             lines += closed[i] - opened[i];
-            flats += most[i] - least[i] <= FLAT_SPAN;
+            int span = most[i] - least[i];
+            shades += span >= SMOOTH_LEAST && span <= SMOOTH_MOST;
         }
     }
     const float area = (FACE_SIZE - 2 * EDGE) * (FACE_SIZE - 2 * EDGE);
     tones->lines = (float)lines / area;
-    tones->flat = (float)flats / area;
+    tones->shades = (float)shades / area;
 }
 
 struct tones image_tones(const uint8_t *pixels)
@@ -110,59 +108,6 @@ struct tones image_tones(const uint8_t *pixels)
         counts[pixels[i]]++;
     tones.entropy = (float)entropy(counts, 256, PIXELS);
     tones.centre_entropy = (float)centre_entropy(pixels);
-    lines_and_flats(pixels, &tones);
+    lines_and_shades(pixels, &tones);
     return tones;
-}
-
-static void cell_histograms(const uint8_t *pixels, float cells[CELLS][CELLS][DIRECTIONS])
-{
-    memset(cells, 0, sizeof(float[CELLS][CELLS][DIRECTIONS]));
-    for (int y = 0; y < FACE_SIZE; y++) {
-        for (int x = 0; x < FACE_SIZE; x++) {
-            const uint8_t *p = pixels + y * FACE_SIZE + x;
-            float dx = x > 0 && x < FACE_SIZE - 1 ? (float)(p[1] - p[-1]) : 0;
-            float dy = y > 0 && y < FACE_SIZE - 1 ? (float)(p[FACE_SIZE] - p[-FACE_SIZE]) : 0;
-            float angle = atan2f(dy, dx);
-            if (angle < 0)
-                angle += (float)M_PI;
-            int direction = (int)(angle / (float)M_PI * DIRECTIONS);
-            cells[y / CELL][x / CELL][direction % DIRECTIONS] += sqrtf(dx * dx + dy * dy);
-        }
-    }
-}
-
-void image_shape(const uint8_t *pixels, float shape[SHAPE_SIZE])
-{
-    static const float weak = 0.05f * CELL * CELL * CELL * CELL * DIRECTIONS * DIRECTIONS;
-    float cells[CELLS][CELLS][DIRECTIONS];
-    cell_histograms(pixels, cells);
-    for (int y = 0; y < BLOCKS; y++) {
-        for (int x = 0; x < BLOCKS; x++) {
-            float *block = shape + (y * BLOCKS + x) * 4 * DIRECTIONS, length = weak;
-            for (int i = 0; i < 4; i++)
-                memcpy(block + i * DIRECTIONS, cells[y + i / 2][x + i % 2], sizeof cells[0][0]);
-            for (int i = 0; i < 4 * DIRECTIONS; i++)
-                length += block[i] * block[i];
-            for (int i = 0; i < 4 * DIRECTIONS; i++)
-                block[i] /= sqrtf(length);
-        }
-    }
-}
-
-void image_small(const uint8_t *pixels, float small[SMALL_SIZE])
-{
-    double sum = 0, squares = 0;
-    for (int y = 0; y < HALF; y++) {
-        for (int x = 0; x < HALF; x++) {
-            const uint8_t *p = pixels + 2 * y * FACE_SIZE + 2 * x;
-            float value = (float)(p[0] + p[1] + p[FACE_SIZE] + p[FACE_SIZE + 1]) / 4;
-            small[y * HALF + x] = value;
-            sum += value;
-            squares += (double)value * value;
-        }
-    }
-    double mean = sum / SMALL_SIZE, variance = squares / SMALL_SIZE - mean * mean;
-    double deviation = variance > 16 ? sqrt(variance) : 4;
-    for (int i = 0; i < SMALL_SIZE; i++)
-        small[i] = (float)((small[i] - mean) / deviation);
 }

@@ -95,12 +95,12 @@ done
 # A data set that is well-formed but unusable for a stage: that stage fails.
 cat > y.yaml <<'Y'
 ferdag: 2
-params: { min_face: 24, size_support: 6 }
+params: { min_face: 24, max_faces: 1 }
 inputs: { faces: { path: faces.csv } }
 stages:
   drawn: { kind: synthetic_faces, with: { train: 60, public: 14, private: 14 } }
   all: { kind: ingest_csv, in: { csv: drawn } }
-  clean: { kind: filter_noise, in: { images: all }, with: { min_face: 48, size_support: 1, threshold: 0.1 } }
+  clean: { kind: filter_noise, in: { images: all }, with: { min_face: 48, threshold: 0.1 } }
   full: { kind: ingest_csv, in: { csv: faces } }
   cleaned: { kind: filter_noise, in: { images: full } }
   net: { kind: train_cnn, in: { images: full }, with: { model: resnet18, width: 2, epochs: 1 } }

@@ -7,8 +7,9 @@ ferdag: 2
 stages:
   faces: { kind: synthetic_faces, with: { train: 40, public: 10, private: 10 } }
   full: { kind: ingest_csv, in: { csv: faces } }
-  clean: { kind: filter_noise, in: { images: full } }
   net: { kind: train_cnn, in: { images: full }, with: { model: resnet18, width: 1, epochs: 1, batch_size: 16 } }
+  features: { kind: extract_features, in: { images: full, weights: net } }
+  regression: { kind: logistic_regression, in: { features: features }, with: { max_iterations: 5 } }
 Y
 net=$(own net) blas=$(own blas)
 if [ -z "$net" ] || [ -z "$blas" ] || [ -z "$(own products)" ]; then fail "--version --verbose: $(own net), $(own blas)"; fi
@@ -17,8 +18,8 @@ if [ -z "$net" ] || [ -z "$blas" ] || [ -z "$(own products)" ]; then fail "--ver
 stated() { cat x.yaml; printf 'params: { cpu: "%s" }\nnumerics: %s\n' "${net#* }" "$1"; }
 stated "{ net: \"${net%% *} \${cpu}\", blas: $blas }" > own.yaml
 same 'our own' '' "$(would_run own.yaml --cache c)"
-"$FERDAG" run own.yaml --cache c --force net --force clean 2> err || fail "our own: $(cat err)"
-has 'our own' '2 cached, 2 ran' "$(cat err)"
+"$FERDAG" run own.yaml --cache c --force net --force regression 2> err || fail "our own: $(cat err)"
+has 'our own' '3 cached, 2 ran' "$(cat err)"
 
 stated '{ net: "cpu other" }' > own.yaml
 same 'another CPU' net "$(would_run own.yaml --cache c)"
@@ -27,7 +28,7 @@ has 'explain' 'numerics' "$("$FERDAG" explain own.yaml net --cache c)"
 same 'exit of another CPU' 1 $?
 has 'another CPU' "stage net failed: numerics: the stage was planned for 'cpu other threads=1', and this process computes with '$net threads=1'; " "$(cat err)"
 stated '{ blas: openblas 0.0.0 None }' > other.yaml
-same 'another BLAS' clean "$(would_run other.yaml --cache c)"
+same 'another BLAS' regression "$(would_run other.yaml --cache c)"
 
 # What isn't a text of this kind.
 wrong() {
