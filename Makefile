@@ -325,7 +325,7 @@ lint: setup
 $(BUILD)/lint/%.said: % .clang-tidy $(filter %.h,$(FOUND)) | $(BUILD)/built_version.h
 	@mkdir -p $(@D)
 	@echo "clang-tidy $<"
-	@clang-tidy --quiet $< -- $(CPPFLAGS) $(if $(filter %.cpp,$<),-std=c++17 -isystem /usr/include/opencv4,-std=gnu11) \
+	@clang-tidy --quiet $< -- $(CPPFLAGS) $(if $(filter %.cpp,$<),-std=c++17,-std=gnu11) \
 	    >$@.part 2>&1 || { cat $@.part; exit 1; }
 	@mv $@.part $@
 

@@ -121,17 +121,18 @@ static void stated_numerics_are_in_the_key(void **state)
         "numerics: {net: 'cuda ${gpu}', blas: openblas 1.2 Test}\nstages:\n"
         "  faces: {kind: synthetic_faces}\n"
         "  full: {kind: ingest_csv, in: {csv: faces}}\n"
-        "  clean: {kind: filter_noise, in: {images: full}}\n"
-        "  net: {kind: train_cnn, in: {images: full}, with: {model: vgg19}, needs: {cpu: 3}}\n");
+        "  net: {kind: train_cnn, in: {images: full}, with: {model: vgg19}, needs: {cpu: 3}}\n"
+        "  features: {kind: extract_features, in: {images: full, weights: net}}\n"
+        "  fit: {kind: logistic_regression, in: {features: features}}\n");
     struct experiment e = load("x.yaml", NULL);
     char text[NUMERICS_LIMIT];
-    const struct stage *net = experiment_stage(&e, "net"), *clean = experiment_stage(&e, "clean");
+    const struct stage *net = experiment_stage(&e, "net"), *fit = experiment_stage(&e, "fit");
     assert_int_equal(key_numerics(net, "cpu", text, sizeof text, NULL), 0);
     assert_string_equal(text, "cuda NVIDIA H200 sm_90 132 cudnn 9.19.0");
     assert_string_equal(stage_backend(net, "cpu"), "cuda");
-    assert_int_equal(key_numerics(clean, "cpu", text, sizeof text, NULL), 0);
+    assert_int_equal(key_numerics(fit, "cpu", text, sizeof text, NULL), 0);
     assert_string_equal(text, "openblas 1.2 Test");
-    assert_string_equal(stage_backend(clean, "ref"), "ref");
+    assert_string_equal(stage_backend(fit, "ref"), "ref");
     assert_int_equal(key_numerics(experiment_stage(&e, "faces"), "cpu", text, sizeof text, NULL),
                      0);
     assert_string_equal(text, "");
