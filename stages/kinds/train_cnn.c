@@ -114,8 +114,9 @@ static const struct param params[] = {
      .type = PARAM_ENUM,
      .standard = "step",
      .choices = "step|cosine",
-     .text = "step: multiplied by decay_factor every decay_every epochs; cosine: falls to 0 step "
-             "by step"},
+     .text =
+         "step: multiplied by decay_factor every decay_every epochs; cosine: falls towards 0 in "
+         "every step, which takes the rate at its middle"},
     {.name = "decay_factor",
      .type = PARAM_REAL,
      .standard = "0.9",
