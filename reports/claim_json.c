@@ -87,8 +87,9 @@ static void add_sides(struct text *t, const struct sides *s, const struct eviden
 static void add_mean(struct text *t, const struct comparison *one, enum author author)
 {
     const struct evidence *e = &one->evidence[author];
+    const char *missing = one->sides[author].left_missing;
     if (e->form == EVIDENCE_NONE) {
-        text_add(t, one->sides[author].left_missing ? one->sides[author].left_missing : "");
+        text_add(t, author == OURS && missing ? missing : "");
         return;
     }
     add_number(t, e->left, 2, true);
