@@ -36,8 +36,8 @@ static struct outcome outcome_of(const struct operand *o, size_t seed)
     const char *truth = json_string_value(json_object_get(item, "truth"));
     const char *predicted = json_string_value(json_object_get(item, "predicted"));
     size_t n = truth ? strlen(truth) : 0;
-    if (!predicted || strlen(predicted) != n || n > IMAGES_LIMIT)
-        n = 0;
+    if (!predicted || n == 0 || strlen(predicted) != n || n > IMAGES_LIMIT)
+        return (struct outcome){"", "", 0};
     return (struct outcome){truth, predicted, n};
 }
 
