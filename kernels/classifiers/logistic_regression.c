@@ -98,24 +98,78 @@ int logistic_loss(const struct logistic *problem, const double *weights, double 
     return 0;
 }
 
+/* ---- training ---- */
+
+/* The search runs over the weights of centred columns: x - mean in place of x, which only moves the
+ * biases. It takes a third of the steps, because columns such as features after a ReLU have means
+ * that make their weights and the bias act alike. */
+struct centred {
+    const struct logistic *problem;
+    double *means;              /* (d), of the columns */
+    double *weights, *gradient; /* (classes, d), then (classes): of the columns as they are */
+};
+
+static int centred_make(struct centred *s, const struct logistic *p, struct error *err)
+{
+    size_t size = p->classes * (p->d + 1);
+    *s = (struct centred){.problem = p, .means = calloc(p->d + 2 * size, sizeof *s->means)};
+    if (!s->means)
+        return error_set(err, ENOMEM, "out of memory for %zu x %zu weights", p->classes, p->d);
+    s->weights = s->means + p->d;
+    s->gradient = s->weights + size;
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t j = 0; j < p->d; j++)
+            s->means[j] += p->x[i * p->d + j];
+    for (size_t j = 0; j < p->d; j++)
+        s->means[j] /= (double)p->n;
+    return 0;
+}
+
+/* weights: those of the columns as they are, from x, those of the centred ones. */
+static void move_biases(const struct centred *s, const double *x, double *weights)
+{
+    size_t d = s->problem->d, classes = s->problem->classes;
+    memmove(weights, x, classes * (d + 1) * sizeof *weights);
+    for (size_t c = 0; c < classes; c++)
+        for (size_t j = 0; j < d; j++)
+            weights[classes * d + c] -= weights[c * d + j] * s->means[j];
+}
+
 static int evaluate(void *context, const double *x, double *value, double *gradient,
                     struct error *err)
 {
-    return logistic_loss(context, x, value, gradient, err);
+    const struct centred *s = context;
+    size_t d = s->problem->d, classes = s->problem->classes;
+    move_biases(s, x, s->weights);
+    int rc = logistic_loss(s->problem, s->weights, value, s->gradient, err);
+    for (size_t c = 0; rc == 0 && c < classes; c++) {
+        double bias = gradient[classes * d + c] = s->gradient[classes * d + c];
+        for (size_t j = 0; j < d; j++)
+            gradient[c * d + j] = s->gradient[c * d + j] - s->means[j] * bias;
+    }
+    return rc;
 }
 
 int logistic_fit(const struct logistic *problem, double tolerance, size_t most_iterations,
                  void (*progress)(void *context, size_t done, size_t total), void *context,
                  struct linear *model, struct lbfgs_report *report, struct error *err)
 {
+    struct centred centred;
     int rc = linear_make(model, problem->classes, problem->d, problem->threads, err);
-    struct logistic copy = *problem;
+    if (rc == 0)
+        rc = centred_make(&centred, problem, err);
+    if (rc < 0)
+        return rc;
     struct lbfgs search = {.n = problem->classes * (problem->d + 1),
                            .evaluate = evaluate,
-                           .context = &copy,
+                           .context = &centred,
                            .tolerance = tolerance,
                            .most_iterations = most_iterations,
                            .progress = progress,
                            .progress_context = context};
-    return rc < 0 ? rc : lbfgs_minimize(&search, model->weights, report, err);
+    rc = lbfgs_minimize(&search, model->weights, report, err);
+    if (rc == 0)
+        move_biases(&centred, model->weights, model->weights);
+    free(centred.means);
+    return rc;
 }

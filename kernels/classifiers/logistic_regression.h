@@ -22,8 +22,9 @@ int logistic_loss(const struct logistic *problem, const double *weights, double 
                   double *gradient, struct error *err);
 
 /* Trains a model: minimises logistic_loss with L-BFGS from zero weights, until no component of the
- * gradient is above the tolerance or the limit on iterations is reached (see report->converged).
- * -ENOMEM. linear_free frees the model, also after an error. */
+ * gradient by the biases and the weights of centred columns is above the tolerance, or the limit on
+ * iterations is reached (see report->converged). -ENOMEM. linear_free frees the model, also after
+ * an error. */
 int logistic_fit(const struct logistic *problem, double tolerance, size_t most_iterations,
                  void (*progress)(void *context, size_t done, size_t total), void *context,
                  struct linear *model, struct lbfgs_report *report, struct error *err);

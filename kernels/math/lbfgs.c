@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HISTORY = 10, SEARCH_LIMIT = 30 };
+enum { HISTORY = 30, SEARCH_LIMIT = 30 };
 
 static const double DECREASE = 1e-4, CURVATURE = 0.9; /* constants of the Wolfe conditions */
 static const double FLAT = 64 * DBL_EPSILON; /* a smaller relative decrease is no progress */

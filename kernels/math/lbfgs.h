@@ -1,4 +1,4 @@
-/* Minimisation of a smooth function by L-BFGS: the last ten steps and changes of the gradient
+/* Minimisation of a smooth function by L-BFGS: the last 30 steps and changes of the gradient
  * approximate the Hessian, and a line search chooses the length of each step. */
 #ifndef FERDAG_KERNELS_MATH_LBFGS_H
 #define FERDAG_KERNELS_MATH_LBFGS_H

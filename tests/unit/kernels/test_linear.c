@@ -230,6 +230,34 @@ static void logistic_as_sklearn(void **state)
     linear_free(&model);
 }
 
+/* Columns far from 0 give the same weights, other biases, and take no more iterations. */
+static void logistic_of_moved_columns(void **state)
+{
+    (void)state;
+    static float moved[TRAIN * D];
+    struct logistic problem = training(1);
+    struct linear model, other;
+    struct lbfgs_report report, again;
+    struct error err = {""};
+    for (size_t i = 0; i < TRAIN * D; i++)
+        moved[i] = train[i] + 64;
+    assert_int_equal(logistic_fit(&problem, 1e-9, 10000, NULL, NULL, &model, &report, &err), 0);
+    problem.x = moved;
+    assert_int_equal(logistic_fit(&problem, 1e-9, 10000, NULL, NULL, &other, &again, &err), 0);
+    assert_true(report.converged && again.converged);
+    assert_true(again.iterations <= report.iterations + 3);
+    for (size_t c = 0; c < CLASSES; c++) {
+        double shift = 0;
+        for (size_t j = 0; j < D; j++) {
+            near(other.weights[c * D + j], model.weights[c * D + j], 1e-6);
+            shift += 64 * model.weights[c * D + j];
+        }
+        near(linear_biases(&other)[c], linear_biases(&model)[c] - shift, 1e-4);
+    }
+    linear_free(&model);
+    linear_free(&other);
+}
+
 /* ---- discriminants ---- */
 
 static struct discriminant discriminant_training(double shrinkage, int threads)
@@ -391,6 +419,7 @@ int main(void)
         cmocka_unit_test(lbfgs_ends),
         cmocka_unit_test(gradient_by_differences),
         cmocka_unit_test(logistic_as_sklearn),
+        cmocka_unit_test(logistic_of_moved_columns),
         cmocka_unit_test(discriminant_as_sklearn),
         cmocka_unit_test(discriminant_ignores_useless_columns),
         cmocka_unit_test(discriminant_refuses),
