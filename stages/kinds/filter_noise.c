@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "stages/noise/contact_sheet.h"
+#include "stages/data/drop.h"
 #include "stages/data/formats.h"
 #include "stages/job.h"
 #include "stages/noise/rules.h"
@@ -238,32 +239,17 @@ static int write_summary(const struct job *job, const struct judged *j, struct e
 /* Drops removed rows. -EINVAL if a class loses all its rows. */
 static int drop_removed(struct images *train, const struct judged *j, struct error *err)
 {
-    size_t before[CLASSES] = {0}, after[CLASSES] = {0};
-    uint8_t *keep = malloc(train->n);
-    if (!keep)
-        return error_set(err, ENOMEM, "out of memory for %zu images", train->n);
-    for (size_t i = 0; i < train->n; i++) {
-        keep[i] = !is_removed(&j->verdicts[i]);
-        before[labels_of(train)[i]]++;
-        after[labels_of(train)[i]] += keep[i];
-    }
-    int rc = 0;
+    static const char why[] =
+        "are noise by these rules; lower min_face, or raise threshold or max_faces";
     if (j->removed == train->n)
-        rc = error_set(
-            err, EINVAL,
-            "all %zu training images are noise by these rules; lower min_face, or raise threshold "
-            "or max_faces",
-            train->n);
-    for (int c = 0; c < CLASSES && rc == 0; c++)
-        if (before[c] > 0 && after[c] == 0)
-            rc = error_set(
-                err, EINVAL,
-                "all %zu training images of class %s are noise by these rules; lower min_face, or "
-                "raise threshold or max_faces",
-                before[c], class_names[c]);
-    if (rc == 0)
-        images_keep(train, keep);
-    free(keep);
+        return error_set(err, EINVAL, "all %zu training images %s", train->n, why);
+    uint8_t *drop = malloc(train->n);
+    if (!drop)
+        return error_set(err, ENOMEM, "out of memory for %zu images", train->n);
+    for (size_t i = 0; i < train->n; i++)
+        drop[i] = is_removed(&j->verdicts[i]);
+    int rc = drop_rows(train, drop, why, err);
+    free(drop);
     return rc;
 }
 
