@@ -159,27 +159,36 @@ static void sketch_cells(const uint8_t *pixels, int32_t cells[CELLS][CELLS])
         }
 }
 
+/* Subtracts the mean. Returns the sum of squares, below 2^58. */
+static int64_t centre_cells(int32_t cells[CELLS][CELLS])
+{
+    int64_t sum = 0, squares = 0;
+    for (int y = 0; y < CELLS; y++)
+        for (int x = 0; x < CELLS; x++)
+            sum += cells[y][x];
+    int32_t mean = (int32_t)(sum / (CELLS * CELLS));
+    for (int y = 0; y < CELLS; y++)
+        for (int x = 0; x < CELLS; x++) {
+            cells[y][x] -= mean;
+            squares += (int64_t)cells[y][x] * cells[y][x];
+        }
+    return squares;
+}
+
 void sketch_make(const uint8_t *pixels, struct sketch *sketch)
 {
-    int32_t cells[CELLS][CELLS];
-    int64_t sum = 0;
-    sketch_cells(pixels, cells);
-    for (int i = 0; i < CELLS * CELLS; i++)
-        sum += cells[i / CELLS][i % CELLS];
-    double mean = (double)sum / (CELLS * CELLS), squares = 0;
-    for (int i = 0; i < CELLS * CELLS; i++) {
-        double value = cells[i / CELLS][i % CELLS] - mean;
-        squares += value * value;
-    }
-    /* one grey value in a cell is worth this much */
-    double unit =
+    /* what a grey value adds to a cell: the weights of the tent and the cell, times 9 */
+    const double unit =
         9.0 * CELL * CELL * (CELL_TENT + 1) * (CELL_TENT + 1) * (CELL_TENT + 1) * (CELL_TENT + 1);
-    double length = sqrt(squares), scale = length < unit ? 0 : SKETCH_NORM / length;
+    int32_t cells[CELLS][CELLS];
+    sketch_cells(pixels, cells);
+    double length = sqrt((double)centre_cells(cells));
+    double scale = length < unit ? 0 : SKETCH_NORM / length;
     for (int y = 0; y < CELLS; y++)
         for (int x = 0; x < CELLS / 2; x++) {
-            double left = rint((cells[y][x] - mean) * scale);
-            double right = rint((cells[y][CELLS - 1 - x] - mean) * scale);
-            sketch->even[y * CELLS / 2 + x] = (float)(left + right);
-            sketch->odd[y * CELLS / 2 + x] = (float)(left - right);
+            double left = rint(cells[y][x] * scale);
+            double right = rint(cells[y][CELLS - 1 - x] * scale);
+            sketch->even[y * (CELLS / 2) + x] = (float)(left + right);
+            sketch->odd[y * (CELLS / 2) + x] = (float)(left - right);
         }
 }

@@ -31,8 +31,8 @@ static void copy(const uint8_t *from, int shift, uint8_t *to)
 {
     struct random random = random_start(5, (uint64_t)shift);
     for (int i = 0; i < PIXELS; i++) {
-        int x = i % FACE_SIZE - shift;
-        double value = from[i / FACE_SIZE * FACE_SIZE + (x < 0 ? 0 : x)];
+        int x = i % FACE_SIZE;
+        double value = from[i - (x < shift ? x : shift)];
         value = 30 + 0.7 * value + random_normal(&random);
         to[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
     }
@@ -310,17 +310,18 @@ static void read_pairs(char *text, size_t size)
     FILE *file = fopen("pairs.csv", "r");
     assert_non_null(file);
     char line[200];
-    *text = 0;
+    size_t used = 0;
     while (fgets(line, sizeof line, file)) {
         char *last = strrchr(line, ',');
         assert_non_null(last);
         if (!strstr(line, "identical") && strncmp(line, "row", 3) != 0) {
-            double value = atof(last + 1);
+            double value = strtod(last + 1, NULL);
             assert_true(value >= 0.97 && value <= 1);
-            strcpy(last, "\n");
+            last[0] = '\n';
+            last[1] = 0;
         }
-        assert_true(strlen(text) + strlen(line) < size);
-        strcat(text, line);
+        used += (size_t)snprintf(text + used, size - used, "%s", line);
+        assert_true(used < size);
     }
     fclose(file);
 }
