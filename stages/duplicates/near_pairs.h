@@ -23,7 +23,7 @@ struct near_search {
     int threads;
     /* Called for each pair, by one thread at a time, in any order. */
     void (*found)(void *user, const struct near_pair *pair);
-    /* Called now and then with the share of the work that is done, 0 to 1. May be NULL. */
+    /* Called repeatedly with the share of the work that is done, 0 to 1. May be NULL. */
     void (*progress)(void *user, double share);
     void *user;
 };

@@ -1,5 +1,5 @@
 /* drop_rows: removes rows from the training split: those of lists, or as many of each class drawn
- * at random, so that the effect of the choice can be told from that of a smaller training split. */
+ * at random, which shows the effect of a smaller training split alone. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -214,41 +214,42 @@ static int write_sheets(const struct job *job, const struct judged *j, struct er
     return rc;
 }
 
-static int write_summary(const struct job *job, const struct judged *j, struct error *err)
+/* drop[i]: whether row i is removed. */
+static int write_summary(const struct job *job, const struct judged *j, const uint8_t *drop,
+                         struct error *err)
 {
-    json_int_t classes[CLASSES] = {0}, rules[NOISE_RULES] = {0};
-    for (size_t i = 0; i < j->train->n; i++) {
-        if (is_removed(&j->verdicts[i])) {
-            classes[labels_of(j->train)[i]]++;
+    json_int_t rules[NOISE_RULES] = {0};
+    for (size_t i = 0; i < j->train->n; i++)
+        if (drop[i])
             rules[j->verdicts[i].rule]++;
-        }
-    }
-    json_t *per_class = json_object(), *per_rule = json_object();
-    for (int c = 0; c < CLASSES; c++)
-        json_object_set_new(per_class, class_names[c], json_integer(classes[c]));
+    json_t *root = drop_counts(j->train, drop), *per_rule = json_object();
     for (int r = 0; r < NOISE_RULES; r++)
         json_object_set_new(per_rule, noise_rule_names[r], json_integer(rules[r]));
-    json_t *root = json_pack(
-        "{s:I, s:I, s:o, s:o, s:f, s:f, s:I}", "removed_total", (json_int_t)j->removed,
-        "kept_total", (json_int_t)(j->train->n - j->removed), "removed_per_class", per_class,
-        "removed_per_rule", per_rule, "threshold", job_real(job, "threshold"), "min_face",
-        job_real(job, "min_face"), "max_faces", (json_int_t)job_int(job, "max_faces"));
-    return job_write_json(job_output(job, "summary"), root, err);
+    json_t *settings = json_pack("{s:o, s:f, s:f, s:I}", "removed_per_rule", per_rule, "threshold",
+                                 job_real(job, "threshold"), "min_face", job_real(job, "min_face"),
+                                 "max_faces", (json_int_t)job_int(job, "max_faces"));
+    int rc = root && settings ? json_object_update(root, settings) : -1;
+    json_decref(settings);
+    if (rc == 0)
+        return job_write_json(job_output(job, "summary"), root, err);
+    json_decref(root);
+    return error_set(err, ENOMEM, "out of memory writing %s", job_output(job, "summary"));
 }
 
-/* Drops removed rows. -EINVAL if a class loses all its rows. */
-static int drop_removed(struct images *train, const struct judged *j, struct error *err)
+/* Writes the summary and drops the removed rows. -EINVAL if a class loses all its rows. */
+static int drop_removed(const struct job *job, struct images *train, const struct judged *j,
+                        struct error *err)
 {
     static const char why[] =
         "are noise by these rules; lower min_face, or raise threshold or max_faces";
-    if (j->removed == train->n)
-        return error_set(err, EINVAL, "all %zu training images %s", train->n, why);
     uint8_t *drop = malloc(train->n);
     if (!drop)
         return error_set(err, ENOMEM, "out of memory for %zu images", train->n);
     for (size_t i = 0; i < train->n; i++)
         drop[i] = is_removed(&j->verdicts[i]);
-    int rc = drop_rows(train, drop, why, err);
+    int rc = write_summary(job, j, drop, err);
+    if (rc == 0)
+        rc = drop_rows(train, drop, why, err);
     free(drop);
     return rc;
 }
@@ -268,9 +269,7 @@ static int filter(struct job *job, struct images splits[SPLITS], struct error *e
     if (rc == 0)
         rc = write_sheets(job, &j, err);
     if (rc == 0)
-        rc = write_summary(job, &j, err);
-    if (rc == 0)
-        rc = drop_removed(train, &j, err);
+        rc = drop_removed(job, train, &j, err);
     if (rc == 0)
         rc = images_write_set(job_output(job, "images"), job_output(job, "counts"), splits, err);
     judged_free(&j);
@@ -279,15 +278,12 @@ static int filter(struct job *job, struct images splits[SPLITS], struct error *e
 
 static int run(struct job *job, struct error *err)
 {
-    struct images splits[SPLITS] = {{0}};
-    const char *folder = job_input(job, "images", 0);
-    int rc = 0;
-    for (int s = 0; s < SPLITS && rc == 0; s++)
-        rc = images_read(folder, (enum split)s, &splits[s], err);
-    if (rc == 0)
-        rc = filter(job, splits, err);
-    for (int s = 0; s < SPLITS; s++)
-        images_free(&splits[s]);
+    struct images splits[SPLITS];
+    int rc = images_read_set(job_input(job, "images", 0), splits, err);
+    if (rc < 0)
+        return rc;
+    rc = filter(job, splits, err);
+    images_free_set(splits);
     return rc;
 }
 
